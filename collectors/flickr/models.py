@@ -1,0 +1,109 @@
+"""Flickr's JSON answers as typed records. Numbers come as strings or ints, differently over time: all are coerced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Extras of flickr.photos.search that the crawl reads.
+EXTRAS = ",".join(
+    ("date_taken", "date_upload", "owner_name", "path_alias", "license", "media", "o_dims", "original_format")
+    + tuple(f"url_{size}" for size in "olczm")
+)
+IMAGE_SIZES = "lczm"  # largest first; l is at most 1024 px, the largest size evenly to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One size of a photo on the image CDN."""
+
+    size: str
+    url: str
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPhoto:
+    """One photo of a search answer."""
+
+    id: int
+    owner: str
+    secret: str
+    owner_name: str | None
+    path_alias: str | None
+    title: str | None
+    media: str
+    license_id: int | None
+    date_taken: str | None
+    date_taken_granularity: int | None
+    date_taken_unknown: bool
+    date_upload: int | None  # seconds since 1970, GMT
+    image: Image | None  # the largest size up to 1024 px
+    original: Image | None
+
+    @property
+    def page_url(self) -> str:
+        """The photo's page, to link back to as Flickr's terms ask."""
+        return f"https://www.flickr.com/photos/{self.path_alias or self.owner}/{self.id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """A page of flickr.photos.search: the (estimated, uncapped) total, and the entries as Flickr sent them."""
+
+    total: int
+    entries: tuple[Mapping[str, Any], ...]
+
+
+def to_int(value: object) -> int | None:
+    """`value` as an int, or None when it is no whole number."""
+    try:
+        return int(str(value))
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, Mapping):
+        value = value.get("_content")
+    return str(value)[:1_000] or None if isinstance(value, str | int) else None
+
+
+def _image(entry: Mapping[str, Any], size: str) -> Image | None:
+    url = _text(entry.get(f"url_{size}"))
+    if not url or not url.startswith(("https://", "http://")):
+        return None
+    return Image(size, url, to_int(entry.get(f"width_{size}")), to_int(entry.get(f"height_{size}")))
+
+
+def parse_photo(entry: Mapping[str, Any]) -> SearchPhoto | None:
+    """One entry of a search answer, or None when it lacks an id or an owner."""
+    photo_id, owner = to_int(entry.get("id")), _text(entry.get("owner"))
+    if photo_id is None or owner is None:
+        return None
+    sizes = (_image(entry, size) for size in IMAGE_SIZES)
+    return SearchPhoto(
+        id=photo_id,
+        owner=owner,
+        secret=_text(entry.get("secret")) or "",
+        owner_name=_text(entry.get("ownername")),
+        path_alias=_text(entry.get("pathalias")),
+        title=_text(entry.get("title")),
+        media=_text(entry.get("media")) or "photo",
+        license_id=to_int(entry.get("license")),
+        date_taken=_text(entry.get("datetaken")),
+        date_taken_granularity=to_int(entry.get("datetakengranularity")),
+        date_taken_unknown=to_int(entry.get("datetakenunknown")) != 0,
+        date_upload=to_int(entry.get("dateupload")),
+        image=next((image for image in sizes if image), None),
+        original=_image(entry, "o"),
+    )
+
+
+def parse_search(answer: Mapping[str, Any]) -> SearchPage:
+    """The body of flickr.photos.search."""
+    photos = answer.get("photos")
+    photos = photos if isinstance(photos, Mapping) else {}
+    entries = photos.get("photo")
+    entries = entries if isinstance(entries, list) else []
+    return SearchPage(to_int(photos.get("total")) or 0, tuple(e for e in entries if isinstance(e, Mapping)))

@@ -1,0 +1,31 @@
+"""Everything the toolkit raises on purpose.
+
+    FlickrExifError          exit code 1   something went wrong; the message says what to type next
+    ├── UsageError           exit code 2   the command was asked for something that cannot be
+    └── Interrupted          exit code 130 stopped by the user; what was done is saved
+
+A message is one sentence, and then the next thing to type.
+"""
+
+
+class FlickrExifError(Exception):
+    """A failure the user can act on: `message` says what happened, `hint` what to type."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(FlickrExifError):
+    """The arguments, the data folder or the environment do not allow what was asked."""
+
+    exit_code = 2
+
+
+class Interrupted(FlickrExifError):
+    """Stopped on request; all finished work is saved and the same command goes on from there."""
+
+    exit_code = 130

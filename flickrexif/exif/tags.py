@@ -1,0 +1,82 @@
+"""Which raw strings of a photo's Exif count, and whether they make the photo usable.
+
+`flickr.photos.getExif` prints what ExifTool prints, one entry a (tagspace, tag); one tag can come from several
+tagspaces. The camera's own (IFD0, ExifIFD) win over the XMP copies, and these over the old numeric spaces.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+TAGSPACES = ("IFD0", "ExifIFD", "XMP-tiff", "XMP-exif", "XMP-xmp", "TIFF", "EXIF")  # first wins
+
+# The old TIFF and EXIF tagspaces name tags by number.
+NUMERIC_TAGS = {
+    "271": "Make",
+    "272": "Model",
+    "305": "Software",
+    "33434": "ExposureTime",
+    "33437": "FNumber",
+    "34855": "ISO",
+    "37386": "FocalLength",
+    "37385": "Flash",
+    "34850": "ExposureProgram",
+    "36867": "DateTimeOriginal",
+    "41986": "ExposureMode",
+    "41987": "WhiteBalance",
+    "41989": "FocalLengthIn35mmFormat",
+    "41728": "FileSource",
+    "42036": "LensModel",
+}
+TAGS = frozenset(NUMERIC_TAGS.values())
+SETTINGS_TAGS = ("ExposureTime", "FNumber", "FocalLength")
+
+MAX_LENGTH = 1_000  # strangers wrote these strings
+
+
+def raw_tags(entries: Iterable[Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Choose one raw string a tag from getExif's `exif` list.
+
+    Returns `(tags, conflicts)`: tag name -> chosen string, and tag name -> all the different strings where the
+    tagspaces disagree (the chosen one first). Entries that are not shaped as Flickr's are passed over.
+    """
+    found: dict[str, dict[int, str]] = {}
+    for entry in entries:
+        if isinstance(entry, Mapping) and (hit := _entry(entry)):
+            tag, place, raw = hit
+            found.setdefault(tag, {}).setdefault(place, raw)
+    tags, conflicts = {}, {}
+    for tag, by_place in found.items():
+        values = list(dict.fromkeys(by_place[place] for place in sorted(by_place)))
+        tags[tag] = values[0]
+        if len(values) > 1:
+            conflicts[tag] = values
+    return tags, conflicts
+
+
+def _entry(entry: Mapping[str, Any]) -> tuple[str, int, str] | None:
+    space, tag = entry.get("tagspace"), str(entry.get("tag"))
+    if space not in TAGSPACES:
+        return None
+    tag = NUMERIC_TAGS.get(tag, tag)
+    raw = entry.get("raw")
+    content = raw.get("_content") if isinstance(raw, Mapping) else raw
+    if tag not in TAGS or content is None or isinstance(content, Mapping | list):
+        return None
+    text = str(content)[:MAX_LENGTH].replace("\0", "").strip()
+    if not text or text.startswith("(Binary data"):
+        return None
+    return tag, TAGSPACES.index(space), text
+
+
+def unusable(tags: Mapping[str, str]) -> str | None:
+    """Why a photo with these tags is left out, or None: it needs a camera's name and one exposure setting.
+
+    A scanner names itself as the camera but has no exposure; a file that lost its Exif has neither.
+    """
+    if not tags:
+        return "no_exif"
+    if not (tags.get("Make") and tags.get("Model")):
+        return "no_make_or_model"
+    if not any(tags.get(tag) for tag in SETTINGS_TAGS):
+        return "no_exposure_setting"
+    return None
