@@ -26,6 +26,8 @@ class RawPhoto:
     title: str | None
     page_url: str
     license_id: int
+    license: str  # name with its version
+    license_url: str
     date_taken: str  # "YYYY-MM-DD HH:MM:SS", the photographer's clock, no zone
     date_taken_granularity: int
     month: str  # "YYYY-MM", of date_taken
