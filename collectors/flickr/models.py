@@ -1,13 +1,15 @@
-"""Flickr's JSON answers as typed records. Numbers come as strings or ints, differently over time: all are coerced."""
+"""Flickr's JSON answers as typed records. Numbers come as strings or as ints, and change: all are coerced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
+
+FLICKR_ENDPOINT = "https://api.flickr.com/services/rest/"
 
 # Extras of flickr.photos.search that the crawl reads.
-EXTRAS = ",".join(
-    ("date_taken", "date_upload", "owner_name", "path_alias", "license", "media", "o_dims", "original_format")
-    + tuple(f"url_{size}" for size in "olczm")
+EXTRAS = (
+    "date_taken,date_upload,owner_name,path_alias,license,media,o_dims,original_format,url_o,url_l,url_c,url_z,url_m"
 )
 IMAGE_SIZES = "lczm"  # largest first; l is at most 1024 px, the largest size evenly to be had
 
@@ -44,23 +46,24 @@ class SearchPhoto:
     @property
     def page_url(self) -> str:
         """The photo's page, to link back to as Flickr's terms ask."""
-        return f"https://www.flickr.com/photos/{self.path_alias or self.owner}/{self.id}/"
+        return f"https://www.flickr.com/photos/{quote(self.path_alias or self.owner, safe='@', errors='replace')}/{self.id}/"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """A page of flickr.photos.search: the (estimated, uncapped) total, and the entries as Flickr sent them."""
+    """A page of flickr.photos.search: the estimated, uncapped total, and the entries as Flickr sent them."""
 
     total: int
     entries: tuple[Mapping[str, Any], ...]
 
 
 def to_int(value: object) -> int | None:
-    """`value` as an int, or None when it is no whole number."""
+    """`value` as an int of 64 bits, the most that a file holds, or None when it is none."""
     try:
-        return int(str(value))
+        number = int(str(value))
     except ValueError:
         return None
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def _text(value: object) -> str | None:

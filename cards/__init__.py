@@ -1,0 +1,1 @@
+"""Data-set cards, attribution and publishing."""

@@ -1,0 +1,321 @@
+"""The crawl of a month, as steps over the journal.
+
+Each step asks the journal what is already known, so that a crawl that was stopped, at any instant, goes on where
+it was and ends with the rows of one that was not:
+
+1. read a round of windows and draw candidates from them (month.py);
+2. in the drawn order, pass over photos beyond their owner's cap and ask for the Exif of the others, until the
+   target of usable photos is met: no more calls are in flight than photos are still wanted, so not one call is
+   wasted and the photos kept do not depend on the order of the answers;
+3. when the candidates end first, read another round.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from collectors.flickr.client import CallRefused, Client, EndOfWindow, PhotoSkipped, Unanswered
+from collectors.flickr.licenses import PERMISSIVE, license_for
+from collectors.flickr.models import SearchPage, SearchPhoto, parse_photo
+from collectors.images import ImageFetcher
+from collectors.journal import Journal
+from collectors.month import MAX_WINDOW, PER_PAGE, Window, month_window, read_round
+from collectors.verdicts import KEPT, SKIP_CODES, before_exif, parse_date
+from flickrexif.caps import within_cap
+from flickrexif.draws import rank
+from flickrexif.errors import UsageError
+from flickrexif.exif.tags import raw_tags, unusable
+from flickrexif.schema import RawPhoto
+
+IMAGE_WORKERS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlSettings:
+    """What a crawl was asked for."""
+
+    target: int = 4_000  # usable photos a month
+    minimum: int = 2_000
+    per_user_cap: int = 10  # photos a photographer and month
+    licenses: tuple[int, ...] = PERMISSIVE
+    seed: int = 0
+    images: Literal["none", "large", "original"] = "none"
+    workers: int = 16
+
+    def sampling(self) -> str:
+        """The settings that decide which photos are drawn: one journal has one."""
+        return json.dumps(
+            {"per_user_cap": self.per_user_cap, "licenses": sorted(self.licenses), "seed": self.seed},
+            sort_keys=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSummary:
+    """How a month stands."""
+
+    month: str
+    target: int
+    done: bool
+    kept: int
+    owners: int
+    rejected: dict[str, int]
+    calls: dict[str, int]
+    images: dict[str, int]  # "fetched" or a reason -> how many
+
+    @property
+    def all_calls(self) -> int:
+        """Every attempt of every method."""
+        return sum(self.calls.values())
+
+
+class Progress(Protocol):
+    """Told as a crawl goes; methods are called from several threads."""
+
+    def month(self, month: str, kept: int, target: int) -> None: ...
+    def called(self) -> None: ...
+    def kept(self) -> None: ...
+
+
+def settle(journal: Journal, settings: CrawlSettings, source: str) -> None:
+    """Bind the journal to one sampling and one source; UsageError when it already has another.
+
+    Photos of different sources (Flickr, a simulated population, a folder) never share a data set.
+    """
+    if (known := journal.settle("source", source)) != source:
+        hint = "Give this crawl another --data-dir."
+        raise UsageError(
+            f"{journal.path} holds photos from {known}, and this crawl would add photos from {source}.", hint
+        )
+    if (known := journal.settle("sampling", settings.sampling())) != settings.sampling():
+        hint = "Use the same --seed, --licenses and --per-user-cap, or another --data-dir."
+        raise UsageError(f"{journal.path} was begun with other sampling settings: {known}.", hint)
+
+
+def crawl(
+    months: Sequence[str],
+    settings: CrawlSettings,
+    journal: Journal,
+    client_for: Callable[[str], Client],
+    stop: threading.Event,
+    progress: Progress,
+    fetcher: ImageFetcher | None = None,
+) -> list[MonthSummary]:
+    """Crawl `months` in order, after `settle`; `client_for(month)` books its calls under that month.
+
+    Raises FlickrExifError when Flickr refuses the key or stops answering; the journal then holds all that was done.
+    """
+    with _pool(settings.workers, stop) as pool, _pool(IMAGE_WORKERS, stop) as image_pool:
+        for month in months:
+            step = _MonthCrawl(month, settings, journal, client_for(month), progress, pool)
+            step.run(_Downloads(month, journal, fetcher, image_pool) if fetcher else None)
+    return [summary(journal, month) for month in months]
+
+
+def summary(journal: Journal, month: str) -> MonthSummary:
+    """How `month` stands in the journal."""
+    verdicts = journal.verdicts(month)
+    target, done = journal.months().get(month, (0, False))
+    images: dict[str, int] = {}
+    for record in journal.images(month):
+        images[record.reason or "fetched"] = images.get(record.reason or "fetched", 0) + 1
+    kept = verdicts.pop(KEPT, 0)
+    return MonthSummary(
+        month, target, done, kept, journal.owners(month), verdicts, journal.calls().get(month, {}), images
+    )
+
+
+def raw_photos(journal: Journal, month: str) -> list[RawPhoto]:
+    """The kept photos of `month` as the build takes them."""
+    return [_raw_photo(photo, tags, month) for photo, tags in journal.kept(month)]
+
+
+def _raw_photo(photo: SearchPhoto, tags: dict[str, str], month: str) -> RawPhoto:
+    assert photo.image is not None  # before_exif puts the others out
+    license_ = license_for(photo.license_id or 0)
+    return RawPhoto(
+        flickr_id=photo.id,
+        owner=photo.owner,
+        owner_name=photo.owner_name,
+        title=photo.title,
+        page_url=photo.page_url,
+        license_id=license_.id,
+        license=license_.name,
+        license_url=license_.url,
+        date_taken=str(parse_date(photo.date_taken)),
+        date_taken_granularity=photo.date_taken_granularity or 0,
+        month=month,
+        width=photo.image.width,
+        height=photo.image.height,
+        image_url=photo.image.url,
+        image_size=photo.image.size,
+        exif=tags,
+    )
+
+
+@contextmanager
+def _pool(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """A thread pool whose workers are told to stop on any failure or Ctrl-C; what they got is journaled first."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Downloads:
+    """The image downloads of one month, beside its calls."""
+
+    month: str
+    journal: Journal
+    fetcher: ImageFetcher
+    pool: ThreadPoolExecutor
+
+    def submit(self, photo_id: int) -> "Future[None]":
+        return self.pool.submit(self._fetch, photo_id)
+
+    def _fetch(self, photo_id: int) -> None:
+        record = self.fetcher.fetch(self.journal.photo(photo_id), self.month)
+        self.journal.add_image(self.month, record)
+
+
+@dataclass(frozen=True, slots=True)
+class _MonthCrawl:
+    """One month with all that its steps share."""
+
+    month: str
+    settings: CrawlSettings
+    journal: Journal
+    client: Client
+    progress: Progress
+    pool: ThreadPoolExecutor
+
+    def run(self, downloads: _Downloads | None) -> None:
+        round_, done = self.journal.start_month(self.month, self.settings.target)
+        kept = self.journal.verdicts(self.month).get(KEPT, 0)
+        self.progress.month(self.month, kept, self.settings.target)
+        fetching = (
+            [downloads.submit(photo_id) for photo_id in self.journal.without_image(self.month)] if downloads else []
+        )
+        while not done:
+            for photo_id in self._try_drawn(kept):
+                kept += 1
+                if downloads:
+                    fetching.append(downloads.submit(photo_id))
+            done = kept >= self.settings.target or not self._draw(round_)
+            round_ += 1
+        for future in fetching:
+            future.result()
+        self.journal.finish_month(self.month)
+
+    # -- windows ------------------------------------------------------------------------------------------------
+
+    def _draw(self, round_: int) -> bool:
+        """Read and draw one round; False when there is none left."""
+        root = month_window(self.month, self.settings.licenses)
+        quotas = read_round(
+            root,
+            round_,
+            self.settings.target,
+            self.settings.seed,
+            self._search,
+            lambda f, xs: list(self.pool.map(f, xs)),
+        )
+        if quotas is None:
+            return False
+        self.journal.draw(self.month, round_, quotas)
+        return True
+
+    def _search(self, window: Window, page: int) -> tuple[int, int]:
+        """`(total, fresh photos)` of a page, from the journal if it was asked before."""
+        if known := self.journal.search_answer(self.month, window.key, page):
+            return known
+        try:
+            answer = self.client.search(window.arguments(), page, PER_PAGE)
+        except EndOfWindow:
+            answer = SearchPage(0, ())
+        readable = answer.total <= MAX_WINDOW or window.halves() is None
+        photos = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
+        return self.journal.add_search(
+            self.month,
+            window.key,
+            page,
+            answer.total,
+            [(photo, self._rank(photo), before_exif(photo, self.month, self.settings.licenses)) for photo in photos],
+        )
+
+    def _rank(self, photo: SearchPhoto) -> int:
+        return rank(self.settings.seed, f"candidates of {self.month}", str(photo.id))
+
+    # -- photos -------------------------------------------------------------------------------------------------
+
+    def _try_drawn(self, kept: int) -> Iterator[int]:
+        """Ask for Exif in the drawn order until the target is met; yield the ids of the photos kept."""
+        untried = self._untried()
+        flying: set[Future[int | None]] = set()
+        while True:
+            while len(flying) < min(self.settings.workers, self.settings.target - kept):
+                if (photo_id := next(untried, None)) is None:
+                    break
+                flying.add(self.pool.submit(self._try, photo_id))
+            if not flying:
+                return
+            finished, flying = wait(flying, return_when=FIRST_COMPLETED)
+            for future in finished:
+                if (photo_id := future.result()) is not None:
+                    kept += 1
+                    yield photo_id
+
+    def _untried(self) -> Iterator[int]:
+        """The drawn photos within their owner's cap that have no verdict; those over the cap get theirs."""
+        drawn = ((candidate.owner, candidate) for candidate in self.journal.drawn(self.month))
+        for candidate, within in within_cap(drawn, self.settings.per_user_cap):
+            if candidate.verdict is None and within:
+                yield candidate.photo_id
+            elif candidate.verdict is None:
+                self.journal.reject([candidate.photo_id], "over_cap")
+
+    def _try(self, photo_id: int) -> int | None:
+        """One getExif call, its answer and verdict journaled; the id when the photo is kept."""
+        answer, verdict, tags = self._ask(photo_id)
+        self.journal.add_exif(photo_id, answer, verdict, tags)
+        if verdict != KEPT:
+            return None
+        self.progress.kept()
+        return photo_id
+
+    def _ask(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
+        try:
+            answer = self.client.get_exif(photo_id, self.journal.photo(photo_id).secret)
+        except (PhotoSkipped, CallRefused) as error:
+            refusal = {"stat": "fail", "code": error.code, "message": error.message}
+            return refusal, SKIP_CODES.get(error.code, "skipped"), {}
+        except Unanswered as error:
+            self.client.identify()  # raises too when it is Flickr that is gone, not this photo
+            return {"stat": "fail", "message": error.message}, "no_answer", {}
+        photo = answer.get("photo")
+        entries = photo.get("exif") if isinstance(photo, dict) else None
+        tags, _ = raw_tags(entries if isinstance(entries, list) else [])
+        return answer, unusable(tags) or KEPT, tags
+
+
+def check_settings(settings: CrawlSettings) -> None:
+    """UsageError for settings that cannot be met."""
+    checks = {
+        "--target": settings.target >= 1,
+        "--minimum": 0 <= settings.minimum <= settings.target,
+        "--per-user-cap": settings.per_user_cap >= 1,
+        "--workers": settings.workers >= 1,
+    }
+    for option, fine in checks.items():
+        if not fine:
+            hint = "Targets, caps and workers are at least 1, and the minimum at most the target."
+            raise UsageError(f"{option} cannot be met.", hint)

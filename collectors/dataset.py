@@ -1,0 +1,44 @@
+"""From the journal to the data set: `flickrexif build`."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from collectors.crawl import raw_photos
+from collectors.journal import Journal, read_journal
+from collectors.session import data_root, journal_path
+from flickrexif.build import BuildReport, Collection, StoredImage, build
+
+
+def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildReport:
+    """Write the Parquet files and the card of `months` (default: all in the journal) from the journal alone.
+
+    Images are packed when any were fetched. Raises FlickrExifError when there is no journal.
+    """
+    with read_journal(journal_path(data_dir)) as journal:
+        wanted = list(journal.months()) if months is None else list(months)
+        meta = journal.meta()
+        collection = Collection(source=meta["source"], settings=json.loads(meta.get("sampling", "{}")))
+        rows = ((month, raw_photos(journal, month)) for month in wanted)
+        images = _Images(journal, journal_path(data_dir).parent) if any(map(journal.images, wanted)) else None
+        return build(rows, data_root(data_dir), collection, images)
+
+
+class _Images:
+    def __init__(self, journal: Journal, folder: Path) -> None:
+        self.journal, self.folder = journal, folder
+
+    def __call__(self, month: str) -> Iterable[StoredImage]:
+        return self._stored(month)
+
+    def _stored(self, month: str) -> Iterator[StoredImage]:
+        for record in self.journal.images(month):
+            if record.path and record.sha256 and record.width and record.height and record.size:
+                yield StoredImage(
+                    record.photo_id,
+                    self.folder / record.path,
+                    record.sha256,
+                    record.width,
+                    record.height,
+                    record.size,
+                )

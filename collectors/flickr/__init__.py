@@ -1,0 +1,1 @@
+"""The Flickr API: one client, one rate limiter, answers as typed records."""

@@ -1,0 +1,276 @@
+"""The calls of the Flickr API that a crawl makes, with every failure named.
+
+    FlickrExifError
+    ├── KeyRefused     the run ends: the key, the signature or the permission is not accepted
+    ├── Unanswered     the run ends for now: all attempts failed; `.reached`: whether an answer came
+    ├── CallRefused    the run ends: any other refusal; `.code`, `.message`
+    ├── PhotoSkipped   this photo is left out: gone or not shared; `.code`, `.message`
+    └── EndOfWindow    this search is at its end: the page asked for lies past the last one
+
+Failures that pass by themselves are tried again (`retryable`), each attempt through the rate limiter and
+signed anew, and the whole client pauses, not just the caller.
+"""
+
+import json
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from collectors.flickr.clock import Clock
+from collectors.flickr.limiter import Limiter
+from collectors.flickr.models import SearchPage, parse_search, to_int
+from collectors.flickr.transport import Arguments, ConnectionFailed, Reply, Transport
+from flickrexif.errors import FlickrExifError
+
+SEARCH = "flickr.photos.search"
+GET_EXIF = "flickr.photos.getExif"
+GET_INFO = "flickr.photos.getInfo"
+GET_SIZES = "flickr.photos.getSizes"
+GET_LICENSES = "flickr.photos.licenses.getInfo"
+
+# The part that a good answer of each method has; an "ok" without it is no answer.
+ANSWERS = {
+    SEARCH: "photos",
+    GET_EXIF: "photo",
+    GET_INFO: "photo",
+    GET_SIZES: "sizes",
+    GET_LICENSES: "licenses",
+}
+PHOTO_METHODS = (GET_EXIF, GET_INFO, GET_SIZES)
+
+KEY_CODES = (95, 96, 97, 98, 99, 100, 112)
+SKIP_CODES = (1, 2, 116)  # not found, not shared, bad address
+END_CODE = 20  # of search: the offset is too large
+UNAVAILABLE = "not currently available"
+
+MAX_RETRY_AFTER = 3_600.0  # seconds
+MAX_TEXT = 200  # characters of a server's text that a message repeats
+
+
+class KeyRefused(FlickrExifError):  # noqa: N818
+    """Flickr does not accept the key, the signature or the permission."""
+
+
+class Unanswered(FlickrExifError):  # noqa: N818
+    """All attempts failed; `reached` tells whether the server answered at all."""
+
+    def __init__(self, message: str, hint: str, *, reached: bool) -> None:
+        super().__init__(message, hint)
+        self.reached = reached
+
+
+class _Coded(FlickrExifError):  # noqa: N818
+    """A failure with Flickr's code, or the HTTP status when there is none."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CallRefused(_Coded):
+    """Flickr refuses the call, and would again."""
+
+
+class PhotoSkipped(_Coded):
+    """Flickr has nothing to give of this photo, for good."""
+
+
+class EndOfWindow(FlickrExifError):  # noqa: N818
+    """A search was asked for a page past its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often to try, and the exponential backoff between: up to base, 2 base, 4 base ... max seconds."""
+
+    attempts: int = 8
+    base_seconds: float = 1.0
+    max_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose photos a server gives ("flickr" or "sandbox:<population>"), and the licences it knows by id."""
+
+    source: str
+    licenses: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt: HTTP status (None: no answer), Flickr's code (None: none readable), and a text."""
+
+    status: int | None
+    code: int | None
+    text: str
+    retry_after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Calls the API; threads may share it. `record(time, method)` runs for every attempt before it leaves."""
+
+    transport: Transport
+    limiter: Limiter
+    clock: Clock
+    rng: random.Random  # of the backoff's jitter
+    record: Callable[[float, str], None]
+    retry: Retry = Retry()
+
+    def search(self, arguments: Arguments, page: int, per_page: int = 500) -> SearchPage:
+        """One page (from 1) of flickr.photos.search; `EndOfWindow` past the last."""
+        answer, _ = self._call(SEARCH, {**arguments, "page": page, "per_page": per_page})
+        return parse_search(answer)
+
+    def get_exif(self, photo_id: int, secret: str = "") -> dict[str, Any]:
+        """The answer of flickr.photos.getExif; `PhotoSkipped` when photo or Exif are gone or not shared."""
+        return self._call(GET_EXIF, {"photo_id": photo_id} | ({"secret": secret} if secret else {}))[0]
+
+    def get_info(self, photo_id: int) -> dict[str, Any]:
+        """The answer of flickr.photos.getInfo; `PhotoSkipped` when the photo is gone."""
+        return self._call(GET_INFO, {"photo_id": photo_id})[0]
+
+    def get_sizes(self, photo_id: int) -> dict[str, Any]:
+        """The answer of flickr.photos.getSizes; `PhotoSkipped` when the photo is gone."""
+        return self._call(GET_SIZES, {"photo_id": photo_id})[0]
+
+    def identify(self) -> Identity:
+        """Which server this is, from flickr.photos.licenses.getInfo."""
+        answer, headers = self._call(GET_LICENSES, {})
+        population = headers.get("x-sandbox-population")
+        rows = answer["licenses"].get("license")
+        rows = rows if isinstance(rows, list) else []
+        pairs = ((to_int(row.get("id")), row) for row in rows if isinstance(row, Mapping))
+        licenses = {number: clean(row.get("name")) for number, row in pairs if number is not None}
+        return Identity("flickr" if population is None else f"sandbox:{clean(population)}", licenses)
+
+    def _call(self, method: str, arguments: Arguments) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """The answer and its headers (names in lower case), after as many attempts as it takes."""
+        failures: list[Failure] = []
+        while len(failures) < self.retry.attempts:
+            self.limiter.acquire(lambda time: self.record(time, method))
+            try:
+                reply = self.transport.call(method, arguments)
+                answer = read(method, reply)
+            except ConnectionFailed as error:
+                answer = Failure(None, None, error.kind)
+            if not isinstance(answer, Failure):
+                return answer, reply.headers
+            if not retryable(method, answer):
+                raise refusal(method, answer)
+            failures.append(answer)
+            wait = backoff(self.retry, len(failures) - 1, answer.retry_after, self.clock.now(), self.rng)
+            self.limiter.pause(wait)
+        raise _unanswered(method, failures)
+
+
+def read(method: str, reply: Reply) -> dict[str, Any] | Failure:
+    """The answer of `method`, or why there is none. Flickr sends its own failures as HTTP 200."""
+    retry_after = reply.headers.get("retry-after", "")
+    if reply.status != 200:
+        reason = re.search(rb"oauth_problem=[\w.-]+", reply.body[:MAX_TEXT])
+        text = f"HTTP {reply.status}" + (f", {reason[0].decode()}" if reason else "")
+        return Failure(reply.status, None, text, retry_after)
+    answer = _json(reply.body)
+    if not isinstance(answer, dict):
+        return Failure(200, None, "an answer that is no JSON object", retry_after)
+    if answer.get("stat") == "fail" and (code := to_int(answer.get("code"))) is not None:
+        return Failure(200, code, clean(answer.get("message")), retry_after)
+    if answer.get("stat") != "ok" or not _complete(method, answer):
+        return Failure(200, None, "an answer that is not the API's", retry_after)
+    return answer
+
+
+def _complete(method: str, answer: Mapping[str, Any]) -> bool:
+    """An empty search is a list of none out of 0; without them it would pass for the end of a window."""
+    part = answer.get(ANSWERS[method])
+    if not isinstance(part, dict) or method != SEARCH:
+        return isinstance(part, dict)
+    return isinstance(part.get("photo"), list) and to_int(part.get("total")) is not None
+
+
+def retryable(method: str, failure: Failure) -> bool:
+    """Whether the same call can succeed later: the one place that decides it."""
+    status, code = failure.status, failure.code
+    if status is None or status == 429 or status >= 500:
+        return True
+    if status != 200:
+        return False
+    return (
+        code is None
+        or code == 105
+        or (code == 10 and method == SEARCH)
+        or (code in (0, 201) and UNAVAILABLE in failure.text.lower())
+    )
+
+
+def refusal(method: str, failure: Failure) -> FlickrExifError:
+    """The error for a failure that is not retryable."""
+    code = failure.code if failure.code is not None else failure.status or 0
+    said = failure.text if failure.code is None else f"code {code}, {failure.text or 'no message'}"
+    if failure.status in (401, 403) or failure.code in KEY_CODES:
+        return KeyRefused(
+            f"The server refused the API key or the call {method}: {said}.",
+            "Check FLICKR_API_KEY and FLICKR_API_SECRET against https://www.flickr.com/services/apps/by/me",
+        )
+    if method == SEARCH and failure.code == END_CODE:
+        return EndOfWindow(f"The search has no such page: {said}.")
+    if method in PHOTO_METHODS and failure.code in SKIP_CODES:
+        return PhotoSkipped(code, f"The photo has no answer for {method}: {said}.")
+    return CallRefused(code, f"The server refused {method}: {said}.")
+
+
+def backoff(retry: Retry, attempt: int, retry_after: str | None, now: float, rng: random.Random) -> float:
+    """Seconds to pause after failed attempt number `attempt` (from 0): exponential, with full jitter.
+
+    A Retry-After header is the least. `now` is in seconds since 1970.
+    """
+    ceiling = min(retry.max_seconds, retry.base_seconds * 2**attempt)
+    return max(rng.uniform(0, ceiling), wait_asked(retry_after or "", now))
+
+
+def wait_asked(retry_after: str, now: float) -> float:
+    """Seconds that Retry-After (seconds, or an HTTP date) asks for: 0 when unreadable, at most an hour."""
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - now
+        except (ValueError, OverflowError):
+            return 0.0
+    return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else 0.0
+
+
+def clean(text: object) -> str:
+    """A stranger's text for a message: no control characters, on one line, bounded."""
+    printable = (c if c.isprintable() else " " for c in str(text or "")[: 2 * MAX_TEXT])
+    return " ".join("".join(printable).split())[:MAX_TEXT]
+
+
+def _json(body: bytes) -> Any:
+    """The body as JSON, None when it is none. Half an emoji (a lone surrogate, legal in JSON) becomes "?"."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        pass
+    try:
+        text = json.dumps(json.loads(body.decode("utf-8-sig", "replace")), ensure_ascii=False)
+        return orjson.loads(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unanswered(method: str, failures: list[Failure]) -> Unanswered:
+    reached = any(failure.status is not None for failure in failures)
+    what = "answered with failures only" if reached else "did not answer"
+    first = "Wait a while" if reached else "Check the network and the address"
+    return Unanswered(
+        f"The server {what}: {len(failures)} attempts at {method}, the last: {failures[-1].text}.",
+        f"{first}, then run the same command again; it goes on where it stopped.",
+        reached=reached,
+    )

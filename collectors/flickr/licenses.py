@@ -1,0 +1,64 @@
+"""Flickr's licences by id. The id is the key: names have changed over time."""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from flickrexif.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """A licence: Flickr's id, its name with the version, and the address of its text."""
+
+    id: int
+    name: str
+    url: str
+
+    @property
+    def short_name(self) -> str:
+        """The name without version, as the command line takes it: `by-sa`, `cc0`, `public-domain-mark`."""
+        return re.sub(r"^cc | \d\.\d$", "", self.name.lower()).replace(" ", "-")
+
+
+def _read(path: Path) -> Mapping[int, License]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [License(int(row["id"]), row["name"], row["url"]) for row in csv.DictReader(file)]
+    return MappingProxyType({row.id: row for row in rows})
+
+
+LICENSES = _read(Path(__file__).with_name("licenses.csv"))
+PERMISSIVE = (4, 5, 7, 8, 9, 10, 11, 12)  # reuse and changes allowed, commercially too
+
+
+def license_for(license_id: int) -> License:
+    """The licence of that id; one that is not in the table is named as unknown and has no address."""
+    return LICENSES.get(license_id) or License(license_id, f"Unknown licence (id {license_id})", "")
+
+
+def parse_licenses(text: str) -> tuple[int, ...]:
+    """The ids that `text` asks for: `permissive`, `all`, ids and short names, separated by commas.
+
+    A short name stands for all its versions. Raises `UsageError` for a name that is not known.
+    """
+    names = _names()
+    asked = [name.strip().lower() for name in text.split(",")]
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        short = dict.fromkeys(known.short_name for known in LICENSES.values())
+        raise UsageError(
+            f"There is no licence {unknown[0][:50]!r}.",
+            f"Known are permissive, all, {', '.join(short)}, and the ids {min(LICENSES)} to {max(LICENSES)}.",
+        )
+    return tuple(sorted({license_id for name in asked for license_id in names[name]}))
+
+
+def _names() -> dict[str, tuple[int, ...]]:
+    names: dict[str, tuple[int, ...]] = {"permissive": PERMISSIVE, "all": tuple(LICENSES)}
+    for known in LICENSES.values():
+        names[str(known.id)] = (known.id,)
+        names[known.short_name] = (*names.get(known.short_name, ()), known.id)
+    return names

@@ -1,0 +1,96 @@
+"""One rate limiter for everything that uses an API key: at most N calls in any sliding window.
+
+Flickr counts 3,600 calls an hour a key, over all that uses it. A fixed hour would let two full budgets
+through at its edge; here no interval of a window's length ever holds more than its calls. This holds across
+restarts too: the caller writes each grant down before the call leaves and hands the old ones to the next run.
+"""
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from collectors.flickr.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `calls` (1 or more) in any half-open interval of `seconds`."""
+
+    calls: int
+    seconds: float
+
+
+class Limiter:
+    """Grants calls in the order they are asked for, to any thread. No windows: no limit, but pauses hold.
+
+    `history` holds the times (seconds since 1970) of earlier grants; a time after now counts as now.
+    """
+
+    def __init__(self, windows: Sequence[Window], clock: Clock, history: Iterable[float] = ()) -> None:
+        self._windows = tuple(windows)
+        self._clock = clock
+        self._seen = clock.now()  # the latest time read
+        past = sorted(min(time, self._seen) for time in history)
+        self._grants = deque(past, maxlen=max((window.calls for window in windows), default=0))
+        self._resume = -math.inf  # the end of the longest pause
+        self._queue: deque[object] = deque()
+        self._lock = threading.Condition()
+
+    def acquire(self, record: Callable[[float], None]) -> None:
+        """Block until a call may start, and `record` its time before returning.
+
+        `record` runs under the limiter's lock, so that times are recorded in order; it must not use it.
+        """
+        with self._turn():
+            while (wait := self._grant(record)) > 0:
+                self._clock.sleep(wait)
+
+    def pause(self, seconds: float) -> None:
+        """No call of anybody starts for `seconds` from now; the longest pause wins."""
+        with self._lock:
+            self._resume = max(self._resume, self._now() + seconds)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """First come, first served: only the head of the queue looks at the clock and sleeps."""
+        ticket = object()
+        try:
+            with self._lock:
+                self._queue.append(ticket)
+                self._lock.wait_for(lambda: self._queue[0] is ticket)
+            yield
+        finally:
+            with self._lock:
+                self._queue.remove(ticket)
+                self._lock.notify_all()
+
+    def _grant(self, record: Callable[[float], None]) -> float:
+        """Grant a call now and return 0, or return the seconds to wait before asking again."""
+        with self._lock:
+            now = self._now()
+            start = max([self._resume, *map(self._free, self._windows)])
+            if start > now:
+                return start - now
+            self._grants.append(now)
+            record(now)
+            return 0.0
+
+    def _free(self, window: Window) -> float:
+        """When `window` has room: its length after the grant that is `calls` back."""
+        if len(self._grants) < window.calls:
+            return -math.inf
+        # The sum may have been rounded down; one step up holds the limit exactly on the recorded times.
+        return math.nextafter(self._grants[-window.calls] + window.seconds, math.inf)
+
+    def _now(self) -> float:
+        """The time. When the clock was set back, all that is remembered goes back with it."""
+        now = self._clock.now()
+        if now < self._seen:
+            back = self._seen - now
+            self._grants = deque((time - back for time in self._grants), maxlen=self._grants.maxlen)
+            self._resume -= back
+        self._seen = now
+        return now

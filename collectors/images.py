@@ -1,0 +1,147 @@
+"""Downloads from Flickr's image CDN: at its own pace, verified, whole or not at all.
+
+The CDN throttles (429, sometimes 403) even slow clients; that pauses the host and never means a photo is gone.
+Gone is a 404, or the old redirect to photo_unavailable.gif.
+"""
+
+import hashlib
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import requests
+
+from collectors.flickr.client import Retry, wait_asked
+from collectors.flickr.clock import Clock
+from collectors.flickr.limiter import Limiter
+from collectors.flickr.models import Image, SearchPhoto
+from collectors.journal import ImageRecord
+from flickrexif.errors import FlickrExifError
+
+MAX_BYTES = 256 * 2**20
+CHUNK = 2**16
+THROTTLED = frozenset({403, 408, 429, 500, 502, 503, 504})
+
+# Why a kept photo has no image: final, where a throttle or a broken connection is tried again.
+REASONS = {
+    "gone": "no longer on the CDN",
+    "refused": "the CDN answers with an error that trying again does not change",
+    "not_an_image": "what came is no image",
+    "damaged": "the image came whole and does not decode",
+    "wrong_size": "its pixels are not those the search told",
+    "too_large": f"over {MAX_BYTES // 2**20} MB",
+}
+
+
+class _UnusableError(Exception):
+    """The answer settles the photo: `reason` is one of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _TryAgainError(Exception):
+    """The answer settles nothing."""
+
+    def __init__(self, problem: str, retry_after: str | None = None) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFetcher:
+    """Fetches images into `folder`, one file a photo, named by its id."""
+
+    folder: Path
+    wanted: Literal["large", "original"]
+    session: requests.Session
+    limiter: Limiter
+    clock: Clock
+    retry: Retry
+    random: random.Random
+    record: Callable[[float], None] = lambda _: None
+    timeout: tuple[float, float] = (10.0, 60.0)
+
+    def fetch(self, photo: SearchPhoto, month: str) -> ImageRecord:
+        """Fetch `photo`; the record names its file or the reason there is none.
+
+        `original` is taken where the owner allows it, else the largest size up to 1024 px; the record says which.
+        Raises FlickrExifError when the CDN keeps failing.
+        """
+        image = photo.image
+        if self.wanted == "original" and photo.original:
+            image = photo.original
+        if image is None:
+            return ImageRecord(photo.id, "gone")
+        path = self.folder / month / f"{photo.id}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(self.retry.attempts):
+            self.limiter.acquire(self.record)
+            try:
+                return self._fetch_once(photo.id, image, path)
+            except _UnusableError as error:
+                return ImageRecord(photo.id, error.reason, image.size)
+            except (_TryAgainError, requests.RequestException) as error:
+                told = error.retry_after if isinstance(error, _TryAgainError) else None
+                self.limiter.pause(self._backoff(attempt, told))
+        host = image.url.split("/")[2]
+        raise FlickrExifError(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
+
+    def _fetch_once(self, photo_id: int, image: Image, path: Path) -> ImageRecord:
+        partial = path.with_suffix(".partial")
+        try:
+            sha256 = self._download(image.url, partial)
+            width, height = _decoded_size(partial)
+            if (image.width, image.height) not in ((width, height), (height, width), (None, None)):
+                raise _UnusableError("wrong_size")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        name = path.relative_to(self.folder.parent).as_posix()
+        return ImageRecord(photo_id, None, image.size, name, sha256, width, height)
+
+    def _download(self, url: str, partial: Path) -> str:
+        digest, size = hashlib.sha256(), 0
+        with self.session.get(url, stream=True, timeout=self.timeout) as response:
+            _check(response)
+            with partial.open("wb") as file:
+                for chunk in response.iter_content(CHUNK):
+                    size += len(chunk)
+                    if size > MAX_BYTES:
+                        raise _UnusableError("too_large")
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        return digest.hexdigest()
+
+
+def _check(response: requests.Response) -> None:
+    """Whether the answer is an image, by status, final address and type."""
+    if response.status_code in THROTTLED:
+        raise _TryAgainError(f"HTTP {response.status_code}", response.headers.get("Retry-After"))
+    if response.status_code in (404, 410) or "photo_unavailable" in response.url:
+        raise _UnusableError("gone")
+    if response.status_code != 200:
+        raise _UnusableError("refused")
+    if not response.headers.get("Content-Type", "").startswith("image/"):
+        raise _TryAgainError("no image")  # an error page in place of the image
+
+
+def _decoded_size(path: Path) -> tuple[int, int]:
+    """Width and height of the fully decoded image."""
+    from PIL import Image as PillowImage
+    from PIL import UnidentifiedImageError
+
+    try:
+        with PillowImage.open(path) as image:
+            image.load()
+            return image.size
+    except (UnidentifiedImageError, PillowImage.DecompressionBombError) as error:
+        raise _UnusableError("not_an_image") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _UnusableError("damaged") from error

@@ -1,0 +1,338 @@
+"""The journal: SQLite, the only state of a crawl.
+
+Every answer is committed in one transaction with what it decides, before the worker that got it does anything
+else: killed at any instant, a crawl repeats at most the one call each worker had in flight.
+"""
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+from filelock import FileLock, Timeout
+
+from collectors.flickr.models import Image, SearchPhoto
+from collectors.verdicts import KEPT
+from flickrexif.errors import FlickrExifError
+
+VERSION = 1
+LIMITER_MEMORY = 3_600.0  # seconds of call history that a restart must know
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A photo drawn for a trial."""
+
+    photo_id: int
+    owner: str
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """A finished download: its file, or the reason there is none."""
+
+    photo_id: int
+    reason: str | None
+    size: str | None = None
+    path: str | None = None
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Journal:
+    """One connection, used by all threads in turn. `open_journal` and `read_journal` make it."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = db
+        self._lock = threading.RLock()
+
+    # -- the connection -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        with self._lock, _explained(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Close the connection; the WAL is folded into the file."""
+        with self._lock:
+            self._db.close()
+
+    # -- settings and calls ---------------------------------------------------------------------------------
+
+    def settle(self, key: str, value: str) -> str:
+        """Store `value` under `key` unless the journal already has one; return what it has."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+            return str(db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0])
+
+    def meta(self) -> dict[str, str]:
+        """What was settled."""
+        return dict(self._rows("SELECT key, value FROM meta"))
+
+    def record_call(self, at: float, method: str, month: str) -> None:
+        """Note a call that is about to leave, `at` in seconds since 1970."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO calls VALUES (?, ?, ?)", (at, method, month))
+
+    def call_times(self, now: float) -> list[float]:
+        """When the calls of the last hour left."""
+        return [row[0] for row in self._rows("SELECT at FROM calls WHERE at > ? ORDER BY at", now - LIMITER_MEMORY)]
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Calls by month and method, every attempt counted."""
+        counts: dict[str, dict[str, int]] = {}
+        for month, method, count in self._rows("SELECT month, method, COUNT(*) FROM calls GROUP BY month, method"):
+            counts.setdefault(month, {})[method] = count
+        return counts
+
+    # -- months ---------------------------------------------------------------------------------------------
+
+    def start_month(self, month: str, target: int) -> tuple[int, bool]:
+        """Open `month` for `target` photos; return `(rounds drawn, done)`. A higher target opens it again."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO months (month, target) VALUES (?, ?)", (month, target))
+            db.execute(
+                "UPDATE months SET target = ?, done = 0 WHERE month = ? AND target < ?",
+                (target, month, target),
+            )
+            rounds, done = db.execute("SELECT rounds, done FROM months WHERE month = ?", (month,)).fetchone()
+        return rounds, bool(done)
+
+    def finish_month(self, month: str) -> None:
+        """Close `month` and drop what was read but never drawn."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM candidates WHERE month = ? AND round IS NULL AND verdict IS NULL", (month,))
+            db.execute("UPDATE months SET done = 1 WHERE month = ?", (month,))
+
+    def months(self) -> dict[str, tuple[int, bool]]:
+        """`{month: (target, done)}` in order."""
+        rows = self._rows("SELECT month, target, done FROM months ORDER BY month")
+        return {month: (target, bool(done)) for month, target, done in rows}
+
+    # -- searches and candidates ----------------------------------------------------------------------------
+
+    def search_answer(self, month: str, query: str, page: int) -> tuple[int, int] | None:
+        """`(total, fresh)` of a search already answered, or None."""
+        sql = "SELECT total, fresh FROM searches WHERE month = ? AND query = ? AND page = ?"
+        rows = self._rows(sql, month, query, page)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def add_search(
+        self,
+        month: str,
+        query: str,
+        page: int,
+        total: int,
+        photos: Iterable[tuple[SearchPhoto, int, str | None]],
+    ) -> tuple[int, int]:
+        """Store a search answer with its photos, each `(photo, rank, verdict or None)`; return `(total, fresh)`."""
+        with self._transaction() as db:
+            before = db.total_changes
+            db.executemany(
+                "INSERT OR IGNORE INTO candidates (photo_id, month, query, owner, rank, verdict, photo)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (p.id, month, query, p.owner, rank, verdict, None if verdict else orjson.dumps(p))
+                    for p, rank, verdict in photos
+                ),
+            )
+            fresh = db.total_changes - before
+            db.execute("INSERT INTO searches VALUES (?, ?, ?, ?, ?)", (month, query, page, total, fresh))
+        return total, fresh
+
+    def draw(self, month: str, round_: int, quotas: Mapping[str, int]) -> int:
+        """Draw, from each window, the first `quota` photos not drawn yet in the keyed order; return how many."""
+        drawn = 0
+        with self._transaction() as db:
+            for query, quota in quotas.items():
+                drawn += db.execute(
+                    "UPDATE candidates SET round = ? WHERE photo_id IN (SELECT photo_id FROM candidates"
+                    " WHERE month = ? AND query = ? AND round IS NULL AND verdict IS NULL ORDER BY rank LIMIT ?)",
+                    (round_, month, query, quota),
+                ).rowcount
+            db.execute("UPDATE months SET rounds = ? WHERE month = ?", (round_ + 1, month))
+        return drawn
+
+    def drawn(self, month: str, chunk: int = 1_000) -> Iterator[Candidate]:
+        """Every photo drawn so far, in the order of trial; read in chunks, so that memory stays flat."""
+        after = (-1, -1, -1)
+        sql = (
+            "SELECT photo_id, owner, verdict, round, rank FROM candidates WHERE month = ? AND round IS NOT NULL"
+            " AND (round, rank, photo_id) > (?, ?, ?) ORDER BY round, rank, photo_id LIMIT ?"
+        )
+        while rows := self._rows(sql, month, *after, chunk):
+            yield from (Candidate(*row[:3]) for row in rows)
+            after = (rows[-1][3], rows[-1][4], rows[-1][0])
+
+    def photo(self, photo_id: int) -> SearchPhoto:
+        """The search answer's facts of a candidate that is still in."""
+        return _photo(self._rows("SELECT photo FROM candidates WHERE photo_id = ?", photo_id)[0][0])
+
+    def reject(self, photo_ids: Sequence[int], verdict: str) -> None:
+        """Put candidates out for good."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE candidates SET verdict = ?, photo = NULL WHERE photo_id = ?",
+                [(verdict, photo_id) for photo_id in photo_ids],
+            )
+
+    def add_exif(self, photo_id: int, answer: Mapping[str, Any], verdict: str, tags: Mapping[str, str]) -> None:
+        """Store getExif's answer as it came (a refusal too), the verdict, and a kept photo's raw strings."""
+        kept = verdict == KEPT
+        with self._transaction() as db:
+            packed = zlib.compress(orjson.dumps(answer), 6)
+            db.execute("INSERT OR REPLACE INTO exif VALUES (?, ?)", (photo_id, packed))
+            db.execute(
+                "UPDATE candidates SET verdict = ?, tags = ?, photo = CASE WHEN ? THEN photo END WHERE photo_id = ?",
+                (verdict, orjson.dumps(tags) if kept else None, kept, photo_id),
+            )
+
+    def exif_answer(self, photo_id: int) -> dict[str, Any] | None:
+        """getExif's answer as it came, or None when there is none."""
+        rows = self._rows("SELECT answer FROM exif WHERE photo_id = ?", photo_id)
+        return orjson.loads(zlib.decompress(rows[0][0])) if rows else None
+
+    def kept(self, month: str) -> list[tuple[SearchPhoto, dict[str, str]]]:
+        """The photos of the data set with their raw Exif strings, by id."""
+        sql = "SELECT photo, tags FROM candidates WHERE month = ? AND verdict = ? ORDER BY photo_id"
+        return [(_photo(photo), orjson.loads(tags)) for photo, tags in self._rows(sql, month, KEPT)]
+
+    def verdicts(self, month: str) -> dict[str, int]:
+        """How many candidates got each verdict."""
+        sql = "SELECT verdict, COUNT(*) FROM candidates WHERE month = ? AND verdict IS NOT NULL GROUP BY verdict"
+        return dict(self._rows(sql, month))
+
+    def owners(self, month: str) -> int:
+        """How many photographers the kept photos have."""
+        sql = "SELECT COUNT(DISTINCT owner) FROM candidates WHERE month = ? AND verdict = ?"
+        return int(self._rows(sql, month, KEPT)[0][0])
+
+    # -- images ---------------------------------------------------------------------------------------------
+
+    def without_image(self, month: str) -> list[int]:
+        """Kept photos whose image was neither fetched nor found gone."""
+        sql = (
+            "SELECT photo_id FROM candidates WHERE month = ? AND verdict = ? AND photo_id NOT IN"
+            " (SELECT photo_id FROM images) ORDER BY photo_id"
+        )
+        return [row[0] for row in self._rows(sql, month, KEPT)]
+
+    def add_image(self, month: str, record: ImageRecord) -> None:
+        """Store a finished download."""
+        with self._transaction() as db:
+            values = (record.photo_id, month, *list(asdict(record).values())[1:])
+            db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def images(self, month: str) -> list[ImageRecord]:
+        """The finished downloads of `month`, by id."""
+        sql = "SELECT photo_id, reason, size, path, sha256, width, height FROM images WHERE month = ? ORDER BY photo_id"
+        return [ImageRecord(*row) for row in self._rows(sql, month)]
+
+
+def _photo(packed: bytes) -> SearchPhoto:
+    fields = orjson.loads(packed)
+    for key in ("image", "original"):
+        fields[key] = fields[key] and Image(**fields[key])
+    return SearchPhoto(**fields)
+
+
+@contextmanager
+def open_journal(path: Path) -> Iterator[Journal]:
+    """Open the journal for one crawl, alone; made when it is not there.
+
+    Raises FlickrExifError when another crawl holds it, when it is no journal of this version, or when the folder
+    cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_suffix(".lock"), timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        hint = "Wait until it ends, or give this one another --data-dir."
+        raise FlickrExifError(f"Another crawl is writing {path}.", hint) from error
+    except OSError as error:
+        hint = "Give a folder you may write with --data-dir."
+        raise FlickrExifError(f"The folder {path.parent} cannot be written ({error.strerror}).", hint) from error
+    try:
+        journal = Journal(path, _connect(path))
+        try:
+            yield journal
+        finally:
+            journal.close()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def read_journal(path: Path) -> Iterator[Journal]:
+    """Open an existing journal beside a crawl that may be running; nothing is locked."""
+    if not path.exists():
+        hint = "Start one: flickrexif crawl --month 2024-08 --sandbox."
+        raise FlickrExifError(f"There is no crawl in {path.parent.parent}.", hint)
+    journal = Journal(path, _connect(path))
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    with _explained(path):
+        db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        try:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            empty = not db.execute("SELECT 1 FROM sqlite_master").fetchone()
+            if empty:
+                schema = files("collectors").joinpath("journal.sql").read_text()
+                db.executescript(f"PRAGMA journal_mode=WAL; BEGIN; {schema} PRAGMA user_version={VERSION}; COMMIT;")
+            elif version != VERSION:
+                hint = "Use that version, or give another --data-dir."
+                raise FlickrExifError(
+                    f"{path} was written by another version of flickrexif (journal {version}, not {VERSION}).",
+                    hint,
+                )
+            # A commit reaches the file at once and so survives a kill; only a power cut could undo the last ones.
+            db.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """SQLite's refusals as sentences."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        again = "Then run the same command again: nothing that was journaled is lost."
+        match error.sqlite_errorname if hasattr(error, "sqlite_errorname") else "":
+            case "SQLITE_FULL":
+                raise FlickrExifError(f"The disk that holds {path} is full.", f"Free some space. {again}") from error
+            case "SQLITE_NOTADB" | "SQLITE_CORRUPT":
+                hint = "Restore it from a copy, or give another --data-dir."
+                raise FlickrExifError(f"{path} is damaged or no journal.", hint) from error
+            case _:
+                hint = f"Check the folder's disk and permissions. {again}"
+                raise FlickrExifError(f"{path} cannot be read or written ({error}).", hint) from error

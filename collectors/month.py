@@ -1,0 +1,174 @@
+"""How a month is sampled: which windows of time are read, and which of their photos are tried.
+
+A search shows at most 4,000 results, so a month is halved, in time down to a second, then by licence, then by date
+of upload, until a window has at most 3,000. A small month is read whole. Of a large one, each round reads the
+windows under 20 evenly spaced ranks (systematic sampling: a window is met in proportion to its photos) and draws
+the same number of photos for each rank, so that every photo of the month has the same chance: a window chosen in
+proportion to its size and a fixed take from it make up for each other (Cochran, Sampling Techniques, ch. 9A).
+"""
+
+import calendar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import TypeVar
+
+from collectors.flickr.models import EXTRAS
+from flickrexif.draws import rng
+from flickrexif.errors import UsageError
+
+MAX_WINDOW = 3_000  # photos; Flickr repeats pages past 4,000 and its totals are estimates
+PER_PAGE = 500
+MAX_PAGES = 8  # of 500: where the pages begin to repeat
+
+RANKS = 20  # windows a round
+POOL = 5  # photos drawn a round, for each photo wanted: owners' caps and missing Exif take most of them
+READ_WHOLE = 36_000  # photos: up to here reading the month whole costs about 100 calls
+MAX_ROUNDS = 20
+
+FIRST_MONTH = "2000-01"  # as in the paper
+FIRST_UPLOAD = int(datetime(2004, 2, 1, tzinfo=UTC).timestamp())  # Flickr opened
+LAST_UPLOAD = int(datetime(2038, 1, 1, tzinfo=UTC).timestamp())
+SECOND = timedelta(seconds=1)
+
+# What every search asks for. By date of upload, oldest first, a new upload does not shift the pages.
+FILTERS: dict[str, str | int] = {
+    "safe_search": 1,
+    "media": "photos",
+    "content_types": 0,
+    "sort": "date-posted-asc",
+    "extras": EXTRAS,
+}
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A search: photos taken in [first, last] (the photographer's clock, both ends inclusive) under `licenses`."""
+
+    first: datetime
+    last: datetime
+    licenses: tuple[int, ...]
+    uploaded: tuple[int, int] = (FIRST_UPLOAD, LAST_UPLOAD)  # seconds since 1970, both ends inclusive
+
+    @property
+    def key(self) -> str:
+        """The window in one line, its name in the journal."""
+        licenses = ",".join(map(str, self.licenses))
+        taken = f"{self.first:%Y-%m-%d %H:%M:%S}/{self.last:%Y-%m-%d %H:%M:%S}"
+        return f"{taken}/{licenses}/{self.uploaded[0]}-{self.uploaded[1]}"
+
+    def arguments(self) -> dict[str, str | int]:
+        """The arguments of flickr.photos.search."""
+        arguments: dict[str, str | int] = FILTERS | {
+            "min_taken_date": f"{self.first:%Y-%m-%d %H:%M:%S}",
+            "max_taken_date": f"{self.last:%Y-%m-%d %H:%M:%S}",
+            "license": ",".join(map(str, self.licenses)),
+        }
+        if self.uploaded != (FIRST_UPLOAD, LAST_UPLOAD):
+            arguments |= {"min_upload_date": self.uploaded[0], "max_upload_date": self.uploaded[1]}
+        return arguments
+
+    def halves(self) -> "tuple[Window, Window] | None":
+        """Two windows that share this one without overlap: by time, else licence, else upload; None at the end."""
+        if self.first < self.last:
+            middle = self.first + timedelta(seconds=int((self.last - self.first).total_seconds()) // 2)
+            return replace(self, last=middle), replace(self, first=middle + SECOND)
+        if (half := len(self.licenses) // 2) > 0:
+            return replace(self, licenses=self.licenses[:half]), replace(self, licenses=self.licenses[half:])
+        low, high = self.uploaded
+        if low < high:
+            half = (low + high) // 2
+            return replace(self, uploaded=(low, half)), replace(self, uploaded=(half + 1, high))
+        return None
+
+
+Search = Callable[[Window, int], tuple[int, int]]  # (window, page) -> (total, photos no earlier page had)
+MapAll = Callable[[Callable[[Item], Answer], Iterable[Item]], Sequence[Answer]]  # map, in parallel
+
+
+def month_window(month: str, licenses: Sequence[int]) -> Window:
+    """The whole of `month`, YYYY-MM."""
+    first = datetime.strptime(month, "%Y-%m")
+    days = calendar.monthrange(first.year, first.month)[1]
+    return Window(first, first + timedelta(days=days) - SECOND, tuple(sorted(licenses)))
+
+
+def read_round(
+    month: Window, round_: int, target: int, seed: int, search: Search, map_all: MapAll
+) -> dict[str, int] | None:
+    """Read the windows of one round whole; return `{window key: photos to draw}`, or None when no round is left.
+
+    `search` answers from the journal what it already asked, so a round that was cut short goes on where it was.
+    """
+    total, _ = search(month, 1)
+    whole = total <= max(READ_WHOLE, POOL * target)
+    if round_ >= (1 if whole else MAX_ROUNDS):
+        return None
+    start = rng(seed, f"windows of round {round_}", month.key).random()
+    ranks = [(start + k) / RANKS for k in range(RANKS)]
+    leaves = _leaves(
+        {month: ranks},
+        whole,
+        lambda windows: [total for total, _ in map_all(lambda w: search(w, 1), windows)],
+    )
+    _read_whole(list(leaves), search, map_all)
+    take = ceil(POOL * target / RANKS)
+    return {window.key: MAX_WINDOW * MAX_PAGES if whole else take * len(ranks) for window, ranks in leaves.items()}
+
+
+def _leaves(
+    frontier: Mapping[Window, list[float]], whole: bool, totals: Callable[[Sequence[Window]], Sequence[int]]
+) -> dict[Window, list[float]]:
+    """The windows of at most MAX_WINDOW photos under `frontier`: all of them, or those that hold a rank.
+
+    A rank is a place in [0, 1) among the photos of its window, in the order of time.
+    """
+    leaves: dict[Window, list[float]] = {}
+    while frontier:
+        sizes = dict(zip(frontier, totals(list(frontier)), strict=True))
+        parents = {
+            window: halves for window, size in sizes.items() if size > MAX_WINDOW and (halves := window.halves())
+        }
+        leaves |= {window: ranks for window, ranks in frontier.items() if window not in parents and sizes[window]}
+        lefts = totals([left for left, _ in parents.values()])
+        children: dict[Window, list[float]] = {}
+        for (window, halves), left in zip(parents.items(), lefts, strict=True):
+            share = min(left / sizes[window], 1.0)
+            children[halves[0]] = [rank / share for rank in frontier[window] if rank < share]
+            children[halves[1]] = [(rank - share) / (1 - share) for rank in frontier[window] if rank >= share]
+        frontier = {window: ranks for window, ranks in children.items() if whole or ranks}
+    return leaves
+
+
+def _read_whole(windows: Sequence[Window], search: Search, map_all: MapAll) -> None:
+    """Read every page of each window, up to the first that brings nothing new."""
+    for page in range(1, MAX_PAGES + 1):
+        answers = map_all(lambda window, page=page: search(window, page), windows)  # type: ignore[misc]
+        windows = [
+            window
+            for window, (total, fresh) in zip(windows, answers, strict=True)
+            if fresh and page < min(ceil(total / PER_PAGE), MAX_PAGES)
+        ]
+
+
+def parse_month(text: str) -> str:
+    """`text` as YYYY-MM of a month that exists; UsageError otherwise."""
+    try:
+        month = datetime.strptime(text.strip(), "%Y-%m")
+    except ValueError:
+        raise UsageError(f"{text!r} is no month.", "Write it as YYYY-MM, for example --month 2024-08.") from None
+    return f"{month:%Y-%m}"
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """Every month from `first` to `last`, both included."""
+    start, end = parse_month(first), parse_month(last)
+    if start > end:
+        raise UsageError(f"--from {start} is after --to {end}.", f"Swap them: --from {end} --to {start}.")
+    number = int(start[:4]) * 12 + int(start[5:]) - 1
+    stop = int(end[:4]) * 12 + int(end[5:])
+    return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(number, stop)]

@@ -1,0 +1,169 @@
+"""One crawl from an endpoint into a data folder: the parts put together.
+
+`crawl_into` is the library's side of `flickrexif crawl`; `estimate` that of its dry run.
+"""
+
+import os
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
+from collectors.flickr.client import Client, Retry
+from collectors.flickr.clock import SystemClock
+from collectors.flickr.credentials import Credentials, transport
+from collectors.flickr.limiter import Limiter, Window
+from collectors.flickr.models import FLICKR_ENDPOINT
+from collectors.flickr.transport import is_loopback
+from collectors.images import ImageFetcher
+from collectors.journal import Journal, open_journal
+from flickrexif.errors import UsageError
+
+RETRY = Retry()
+HOUR = 3_600.0
+PACE = 10.0  # seconds: an hour's calls are spread, not spent in its first minute
+IMAGES_PER_SECOND = 2
+
+# What a month is expected to cost before any is done.
+SEARCHES_PER_MONTH = 150
+EXIF_PER_KEPT = 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Where photos come from and how often it may be called."""
+
+    endpoint: str = FLICKR_ENDPOINT
+    credentials: Credentials
+    calls_per_hour: int | None  # None: no limit, for a server of one's own
+    retry: Retry = RETRY
+
+    @property
+    def own(self) -> bool:
+        """Whether the server runs on this machine."""
+        return is_loopback(self.endpoint)
+
+    def windows(self) -> list[Window]:
+        """The limits of the key; Flickr's own servers also get an even pace."""
+        if self.calls_per_hour is None:
+            return []
+        if self.calls_per_hour < 1:
+            raise UsageError("--calls-per-hour is below 1.", "Flickr allows 3600; 3500 leaves room.")
+        hour = Window(self.calls_per_hour, HOUR)
+        paced = Window(max(1, round(self.calls_per_hour * PACE / HOUR)), PACE)
+        return [hour] if self.own else [hour, paced]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is still to be called for one month."""
+
+    month: str
+    kept: int
+    target: int
+    calls: int
+
+
+def data_root(data_dir: Path) -> Path:
+    """The FlickrExif folder of a data folder."""
+    return data_dir / "flickrexif"
+
+
+def journal_path(data_dir: Path) -> Path:
+    """Where the journal of a data folder is."""
+    return data_root(data_dir) / ".crawl" / "journal.sqlite"
+
+
+def user_agent(contact: str | None) -> str:
+    """The User-Agent of every request, with whom to write to."""
+    return f"flickrexif/{version('flickrexif')} (research data sets; {contact or 'no contact given'})"
+
+
+def crawl_into(
+    data_dir: Path,
+    months: Sequence[str],
+    settings: CrawlSettings,
+    service: Service,
+    progress: Progress,
+    stop: threading.Event,
+) -> list[MonthSummary]:
+    """Crawl `months` into the journal of `data_dir`. Raises FlickrExifError; what was done stays in the journal."""
+    check_settings(settings)
+    windows = service.windows()
+    contact = os.environ.get("FLICKREXIF_CONTACT")
+    if settings.images != "none" and not service.own and not contact:
+        hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
+        raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
+    clock = SystemClock(stop)
+    with open_journal(journal_path(data_dir)) as journal:
+        limiter = Limiter(windows, clock, journal.call_times(clock.now()))
+        agent = user_agent(contact)
+        sender = transport(service.credentials, service.endpoint, agent)
+        jitter = random.Random()
+
+        def client_for(month: str) -> Client:
+            def record(at: float, method: str) -> None:
+                journal.record_call(at, method, month)
+                progress.called()
+
+            return Client(sender, limiter, clock, jitter, record, service.retry)
+
+        settle(journal, settings, client_for("").identify().source)
+        fetcher = None
+        if settings.images != "none":
+            pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
+            folder = journal.path.parent / "images"
+            fetcher = image_fetcher(folder, settings.images, Limiter(pace, clock), clock, service.retry, agent)
+        return crawl(months, settings, journal, client_for, stop, progress, fetcher)
+
+
+def image_fetcher(
+    folder: Path, wanted: str, limiter: Limiter, clock: SystemClock, retry: Retry, agent: str
+) -> ImageFetcher:
+    """A fetcher over a session of its own."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.headers["User-Agent"] = agent
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=16))
+    return ImageFetcher(
+        folder,
+        "original" if wanted == "original" else "large",
+        session,
+        limiter,
+        clock,
+        retry,
+        random.Random(),
+    )
+
+
+def estimate(journal: Journal | None, months: Sequence[str], settings: CrawlSettings) -> list[Estimate]:
+    """The calls each month still needs, from what finished months cost, or else from typical figures."""
+    kept = {month: journal.verdicts(month).get("kept", 0) for month in months} if journal else {}
+    known = journal.months() if journal else {}
+    per_kept = _exif_per_kept(journal) if journal else EXIF_PER_KEPT
+    rows = []
+    for month in months:
+        target, done = known.get(month, (0, False))
+        missing = 0 if done and target >= settings.target else settings.target - kept.get(month, 0)
+        searches = 0 if month in known else SEARCHES_PER_MONTH
+        rows.append(
+            Estimate(
+                month,
+                kept.get(month, 0),
+                settings.target,
+                round(missing * per_kept) + searches if missing > 0 else 0,
+            )
+        )
+    return rows
+
+
+def _exif_per_kept(journal: Journal) -> float:
+    calls = sum(methods.get("flickr.photos.getExif", 0) for methods in journal.calls().values())
+    kept = sum(journal.verdicts(month).get("kept", 0) for month in journal.months())
+    return calls / kept if kept >= 100 else EXIF_PER_KEPT

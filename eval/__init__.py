@@ -1,0 +1,1 @@
+"""The reference evaluator: what a frozen encoder knows about the camera."""

@@ -1,0 +1,330 @@
+"""The command line: parse, call one library function, print. stdout is data, stderr is progress and errors.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 done but short of what was asked, 130 interrupted (state saved).
+"""
+
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from flickrexif.errors import FlickrExifError, UsageError
+
+if TYPE_CHECKING:
+    from collectors.crawl import MonthSummary
+    from collectors.session import Service
+
+SHORT = 3
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build, publish and evaluate data sets about the camera behind a photo.",
+)
+
+DataDir = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="FLICKREXIF_DATA", help="Folder of the data sets.", file_okay=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Options of every command."""
+    if version:
+        from flickrexif import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command("crawl")
+def crawl_command(
+    month: Annotated[list[str] | None, typer.Option(help="Month taken, YYYY-MM; may be repeated.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First month of a span, YYYY-MM.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month of a span, YYYY-MM.")] = None,
+    target: Annotated[int, typer.Option(help="Usable photos wanted a month.")] = 4_000,
+    minimum: Annotated[
+        int | None,
+        typer.Option(help="Fewer a month end in exit code 3. [default: half of --target]", show_default=False),
+    ] = None,
+    per_user_cap: Annotated[int, typer.Option(help="Photos a photographer and month.")] = 10,
+    licenses: Annotated[
+        str, typer.Option(help="permissive, all, or ids or short names: 4,5 or by,by-sa.")
+    ] = "permissive",
+    seed: Annotated[int, typer.Option(help="Key of every random choice.")] = 0,
+    data_dir: DataDir = Path("data"),
+    calls_per_hour: Annotated[
+        int | None,
+        typer.Option(help="Most API calls in any hour. [default: 3500; no limit with --sandbox]", show_default=False),
+    ] = None,
+    images: Annotated[str, typer.Option(help="Also fetch images: none, large (up to 1024 px) or original.")] = "none",
+    endpoint: Annotated[str | None, typer.Option(help="REST URL of another server than Flickr's.")] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Crawl simulated photos from an embedded server; needs no key.")
+    ] = False,
+    faults: Annotated[
+        str | None,
+        typer.Option(help="With --sandbox: share of answers that fail, e.g. 0.2 or 429=0.1,500=0.05."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Calls under way at once.")] = 16,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the calls and hours it would take; call nothing.")
+    ] = False,
+) -> None:
+    """Collect a month of photos with camera metadata from Flickr into a data set.
+
+    Keys come from FLICKR_API_KEY and FLICKR_API_SECRET, or from a file named by FLICKR_CREDENTIALS. Stop it at any
+    time: the same command goes on where it was.
+    """
+    from collectors.crawl import CrawlSettings
+    from collectors.flickr.licenses import parse_licenses
+
+    months = _months(month, first, last)
+    settings = CrawlSettings(
+        target=target,
+        minimum=target // 2 if minimum is None else minimum,
+        per_user_cap=per_user_cap,
+        licenses=parse_licenses(licenses),
+        seed=seed,
+        images=_images(images),
+        workers=workers,
+    )
+    if dry_run:
+        _print_estimate(data_dir, months, settings, calls_per_hour or 3_500)
+        return
+    with ExitStack() as stack:
+        service = _service(stack, endpoint, sandbox, faults, calls_per_hour)
+        summaries = _crawl(data_dir, months, settings, service)
+    _print_summaries(summaries, build_and_say(data_dir, months))
+    short = [s.month for s in summaries if s.kept < settings.minimum]
+    if short:
+        _say(f"Below the minimum of {settings.minimum} photos: {', '.join(short)}.")
+        raise typer.Exit(SHORT)
+
+
+@app.command()
+def status(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
+    """Show how every month of the crawl stands: kept, rejected by reason, photographers, calls."""
+    from collectors.crawl import summary
+    from collectors.journal import read_journal
+    from collectors.session import journal_path
+
+    with read_journal(journal_path(data_dir)) as journal:
+        summaries = [summary(journal, month) for month in journal.months()]
+    if as_json:
+        typer.echo(json.dumps([asdict(s) for s in summaries], indent=2))
+    else:
+        _print_summaries(summaries)
+
+
+@app.command()
+def build(data_dir: DataDir = Path("data")) -> None:
+    """Write the data set (Parquet files and card) again from the journal; no call is made."""
+    typer.echo(build_and_say(data_dir, None))
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8600,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve the real photos of this folder instead of simulated ones.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    faults: Annotated[
+        str | None, typer.Option(help="Share of answers that fail, e.g. 0.2 or 429=0.1,500=0.05.")
+    ] = None,
+    latency: Annotated[float, typer.Option(help="Seconds before each answer.")] = 0.0,
+    photos_per_month: Annotated[int, typer.Option(help="Size of a simulated month.")] = 60_000,
+    seed: Annotated[int, typer.Option(help="Key of the simulated population.")] = 0,
+) -> None:
+    """Serve a Flickr-compatible API on loopback, for trying things without a key (key and secret: sandbox)."""
+    from collectors.sandbox.faults import parse_faults
+    from collectors.sandbox.photos import FolderPopulation
+    from collectors.sandbox.server import serve
+    from collectors.sandbox.simulated import SimulatedPopulation
+
+    population = FolderPopulation(photos) if photos else SimulatedPopulation(seed, photos_per_month)
+    serve(population, port, parse_faults(faults) if faults else None, latency, _say)
+
+
+def _months(month: Sequence[str] | None, first: str | None, last: str | None) -> list[str]:
+    from collectors.month import FIRST_MONTH, months_between, parse_month
+
+    if month and (first or last):
+        raise UsageError("--month and --from/--to were both given.", "Give one of them.")
+    if month:
+        return sorted({parse_month(text) for text in month})
+    if not last:
+        raise UsageError("No month was given.", "Type --month 2024-08, or --from 2000-01 --to 2024-08.")
+    return months_between(first or FIRST_MONTH, last)
+
+
+def _images(text: str) -> Literal["none", "large", "original"]:
+    if text not in ("none", "large", "original"):
+        raise UsageError(f"--images {text} is not known.", "Use none, large or original.")
+    return text  # type: ignore[return-value]
+
+
+def _service(stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls: int | None) -> "Service":
+    from collectors.flickr.credentials import SANDBOX, from_environment
+    from collectors.flickr.models import FLICKR_ENDPOINT
+    from collectors.session import Service
+
+    if sandbox:
+        from collectors.sandbox.faults import parse_faults
+        from collectors.sandbox.server import Sandbox
+        from collectors.sandbox.simulated import SimulatedPopulation
+
+        if endpoint:
+            raise UsageError("--sandbox and --endpoint were both given.", "Give one of them.")
+        server = stack.enter_context(Sandbox(SimulatedPopulation(), faults=parse_faults(faults) if faults else None))
+        return Service(endpoint=server.endpoint, credentials=SANDBOX, calls_per_hour=calls)
+    if faults:
+        raise UsageError("--faults is for --sandbox alone.", "Leave it out.")
+    endpoint = endpoint or FLICKR_ENDPOINT
+    return Service(
+        endpoint=endpoint,
+        credentials=from_environment(os.environ, endpoint),
+        calls_per_hour=3_500 if calls is None else calls,
+    )
+
+
+def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service") -> "list[MonthSummary]":
+    from collectors.progress import CrawlProgress
+    from collectors.session import crawl_into
+
+    progress = CrawlProgress(len(months))
+    try:
+        return crawl_into(data_dir, months, settings, service, progress, threading.Event())
+    finally:
+        progress.close()
+
+
+def build_and_say(data_dir: Path, months: Sequence[str] | None) -> str:
+    """Build and return what was made, and how to load it."""
+    from collectors.dataset import build_dataset
+    from collectors.session import data_root
+
+    report = build_dataset(data_dir, months)
+    return (
+        f"{sum(report.rows.values()):,} photos of {len(report.rows)} month(s) in {data_root(data_dir)}\n"
+        f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")'
+    )
+
+
+def _print_estimate(data_dir: Path, months: list[str], settings: Any, calls_per_hour: int) -> None:
+    from collectors.crawl import check_settings
+    from collectors.journal import read_journal
+    from collectors.session import estimate, journal_path
+
+    check_settings(settings)
+    with ExitStack() as stack:
+        path = journal_path(data_dir)
+        journal = stack.enter_context(read_journal(path)) if path.exists() else None
+        rows = estimate(journal, months, settings)
+    calls = sum(row.calls for row in rows)
+    _table(
+        ("month", "kept", "target", "calls to make"),
+        [(row.month, row.kept, row.target, row.calls) for row in rows],
+    )
+    typer.echo(f"About {calls:,} calls: {calls / calls_per_hour:,.1f} hours at {calls_per_hour:,} calls an hour.")
+
+
+def _print_summaries(summaries: "Sequence[MonthSummary]", made: str = "") -> None:
+    _table(
+        ("month", "kept", "target", "photographers", "calls", "calls a photo", "images", "state"),
+        [
+            (
+                s.month,
+                s.kept,
+                s.target,
+                s.owners,
+                s.all_calls,
+                f"{s.all_calls / s.kept:.2f}" if s.kept else "",
+                s.images.get("fetched", 0),
+                "done" if s.done else "open",
+            )
+            for s in summaries
+        ],
+    )
+    reasons: dict[str, int] = {}
+    for s in summaries:
+        for reason, count in s.rejected.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    if reasons:
+        from collectors.verdicts import REASONS
+
+        ordered = sorted(reasons.items(), key=lambda item: -item[1])
+        _table(("rejected", "photos", "meaning"), [(reason, count, REASONS[reason]) for reason, count in ordered])
+    if made:
+        typer.echo(made)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header[:1], box=box.SIMPLE)
+    for name in header[1:]:
+        table.add_column(name, justify="left" if name == "meaning" else "right")
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def main() -> None:
+    """Run the command line; every failure is a sentence and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    try:
+        app(standalone_mode=False)
+    except KeyboardInterrupt:
+        _say("Interrupted; what was done is saved. Run the same command again to go on.")
+        code = INTERRUPTED
+    except FlickrExifError as error:
+        _say(f"flickrexif: {error}")
+        code = error.exit_code
+    except OSError as error:
+        _say(f"flickrexif: {_explain(error)}")
+        code = 1
+    else:
+        code = 0
+    sys.exit(code)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _explain(error: OSError) -> str:
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full{place}. Free some space, then run the same command again."
+    return f"{error.strerror or error}{place}. Check the path, then run the same command again."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""PairCams: one scene, two cameras."""

@@ -1,0 +1,1 @@
+"""Image variants with a known processing label: JPEG, sharpening, resizing, interpolation."""
