@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from collectors.crawl import raw_photos
 from collectors.journal import Journal, read_journal
 from collectors.session import data_root, journal_path
 from flickrexif.build import BuildReport, Collection, StoredImage, build
+from flickrexif.card import Source
 
 
 def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildReport:
@@ -18,7 +20,7 @@ def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildR
     with read_journal(journal_path(data_dir)) as journal:
         wanted = list(journal.months()) if months is None else list(months)
         meta = journal.meta()
-        collection = Collection(source=meta["source"], settings=json.loads(meta.get("sampling", "{}")))
+        collection = Collection(source=cast(Source, meta["source"]), settings=json.loads(meta.get("sampling", "{}")))
         rows = ((month, raw_photos(journal, month)) for month in wanted)
         images = _Images(journal, journal_path(data_dir).parent) if any(map(journal.images, wanted)) else None
         return build(rows, data_root(data_dir), collection, images)

@@ -14,7 +14,7 @@ from typing import Literal
 
 import requests
 
-from collectors.flickr.client import Retry, wait_asked
+from collectors.flickr.client import Retry, backoff
 from collectors.flickr.clock import Clock
 from collectors.flickr.limiter import Limiter
 from collectors.flickr.models import Image, SearchPhoto
@@ -87,7 +87,7 @@ class ImageFetcher:
                 return ImageRecord(photo.id, error.reason, image.size)
             except (_TryAgainError, requests.RequestException) as error:
                 told = error.retry_after if isinstance(error, _TryAgainError) else None
-                self.limiter.pause(self._backoff(attempt, told))
+                self.limiter.pause(backoff(self.retry, attempt, told, self.clock.now(), self.random))
         host = image.url.split("/")[2]
         raise FlickrExifError(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
 

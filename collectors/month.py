@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import TypeVar
 
 from collectors.flickr.models import EXTRAS
 from flickrexif.draws import rng
@@ -40,9 +39,6 @@ FILTERS: dict[str, str | int] = {
     "sort": "date-posted-asc",
     "extras": EXTRAS,
 }
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +82,9 @@ class Window:
         return None
 
 
-Search = Callable[[Window, int], tuple[int, int]]  # (window, page) -> (total, photos no earlier page had)
-MapAll = Callable[[Callable[[Item], Answer], Iterable[Item]], Sequence[Answer]]  # map, in parallel
+Answer = tuple[int, int]  # Flickr's estimate of the total, and how many photos no earlier page had
+Search = Callable[[Window, int], Answer]  # (window, page)
+MapAll = Callable[[Callable[[Window], Answer], Iterable[Window]], Sequence[Answer]]  # map, in parallel
 
 
 def month_window(month: str, licenses: Sequence[int]) -> Window:
@@ -147,7 +144,11 @@ def _leaves(
 def _read_whole(windows: Sequence[Window], search: Search, map_all: MapAll) -> None:
     """Read every page of each window, up to the first that brings nothing new."""
     for page in range(1, MAX_PAGES + 1):
-        answers = map_all(lambda window, page=page: search(window, page), windows)  # type: ignore[misc]
+
+        def read(window: Window, page: int = page) -> Answer:
+            return search(window, page)
+
+        answers = map_all(read, windows)
         windows = [
             window
             for window, (total, fresh) in zip(windows, answers, strict=True)

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -20,7 +20,7 @@ class CrawlProgress:
     def __init__(self, months: int, file: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
         self._months, self._file, self._now = months, file or sys.stderr, now
         self._lock = threading.Lock()
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         self._number = self._calls = self._kept = self._target = self._kept_before = 0
         self._name = ""
         self._recent: deque[float] = deque()  # times of the last hour's calls

@@ -23,6 +23,7 @@ from collectors.journal import Journal, open_journal
 from flickrexif.errors import UsageError
 
 RETRY = Retry()
+OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this machine
 HOUR = 3_600.0
 PACE = 10.0  # seconds: an hour's calls are spread, not spent in its first minute
 IMAGES_PER_SECOND = 2
@@ -39,12 +40,16 @@ class Service:
     endpoint: str = FLICKR_ENDPOINT
     credentials: Credentials
     calls_per_hour: int | None  # None: no limit, for a server of one's own
-    retry: Retry = RETRY
 
     @property
     def own(self) -> bool:
         """Whether the server runs on this machine."""
         return is_loopback(self.endpoint)
+
+    @property
+    def retry(self) -> Retry:
+        """How failures are tried again."""
+        return OWN_RETRY if self.own else RETRY
 
     def windows(self) -> list[Window]:
         """The limits of the key; Flickr's own servers also get an even pace."""

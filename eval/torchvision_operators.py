@@ -20,14 +20,14 @@ def operators_load() -> bool:
     folders = (spec.submodule_search_locations or []) if spec else []
     for library in (file for folder in folders for file in Path(folder).glob("_C*.so")):
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except OSError:
             return False
     return True
 
 
 # The fragment must outlive this module's import: torch withdraws the declarations with it.
-FRAGMENT = None if operators_load() else torch.library.Library("torchvision", "FRAGMENT")
+FRAGMENT = None if operators_load() else torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
 if FRAGMENT is not None:
     for schema in SCHEMAS:
-        FRAGMENT.define(schema)
+        FRAGMENT.define(schema)  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ Photo = TypeVar("Photo")
 
 
 def within_cap(photos: Iterable[tuple[str, Photo]], cap: int) -> Iterator[tuple[Photo, bool]]:
-    """Walk `(owner, photo)` pairs of one month in keyed random order; yield each with whether it is within its owner's cap.
+    """Walk `(owner, photo)` pairs of one month in keyed random order; yield each with whether it is within the cap.
 
     The first `cap` of an owner in a random order are a random choice among the owner's photos.
     """

@@ -34,7 +34,7 @@ class RawPhoto:
     width: int | None  # of image_url, pixels
     height: int | None
     image_url: str
-    image_size: str  # Flickr's suffix of image_url's size: l, c, z or m
+    image_size: str  # Flickr's letter of image_url's size: l, c, z or m
     exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> raw string, see exif/tags.py
     exif_source: str = "flickr.photos.getExif"
 
@@ -90,13 +90,13 @@ PHOTO_COLUMNS = (
     Column("license", "string", "licence name with its version"),
     Column("license_url", "string", "the licence's text"),
     Column("attribution", "string", "title, author, page and licence in one line"),
-    Column("date_taken", "timestamp[s]", "when the photo was taken, the photographer's clock, no zone"),
+    Column("date_taken", "timestamp[ms]", "when the photo was taken, the photographer's clock, no zone"),
     Column("date_taken_granularity", "int16", "0: exact to the second"),
     Column("month", "string", "month the photo was taken, YYYY-MM"),
     Column("width", "int32", "pixels of the image at image_url"),
     Column("height", "int32", "pixels of the image at image_url"),
     Column("image_url", "string", "address of the image"),
-    Column("image_size", "string", "Flickr's size suffix of image_url: l (1024), c (800), z (640), m (240)"),
+    Column("image_size", "string", "Flickr's size suffix of image_url: l (1024), c (800), z (640), m (500)"),
 )
 
 RAW_COLUMNS = tuple(
@@ -166,5 +166,5 @@ def arrow_schema(columns: tuple[Column, ...]) -> "pa.Schema":
     import pyarrow as pa
 
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    types = {"image": image, "timestamp[s]": pa.timestamp("s"), "bool": pa.bool_()}
+    types = {"image": image, "timestamp[ms]": pa.timestamp("ms"), "bool": pa.bool_()}
     return pa.schema([(c.name, types.get(c.type) or pa.type_for_alias(c.type)) for c in columns])

@@ -52,11 +52,11 @@ MAX_RETRY_AFTER = 3_600.0  # seconds
 MAX_TEXT = 200  # characters of a server's text that a message repeats
 
 
-class KeyRefused(FlickrExifError):  # noqa: N818
+class KeyRefused(FlickrExifError):
     """Flickr does not accept the key, the signature or the permission."""
 
 
-class Unanswered(FlickrExifError):  # noqa: N818
+class Unanswered(FlickrExifError):
     """All attempts failed; `reached` tells whether the server answered at all."""
 
     def __init__(self, message: str, hint: str, *, reached: bool) -> None:
@@ -64,7 +64,7 @@ class Unanswered(FlickrExifError):  # noqa: N818
         self.reached = reached
 
 
-class _Coded(FlickrExifError):  # noqa: N818
+class _Coded(FlickrExifError):
     """A failure with Flickr's code, or the HTTP status when there is none."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -80,7 +80,7 @@ class PhotoSkipped(_Coded):
     """Flickr has nothing to give of this photo, for good."""
 
 
-class EndOfWindow(FlickrExifError):  # noqa: N818
+class EndOfWindow(FlickrExifError):
     """A search was asked for a page past its last."""
 
 

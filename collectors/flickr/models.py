@@ -46,7 +46,8 @@ class SearchPhoto:
     @property
     def page_url(self) -> str:
         """The photo's page, to link back to as Flickr's terms ask."""
-        return f"https://www.flickr.com/photos/{quote(self.path_alias or self.owner, safe='@', errors='replace')}/{self.id}/"
+        owner = quote(self.path_alias or self.owner, safe="@", errors="replace")
+        return f"https://www.flickr.com/photos/{owner}/{self.id}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Reply:
     body: bytes
 
 
-class ConnectionFailed(Exception):  # noqa: N818
+class ConnectionFailed(Exception):
     """No whole HTTP answer came."""
 
     def __init__(self, kind: Kind) -> None:

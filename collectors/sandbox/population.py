@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 # Longer side in pixels of the sizes the CDN serves; a size exists when the original is at least that large, m always.
-SIZES = {"l": 1024, "c": 800, "z": 640, "m": 240}
+SIZES = {"l": 1024, "c": 800, "z": 640, "m": 500}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""An embedded server that answers as Flickr does, for demonstrations and tests: server.Sandbox."""

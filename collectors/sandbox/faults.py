@@ -1,0 +1,109 @@
+"""Failures on demand: every way in which Flickr's API and image CDN are known to fail.
+
+A draw depends on the seed and the number of the request, so the same request asked again can succeed.
+One kind is different: `image-unavailable` depends on the image's path, because a removed image stays removed. So it is
+drawn only when it is named, never by a plain share: a client that gives such a photo up is right.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+
+from collectors.sandbox.images import UNAVAILABLE_PATH
+from collectors.sandbox.responses import Response, fail, html_response, json_response
+from flickrexif.draws import rng
+from flickrexif.errors import UsageError
+
+STALL_SECONDS = 2.0
+RETRY_AFTER_SECONDS = 1
+NOT_AVAILABLE = "Sorry, the Flickr API service is not currently available."
+SEARCH_NOT_AVAILABLE = "Sorry, the Flickr search API is not currently available."
+
+
+def _too_many(retry_after: str) -> Response:
+    return html_response(429, "429 Too Many Requests", (("Retry-After", retry_after),))
+
+
+TRUNCATED = "truncated", "image-truncated"
+# kind -> what is sent in place of the answer; those that depend on it or on the time are made in `failed`
+FIXED = {
+    "429": _too_many(str(RETRY_AFTER_SECONDS)),
+    "500": html_response(500, "500 Internal Server Error"),
+    "502": html_response(502, "502 Bad Gateway"),
+    "503": html_response(503, "503 Service Unavailable"),
+    "stall": Response(200, sent="nothing"),  # after STALL_SECONDS
+    "drop": Response(200, sent="nothing"),
+    "html": html_response(200, "Flickr is having a massage"),
+    "empty": Response(200, content_type="application/json"),
+    "105": json_response(fail(105, "Service currently unavailable")),
+    "0": json_response(fail(0, NOT_AVAILABLE)),
+    "201": json_response(fail(201, NOT_AVAILABLE)),
+    "10": json_response(fail(10, SEARCH_NOT_AVAILABLE)),
+    "image-429": _too_many(str(RETRY_AFTER_SECONDS)),
+    "image-403": html_response(403, "403 Forbidden"),
+    "image-unavailable": Response(302, headers=(("Location", UNAVAILABLE_PATH),)),
+}
+KINDS = (*FIXED, "429-date", *TRUNCATED)
+UNAVAILABLE = "image-unavailable"
+IMAGE_KINDS = tuple(kind for kind in KINDS if kind.startswith("image-") and kind != UNAVAILABLE)
+SEARCH_KINDS = tuple(kind for kind in KINDS if not kind.startswith("image-"))
+API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind != "10")
+
+
+def failed(kind: str, answer: Response, now: float) -> Response:
+    """What is sent instead of `answer` when a request fails in this way at `now` (seconds since 1970)."""
+    if kind in TRUNCATED:
+        return replace(answer, sent="half")
+    if kind == "429-date":
+        return _too_many(formatdate(now + RETRY_AFTER_SECONDS, usegmt=True))
+    return FIXED[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Which share of the requests fails: one number spread evenly over the kinds, or kind -> share.
+
+    Raises UsageError for an unknown kind or a share outside [0, 1].
+    """
+
+    share: float | Mapping[str, float]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = self.share if isinstance(self.share, Mapping) else {"429": self.share}
+        for kind, share in shares.items():
+            if kind not in KINDS:
+                raise UsageError(f"Unknown kind of fault {kind!r}.", f"Use one of: {', '.join(KINDS)}.")
+            if not 0 <= share <= 1:
+                raise UsageError(f"The share of faults {share} is not between 0 and 1.", "Use --faults 0.2.")
+        if max(sum(shares.get(kind, 0) for kind in kinds) for kinds in (SEARCH_KINDS, IMAGE_KINDS)) > 1 + 1e-9:
+            raise UsageError("The shares of the faults add up to more than 1.", "Use --faults 429=0.1,500=0.05.")
+
+    def of_call(self, method: str, number: int) -> str | None:
+        """The kind of failure of API call `number` (all calls are counted), or None."""
+        kinds = SEARCH_KINDS if method == "flickr.photos.search" else API_KINDS
+        return self._draw(kinds, "fault", str(number))
+
+    def of_image(self, path: str, number: int) -> str | None:
+        """The kind of failure of image request `number`, or None."""
+        gone = self._draw([UNAVAILABLE], UNAVAILABLE, path) if isinstance(self.share, Mapping) else None
+        return gone or self._draw(IMAGE_KINDS, "image fault", str(number))
+
+    def _draw(self, kinds: Sequence[str], purpose: str, key: str) -> str | None:
+        point = rng(self.seed, purpose, key).random()
+        for kind in kinds:
+            point -= self.share.get(kind, 0.0) if isinstance(self.share, Mapping) else self.share / len(kinds)
+            if point < 0:
+                return kind
+        return None
+
+
+def parse_faults(text: str, seed: int = 0) -> Faults:
+    """Faults from the command line's text: a share ("0.2") or shares by kind ("429=0.1,500=0.05")."""
+    try:
+        if "=" not in text:
+            return Faults(float(text), seed)
+        pairs = [part.split("=") for part in text.split(",")]
+        return Faults({kind.strip(): float(share) for kind, share in pairs}, seed)
+    except ValueError:
+        raise UsageError(f"Cannot read the faults {text!r}.", "Use --faults 0.2 or 429=0.1,500=0.05.") from None

@@ -1,0 +1,256 @@
+"""The audit of any split file: what makes a score on it wrong, and how its classes are made up."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flickrexif.errors import FlickrExifError
+from flickrexif.exif.devices import device_category
+from flickrexif.split_files import SPLITS, Ints, Split, label_problems, read_split, split_paths
+from flickrexif.splits import photographers, read_columns
+
+DEVICE_ATTRIBUTES = ("Make", "Model", "Smartphone Model")
+SCANNERS = ("film_scanner", "flatbed_scanner")
+FEW_PHOTOS = 10
+FEW_OF_MEDIAN = 0.1  # of the photos of the split's median class
+LARGE_SHARE = 0.5  # of a class's photos
+MOST_IDS = 100  # named in a finding
+MOST_SHOWN = 3  # of them in a row of the table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fault: what, where, how many photos (or photographers, where these are in two splits), and examples."""
+
+    kind: str
+    splits: tuple[str, ...] = ()
+    class_name: str | None = None
+    count: int = 0
+    ids: tuple[int, ...] = ()  # Flickr IDs, at most MOST_IDS
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFacts:
+    """How a class is made up in one split; what concerns photographers is None without a labels table."""
+
+    split: str
+    class_name: str
+    photos: int
+    owners: int | None = None
+    largest_owner_share: float | None = None
+    effective_owners: float | None = None  # 1 / sum of squared shares: as many equal photographers as this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What was found in one split file, and the facts about its classes."""
+
+    target_attribute: str
+    path: str | None = None
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[ClassFacts, ...] = ()
+    balance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # split -> smallest, largest, share
+    unknown_photos: int | None = None  # photos the labels table lacks, whose photographers could not be looked at
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as what JSON can hold."""
+        return asdict(self)
+
+    def rows(self) -> list[tuple[str, str, str, str, str, str]]:
+        """One row a finding: attribute, kind, splits, class, count, examples and detail. Texts are strangers' texts."""
+        return [
+            (
+                printable(self.target_attribute),
+                finding.kind,
+                " and ".join(finding.splits),
+                printable(finding.class_name or ""),
+                f"{finding.count:,}",
+                printable(" ".join([*map(str, finding.ids[:MOST_SHOWN]), finding.detail]).strip()),
+            )
+            for finding in self.findings
+        ]
+
+
+def audit_paths(paths: Iterable[Path], labels: Path | None = None) -> list[Audit]:
+    """Audit split files, or all split files of folders; `labels` is a labels table (a folder, or a Parquet file).
+
+    A file that cannot be read is a finding of its own, so that the others are still looked at.
+    """
+    table = None if labels is None else read_columns(labels, ["Flickr ID", "owner"])
+    owners = None if table is None else _Owners.of(table)
+    audits = []
+    for path in split_paths(list(paths)):
+        try:
+            audits.append(_audit(read_split(path, strict=False), owners, str(path)))
+        except FlickrExifError as error:
+            fault = Finding(kind="unreadable file", count=1, detail=error.message)
+            audits.append(Audit(target_attribute=path.stem.rpartition("=")[2], path=str(path), findings=(fault,)))
+    return audits
+
+
+def audit(split: Split, labels: Any | None = None) -> Audit:
+    """Audit `split`; `labels` is a table (Arrow or pandas) of `Flickr ID` and `owner`, to look at photographers."""
+    return _audit(split, None if labels is None else _Owners.of(labels), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """Photo ids, sorted, and the photographer of each, as a place in `names`."""
+
+    ids: Ints
+    owner: Ints
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, table: Any) -> "_Owners":
+        ids, owner, names = photographers(table)
+        ids, first = np.unique(ids[owner >= 0], return_index=True)
+        return cls(ids, owner[owner >= 0][first], names)
+
+    def find(self, ids: Ints) -> Ints:
+        """The photographer of each of `ids`, -1 where the table lacks the photo."""
+        at, found = np.searchsorted(self.ids, ids), np.isin(ids, self.ids)
+        owner = np.full(len(ids), -1, dtype=np.int64)
+        owner[found] = self.owner[at[found]]
+        return owner
+
+
+def _audit(split: Split, owners: _Owners | None, path: str | None) -> Audit:
+    found = None if owners is None else {name: owners.find(split.ids[name]) for name in SPLITS}
+    facts = tuple(_facts(split, found))
+    findings = [*_labels_wrong(split), *_photos_twice(split)]
+    if owners is not None and found is not None:
+        findings += _owners_twice(split, found, owners)
+    findings += [*_near_empty(facts), *_not_exposures(split), *_one_owner(facts)]
+    return Audit(
+        target_attribute=split.target_attribute,
+        path=path,
+        findings=tuple(findings),
+        facts=facts,
+        balance=_balance(facts),
+        unknown_photos=None if found is None else sum(int((owner < 0).sum()) for owner in found.values()),
+    )
+
+
+def _labels_wrong(split: Split) -> Iterator[Finding]:
+    for where, what in label_problems(split):
+        yield Finding(kind="labels do not fit", splits=(where.split("_")[1],), count=1, detail=f"{where} {what}")
+    for name in sorted({name for name in split.classes if split.classes.count(name) > 1}):
+        yield Finding(kind="class named twice", class_name=name, count=split.classes.count(name))
+
+
+def _photos_twice(split: Split) -> Iterator[Finding]:
+    for one, other in combinations(SPLITS, 2):
+        shared = np.intersect1d(split.ids[one], split.ids[other])
+        if len(shared):
+            yield Finding(kind="photo in two splits", splits=(one, other), count=len(shared), ids=_sample(shared))
+    for name in SPLITS:
+        ids, times = np.unique(split.ids[name], return_counts=True)
+        if (times > 1).any():
+            again = ids[times > 1]
+            yield Finding(kind="photo twice in a split", splits=(name,), count=len(again), ids=_sample(again))
+
+
+def _owners_twice(split: Split, found: Mapping[str, Ints], owners: _Owners) -> Iterator[Finding]:
+    for one, other in combinations(SPLITS, 2):
+        shared = np.intersect1d(found[one], found[other])
+        shared = shared[shared >= 0]
+        if len(shared):
+            ids = np.concatenate([split.ids[name][np.isin(found[name], shared)] for name in (one, other)])
+            names = ", ".join(owners.names[owner] for owner in shared[:MOST_SHOWN].tolist())
+            yield Finding(
+                kind="photographer in two splits",
+                splits=(one, other),
+                count=len(shared),
+                ids=_sample(ids),
+                detail=names,
+            )
+
+
+def _facts(split: Split, found: Mapping[str, Ints] | None) -> Iterator[ClassFacts]:
+    for name in SPLITS:
+        both = min(len(split.ids[name]), len(split.labels[name]))
+        labels = split.labels[name][:both]
+        for place, class_name in enumerate(split.classes):
+            mine = labels == place
+            facts = ClassFacts(split=name, class_name=class_name, photos=int(mine.sum()))
+            yield facts if found is None else _with_owners(facts, found[name][:both][mine])
+
+
+def _with_owners(facts: ClassFacts, owner: Ints) -> ClassFacts:
+    """Add what photographers make of a class, over its photos whose photographers are known."""
+    counts = np.unique(owner[owner >= 0], return_counts=True)[1]
+    shares = counts / max(1, counts.sum())
+    return ClassFacts(
+        split=facts.split,
+        class_name=facts.class_name,
+        photos=facts.photos,
+        owners=len(counts),
+        largest_owner_share=float(shares.max()) if len(shares) else None,
+        effective_owners=float(1 / (shares**2).sum()) if len(shares) else None,
+    )
+
+
+def _near_empty(facts: Sequence[ClassFacts]) -> Iterator[Finding]:
+    for name in SPLITS:
+        mine = [fact for fact in facts if fact.split == name]
+        few = max(FEW_PHOTOS, FEW_OF_MEDIAN * float(np.median([fact.photos for fact in mine])))
+        for fact in mine:
+            if fact.photos < few:
+                yield Finding(kind="near-empty class", splits=(name,), class_name=fact.class_name, count=fact.photos)
+
+
+def _not_exposures(split: Split) -> Iterator[Finding]:
+    if split.target_attribute not in DEVICE_ATTRIBUTES:
+        return
+    for place, name in enumerate(split.classes):
+        make, model = (name, None) if split.target_attribute == "Make" else (None, name)
+        if (category := device_category(make, model)) in SCANNERS:
+            ids = np.concatenate([split.ids[s][: len(split.labels[s])][_at(split, s) == place] for s in SPLITS])
+            yield Finding(
+                kind="not a camera exposure",
+                splits=SPLITS,
+                class_name=name,
+                count=len(ids),
+                ids=_sample(ids),
+                detail=category,
+            )
+
+
+def _at(split: Split, name: str) -> Ints:
+    return split.labels[name][: len(split.ids[name])]
+
+
+def _one_owner(facts: Sequence[ClassFacts]) -> Iterator[Finding]:
+    for fact in facts:
+        if fact.largest_owner_share is not None and fact.largest_owner_share > LARGE_SHARE:
+            yield Finding(
+                kind="one photographer's class",
+                splits=(fact.split,),
+                class_name=fact.class_name,
+                count=fact.photos,
+                detail=f"{fact.largest_owner_share:.0%} of the photos are one photographer's",
+            )
+
+
+def _balance(facts: Sequence[ClassFacts]) -> dict[str, dict[str, float]]:
+    balance = {}
+    for name in SPLITS:
+        sizes = [fact.photos for fact in facts if fact.split == name]
+        share = max(sizes) / max(1, sum(sizes))  # what always naming the largest class scores
+        balance[name] = {"smallest": min(sizes), "largest": max(sizes), "largest_share": share}
+    return balance
+
+
+def _sample(ids: Ints) -> tuple[int, ...]:
+    return tuple(np.unique(ids)[:MOST_IDS].tolist())
+
+
+def printable(text: str, most: int = 200) -> str:
+    """`text` on one line and bounded: class names are strangers' texts."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])

@@ -1,0 +1,154 @@
+"""Raw Exif strings -> labels: pure functions and small tables, which never raise."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from flickrexif.exif import bins, settings, values
+from flickrexif.exif.devices import device_category, is_smartphone
+from flickrexif.exif.makes import canonical_make, published_make
+from flickrexif.exif.models import clean_model
+from flickrexif.schema import Labels
+
+__all__ = ["label", "read_labels"]
+
+CACHED = 1 << 14  # answers remembered of each kind; most photos repeat a few thousand raw strings
+MAX_TEXT = 200  # characters of a stranger's text that are looked at
+
+
+class Number(NamedTuple):
+    """An exposure setting: its number or why it has none, its class and its printed form."""
+
+    value: float | None = None
+    reason: str | None = None
+    binned: str | None = None
+    exact: str | None = None
+
+
+class Device(NamedTuple):
+    """What the camera's name tells."""
+
+    make: str | None
+    make_published: str | None
+    model: str | None
+    category: str
+    is_smartphone: bool | None
+
+
+class Words(NamedTuple):
+    """What the tags that hold words or codes tell, and why a tag that was there tells nothing."""
+
+    flash: bool | None
+    exposure_program: str | None
+    exposure_mode: str | None
+    white_balance: str | None
+    reasons: tuple[tuple[str, str], ...]
+
+
+def label(tags: Mapping[str, str], date_taken: str | None = None) -> Labels:
+    """The labels of one photo from its raw strings (tag names as in `exif/tags.py`, printed as ExifTool does).
+
+    `date_taken` ("YYYY-MM-DD HH:MM:SS", as Flickr tells it) gives the year where it is known, else DateTimeOriginal.
+    Never raises: what means nothing is None, and `null_reasons` says why where a value was there.
+    """
+    exposure = _exposure(_text(tags, "ExposureTime"))
+    aperture = _aperture(_text(tags, "FNumber"))
+    iso = _iso(_text(tags, "ISO"))
+    focal = _focal_length(_text(tags, "FocalLength"))
+    shot = exposure.exact or aperture.exact or focal.exact
+    device = _device(_text(tags, "Make"), _text(tags, "Model"), shot is not None, _text(tags, "FileSource"))
+    words = _words(*(_text(tags, tag) for tag in ("Flash", "ExposureProgram", "ExposureMode", "WhiteBalance")))
+    software = _text(tags, "Software") or _text(tags, "CreatorTool")
+    numbers = {"exposure_seconds": exposure, "f_number": aperture, "iso": iso, "focal_length_mm": focal}
+    reasons = [(name, number.reason) for name, number in numbers.items() if number.reason]
+    return Labels(
+        make=device.make,
+        make_published=device.make_published,
+        model=device.model,
+        device_category=device.category,
+        is_smartphone=device.is_smartphone,
+        exposure_seconds=exposure.value,
+        f_number=aperture.value,
+        iso=None if iso.value is None else int(iso.value),
+        focal_length_mm=focal.value,
+        exposure_class=exposure.binned,
+        aperture_class=aperture.binned,
+        iso_class=iso.binned,
+        focal_length_class=focal.binned,
+        exposure_exact=exposure.exact,
+        aperture_exact=aperture.exact,
+        iso_exact=iso.exact,
+        focal_length_exact=focal.exact,
+        flash=words.flash,
+        exposure_program=words.exposure_program,
+        exposure_mode=words.exposure_mode,
+        white_balance=words.white_balance,
+        software=software,
+        edited=_edited(software),
+        year=settings.year_taken(date_taken) or settings.year_taken(_text(tags, "DateTimeOriginal")),
+        null_reasons="; ".join(f"{name}={reason}" for name, reason in (*reasons, *words.reasons)) or None,
+    )
+
+
+def read_labels(path: Path | str) -> Labels:
+    """The labels of a JPEG, TIFF, PNG, WebP or HEIC file. Raises `UnreadablePhoto`."""
+    from flickrexif.exif.files import read_tags
+
+    return label(read_tags(Path(path)))
+
+
+def _text(tags: Mapping[str, str], tag: str) -> str | None:
+    """A tag's raw string, None where nothing is left without blanks and NULs."""
+    raw = tags.get(tag)
+    return raw[:MAX_TEXT].replace("\0", "").strip() or None if isinstance(raw, str) else None
+
+
+def _number(parsed: values.Parsed, to_class: Callable[[float], str | None], to_exact: Callable[[float], str]) -> Number:
+    value, reason = parsed
+    return Number(None, reason) if value is None else Number(value, None, to_class(value), to_exact(value))
+
+
+@lru_cache(CACHED)
+def _exposure(raw: str | None) -> Number:
+    return _number(values.parse_exposure(raw), bins.exposure_class, bins.exposure_exact)
+
+
+@lru_cache(CACHED)
+def _aperture(raw: str | None) -> Number:
+    return _number(values.parse_f_number(raw), bins.aperture_class, bins.aperture_exact)
+
+
+@lru_cache(CACHED)
+def _iso(raw: str | None) -> Number:
+    return _number(values.parse_iso(raw), bins.iso_class, bins.iso_exact)
+
+
+@lru_cache(CACHED)
+def _focal_length(raw: str | None) -> Number:
+    return _number(values.parse_focal_length(raw), bins.focal_length_class, bins.focal_length_exact)
+
+
+@lru_cache(CACHED)
+def _device(make: str | None, model: str | None, has_exposure: bool, file_source: str | None) -> Device:
+    named = make is not None or model is not None  # a scanner names itself; a file without Exif is anything
+    category = device_category(make, model, has_exposure=has_exposure or not named, file_source=file_source)
+    return Device(
+        canonical_make(make), published_make(make), clean_model(make, model), category, is_smartphone(category)
+    )
+
+
+@lru_cache(CACHED)
+def _words(flash: str | None, program: str | None, mode: str | None, balance: str | None) -> Words:
+    raw = {"flash": flash, "exposure_program": program, "exposure_mode": mode, "white_balance": balance}
+    found = (
+        settings.flash_fired(flash),
+        settings.exposure_program(program),
+        settings.exposure_mode(mode),
+        settings.white_balance(balance),
+    )
+    lost = (name for (name, text), value in zip(raw.items(), found, strict=True) if text and value is None)
+    return Words(*found, tuple((name, settings.null_reason(raw[name])) for name in lost))
+
+
+_edited = lru_cache(CACHED)(settings.edited)

@@ -1,0 +1,130 @@
+"""What kind of device took a photo, from its Exif Make and Model, and whether it is a smartphone.
+
+Who made it comes first, because one code means different things to different makers. Then the order of truth is:
+a scanner's FileSource, the rules of `rules.csv` (by hand), cameras that lensfun knows (`cameras.csv`), tablets and phones
+that Matomo's device rules know (`devices.csv`), a tablet's name, and last what the maker mostly makes (`makes.csv`).
+"""
+
+import re
+from functools import cache, lru_cache
+
+from .makes import Make, find_make, listed_make, rows, tidy, words
+
+# Brands that share their model codes.
+FAMILIES = {"Honor": "Huawei", "Redmi": "Xiaomi", "POCO": "Xiaomi", "iQOO": "vivo", "HMD": "Nokia"}
+
+NOT_PHONES = frozenset(
+    "tablet dslr mirrorless compact bridge action drone film_scanner flatbed_scanner webcam other feature_phone".split()
+)
+CATEGORIES = NOT_PHONES | {"smartphone", "unknown"}
+# Makers of these kinds have cameras in the list of lensfun, and scanners that pose as their cameras.
+CAMERAS = frozenset({"compact", "dslr", "mirrorless"})
+PHONES = frozenset({"smartphone", "feature_phone", "tablet"})
+FLATBED_MAKERS = frozenset({"Epson", "HP", "Canon"})
+
+TABLET = re.compile(r"(?:PAD|TAB|TABLET)(?:[ _-]|\d|$)")
+LONGEST_CODE = 24
+SHORTEST_CODE = 3
+
+
+@lru_cache(maxsize=32_768)
+def device_category(
+    make_raw: str | None, model_raw: str | None, *, has_exposure: bool = True, file_source: str | None = None
+) -> str:
+    """The kind of device, one of CATEGORIES; "unknown" when neither the maker nor the model is known.
+
+    `has_exposure`: the photo has an ExposureTime, FNumber or FocalLength. Without any, a model that only its camera
+    maker vouches for is a scanner. `file_source` is FileSource as ExifTool prints it ("Film Scanner", ...).
+    """
+    source = (tidy(file_source) or "").casefold()
+    if source in ("film scanner", "1"):
+        return "film_scanner"
+    if source in ("reflection print scanner", "2"):
+        return "flatbed_scanner"
+    make, model = _maker(tidy(make_raw), tidy(model_raw))
+    if found := _known(make, model):
+        return found
+    kind = make.kind if make and (model or make.kind not in CAMERAS) else "unknown"
+    if not has_exposure and kind in CAMERAS | {"unknown"}:
+        return "flatbed_scanner" if make and make.name in FLATBED_MAKERS else "film_scanner"
+    return kind
+
+
+def is_smartphone(category: str) -> bool | None:
+    """Smart or non-smart; tablets, media players, Android cameras and feature phones are not smartphones.
+
+    None for "unknown" and for anything that is no category.
+    """
+    if category == "smartphone":
+        return True
+    return False if category in NOT_PHONES else None
+
+
+def _maker(make_text: str | None, model: str | None) -> tuple[Make | None, str]:
+    """The maker and the model in capitals without the maker's name; a model can name the maker that Make does not."""
+    make = find_make(make_text)
+    if make is None and model:
+        make = listed_make(model)
+    names = (make.name if make else "", make_text or "")
+    return make, strip_maker(names, model or "")
+
+
+def strip_maker(names: tuple[str, ...], model: str) -> str:
+    """`model` in capitals, without any of `names` in front: "Canon EOS 5D" -> "EOS 5D", "LG-H815" -> "H815"."""
+    text = model.upper()
+    for name in names:
+        joint = " -_" if len(name) < 5 else ""  # a short name is cut only where something parts it from the model
+        for spelling in (name.upper(), name.upper().replace(" ", "")):
+            rest = text[len(spelling) :]
+            if spelling and text.startswith(spelling) and rest and (not joint or rest[0] in joint):
+                text = rest.lstrip(" -_") or text
+    return text
+
+
+def code_key(make: str, model: str) -> str:
+    """A model's code as the tables spell it: capitals and digits, without the maker's name."""
+    return re.sub(r"[^A-Z0-9+]", "", strip_maker((make,), model))
+
+
+def camera_key(make: str, model: str) -> str:
+    """A camera's name as `cameras.csv` spells it."""
+    return "".join(words(strip_maker((make,), model)))
+
+
+@cache
+def _rules() -> dict[str, list[tuple[re.Pattern[str], str]]]:
+    rules: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    for make, pattern, category in rows("rules.csv"):
+        rules.setdefault(make, []).append((re.compile(pattern), category))
+    return rules
+
+
+@cache
+def _table(name: str) -> dict[tuple[str, str], str]:
+    return {(make, model): category for make, model, category in rows(name)}
+
+
+def _known(make: Make | None, model: str) -> str | None:
+    """What the rules and the tables say, in the order of truth; None when only the maker is known."""
+    name = make.name if make else "?"
+    for rule_set in ("*", name):
+        for pattern, category in _rules().get(rule_set, ()):
+            if pattern.match(model):
+                return category
+    if make is None:
+        return None
+    if camera := _table("cameras.csv").get((name, camera_key(name, model))):
+        return camera
+    if code := _code(FAMILIES.get(name, name), code_key(name, model)):
+        return code
+    return "tablet" if make.kind in PHONES and TABLET.search(model) else None
+
+
+def _code(make: str, key: str) -> str | None:
+    """The category of the longest known code that `key` starts with; a number must not go on behind it."""
+    table = _table("devices.csv")
+    for n in range(min(len(key), LONGEST_CODE), SHORTEST_CODE - 1, -1):
+        category = table.get((make, key[:n]))
+        if category and not (key[n - 1].isdigit() and key[n : n + 1].isdigit()):
+            return category
+    return None

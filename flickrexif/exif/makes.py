@@ -1,0 +1,103 @@
+"""Who made the camera: one canonical name per maker, and the spelling of the published class names.
+
+`makes.csv` is kept by hand: a raw spelling, the canonical and the published name, and what its devices are unless
+the model says otherwise. `brands.csv` is generated (generate_devices.py) and names the phone brands that the first lacks.
+"""
+
+import csv
+import re
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+MAX_LENGTH = 100  # of a canonical name, characters; longer strings are no camera's name
+
+# What companies append to their names; a generated brand matches with or without them.
+COMPANY_WORDS = frozenset(
+    "AG BV CO COMMUNICATION COMMUNICATIONS COMPANY CORP CORPORATION DIGITAL ELECTRONIC ELECTRONICS GMBH GROUP "
+    "HOLDINGS INC INTERNATIONAL LIMITED LLC LTD MOBILE MOBILES PHONE PHONES PLC PTE SA SRL TECH TECHNOLOGIES "
+    "TECHNOLOGY TELECOM".split()
+)
+
+
+class Make(NamedTuple):
+    """A maker: `kind` is the device category of models that no rule and no table knows."""
+
+    name: str
+    published: str
+    kind: str
+
+
+def tidy(raw: object) -> str | None:
+    """`raw` without padding, control characters and what follows a NUL; at most 100 characters, None when empty."""
+    if not isinstance(raw, str):
+        return None
+    text = raw[:1_000].lstrip("\0 ").partition("\0")[0]
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())[:MAX_LENGTH].strip() or None
+
+
+def words(text: str) -> list[str]:
+    """The words of a name in capitals, without punctuation: how two spellings are compared."""
+    return re.sub(r"[^\w&+]|_", " ", text.upper()).split()
+
+
+def rows(name: str) -> list[list[str]]:
+    """The rows of one of the tables beside this file, without its comments and its header."""
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return list(csv.reader(line for line in text.splitlines() if not line.startswith("#")))[1:]
+
+
+@cache
+def _makes() -> tuple[dict[str, Make], dict[str, Make]]:
+    """(exact spelling -> Make, comparable words -> Make). Where only case differs, an exact spelling decides."""
+    exact, by_words = {}, {}
+    for raw, make, published, kind in rows("makes.csv"):
+        entry = Make(make, published or make, kind)
+        exact[raw] = entry
+        by_words.setdefault(" ".join(words(raw)), entry)
+    return exact, by_words
+
+
+@cache
+def _brands() -> dict[str, Make]:
+    return {" ".join(words(brand)): Make(brand, brand, kind) for brand, kind in rows("brands.csv")}
+
+
+def listed_make(text: str) -> Make | None:
+    """The maker that `makes.csv` gives: an exact spelling, else the longest run of leading words."""
+    exact, by_words = _makes()
+    if text in exact:
+        return exact[text]
+    parts = words(text)
+    runs = (" ".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next((by_words[run] for run in runs if run in by_words), None)
+
+
+@lru_cache(maxsize=8_192)
+def find_make(raw: str | None) -> Make | None:
+    """The maker that `raw` names, or None: from `makes.csv`, else a generated brand with or without company words."""
+    text = tidy(raw)
+    if text is None:
+        return None
+    if found := listed_make(text):
+        return found
+    parts = words(text)
+    while parts:
+        if found := _brands().get(" ".join(parts)):
+            return found
+        if parts.pop() not in COMPANY_WORDS:
+            return None
+    return None
+
+
+def canonical_make(raw: str | None) -> str | None:
+    """One name per maker ("NIKON CORPORATION" and "NIKON" -> "Nikon"); an unknown maker's own text, tidied."""
+    found = find_make(raw)
+    return found.name if found else tidy(raw)
+
+
+def published_make(raw: str | None) -> str | None:
+    """The maker as the published Make classes spell it ("NIKON", "EASTMAN KODAK COMPANY", "samsung", ...)."""
+    found = find_make(raw)
+    return found.published if found else tidy(raw)

@@ -1,0 +1,432 @@
+"""The client against scripted answers over real HTTP, with a clock that only sleeping moves."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.flickr.client import (
+    CallRefused,
+    Client,
+    EndOfWindow,
+    Failure,
+    KeyRefused,
+    PhotoSkipped,
+    Retry,
+    Unanswered,
+    backoff,
+    clean,
+    read,
+    wait_asked,
+)
+from collectors.flickr.credentials import SANDBOX, Credentials, transport
+from collectors.flickr.limiter import Limiter, Window
+from collectors.flickr.transport import PlainTransport, Reply, SignedTransport, Transport
+from collectors.sandbox.faults import Faults
+from collectors.sandbox.server import Sandbox
+from flickrexif.errors import FlickrExifError
+from tests.test_limiter import START, FakeClock
+from tests.test_sandbox import EXIF as CAMERA
+from tests.test_sandbox import ListPopulation, make_photo
+from tests.test_transport import AGENT, ScriptedServer, Stall, break_off, closed_port, hang_up
+
+RETRY = Retry()
+SEARCH, GET_EXIF = "flickr.photos.search", "flickr.photos.getExif"
+UNAVAILABLE = "Sorry, the Flickr API service is not currently available."
+
+
+def ok(answer: Mapping[str, Any], **headers: str) -> tuple[int, dict[str, str], bytes]:
+    return 200, headers, json.dumps({**answer, "stat": "ok"}).encode()
+
+
+def fail(code: object, message: object = "Words") -> tuple[int, dict[str, str], bytes]:
+    return 200, {}, json.dumps({"stat": "fail", "code": code, "message": message}).encode()
+
+
+EXIF = ok({"photo": {"id": "7", "exif": []}})
+PAGE = ok({"photos": {"page": 1, "pages": 1, "total": "1", "photo": [{"id": "7", "owner": "1@N01"}]}})
+CALLS: dict[str, Callable[[Client], object]] = {
+    SEARCH: lambda client: client.search({"license": "4"}, 1),
+    GET_EXIF: lambda client: client.get_exif(7),
+    "flickr.photos.getInfo": lambda client: client.get_info(7),
+    "flickr.photos.getSizes": lambda client: client.get_sizes(7),
+    "flickr.photos.licenses.getInfo": lambda client: client.identify(),
+}
+ANSWERS = {
+    SEARCH: PAGE,
+    GET_EXIF: EXIF,
+    "flickr.photos.getInfo": ok({"photo": {"id": "7"}}),
+    "flickr.photos.getSizes": ok({"sizes": {"size": []}}),
+    "flickr.photos.licenses.getInfo": ok({"licenses": {"license": []}}),
+}
+
+
+class Bench:
+    """A client of `endpoint`, its clock, and what it recorded."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        retry: Retry = RETRY,
+        windows: tuple[Window, ...] = (),
+        sender: Transport | None = None,
+    ) -> None:
+        self.clock, self.recorded = FakeClock(), list[tuple[float, str]]()
+        self.client = Client(
+            sender or PlainTransport("key", endpoint, AGENT),
+            Limiter(windows, self.clock),
+            self.clock,
+            random.Random(0),
+            lambda time, method: self.recorded.append((time, method)),
+            retry,
+        )
+
+
+# -- tried again --------------------------------------------------------------------------------------------------
+
+PASSING = {
+    "429": (429, {}, b"<html>Too many</html>"),
+    "500": (500, {}, b""),
+    "502": (502, {}, b"<html>"),
+    "503": (503, {"Retry-After": "1"}, json.dumps({"stat": "fail", "code": 1}).encode()),
+    "hung up": hang_up,
+    "broken off": break_off,
+    "html": (200, {}, b"<html>Flickr is having a massage</html>"),
+    "empty": (200, {}, b""),
+    "half": (200, {}, EXIF[2][:-9]),
+    "list": (200, {}, b"[]"),
+    "number": (200, {}, b"1"),
+    "deep": (200, {}, b"[" * 200_000),
+    "no stat": (200, {}, b"{}"),
+    "no part": ok({}),
+    "odd part": ok({"photo": [], "photos": "x", "sizes": 1, "licenses": None}),
+    "no code": (200, {}, b'{"stat":"fail"}'),
+    "105": fail(105),
+    "105 as text": fail("105"),
+    "0": fail(0, UNAVAILABLE),
+    "201": fail(201, UNAVAILABLE),
+}
+
+
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING)
+def test_what_passes_is_tried_again(method: str, answer: Any) -> None:
+    with ScriptedServer(answer, answer, ANSWERS[method]) as server:
+        bench = Bench(server.endpoint)
+        CALLS[method](bench.client)
+    assert len(server.requests) == 3
+    assert [recorded for _, recorded in bench.recorded] == [method] * 3  # every attempt counts, and counts first
+    assert bench.clock.time > START
+
+
+def test_search_retries_its_own_code_and_incomplete_pages() -> None:
+    odd = [{"photo": []}, {"total": "4"}, {"total": "x", "photo": []}, {"total": 4, "photo": None}]
+    script = [fail(10), *(ok({"photos": photos}) for photos in odd), PAGE]
+    with ScriptedServer(*script) as server:
+        page = Bench(server.endpoint).client.search({}, 1)
+    assert (page.total, [entry["id"] for entry in page.entries]) == (1, ["7"])
+    assert len(server.requests) == len(script)
+
+
+def test_silence_is_tried_again() -> None:
+    stall = Stall(b"")
+    with ScriptedServer(stall.answer, EXIF) as server:
+        sender = PlainTransport("key", server.endpoint, AGENT, timeout=0.5)
+        answer = Bench(server.endpoint, sender=sender).client.get_exif(7)
+        stall.released.set()
+    assert answer["photo"]["id"] == "7"
+
+
+def test_every_attempt_is_signed_anew() -> None:
+    with ScriptedServer((503, {}, b""), (200, {}, b"<html>"), EXIF) as server:
+        sender = SignedTransport("key", "secret", server.endpoint, AGENT)
+        Bench(server.endpoint, sender=sender).client.get_exif(7)
+    assert len({headers["Authorization"] for _, _, headers, _ in server.requests}) == 3
+
+
+def test_attempts_go_through_the_limiter() -> None:
+    with ScriptedServer(*[(503, {}, b"")] * 4, EXIF) as server:
+        bench = Bench(server.endpoint, Retry(base_seconds=0), (Window(1, 60),))
+        bench.client.get_exif(7)
+    assert [time - START for time, _ in bench.recorded] == pytest.approx([0, 60, 120, 180, 240], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("30", 30),
+        (formatdate(START + 90, usegmt=True), 89.75),
+        ("86400", 3600),
+        (formatdate(START + 1e6, usegmt=True), 3600),
+    ],
+)
+def test_retry_after_pauses_the_whole_client(header: str, seconds: float) -> None:
+    with ScriptedServer((429, {"Retry-After": header}, b""), EXIF) as server:
+        bench = Bench(server.endpoint, Retry(base_seconds=0))
+        bench.client.get_exif(7)
+    assert bench.clock.time - START == pytest.approx(seconds, abs=1e-3)
+
+
+def test_a_failure_of_one_caller_holds_back_the_others() -> None:
+    with ScriptedServer((429, {"Retry-After": "50"}, b""), EXIF) as server:
+        bench = Bench(server.endpoint, Retry(attempts=1))
+        with pytest.raises(Unanswered):
+            bench.client.get_exif(7)
+        assert bench.clock.time == START
+        bench.client.get_exif(8)
+    assert bench.clock.time == START + 50
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(0, 2**32), st.floats(0, 10), st.floats(0, 200))
+def test_backoff_is_exponential_with_full_jitter(attempt: int, seed: int, base: float, most: float) -> None:
+    retry = Retry(8, base, most)
+    wait = backoff(retry, attempt, None, START, random.Random(seed))
+    assert 0 <= wait <= min(most, base * 2**attempt)
+    assert backoff(retry, attempt, "500", START, random.Random(seed)) == 500
+
+
+def test_jitter_spreads_over_the_whole_range() -> None:
+    rng = random.Random(1)
+    waits = sorted(backoff(Retry(), 3, None, START, rng) for _ in range(4_000))
+    assert [waits[999], waits[1999], waits[2999]] == pytest.approx([2, 4, 6], abs=0.3)
+
+
+@settings(deadline=None)
+@given(st.text() | st.floats().map(str) | st.integers().map(str))
+def test_any_retry_after_gives_a_bounded_wait(text: str) -> None:
+    assert 0 <= wait_asked(text, START) <= 3600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "nan", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Oct 2015 07:28:00 GMT"]
+)
+def test_an_unreadable_or_past_retry_after_asks_for_nothing(text: str) -> None:
+    assert wait_asked(text, START) == 0
+
+
+# -- given up -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "reached", "words"), [((503, {}, b""), True, "HTTP 503"), (hang_up, False, "broken connection")]
+)
+def test_exhausted_attempts_say_so(answer: Any, reached: bool, words: str) -> None:
+    with ScriptedServer(answer) as server:
+        bench = Bench(server.endpoint, Retry(attempts=4))
+        with pytest.raises(Unanswered, match=words) as caught:
+            bench.client.search({}, 1)
+    assert (caught.value.reached, caught.value.exit_code) == (reached, 1)
+    assert "4 attempts" in caught.value.message
+    assert "run the same command again" in caught.value.hint
+    assert len(server.requests) == 4
+    assert bench.clock.time - START <= 1 + 2 + 4
+
+
+def test_one_answer_among_silences_means_reached() -> None:
+    with ScriptedServer(hang_up, (500, {}, b""), hang_up) as server, pytest.raises(Unanswered) as caught:
+        Bench(server.endpoint, Retry(attempts=3)).client.search({}, 1)
+    assert caught.value.reached
+
+
+def test_a_server_that_is_gone() -> None:
+    with pytest.raises(Unanswered, match="unreachable") as caught:
+        Bench(f"http://127.0.0.1:{closed_port()}/").client.identify()
+    assert not caught.value.reached
+
+
+# -- refused ------------------------------------------------------------------------------------------------------
+
+
+def refusal(method: str, answer: Any) -> FlickrExifError:
+    """The error that `answer` leads to at once, without another attempt."""
+    with ScriptedServer(answer, ANSWERS[method]) as server:
+        bench = Bench(server.endpoint)
+        with pytest.raises(FlickrExifError) as caught:
+            CALLS[method](bench.client)
+    assert len(server.requests) == 1
+    assert bench.clock.time == START
+    return caught.value
+
+
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize("code", [95, 96, 97, 98, 99, 100, 112, "100"])
+def test_a_refused_key_ends_the_run(method: str, code: object) -> None:
+    error = refusal(method, fail(code, "Invalid API Key"))
+    assert type(error) is KeyRefused
+    assert f"code {code}, Invalid API Key" in str(error)
+    assert "FLICKR_API_KEY" in error.hint
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_oauth_refusal_names_its_reason_and_nothing_else(status: int) -> None:
+    body = b"oauth_problem=signature_invalid&debug_sbs=POST%26oauth_consumer_key%3Dsecret"
+    error = refusal(SEARCH, (status, {}, body))
+    assert type(error) is KeyRefused
+    assert f"HTTP {status}, oauth_problem=signature_invalid." in str(error)
+    assert "debug_sbs" not in str(error)
+    assert type(refusal(SEARCH, (status, {}, b""))) is KeyRefused
+    assert len(refusal(SEARCH, (status, {}, b"oauth_problem=" + b"x" * 10_000)).message) < 400
+
+
+@pytest.mark.parametrize("method", [GET_EXIF, "flickr.photos.getInfo", "flickr.photos.getSizes"])
+@pytest.mark.parametrize("code", [1, 2, 116])
+def test_a_photo_that_is_gone_or_not_shared_is_skipped(method: str, code: int) -> None:
+    error = refusal(method, fail(code, "Permission denied"))
+    assert type(error) is PhotoSkipped
+    assert error.code == code
+    assert "Permission denied" in error.message
+
+
+def test_a_page_past_the_last_is_the_end_of_the_window() -> None:
+    assert type(refusal(SEARCH, fail(20, "Excessive photo offset in search"))) is EndOfWindow
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "code"),
+    [
+        (SEARCH, fail(1, "Too many tags in ALL query"), 1),
+        (SEARCH, fail(2, "Parameterless searches have been disabled"), 2),
+        (SEARCH, fail(3), 3),
+        (GET_EXIF, fail(10, "not a search"), 10),
+        (GET_EXIF, fail(20), 20),
+        (GET_EXIF, fail(0, "Something else"), 0),
+        (GET_EXIF, fail(201, "Something else"), 201),
+        (GET_EXIF, fail(999, None), 999),
+        (GET_EXIF, (302, {"Location": "http://127.0.0.1:9/login"}, b""), 302),
+        (GET_EXIF, (400, {}, b""), 400),
+        (GET_EXIF, (404, {}, b"<html>"), 404),
+        (GET_EXIF, (204, {}, b""), 204),
+    ],
+)
+def test_any_other_refusal_keeps_its_code(method: str, answer: Any, code: int) -> None:
+    error = refusal(method, answer)
+    assert type(error) is CallRefused
+    assert error.code == code
+    assert str(code) in error.message
+
+
+def test_a_servers_words_are_bounded_and_harmless() -> None:
+    error = refusal(GET_EXIF, fail(999, "\x1b[31mred\r\n\u202e" + "x" * 10_000))
+    assert len(error.message) < 400
+    assert error.message.isprintable()
+
+
+@settings(deadline=None)
+@given(st.text() | st.none() | st.integers() | st.dictionaries(st.text(), st.text()))
+def test_clean_text_fits_one_line(text: object) -> None:
+    assert len(clean(text)) <= 200
+    assert clean(text).isprintable()
+
+
+# -- answers ------------------------------------------------------------------------------------------------------
+
+
+def sent(server: ScriptedServer) -> list[dict[str, str]]:
+    fixed = ("api_key", "format", "nojsoncallback")
+    queries = [dict(parse_qsl(path.partition("?")[2])) for _, path, _, _ in server.requests]
+    return [{name: value for name, value in query.items() if name not in fixed} for query in queries]
+
+
+def test_what_each_call_asks() -> None:
+    for method, call in CALLS.items():
+        with ScriptedServer(ANSWERS[method]) as server:
+            call(Bench(server.endpoint).client)
+        photo = {} if "photos.search" in method or "licenses" in method else {"photo_id": "7"}
+        search = {"license": "4", "page": "1", "per_page": "500"} if method == SEARCH else {}
+        assert sent(server) == [{"method": method, **photo, **search}]
+    with ScriptedServer(EXIF) as server:
+        Bench(server.endpoint).client.get_exif(7, "abc")
+    assert sent(server) == [{"method": GET_EXIF, "photo_id": "7", "secret": "abc"}]
+
+
+def test_an_answer_comes_back_as_sent() -> None:
+    photo = {"id": "7", "exif": [{"tagspace": "IFD0", "tag": "Make", "raw": {"_content": "Ünï 🎉"}}]}
+    with ScriptedServer(ok({"photo": photo})) as server:
+        assert Bench(server.endpoint).client.get_exif(7) == {"photo": photo, "stat": "ok"}
+
+
+def test_half_an_emoji_loses_one_character_not_the_page() -> None:
+    body = b'\xef\xbb\xbf{"photo":{"title":"a\\ud83d b\\ud83c\\udf89","exif":[]},"stat":"ok"}'
+    with ScriptedServer((200, {}, body)) as server:
+        assert Bench(server.endpoint).client.get_exif(7)["photo"]["title"] == "a? b🎉"
+
+
+def test_identify_names_the_server_and_its_licences() -> None:
+    rows = [{"id": "0", "name": "All Rights Reserved", "url": ""}, {"id": 17, "name": "New"}, {"name": "x"}, "junk"]
+    answer = ok({"licenses": {"license": rows}})
+    with ScriptedServer(answer, (*answer[:1], {"X-Sandbox-Population": "simulated"}, answer[2])) as server:
+        client = Bench(server.endpoint).client
+        flickr, sandbox = client.identify(), client.identify()
+    assert flickr.licenses == sandbox.licenses == {0: "All Rights Reserved", 17: "New"}
+    assert (flickr.source, sandbox.source) == ("flickr", "sandbox:simulated")
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40) | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(str))
+def test_no_body_whatever_breaks_the_reader(body: bytes | str) -> None:
+    for method in CALLS:
+        reply = Reply(200, {}, body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+        assert isinstance(read(method, reply), Failure)
+
+
+# -- against the embedded server ----------------------------------------------------------------------------------
+
+signed_or_plain = pytest.mark.parametrize("credentials", [SANDBOX, Credentials("sandbox")], ids=["signed", "plain"])
+
+
+@signed_or_plain
+def test_every_photo_is_answered_though_a_third_of_the_answers_fail(credentials: Credentials) -> None:
+    photos = [make_photo(number) for number in range(40)]
+    with Sandbox(ListPopulation(photos), faults=Faults(1 / 3)) as sandbox:
+        sender = transport(credentials, sandbox.endpoint, AGENT)
+        bench = Bench(sandbox.endpoint, Retry(attempts=20), sender=sender)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda photo: bench.client.get_exif(photo.id, photo.secret), photos))
+    assert [answer["photo"]["id"] for answer in answers] == [str(photo.id) for photo in photos]
+    assert all(answer["photo"]["exif"] == CAMERA for answer in answers)
+    assert sorted(arguments["photo_id"] for _, arguments in sandbox.calls) == sorted(str(p.id) for p in photos)
+    assert len(bench.recorded) == sandbox.attempts > len(photos)
+
+
+@signed_or_plain
+def test_all_methods(credentials: Credentials) -> None:
+    photos = [make_photo(0, license=4, safe=True, media="photo"), make_photo(1, exif_access="hidden")]
+    with Sandbox(ListPopulation(photos)) as sandbox:
+        client = Bench(sandbox.endpoint, sender=transport(credentials, sandbox.endpoint, AGENT)).client
+        identity = client.identify()
+        window = {"min_taken_date": "2024-08-01 00:00:00", "max_taken_date": "2024-08-01 00:01:00", "license": "4"}
+        page = client.search(window, 1)
+        sizes = client.get_sizes(photos[0].id)["sizes"]["size"]
+        info = client.get_info(photos[0].id)["photo"]
+        with pytest.raises(PhotoSkipped) as hidden:
+            client.get_exif(photos[1].id)
+        with pytest.raises(PhotoSkipped) as missing:
+            client.get_exif(1)
+    assert identity.source == "sandbox:simulated"
+    assert identity.licenses[9] == "CC0 1.0"
+    assert (page.total, [entry["id"] for entry in page.entries]) == (1, [str(photos[0].id)])
+    assert len(sizes) == 5
+    assert info["owner"]["nsid"] == photos[0].owner
+    assert (hidden.value.code, missing.value.code) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "words"),
+    [
+        (Credentials("sandbox", "wrong"), "oauth_problem=signature_invalid"),
+        (Credentials("wrong", "sandbox"), "oauth_problem=consumer_key_unknown"),
+        (Credentials("wrong"), "Invalid API Key"),
+    ],
+)
+def test_a_wrong_key(credentials: Credentials, words: str) -> None:
+    with Sandbox(ListPopulation([])) as sandbox, pytest.raises(KeyRefused, match=words):
+        Bench(sandbox.endpoint, sender=transport(credentials, sandbox.endpoint, AGENT)).client.identify()
+    assert sandbox.attempts == 1

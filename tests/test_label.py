@@ -1,0 +1,197 @@
+"""All labels of one photo, from its raw strings or its file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import piexif
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from flickrexif.exif import label, read_labels
+from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
+from flickrexif.exif.files import UnreadablePhoto
+from flickrexif.exif.tags import TAGS
+from flickrexif.schema import Labels
+
+SPLITS = Path(__file__).parents[2] / "shared/data/official-splits"
+
+D750 = {
+    "Make": "NIKON CORPORATION",
+    "Model": "NIKON D750",
+    "ExposureTime": "1/250",
+    "FNumber": "5.6",
+    "ISO": "100",
+    "FocalLength": "50.0 mm",
+    "Flash": "Off, Did not fire",
+    "ExposureProgram": "Program AE",
+    "ExposureMode": "Auto",
+    "WhiteBalance": "Auto",
+    "DateTimeOriginal": "2015:06:07 08:09:10",
+    "Software": "Ver.1.10",
+}
+
+
+def test_a_photo_of_a_known_camera() -> None:
+    assert label(D750) == Labels(
+        make="Nikon",
+        make_published="NIKON",
+        model="NIKON D750",
+        device_category="dslr",
+        is_smartphone=False,
+        exposure_seconds=1 / 250,
+        f_number=5.6,
+        iso=100,
+        focal_length_mm=50.0,
+        exposure_class="1/250",
+        aperture_class="5.6",
+        iso_class="100",
+        focal_length_class="50-70 mm",
+        exposure_exact="1/250",
+        aperture_exact="5.6",
+        iso_exact="100",
+        focal_length_exact="50.0 mm",
+        flash=False,
+        exposure_program="Program AE",
+        exposure_mode="Auto",
+        white_balance="Auto",
+        software="Ver.1.10",
+        edited=False,
+        year=2015,
+        null_reasons=None,
+    )
+
+
+def test_nothing_gives_nothing() -> None:
+    empty = asdict(label({}))
+    assert empty.pop("device_category") == "unknown"
+    assert set(empty.values()) == {None}
+
+
+def test_what_means_nothing_is_null_with_a_reason() -> None:
+    found = label(
+        {
+            **D750,
+            "ExposureTime": "inf",
+            "FNumber": "0",
+            "ISO": "65535",
+            "FocalLength": "0.0 mm",
+            "ExposureProgram": "Not Defined",
+            "WhiteBalance": "Unknown (7)",
+        }
+    )
+    nulls = (found.exposure_seconds, found.f_number, found.iso, found.focal_length_mm)
+    assert nulls == (None, None, None, None)
+    assert found.null_reasons == (
+        "exposure_seconds=infinite; f_number=zero; iso=saturated; focal_length_mm=zero; "
+        "exposure_program=not_defined; white_balance=unknown_value"
+    )
+
+
+def test_year_is_of_the_date_that_is_given_before_the_one_in_the_file() -> None:
+    assert label(D750, "2014-01-01 00:00:00").year == 2014
+    assert label(D750, "0000-00-00 00:00:00").year == 2015
+    assert label(D750, None).year == 2015
+
+
+def test_an_editor_can_name_itself_in_creator_tool() -> None:
+    tags = {tag: raw for tag, raw in D750.items() if tag != "Software"}
+    assert label(tags).edited is None
+    found = label({**tags, "CreatorTool": "Adobe Photoshop Lightroom 5.0"})
+    assert (found.software, found.edited) == ("Adobe Photoshop Lightroom 5.0", True)
+
+
+def test_a_camera_without_an_exposure_is_a_scanner() -> None:
+    scan = label({"Make": "NORITSU KOKI", "Model": "QSS-32_33"})
+    assert scan.device_category.endswith("scanner")
+    assert scan.is_smartphone is False
+
+
+@pytest.mark.parametrize(
+    ("tag", "raw", "column"),
+    [
+        ("Exposure", "ExposureTime", "exposure_exact"),
+        ("Aperture", "FNumber", "aperture_exact"),
+        ("ISO Speed", "ISO", "iso_exact"),
+        ("Focal Length", "FocalLength", "focal_length_exact"),
+        ("Make", "Make", "make_published"),
+        ("Year", "DateTimeOriginal", "year"),
+    ],
+)
+@pytest.mark.skipif(not SPLITS.is_dir(), reason="needs ../shared/data/official-splits")
+def test_the_published_classes_come_out_by_name(tag: str, raw: str, column: str) -> None:
+    path = SPLITS / f"split_data_target_attribute={tag}.json"
+    classes = json.loads(path.read_text())["label_encoder_classes"]
+    form = "{:.0f}:01:01 00:00:00" if tag == "Year" else "{}"
+    if tag == "Year":
+        classes = [int(float(name)) for name in classes]  # "2011.0"
+    found = [getattr(label({**D750, raw: form.format(name)}), column) for name in classes]
+    assert found == classes
+
+
+def test_a_file_gives_the_labels_of_its_tags(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    exif: dict[str, Any] = {
+        "0th": {piexif.ImageIFD.Make: b"NIKON CORPORATION", piexif.ImageIFD.Model: b"NIKON D750"},
+        "Exif": {
+            piexif.ExifIFD.ExposureTime: (4, 1_000),
+            piexif.ExifIFD.FNumber: (56, 10),
+            piexif.ExifIFD.ISOSpeedRatings: 100,
+            piexif.ExifIFD.FocalLength: (500, 10),
+            piexif.ExifIFD.Flash: 16,
+            piexif.ExifIFD.ExposureProgram: 2,
+            piexif.ExifIFD.ExposureMode: 0,
+            piexif.ExifIFD.WhiteBalance: 0,
+            piexif.ExifIFD.DateTimeOriginal: b"2015:06:07 08:09:10",
+        },
+    }
+    exif["0th"][piexif.ImageIFD.Software] = b"Ver.1.10  "
+    Image.new("RGB", (8, 8)).save(path, exif=piexif.dump(exif))
+    assert read_labels(path) == read_labels(str(path)) == label(D750)
+
+
+def test_a_file_that_is_no_image(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePhoto):
+        read_labels(tmp_path)
+
+
+LIKELY = st.sampled_from(
+    ["1/250", "0", "inf", "100, 0", "Canon", "NIKON CORPORATION", "iPhone 6", "5.6", "Auto", "65535"]
+)
+RAW = LIKELY | st.text(max_size=300) | st.binary(max_size=50).map(lambda raw: raw.decode("latin-1"))
+CLASSES: Mapping[str, Mapping[str, float]] = {
+    "exposure_class": EXPOSURE_CLASSES,
+    "aperture_class": APERTURE_CLASSES,
+    "iso_class": ISO_CLASSES,
+    "focal_length_class": FOCAL_LENGTH_CLASSES,
+}
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(TAGS)), RAW), st.none() | st.text(max_size=30))
+def test_hostile_strings_give_labels_of_the_declared_kind(tags: dict[str, str], date: str | None) -> None:
+    found = label(tags, date)
+    assert found == label(dict(reversed(tags.items())), date)
+    for name, classes in CLASSES.items():
+        assert getattr(found, name) is None or getattr(found, name) in classes
+    # A number and its printed class come together; a setting that was there has one of number and reason.
+    numbers = {
+        "exposure_seconds": ("exposure_exact", "ExposureTime"),
+        "f_number": ("aperture_exact", "FNumber"),
+        "iso": ("iso_exact", "ISO"),
+        "focal_length_mm": ("focal_length_exact", "FocalLength"),
+    }
+    reasons = dict(reason.split("=") for reason in (found.null_reasons or "").split("; ") if reason)
+    for name, (exact, tag) in numbers.items():
+        assert (getattr(found, name) is None) == (getattr(found, exact) is None)
+        if tags.get(tag, "").replace("\0", "").strip():
+            assert (getattr(found, name) is None) == (name in reasons)
+        else:
+            assert name not in reasons
+    for field in fields(Labels):
+        value = getattr(found, field.name)
+        assert value is None or not isinstance(value, str) or len(value) <= 200 or field.name == "null_reasons"

@@ -1,0 +1,168 @@
+"""Loading by name, and by the unmodified `datasets` from the folder and from a checkout."""
+
+import hashlib
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import datasets
+import pytest
+
+import flickrexif
+from flickrexif import load_dataset
+from flickrexif.build import StoredImage, build
+from flickrexif.errors import FlickrExifError, UsageError
+from tests.test_build import SIMULATED, jpeg, photo
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache for `datasets`, no data folder of the user, and no network."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.delenv("FLICKREXIF_DATA", raising=False)
+    datasets.disable_progress_bars()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder laid out like a checkout, as the working directory; its data folder is `data/`."""
+    package = tmp_path / "checkout/flickrexif"
+    package.mkdir(parents=True)
+    (package / "README.md").write_bytes((ROOT / "flickrexif/README.md").read_bytes())
+    (package / ".huggingface.yaml").symlink_to((ROOT / "flickrexif/.huggingface.yaml").readlink())
+    monkeypatch.chdir(tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+def make(data: Path, ids: tuple[int, ...] = (2, 1), month: str = "2024-08", title: str = "one") -> None:
+    build([(month, [photo(i, month, title=title) for i in ids])], data / "flickrexif", SIMULATED)
+
+
+def test_plain_datasets_opens_the_built_folder(tmp_path: Path) -> None:
+    make(tmp_path)
+    make(tmp_path, (5,), "2024-09")
+    default = datasets.load_dataset(str(tmp_path / "flickrexif"), split="train")
+    assert default["Flickr ID"][:] == [1, 2, 5]
+    assert default[0]["Make"] == "Canon"
+    assert len(default.column_names) == 9
+    labels = datasets.load_dataset(str(tmp_path / "flickrexif"), "labels", split="train")
+    assert labels.features["date_taken"].dtype == "timestamp[ms]"  # Parquet has no seconds
+    assert labels.features["is_smartphone"].dtype == "bool"
+    assert labels[0]["date_taken"] == datetime(2024, 8, 3, 12, 34, 56)
+    assert datasets.get_dataset_config_names(str(tmp_path / "flickrexif")) == ["default", "labels"]
+
+
+def test_images_decode_and_keep_their_bytes(tmp_path: Path, checkout: Path) -> None:
+    path = tmp_path / "1.jpg"
+    path.write_bytes(jpeg(48))
+    image = StoredImage(1, path, hashlib.sha256(path.read_bytes()).hexdigest(), 48, 48, "l")
+    build([("2024-08", [photo(1)])], checkout / "data/flickrexif", SIMULATED, lambda _: [image])
+    for images in (
+        datasets.load_dataset("flickrexif", "images", split="train"),
+        load_dataset("flickrexif", "images", split="train"),
+    ):
+        assert images[0]["image"].size == (48, 48)
+        raw = images.cast_column("image", datasets.Image(decode=False))[0]["image"]
+        assert raw["bytes"] == path.read_bytes()
+
+
+def test_plain_datasets_opens_a_checkout(checkout: Path) -> None:
+    make(checkout / "data")
+    assert datasets.load_dataset("flickrexif")["train"]["Flickr ID"][:] == [1, 2]
+    assert datasets.load_dataset("flickrexif", "labels")["train"]["title"][:] == ["one", "one"]
+
+
+def test_data_built_anew_are_not_served_from_the_cache(checkout: Path) -> None:
+    """`datasets` names its cache by the front matter alone: the fingerprint beside it has to change that name."""
+
+    def titles() -> list[list[str]]:
+        folder = str(checkout / "data/flickrexif")
+        loaded = (
+            datasets.load_dataset("flickrexif", "labels", split="train"),
+            datasets.load_dataset(folder, "labels", split="train"),
+            load_dataset("flickrexif", "labels", split="train"),
+        )
+        return [data["title"][:] for data in loaded]
+
+    make(checkout / "data")
+    assert titles() == [["one", "one"]] * 3
+    make(checkout / "data", title="two")
+    assert titles() == [["two", "two"]] * 3
+    make(checkout / "data", (3,), "2024-09", "three")
+    assert titles() == [["two", "two", "three"]] * 3
+    make(checkout / "data", ())
+    assert titles() == [["three"]] * 3
+
+
+def test_two_data_folders_do_not_share_a_cache(tmp_path: Path) -> None:
+    for title in ("here", "there"):
+        make(tmp_path / title, title=title)
+        assert load_dataset("flickrexif", "labels", data_dir=tmp_path / title)["train"]["title"][0] == title
+
+
+def test_data_dir_then_environment_then_data(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(checkout / "data", (1,))
+    make(checkout / "elsewhere", (2,))
+    make(checkout / "given", (3,))
+    assert load_dataset()["train"]["Flickr ID"][:] == [1]
+    monkeypatch.setenv("FLICKREXIF_DATA", str(checkout / "elsewhere"))
+    assert load_dataset("flickrexif")["train"]["Flickr ID"][:] == [2]
+    assert load_dataset("flickrexif", data_dir="given")["train"]["Flickr ID"][:] == [3]
+
+
+def test_options_reach_datasets(tmp_path: Path) -> None:
+    make(tmp_path, tuple(range(10)))
+    assert load_dataset("flickrexif", data_dir=tmp_path, split="train[:3]").num_rows == 3
+    stream = load_dataset("flickrexif", "labels", data_dir=tmp_path, split="train", streaming=True)
+    assert [row["Flickr ID"] for row in stream] == list(range(10))
+
+
+def test_other_data_sets_of_the_folder_load_too(tmp_path: Path) -> None:
+    folder = tmp_path / "imagenet-traces"
+    build([("2024-08", [photo(4)])], folder, SIMULATED)
+    assert load_dataset("imagenet-traces", "default", data_dir=tmp_path)["train"]["Flickr ID"][:] == [4]
+
+
+def test_unknown_names_and_configs_name_the_known_ones(tmp_path: Path) -> None:
+    make(tmp_path)
+    with pytest.raises(UsageError, match="Known: `flickrexif`, `paircams`, `imagenet-traces`"):
+        load_dataset("flickrexf")
+    with pytest.raises(UsageError, match=r"no config 'label'\. Known: `default`, `labels`"):
+        load_dataset("flickrexif", "label", data_dir=tmp_path)
+    with pytest.raises(UsageError, match="Give one of them"):
+        load_dataset("flickrexif", data_dir=tmp_path, revision="v1")
+
+
+def test_a_data_dir_that_lacks_the_data_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FlickrExifError, match=f"There is no data set in {tmp_path}/flickrexif") as caught:
+        load_dataset("flickrexif", data_dir=tmp_path)
+    assert "flickrexif crawl --month 2024-08 --sandbox" in caught.value.hint
+    make(tmp_path)
+    (tmp_path / "flickrexif/data/train-2024-08.parquet").unlink()
+    with pytest.raises(FlickrExifError, match="no readable files of config 'default'"):
+        load_dataset("flickrexif", data_dir=tmp_path)
+    (tmp_path / "flickrexif/data/train-2024-08.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(FlickrExifError, match="no readable files of config 'default'"):
+        load_dataset("flickrexif", data_dir=tmp_path)
+
+
+def test_no_folder_and_no_network_says_what_to_type(checkout: Path) -> None:
+    with pytest.raises(FlickrExifError, match=r"checkout/data/flickrexif, and CTU-OU/FlickrExif") as caught:
+        load_dataset("flickrexif")
+    assert "flickrexif crawl --month 2024-08 --sandbox" in caught.value.hint
+    with pytest.raises(FlickrExifError, match="CTU-OU/PairCams"):
+        load_dataset("paircams", "default")
+    with pytest.raises(FlickrExifError, match=r"data/imagenet-traces\. Make it with"):
+        load_dataset("imagenet-traces")
+
+
+def test_importing_is_light_and_public_names_are_sorted() -> None:
+    code = "import sys, flickrexif; print([m for m in ('datasets', 'pyarrow', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert flickrexif.__all__ == sorted(flickrexif.__all__)
+    assert all(getattr(flickrexif, name) for name in flickrexif.__all__)
