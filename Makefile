@@ -15,7 +15,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: $(VENV)/.installed
 	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 600 --minimum 300 --data-dir $(DEMO_DATA)
-	$(BIN)/python -m benchmarks.show_dataset $(DEMO_DATA)
+	$(BIN)/python -c "from flickrexif import load_dataset; print(load_dataset('flickrexif', data_dir='$(DEMO_DATA)'))"
 
 test: lint types unit
 

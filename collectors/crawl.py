@@ -242,7 +242,7 @@ class _MonthCrawl:
             answer = self.client.search(window.arguments(), page, PER_PAGE)
         except EndOfWindow:
             answer = SearchPage(0, ())
-        readable = answer.total <= MAX_WINDOW or window.halves() is None
+        readable = page > 1 or answer.total <= MAX_WINDOW or window.halves() is None
         photos = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
         return self.journal.add_search(
             self.month,

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.errors import FlickrExifError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from collectors.crawl import MonthSummary
     from collectors.session import Service
 
 SHORT = 3
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,16 +39,21 @@ DataDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-@app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    """Options of every command."""
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         from flickrexif import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Build, publish and evaluate data sets about the camera behind a photo."""
 
 
 @app.command("crawl")
@@ -215,6 +219,8 @@ def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service")
     progress = CrawlProgress(len(months))
     try:
         return crawl_into(data_dir, months, settings, service, progress, threading.Event())
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
     finally:
         progress.close()
 
@@ -300,19 +306,13 @@ def main() -> None:
     """Run the command line; every failure is a sentence and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        app(standalone_mode=False)
-    except KeyboardInterrupt:
-        _say("Interrupted; what was done is saved. Run the same command again to go on.")
-        code = INTERRUPTED
+        app()  # ends in SystemExit
     except FlickrExifError as error:
         _say(f"flickrexif: {error}")
-        code = error.exit_code
+        sys.exit(error.exit_code)
     except OSError as error:
         _say(f"flickrexif: {_explain(error)}")
-        code = 1
-    else:
-        code = 0
-    sys.exit(code)
+        sys.exit(1)
 
 
 def _interrupt() -> None:
