@@ -390,7 +390,7 @@ def test_case_of_the_make_decides_where_the_model_does_not() -> None:
 
 
 def test_unknown_makers_and_missing_names_are_unknown() -> None:
-    for make, model in [("456", "123"), (None, None), ("", ""), ("Canon", None)]:
+    for make, model in [("456", "123"), (None, None), ("", ""), ("Canon", None), ("Apple", None)]:
         assert device_category(make, model) == "unknown"
         assert is_smartphone("unknown") is None
 
@@ -406,6 +406,10 @@ def test_scanners_by_file_source_and_by_missing_exposure() -> None:
     assert device_category("Canon", "x", file_source="Reflection Print Scanner") == "flatbed_scanner"
     assert device_category("NIKON CORPORATION", "NIKON D750", file_source="Digital Camera") == "dslr"
     assert device_category("EASTMAN KODAK COMPANY", "FD 300", has_exposure=False) == "film_scanner"
+    assert device_category("Fuji Lab Systems", "MS01", has_exposure=False) == "film_scanner"
+    assert device_category("Unheard Of", "MS01", has_exposure=False) == "film_scanner"
+    assert device_category("Unheard Of", None, has_exposure=False) == "unknown"
+    assert device_category(None, None, has_exposure=False) == "unknown"
     assert device_category("Apple", "iPhone 6", has_exposure=False) == "smartphone"
     assert device_category("NIKON CORPORATION", "NIKON D750", has_exposure=False) == "dslr"
 

@@ -1,14 +1,14 @@
 """What kind of device took a photo, from its Exif Make and Model, and whether it is a smartphone.
 
 Who made it comes first, because one code means different things to different makers. Then the order of truth is:
-a scanner's FileSource, the rules of `rules.csv` (by hand), cameras that lensfun knows (`cameras.csv`), tablets and phones
-that Matomo's device rules know (`devices.csv`), a tablet's name, and last what the maker mostly makes (`makes.csv`).
+a scanner's FileSource; `rules.csv`, by hand; `cameras.csv`, cameras that lensfun knows; `devices.csv`, tablets and
+phones that Matomo's device rules know; a tablet's name; and last what the maker mostly makes (`makes.csv`).
 """
 
 import re
 from functools import cache, lru_cache
 
-from .makes import Make, find_make, listed_make, rows, tidy, words
+from flickrexif.exif.makes import Make, find_make, listed_make, rows, tidy, words
 
 # Brands that share their model codes.
 FAMILIES = {"Honor": "Huawei", "Redmi": "Xiaomi", "POCO": "Xiaomi", "iQOO": "vivo", "HMD": "Nokia"}
@@ -33,8 +33,9 @@ def device_category(
 ) -> str:
     """The kind of device, one of CATEGORIES; "unknown" when neither the maker nor the model is known.
 
-    `has_exposure`: the photo has an ExposureTime, FNumber or FocalLength. Without any, a model that only its camera
-    maker vouches for is a scanner. `file_source` is FileSource as ExifTool prints it ("Film Scanner", ...).
+    `has_exposure`: the photo has an ExposureTime, FNumber or FocalLength. Without any, a named model that no rule and
+    no table knows is a scanner, unless its maker makes phones. `file_source` is FileSource as ExifTool prints it
+    ("Film Scanner", ...).
     """
     source = (tidy(file_source) or "").casefold()
     if source in ("film scanner", "1"):
@@ -45,7 +46,8 @@ def device_category(
     if found := _known(make, model):
         return found
     kind = make.kind if make and (model or make.kind not in CAMERAS) else "unknown"
-    if not has_exposure and kind in CAMERAS | {"unknown"}:
+    named = bool(model and tidy(make_raw))
+    if not has_exposure and named and (kind in CAMERAS or make is None):
         return "flatbed_scanner" if make and make.name in FLATBED_MAKERS else "film_scanner"
     return kind
 

@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 import yaml  # type: ignore[import-untyped]
 
-from .devices import FAMILIES, camera_key, code_key
-from .makes import find_make, listed_make, words
-from .models import hardware_key
+from flickrexif.exif.devices import FAMILIES, camera_key, code_key
+from flickrexif.exif.makes import find_make, listed_make, words
+from flickrexif.exif.models import hardware_key
 
 HERE = Path(__file__).parent
 MATOMO = "matomo-org/device-detector, LGPL-3.0-or-later, via PyPI device_detector; model codes and categories only"
@@ -118,7 +118,7 @@ def devices(brands: dict[str, Any], kinds: dict[str, str]) -> list[tuple[str, st
         make = FAMILIES.get(make, make)
         default[make] = hand.kind if hand else kinds[brand]
         code = code_key(make, text)
-        if len(code) >= 3 and any(c.isdigit() for c in code) or len(code) >= 6:
+        if len(code) >= 6 or (len(code) >= 3 and any(c.isdigit() for c in code)):
             tables.setdefault(make, {}).setdefault(code, category)
     found = []
     for make, table in tables.items():
@@ -147,15 +147,15 @@ def cameras(folder: Path) -> list[tuple[str, str, str]]:
 def aliases(listx: str) -> list[tuple[str, str]]:
     """(alias, model) of the Canon models that ExifTool lists under several names; names of two models are left out."""
     block = re.search(r"<tag id='16' name='CanonModelID'.*?</tag>", listx, re.DOTALL)
-    names = list(map(html.unescape, re.findall(r"lang='en'>([^<]*)<", block[0] if block else "")))
+    names = list(map(html.unescape, re.findall(r"<val lang='en'>([^<]*)<", block[0] if block else "")))
     reused = {name.removesuffix(" (new)") for name in names if name.endswith(" (new)")}  # PowerShot S100, 2000 and 2011
     found: dict[str, set[tuple[str, str]]] = {}
     for name in names:
         parts = name.removesuffix(" (new)").split(" / ")
-        if parts[0] in reused:
+        if parts[0] in reused or not re.match("EOS|PowerShot|IXUS", name):
             continue
         model = _canon_model(parts)
-        for part in parts:
+        for part in (part for part in parts if "/" not in part):  # "IXUS 132/135" are two cameras
             alias = "Canon " + (part if re.match("EOS|PowerShot|Digital IXUS|IX", part) else f"EOS {part}").strip()
             found.setdefault(hardware_key(alias), set()).add((alias, model))
     single = [next(iter(pairs)) for pairs in found.values() if len(pairs) == 1]

@@ -1,7 +1,7 @@
 """Who made the camera: one canonical name per maker, and the spelling of the published class names.
 
 `makes.csv` is kept by hand: a raw spelling, the canonical and the published name, and what its devices are unless
-the model says otherwise. `brands.csv` is generated (generate_devices.py) and names the phone brands that the first lacks.
+the model says otherwise. `brands.csv` is generated (generate_devices.py) and names the phone brands that it lacks.
 """
 
 import csv
@@ -51,7 +51,8 @@ def rows(name: str) -> list[list[str]]:
 @cache
 def _makes() -> tuple[dict[str, Make], dict[str, Make]]:
     """(exact spelling -> Make, comparable words -> Make). Where only case differs, an exact spelling decides."""
-    exact, by_words = {}, {}
+    exact: dict[str, Make] = {}
+    by_words: dict[str, Make] = {}
     for raw, make, published, kind in rows("makes.csv"):
         entry = Make(make, published or make, kind)
         exact[raw] = entry

@@ -7,15 +7,15 @@ there twice is reduced to one. `aliases.csv` is generated (generate_devices.py) 
 import re
 from functools import cache, lru_cache
 
-from .makes import rows, tidy, words
+from flickrexif.exif.makes import rows, tidy, words
 
 # What firmware and factories glue to a model's name, at its end.
 GLUED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        r" file version \d+$",  # DCS460D FILE VERSION 3
         r" ?\(?\bv ?\d+\.\d+[.\d]*[a-z]?\)?$",  # HP PhotoSmart C812 (V09.33)
         r"[ ,;]\(?(?:ver(?:sion)?|firmware|fw|f/w)[ .:]*\d+[.\d]*[a-z]?\)?$",
-        r" file version \d+$",  # DCS460D FILE VERSION 3
         r"[ ,;]\(?(?:s/n|sn|serial(?: ?(?:no|number|#))?|imei)[ .:#]*[a-z]{0,4}-?\d[a-z\d-]*\)?$",
         r" ?\([a-z]{2}\d{6} ?\)$",  # Leaf Aptus 75(LI300123)
     )

@@ -47,7 +47,7 @@ def parse_exposure(raw: object) -> Parsed:
     """Seconds. The fraction in brackets counts where there is one: "0.017 sec (1/60)" is 1/60."""
     text = _text(raw)
     if text and "(" in text:
-        raw = text.partition("(")[2].partition(")")[0]
+        raw = text.partition("(")[2].partition(")")[0].strip() or text
     return _within(_number(raw, _EXPOSURE_UNIT), EXPOSURE_RANGE)
 
 
