@@ -234,6 +234,16 @@ def test_test_photos_are_a_random_choice_of_the_owners() -> None:
     assert max(times.values()) < 10 + 5 * 2.8
 
 
+def test_undersampling_does_not_go_by_id() -> None:
+    table = photos([*crowd(300, 20, ("many",)), *crowd(300, 4, ("few",))])
+    split = make_split(table, "Make", Protocol("paper", Rule(min_photos=10, val=50, test=50)), 0)
+    chosen = split.ids["train"][split.labels["train"] == 1]
+    low = (chosen < table.loc[table["make_published"] == "many", "Flickr ID"].median()).mean()
+    # About 1,100 of 6,000 photos: half of them in the lower half, standard deviation 0.015.
+    assert 1_000 < len(chosen) < 1_200
+    assert 0.42 < low < 0.58
+
+
 def test_rows_that_cannot_be_used_are_counted() -> None:
     table = photos(crowd(10, 4, ("a", "b")))
     table = pd.concat(
