@@ -294,17 +294,27 @@ class _MonthCrawl:
 
     def _ask(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
         try:
-            answer = self.client.get_exif(photo_id, self.journal.photo(photo_id).secret)
+            answer = self._get_exif(photo_id)
         except (PhotoSkipped, CallRefused) as error:
             refusal = {"stat": "fail", "code": error.code, "message": error.message}
             return refusal, SKIP_CODES.get(error.code, "skipped"), {}
         except Unanswered as error:
-            self.client.identify()  # raises too when it is Flickr that is gone, not this photo
+            self.client.identify()
             return {"stat": "fail", "message": error.message}, "no_answer", {}
         photo = answer.get("photo")
         entries = photo.get("exif") if isinstance(photo, dict) else None
         tags, _ = raw_tags(entries if isinstance(entries, list) else [])
         return answer, unusable(tags) or KEPT, tags
+
+    def _get_exif(self, photo_id: int) -> dict[str, Any]:
+        """getExif's answer. When none comes although Flickr answers otherwise, it is asked for all over again:
+        the end of an outage, which fell between the two, must not cost the photo."""
+        secret = self.journal.photo(photo_id).secret
+        try:
+            return self.client.get_exif(photo_id, secret)
+        except Unanswered:
+            self.client.identify()  # raises too when it is Flickr that is gone, not this photo
+            return self.client.get_exif(photo_id, secret)
 
 
 def check_settings(settings: CrawlSettings) -> None:

@@ -8,7 +8,8 @@ from typing import cast
 from collectors.crawl import raw_photos
 from collectors.journal import Journal, read_journal
 from collectors.session import data_root, journal_path
-from flickrexif.build import BuildReport, Collection, StoredImage, build
+from flickrexif.build import BuildReport, Collection, build
+from flickrexif.build_images import StoredImage
 from flickrexif.card import Source
 
 

@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.build import TAG_COLUMNS, features
+from flickrexif.build import TAG_COLUMNS
 from flickrexif.card import FOLDERS, card
 from flickrexif.draws import rank
 from flickrexif.errors import UsageError
@@ -25,7 +26,9 @@ from flickrexif.exif import label
 from flickrexif.exif.files import UnreadablePhoto, read_photo
 from flickrexif.exif.models import clean_model
 from flickrexif.exif.tags import unusable
+from flickrexif.parquet import features
 from flickrexif.schema import FULL_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
+from flickrexif.whole import put, put_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -155,16 +158,11 @@ def _write(table: "pa.Table", reasons: Mapping[str, int], out: Path) -> tuple[Pa
     written = []
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
         path = out / FOLDERS[config] / FILE_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
         part = table.select([column.name for column in columns]).replace_schema_metadata(features(columns))
-        temporary = path.with_name(f".{path.name}.tmp")
-        pq.write_table(part, temporary, compression="zstd")
-        temporary.replace(path)
+        put(path, partial(pq.write_table, part, compression="zstd"))
         written.append(path)
     path = out / "README.md"
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(_card(table, reasons), encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    put_text(path, _card(table, reasons))
     return (*written, path)
 
 

@@ -60,8 +60,8 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            try:  # around BEGIN too: Ctrl-C between the two would leave it open for the next caller
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:

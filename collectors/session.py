@@ -121,12 +121,12 @@ def crawl_into(
         if settings.images != "none":
             pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
             folder = journal.path.parent / "images"
-            fetcher = image_fetcher(folder, settings.images, Limiter(pace, clock), clock, service.retry, agent)
+            fetcher = image_fetcher(folder, settings.images, Limiter(pace, clock), clock, service, agent)
         return crawl(months, settings, journal, client_for, stop, progress, fetcher)
 
 
 def image_fetcher(
-    folder: Path, wanted: str, limiter: Limiter, clock: SystemClock, retry: Retry, agent: str
+    folder: Path, wanted: str, limiter: Limiter, clock: SystemClock, service: Service, agent: str
 ) -> ImageFetcher:
     """A fetcher over a session of its own."""
     import requests
@@ -134,6 +134,7 @@ def image_fetcher(
 
     session = requests.Session()
     session.headers["User-Agent"] = agent
+    session.trust_env = not service.own  # no proxy between this machine and itself
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=16))
     return ImageFetcher(
@@ -142,7 +143,7 @@ def image_fetcher(
         session,
         limiter,
         clock,
-        retry,
+        service.retry,
         random.Random(),
     )
 

@@ -10,26 +10,25 @@ The same photos give the same bytes, and a file whose bytes are already there is
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from filecmp import cmp
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flickrexif.attribution import attribution
+from flickrexif.build_images import StoredImage, write_images
 from flickrexif.card import FOLDERS, Source, card
 from flickrexif.errors import FlickrExifError
 from flickrexif.exif import label
+from flickrexif.parquet import FILE_NAME, features, parquet_files
 from flickrexif.schema import (
     FULL_COLUMNS,
-    IMAGE_COLUMNS,
     LABEL_COLUMNS,
     PUBLISHED_COLUMNS,
     Column,
@@ -37,17 +36,12 @@ from flickrexif.schema import (
     RawPhoto,
     arrow_schema,
 )
+from flickrexif.whole import Outcome, put, put_text, remove, remove_unfinished
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARD_BYTES = 500_000_000  # of image bytes a file
-BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group
-
 AGAIN = "Then run `flickrexif build` again."
-FILE_NAME = re.compile(r"train-(\d{4}-(?:0[1-9]|1[0-2]))(?:-\d{5})?\.parquet")
-
-Outcome = Literal["written", "unchanged", "removed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +51,6 @@ class Collection:
     source: Source
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the crawl or of the folder; JSON values
     dates: tuple[str, str] | None = None  # first and last day of the collection, YYYY-MM-DD
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """An image file on the disk, as it was fetched."""
-
-    flickr_id: int
-    path: Path
-    sha256: str  # of the bytes, hexadecimal
-    width: int  # pixels
-    height: int
-    size: str  # Flickr's suffix: o, l, c, z or m
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +78,7 @@ def build(
     wrong month, an image file that is missing or changed, a full disk, or a folder with data of another source.
     """
     _check_source(root, collection.source)
-    _remove_unfinished(root)
+    remove_unfinished((root, *(root / name for name in FOLDERS.values())))
     rows: dict[str, int] = {}
     stored: Counter[str] = Counter()
     done = [_write_collection(root, collection)]
@@ -108,18 +90,12 @@ def build(
             ids = {photo.flickr_id for photo in photos}
             chosen = [image for image in images(month) if image.flickr_id in ids] if images is not None and ids else []
             stored[month] = len(chosen)
-            done += _write_images(root / FOLDERS["images"], month, chosen)
+            done += write_images(root / FOLDERS["images"], month, chosen)
     done += _describe(root, collection)
     files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
     for outcome, path in done:
         files[outcome].append(path)
     return BuildReport(rows=rows, images=dict(stored), **{kind: tuple(paths) for kind, paths in files.items()})
-
-
-def parquet_files(root: Path, config: str) -> list[tuple[str, Path]]:
-    """The (month, file) of one config in a built folder, sorted by name."""
-    files = sorted((root / FOLDERS[config]).glob("train-*.parquet"))
-    return [(hit[1], path) for path in files if (hit := FILE_NAME.fullmatch(path.name))]
 
 
 # --- the rows of a month
@@ -227,16 +203,6 @@ def month_table(photos: Sequence[RawPhoto]) -> "pa.Table":
     return pa.Table.from_arrays(list(columns), schema=schema)
 
 
-def features(columns: tuple[Column, ...]) -> dict[bytes, bytes]:
-    """Parquet metadata that tells `datasets` the features, so that it decodes `image` as an image."""
-    kinds = {c.name: {"_type": "Image"} if c.type == "image" else _value(c.type) for c in columns}
-    return {b"huggingface": json.dumps({"info": {"features": kinds}}).encode()}
-
-
-def _value(type_: str) -> dict[str, str]:
-    return {"dtype": type_, "_type": "Value"}
-
-
 def _write_rows(root: Path, month: str, photos: Sequence[RawPhoto]) -> Iterator[tuple[Outcome, Path]]:
     import pyarrow.parquet as pq
 
@@ -244,77 +210,10 @@ def _write_rows(root: Path, month: str, photos: Sequence[RawPhoto]) -> Iterator[
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS)):
         path = root / FOLDERS[config] / f"train-{month}.parquet"
         if table is None:
-            yield from _remove([path])
+            yield from remove([path])
             continue
         part = table.select([c.name for c in columns]).replace_schema_metadata(features(columns))
-        yield _put(path, partial(pq.write_table, part, compression="zstd"))
-
-
-# --- the images of a month
-
-
-def _write_images(folder: Path, month: str, images: Sequence[StoredImage]) -> Iterator[tuple[Outcome, Path]]:
-    """Shards of about SHARD_BYTES, sorted by id; shards of an earlier build that are no longer needed go."""
-    images = sorted(images, key=attrgetter("flickr_id"))
-    for first, second in pairwise(images):
-        if first.flickr_id == second.flickr_id:
-            raise FlickrExifError(f"Photo {first.flickr_id} has two images.", "Give each photo one.")
-    stale = {path for found, path in parquet_files(folder.parent, "images") if found == month}
-    for number, shard in enumerate(_chunks(images, SHARD_BYTES)):
-        path = folder / f"train-{month}-{number:05}.parquet"
-        yield _put(path, partial(_write_shard, shard))
-        stale.discard(path)
-    yield from _remove(sorted(stale))
-
-
-def _write_shard(images: Sequence[StoredImage], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = arrow_schema(IMAGE_COLUMNS).with_metadata(features(IMAGE_COLUMNS))
-    # Images are compressed already, and statistics of their bytes would copy whole images into the footer.
-    small = [column.name for column in IMAGE_COLUMNS if column.type != "image"]
-    options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
-    with pq.ParquetWriter(path, schema, **options) as writer:
-        for batch in _chunks(images, BATCH_BYTES):
-            writer.write_table(pa.Table.from_pylist([_image_row(image) for image in batch], schema))
-
-
-def _image_row(image: StoredImage) -> dict[str, object]:
-    try:
-        content = image.path.read_bytes()
-    except OSError as error:
-        raise _lost(image, f"cannot be read ({error.strerror})") from None
-    if hashlib.sha256(content).hexdigest() != image.sha256:
-        raise _lost(image, "is not the file that was fetched")
-    return {
-        "Flickr ID": image.flickr_id,
-        "image": {"bytes": content, "path": image.path.name},
-        "sha256": image.sha256,
-        "width": image.width,
-        "height": image.height,
-        "image_size": image.size,
-    }
-
-
-def _lost(image: StoredImage, what: str) -> FlickrExifError:
-    return FlickrExifError(f"The image {image.path} {what}.", f"Delete it and crawl its month again. {AGAIN}")
-
-
-def _chunks(images: Sequence[StoredImage], limit: int) -> Iterator[Sequence[StoredImage]]:
-    """Consecutive runs of images whose files hold at most `limit` bytes together; at least one image each."""
-    start = total = 0
-    for index, image in enumerate(images):
-        try:
-            size = image.path.stat().st_size
-        except OSError as error:
-            raise _lost(image, f"cannot be read ({error.strerror})") from None
-        if index > start and total + size > limit:
-            yield images[start:index]
-            start, total = index, 0
-        total += size
-    if images[start:]:
-        yield images[start:]
+        yield put(path, partial(pq.write_table, part, compression="zstd"))
 
 
 # --- what describes the folder
@@ -336,7 +235,7 @@ def _check_source(root: Path, source: Source) -> None:
 
 def _write_collection(root: Path, collection: Collection) -> tuple[Outcome, Path]:
     text = json.dumps(asdict(collection), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    return _put(root / "collection.json", partial(_write_text, text))
+    return put_text(root / "collection.json", text)
 
 
 def _describe(root: Path, collection: Collection) -> Iterator[tuple[Outcome, Path]]:
@@ -344,14 +243,10 @@ def _describe(root: Path, collection: Collection) -> Iterator[tuple[Outcome, Pat
     # `datasets` caches a local folder under a hash of its front matter, not of its files: without this file it
     # would go on serving the rows of an earlier build.
     info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {_fingerprint(root)}'\n"
-    yield _put(root / ".huggingface.yaml", partial(_write_text, info))
+    yield put_text(root / ".huggingface.yaml", info)
     rows, images = _counts(root, "default"), _counts(root, "images")
     text = card(source=collection.source, dates=collection.dates, rows=rows, images=images)
-    yield _put(root / "README.md", partial(_write_text, text))
-
-
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    yield put_text(root / "README.md", text)
 
 
 def _counts(root: Path, config: str) -> dict[str, int]:
@@ -384,45 +279,3 @@ def _footer(path: Path) -> bytes:
         length = int.from_bytes(file.read(4), "little")
         file.seek(-8 - length, 2)
         return file.read()
-
-
-# --- files
-
-
-def _put(path: Path, write: Callable[[Path], None]) -> tuple[Outcome, Path]:
-    """Let `write` make a file under a temporary name, then rename it; leave an equal file as it is."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        if path.exists() and cmp(temporary, path, shallow=False):
-            return "unchanged", path
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise FlickrExifError(f"{path} cannot be written ({reason}).", f"Mend that. {AGAIN}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return "written", path
-
-
-def _remove(paths: Iterable[Path]) -> Iterator[tuple[Outcome, Path]]:
-    for path in paths:
-        if path.exists():
-            _unlink(path)
-            yield "removed", path
-
-
-def _remove_unfinished(root: Path) -> None:
-    """What a killed build left under temporary names."""
-    for folder in (root, *(root / name for name in FOLDERS.values())):
-        for path in folder.glob(".*.tmp"):
-            _unlink(path)
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink()
-    except OSError as error:
-        raise FlickrExifError(f"{path} cannot be removed ({error.strerror}).", f"Mend that. {AGAIN}") from None

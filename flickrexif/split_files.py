@@ -6,7 +6,6 @@ and `encoded_<split>_labels` (places in the classes), as the split files release
 
 import itertools
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import orjson
 
 from flickrexif.errors import FlickrExifError
+from flickrexif.whole import put_bytes
 
 SPLITS = ("train", "val", "test")
 STEM = "split_data_target_attribute="
@@ -56,10 +56,9 @@ def write_split(split: Split, folder: Path) -> tuple[Path, Path]:
     name = STEM + split.target_attribute
     if Path(name).name != name or "\0" in name:
         raise FlickrExifError(f"{split.target_attribute!r} cannot be part of a file name.", "Rename the attribute.")
-    folder.mkdir(parents=True, exist_ok=True)
     json_path, parquet_path = folder / f"{name}.json", folder / f"{name}.parquet"
-    write_whole(json_path, orjson.dumps(_published(split), option=orjson.OPT_SERIALIZE_NUMPY))
-    write_whole(parquet_path, _parquet(split))
+    put_bytes(json_path, orjson.dumps(_published(split), option=orjson.OPT_SERIALIZE_NUMPY))
+    put_bytes(parquet_path, _parquet(split))
     return json_path, parquet_path
 
 
@@ -99,16 +98,6 @@ def split_paths(paths: list[Path]) -> list[Path]:
             raise FlickrExifError(f"{path} holds no split files.", hint)
         found += inside
     return found
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside `path` and rename, so that a file under its own name is always whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _published(split: Split) -> dict[str, Any]:

@@ -18,8 +18,9 @@ import pytest
 from huggingface_hub import DatasetCard
 from PIL import Image
 
-from flickrexif import build as build_module
-from flickrexif.build import BuildReport, Collection, StoredImage, build
+from flickrexif import build_images
+from flickrexif.build import BuildReport, Collection, build
+from flickrexif.build_images import StoredImage
 from flickrexif.card import Source, size_category
 from flickrexif.errors import FlickrExifError
 from flickrexif.schema import RawPhoto
@@ -219,8 +220,8 @@ def test_shards_and_batches_are_bounded(
     photos = [photo(i) for i in range(10)]
     stored = [store(i) for i in range(10)]
     size = max(image.path.stat().st_size for image in stored)
-    monkeypatch.setattr(build_module, "SHARD_BYTES", 4 * size)
-    monkeypatch.setattr(build_module, "BATCH_BYTES", 2 * size)
+    monkeypatch.setattr(build_images, "SHARD_BYTES", 4 * size)
+    monkeypatch.setattr(build_images, "BATCH_BYTES", 2 * size)
     build([("2024-08", photos)], tmp_path, SIMULATED, lambda _: stored)
     shards = sorted((tmp_path / "images").glob("*.parquet"))
     tables = [pq.read_table(path) for path in shards]
@@ -229,7 +230,7 @@ def test_shards_and_batches_are_bounded(
     assert max(sum(len(row["image"]["bytes"]) for row in t.to_pylist()) for t in tables) <= 4 * size
     groups = [pq.ParquetFile(path).metadata for path in shards]
     assert max(meta.row_group(i).num_rows for meta in groups for i in range(meta.num_row_groups)) == 2
-    monkeypatch.setattr(build_module, "SHARD_BYTES", 100 * size)
+    monkeypatch.setattr(build_images, "SHARD_BYTES", 100 * size)
     report = build([("2024-08", photos)], tmp_path, SIMULATED, lambda _: stored)
     assert [path.name for path in sorted((tmp_path / "images").iterdir())] == [shards[0].name]
     assert set(report.removed) == set(shards[1:])

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cards", "collectors", "eval", "flickrexif", "paircams", "processing")
-FOUNDATION = ("flickrexif.schema", "flickrexif.errors", "flickrexif.draws")  # depend on nothing but the language
+FOUNDATION = ("flickrexif.schema", "flickrexif.errors", "flickrexif.draws", "flickrexif.whole")  # stand alone
 ALLOWED = {
     "flickrexif": ("flickrexif",),
     "collectors": ("collectors", "flickrexif"),

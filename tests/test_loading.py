@@ -11,7 +11,8 @@ import pytest
 
 import flickrexif
 from flickrexif import load_dataset
-from flickrexif.build import StoredImage, build
+from flickrexif.build import build
+from flickrexif.build_images import StoredImage
 from flickrexif.errors import FlickrExifError, UsageError
 from tests.test_build import SIMULATED, jpeg, photo
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flickrexif.assign import Holdings, assign
 from flickrexif.errors import FlickrExifError, UsageError
 from flickrexif.exif import label
 from flickrexif.split_files import SPLITS, Split, read_split
@@ -22,10 +23,8 @@ from flickrexif.splits import (
     ATTRIBUTES,
     COLUMNS,
     PAPER,
-    Holdings,
     Protocol,
     Rule,
-    assign,
     make_split,
     make_splits,
     proportional,

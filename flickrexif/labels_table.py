@@ -1,0 +1,87 @@
+"""Reading columns of the labels table, from Parquet files or from a table in memory."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flickrexif.errors import FlickrExifError
+from flickrexif.split_files import Ints
+
+
+def read_columns(labels: Path, columns: list[str]) -> Any:
+    """Columns of the labels table as one Arrow table; `labels` is a folder of Parquet files, or one file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = sorted(labels.glob("*.parquet")) if labels.is_dir() else [labels]
+    if not files or not files[0].exists():
+        raise FlickrExifError(
+            f"{labels} holds no labels table.", "Make one with: flickrexif crawl, or: flickrexif label"
+        )
+    tables = []
+    for file in files:
+        try:
+            tables.append(_with_columns(pq.ParquetFile(file), columns))
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise FlickrExifError(
+                f"{file} cannot be read ({reason}).", "Make it again with: flickrexif build"
+            ) from None
+    with typed(columns):
+        return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _with_columns(file: Any, columns: list[str]) -> Any:
+    _need(columns, file.schema_arrow.names)
+    return file.read(columns=columns)
+
+
+def _need(columns: list[str], names: Iterable[str]) -> None:
+    if missing := [name for name in columns if name not in set(names)]:
+        raise FlickrExifError(f"The labels table has no column {missing[0]!r}.", "Make it with: flickrexif build")
+
+
+def photographers(table: Any) -> tuple[Ints, Ints, list[str]]:
+    """`(ids, owner, owners)` of a labels table: photo ids, and the place of each photographer in `owners` or -1."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = arrow_table(table, ["Flickr ID", "owner"])
+    with typed(table.column_names):
+        ids = pc.fill_null(table.column("Flickr ID").cast(pa.int64()), -1).to_numpy()
+        return ids, *codes(table.column("owner"))
+
+
+def arrow_table(table: Any, columns: list[str]) -> Any:
+    """`columns` of an Arrow or pandas table, as Arrow."""
+    import pyarrow as pa
+
+    is_arrow = isinstance(table, pa.Table)
+    _need(columns, table.column_names if is_arrow else table.columns)
+    with typed(columns):
+        return table.select(columns) if is_arrow else pa.Table.from_pandas(table[columns], preserve_index=False)
+
+
+@contextmanager
+def typed(columns: list[str]) -> Iterator[None]:
+    """Arrow's refusals as a sentence."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowException as error:
+        message = f"A column of {', '.join(columns)} is not of its type ({str(error).splitlines()[0]})."
+        raise FlickrExifError(message, "Make the labels table again with: flickrexif build") from None
+
+
+def codes(column: Any) -> tuple[Ints, list[str]]:
+    """Places in the sorted list of the texts in `column`, and the list; -1 where there is none or an empty one."""
+    encoded = column.combine_chunks().cast("string").dictionary_encode()
+    names: list[str] = encoded.dictionary.to_pylist()
+    listed = sorted(name for name in names if name)
+    place = {name: index for index, name in enumerate(listed)}
+    new = np.array([place.get(name, -1) for name in names] + [-1], dtype=np.int64)
+    return new[encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)], listed
