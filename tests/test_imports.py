@@ -16,7 +16,7 @@ ALLOWED = {
     "collectors": ("collectors", "flickrexif"),
     "paircams": ("paircams", "flickrexif"),
     "processing": ("processing", *FOUNDATION),
-    "eval": ("eval", "processing.variants", *FOUNDATION),
+    "eval": ("eval", "processing.variants", "processing.operations", *FOUNDATION),
     "cards": ("cards", "flickrexif", "paircams", "processing"),
 }
 COMMAND_LINE = ROOT / "flickrexif" / "cli.py"  # may import everything, and nothing may import it
