@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from collectors import downloads
+from collectors.downloads import Downloads
 from collectors.flickr.client import CallRefused, Client, EndOfWindow, PhotoSkipped, Unanswered
 from collectors.flickr.licenses import PERMISSIVE, license_for
 from collectors.flickr.models import SearchPage, SearchPhoto, parse_photo
@@ -30,8 +32,6 @@ from flickrexif.draws import rank
 from flickrexif.errors import UsageError
 from flickrexif.exif.tags import raw_tags, unusable
 from flickrexif.schema import RawPhoto
-
-IMAGE_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +109,10 @@ def crawl(
 
     Raises FlickrExifError when Flickr refuses the key or stops answering; the journal then holds all that was done.
     """
-    with _pool(settings.workers, stop) as pool, _pool(IMAGE_WORKERS, stop) as image_pool:
+    with _pool(settings.workers, stop) as pool, _pool(downloads.WORKERS, stop) as image_pool:
         for month in months:
             step = _MonthCrawl(month, settings, journal, client_for(month), progress, pool)
-            step.run(_Downloads(month, journal, fetcher, image_pool) if fetcher else None)
+            step.run(Downloads(month, journal, fetcher, image_pool) if fetcher else None)
     return [summary(journal, month) for month in months]
 
 
@@ -171,23 +171,6 @@ def _pool(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Downloads:
-    """The image downloads of one month, beside its calls."""
-
-    month: str
-    journal: Journal
-    fetcher: ImageFetcher
-    pool: ThreadPoolExecutor
-
-    def submit(self, photo_id: int) -> "Future[None]":
-        return self.pool.submit(self._fetch, photo_id)
-
-    def _fetch(self, photo_id: int) -> None:
-        record = self.fetcher.fetch(self.journal.photo(photo_id), self.month)
-        self.journal.add_image(self.month, record)
-
-
-@dataclass(frozen=True, slots=True)
 class _MonthCrawl:
     """One month with all that its steps share."""
 
@@ -198,22 +181,21 @@ class _MonthCrawl:
     progress: Progress
     pool: ThreadPoolExecutor
 
-    def run(self, downloads: _Downloads | None) -> None:
+    def run(self, images: Downloads | None) -> None:
         round_, done = self.journal.start_month(self.month, self.settings.target)
         kept = self.journal.verdicts(self.month).get(KEPT, 0)
         self.progress.month(self.month, kept, self.settings.target)
-        fetching = (
-            [downloads.submit(photo_id) for photo_id in self.journal.without_image(self.month)] if downloads else []
-        )
+        if images:
+            images.submit_missing()
         while not done:
             for photo_id in self._try_drawn(kept):
                 kept += 1
-                if downloads:
-                    fetching.append(downloads.submit(photo_id))
+                if images:
+                    images.submit(photo_id)
             done = kept >= self.settings.target or not self._draw(round_)
             round_ += 1
-        for future in fetching:
-            future.result()
+        if images:
+            images.finish()
         self.journal.finish_month(self.month)
 
     # -- windows ------------------------------------------------------------------------------------------------
@@ -295,9 +277,11 @@ class _MonthCrawl:
     def _ask(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
         try:
             answer = self._get_exif(photo_id)
-        except (PhotoSkipped, CallRefused) as error:
-            refusal = {"stat": "fail", "code": error.code, "message": error.message}
-            return refusal, SKIP_CODES.get(error.code, "skipped"), {}
+        except PhotoSkipped as error:
+            return _refused(error), SKIP_CODES.get(error.code, "skipped"), {}
+        except CallRefused as error:
+            self.client.identify()  # raises too when it is the server that refuses, not this photo's owner
+            return _refused(error), "skipped", {}
         except Unanswered as error:
             self.client.identify()
             return {"stat": "fail", "message": error.message}, "no_answer", {}
@@ -315,6 +299,10 @@ class _MonthCrawl:
         except Unanswered:
             self.client.identify()  # raises too when it is Flickr that is gone, not this photo
             return self.client.get_exif(photo_id, secret)
+
+
+def _refused(error: PhotoSkipped | CallRefused) -> dict[str, Any]:
+    return {"stat": "fail", "code": error.code, "message": error.message}
 
 
 def check_settings(settings: CrawlSettings) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -11,20 +12,36 @@ from collectors.session import data_root, journal_path
 from flickrexif.build import BuildReport, Collection, build
 from flickrexif.build_images import StoredImage
 from flickrexif.card import Source
+from flickrexif.errors import FlickrExifError
 
 
 def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildReport:
     """Write the Parquet files and the card of `months` (default: all in the journal) from the journal alone.
 
-    Images are packed when any were fetched. Raises FlickrExifError when there is no journal.
+    Images are packed when any were fetched. Raises FlickrExifError when there is no journal
+    or nothing in it.
     """
     with read_journal(journal_path(data_dir)) as journal:
         wanted = list(journal.months()) if months is None else list(months)
         meta = journal.meta()
-        collection = Collection(source=cast(Source, meta["source"]), settings=json.loads(meta.get("sampling", "{}")))
+        if "source" not in meta:  # the first crawl ended before any answer came
+            raise FlickrExifError(f"The crawl in {data_root(data_dir)} holds nothing yet.", "Run its command again.")
+        collection = Collection(
+            source=cast(Source, meta["source"]), settings=json.loads(meta.get("sampling", "{}")), dates=_dates(journal)
+        )
         rows = ((month, raw_photos(journal, month)) for month in wanted)
         images = _Images(journal, journal_path(data_dir).parent) if any(map(journal.images, wanted)) else None
         return build(rows, data_root(data_dir), collection, images)
+
+
+def _dates(journal: Journal) -> tuple[str, str] | None:
+    """The first and the last day of the crawl, GMT."""
+    span = journal.call_span()
+    return span and (_day(span[0]), _day(span[1]))
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
 
 
 class _Images:

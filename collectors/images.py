@@ -36,6 +36,10 @@ REASONS = {
 }
 
 
+class Unfetched(FlickrExifError):
+    """All attempts failed, in ways that may pass."""
+
+
 class _UnusableError(Exception):
     """The answer settles the photo: `reason` is one of REASONS."""
 
@@ -70,7 +74,7 @@ class ImageFetcher:
         """Fetch `photo`; the record names its file or the reason there is none.
 
         `original` is taken where the owner allows it, else the largest size up to 1024 px; the record says which.
-        Raises FlickrExifError when the CDN keeps failing.
+        Raises Unfetched when the CDN keeps failing.
         """
         image = photo.image
         if self.wanted == "original" and photo.original:
@@ -89,7 +93,7 @@ class ImageFetcher:
                 told = error.retry_after if isinstance(error, _TryAgainError) else None
                 self.limiter.pause(backoff(self.retry, attempt, told, self.clock.now(), self.random))
         host = image.url.split("/")[2]
-        raise FlickrExifError(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
+        raise Unfetched(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
 
     def _fetch_once(self, photo_id: int, image: Image, path: Path) -> ImageRecord:
         partial = path.with_suffix(".partial")

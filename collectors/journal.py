@@ -99,6 +99,11 @@ class Journal:
         """When the calls of the last hour left."""
         return [row[0] for row in self._rows("SELECT at FROM calls WHERE at > ? ORDER BY at", now - LIMITER_MEMORY)]
 
+    def call_span(self) -> tuple[float, float] | None:
+        """When the first and the last call left, or None."""
+        first, last = self._rows("SELECT MIN(at), MAX(at) FROM calls")[0]
+        return None if first is None else (first, last)
+
     def calls(self) -> dict[str, dict[str, int]]:
         """Calls by month and method, every attempt counted."""
         counts: dict[str, dict[str, int]] = {}

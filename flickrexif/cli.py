@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collectors.session import Service
 
 SHORT = 3
+SANDBOX_PORT = 8600
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,7 +75,9 @@ def crawl_command(
     data_dir: DataDir = Path("data"),
     calls_per_hour: Annotated[
         int | None,
-        typer.Option(help="Most API calls in any hour. [default: 3500; no limit with --sandbox]", show_default=False),
+        typer.Option(
+            min=1, help="Most API calls in any hour. [default: 3500; no limit with --sandbox]", show_default=False
+        ),
     ] = None,
     images: Annotated[str, typer.Option(help="Also fetch images: none, large (up to 1024 px) or original.")] = "none",
     endpoint: Annotated[str | None, typer.Option(help="REST URL of another server than Flickr's.")] = None,
@@ -92,8 +95,10 @@ def crawl_command(
 ) -> None:
     """Collect a month of photos with camera metadata from Flickr into a data set.
 
-    Keys come from FLICKR_API_KEY and FLICKR_API_SECRET, or from a file named by FLICKR_CREDENTIALS. Stop it at any
-    time: the same command goes on where it was.
+    Keys come from FLICKR_API_KEY and FLICKR_API_SECRET, or from a file
+    named by FLICKR_CREDENTIALS.
+
+    Stop it at any time: the same command goes on where it was.
     """
     from collectors.crawl import CrawlSettings
     from collectors.flickr.licenses import parse_licenses
@@ -118,6 +123,10 @@ def crawl_command(
     short = [s.month for s in summaries if s.kept < settings.minimum]
     if short:
         _say(f"Below the minimum of {settings.minimum} photos: {', '.join(short)}.")
+    unfetched = sum(s.kept - sum(s.images.values()) for s in summaries) if settings.images != "none" else 0
+    if unfetched:
+        _say(f"{unfetched} images could not be fetched. Run the same command again.")
+    if short or unfetched:
         raise typer.Exit(SHORT)
 
 
@@ -228,7 +237,7 @@ def audit_splits(
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8600,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = SANDBOX_PORT,
     photos: Annotated[
         Path | None,
         typer.Option(
@@ -284,7 +293,11 @@ def _service(stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str 
 
         if endpoint:
             raise UsageError("--sandbox and --endpoint were both given.", "Give one of them.")
-        server = stack.enter_context(Sandbox(SimulatedPopulation(), faults=parse_faults(faults) if faults else None))
+        population, failing = SimulatedPopulation(), parse_faults(faults) if faults else None
+        try:  # always the same port, so that image addresses, and with them the data set's bytes, are the same
+            server = stack.enter_context(Sandbox(population, faults=failing, port=SANDBOX_PORT))
+        except UsageError:  # taken
+            server = stack.enter_context(Sandbox(population, faults=failing))
         return Service(endpoint=server.endpoint, credentials=SANDBOX, calls_per_hour=calls)
     if faults:
         raise UsageError("--faults is for --sandbox alone.", "Leave it out.")

@@ -1,0 +1,310 @@
+"""Downloads from the image CDN: the embedded server's with every fault it knows, and scripted answers."""
+
+import hashlib
+import io
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import requests
+from PIL import Image as Pillow
+
+from collectors import images
+from collectors.flickr.client import Retry
+from collectors.flickr.clock import SystemClock
+from collectors.flickr.limiter import Limiter, Window
+from collectors.flickr.models import EXTRAS, Image, SearchPhoto, parse_photo
+from collectors.images import REASONS, ImageFetcher
+from collectors.journal import ImageRecord
+from collectors.sandbox.faults import IMAGE_KINDS, Faults
+from collectors.sandbox.population import SandboxPhoto
+from collectors.sandbox.server import Sandbox
+from flickrexif.errors import FlickrExifError, Interrupted
+from tests.test_limiter import START, FakeClock
+from tests.test_sandbox import WINDOW, ListPopulation, make_photo, search
+from tests.test_transport import ScriptedServer, break_off, hang_up
+
+MONTH = "2024-08"
+PHOTOS = [make_photo(n, safe=True, media="photo", width=300 + n, height=200) for n in range(24)]
+
+
+def jpeg(width: int, height: int, seed: int = 0) -> bytes:
+    image = Pillow.linear_gradient("L").rotate(seed % 360).resize((width, height)).convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+class Pictures(ListPopulation):
+    """Photos in a list, with an image file for each."""
+
+    def image(self, photo: SandboxPhoto, size: str) -> bytes:
+        longer = {"l": 1024, "c": 800, "z": 640, "m": 500}.get(size, 10_000)
+        scale = min(1.0, longer / max(photo.width, photo.height))
+        return jpeg(round(photo.width * scale), round(photo.height * scale), photo.id + ord(size))
+
+
+class Bench:
+    """A fetcher into `folder`, with a clock that only sleeping moves."""
+
+    def __init__(self, folder: Path, wanted: Literal["large", "original"] = "large") -> None:
+        self.folder, self.clock, self.session = folder / "images", FakeClock(), requests.Session()
+        self.times: list[float] = []
+        self.limiter = Limiter([Window(2, 1.0)], self.clock)
+        self.fetcher = ImageFetcher(
+            self.folder,
+            wanted,
+            self.session,
+            self.limiter,
+            self.clock,
+            Retry(),
+            random.Random(0),
+            self.times.append,
+        )
+
+    def fetch(self, photo: SearchPhoto) -> ImageRecord:
+        return self.fetcher.fetch(photo, MONTH)
+
+    def files(self) -> dict[str, bytes]:
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in self.folder.rglob("*.*")}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    with bench.session:
+        yield bench
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path, "original")
+    with bench.session:
+        yield bench
+
+
+def found(sandbox: Sandbox) -> list[SearchPhoto]:
+    """What a search of the server tells of its photos."""
+    entries = search(sandbox, **WINDOW, extras=EXTRAS, per_page=500)["photos"]["photo"]
+    return [photo for entry in entries if (photo := parse_photo(entry))]
+
+
+def scripted(server: ScriptedServer, width: int | None = 40, height: int | None = 30) -> SearchPhoto:
+    """A photo whose image the scripted server has."""
+    url = server.endpoint.replace("/services/rest/", "/65535/1_a_b.jpg")
+    with Sandbox(Pictures([PHOTOS[0]])) as sandbox:
+        (photo,) = found(sandbox)
+    return replace(photo, id=1, image=Image("l", url, width, height))
+
+
+def image_answer(content: bytes, type_: str = "image/jpeg") -> tuple[int, dict[str, str], bytes]:
+    return 200, {"Content-Type": type_}, content
+
+
+# --- the embedded server ---------------------------------------------------------------------------------------
+
+
+def check_fetched(bench: Bench, photo: SearchPhoto, record: ImageRecord, image: Image, whole: bytes) -> None:
+    """The record tells the truth about the file, and the file is the server's."""
+    assert record.path is not None
+    path = bench.folder.parent / record.path
+    assert record == ImageRecord(
+        photo.id,
+        None,
+        image.size,
+        f"images/{MONTH}/{photo.id}.jpg",
+        hashlib.sha256(whole).hexdigest(),
+        image.width,
+        image.height,
+    )
+    assert path.read_bytes() == whole
+    with Pillow.open(path) as opened:
+        assert opened.size == (image.width, image.height)
+
+
+def test_bytes_are_the_servers(bench: Bench) -> None:
+    population = Pictures([make_photo(1, width=2_000, height=1_500), make_photo(2, width=90, height=700)])
+    with Sandbox(population) as sandbox:
+        sizes = []
+        for photo in found(sandbox):
+            assert photo.image is not None
+            whole = requests.get(photo.image.url, timeout=30).content
+            check_fetched(bench, photo, bench.fetch(photo), photo.image, whole)
+            sizes.append((photo.image.size, photo.image.width, photo.image.height))
+    assert sorted(sizes) == [("l", 1024, 768), ("z", 82, 640)]
+    assert len(bench.files()) == 2
+
+
+def test_originals_where_the_owner_allows_them(originals: Bench) -> None:
+    allowed, kept_back = make_photo(1, width=1_500, height=1_000), make_photo(2, width=700, original_allowed=False)
+    with Sandbox(Pictures([allowed, kept_back])) as sandbox:
+        for photo in found(sandbox):
+            image = photo.original if photo.id == allowed.id else photo.image
+            assert image is not None
+            whole = requests.get(image.url, timeout=30).content
+            record = originals.fetch(photo)
+            check_fetched(originals, photo, record, image, whole)
+            assert (record.size == "o") == (photo.id == allowed.id)
+
+
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
+def test_a_fault_that_passes_is_tried_again_until_the_bytes_are_whole(bench: Bench, kind: str) -> None:
+    with Sandbox(Pictures(PHOTOS), faults=Faults({kind: 0.5})) as sandbox:
+        population = sandbox.population
+        for photo in found(sandbox):
+            assert photo.image is not None
+            whole = population.image(population.photo(photo.id), "m")  # type: ignore[arg-type]
+            check_fetched(bench, photo, bench.fetch(photo), photo.image, whole)
+        assert sandbox.image_requests == len(bench.times) > len(PHOTOS)
+    assert set(bench.files()) == {f"{MONTH}/{photo.id}.jpg" for photo in PHOTOS}
+
+
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
+def test_a_fault_that_stays_ends_the_run_and_is_never_gone(bench: Bench, kind: str) -> None:
+    with Sandbox(Pictures(PHOTOS[:1]), faults=Faults({kind: 1.0})) as sandbox:
+        (photo,) = found(sandbox)
+        with pytest.raises(FlickrExifError, match=r"127\.0\.0\.1:\d+ keeps refusing downloads\. Run the same command"):
+            bench.fetch(photo)
+        assert sandbox.image_requests == Retry().attempts
+    assert bench.files() == {}
+
+
+def test_what_is_removed_is_gone_at_once(bench: Bench) -> None:
+    """A 404 with an empty body, and the old redirect to photo_unavailable.gif."""
+    photos = [make_photo(1), make_photo(2)]
+    with Sandbox(Pictures(photos)) as sandbox:
+        deleted, photo = sorted(found(sandbox), key=lambda photo: photo.id)
+        sandbox.population.photos[0] = replace(photos[0], exif_access="deleted")  # type: ignore[attr-defined]
+        assert bench.fetch(deleted) == ImageRecord(deleted.id, "gone", "l")
+        sandbox.faults = Faults({"image-unavailable": 1.0})
+        assert bench.fetch(photo) == ImageRecord(photo.id, "gone", "l")
+        assert sandbox.image_requests == 3  # one follows the redirect
+    assert bench.files() == {}
+
+
+def test_a_photo_without_any_image_is_gone_without_a_request(bench: Bench) -> None:
+    with Sandbox(Pictures(PHOTOS[:1])) as sandbox:
+        (photo,) = found(sandbox)
+        assert bench.fetch(replace(photo, image=None)) == ImageRecord(photo.id, "gone")
+        assert sandbox.image_requests == 0
+
+
+# --- scripted answers ------------------------------------------------------------------------------------------
+
+GOOD = jpeg(40, 30)
+TRIED_AGAIN = {
+    "429": (429, {}, b"<html>"),
+    "403": (403, {"Content-Type": "image/gif"}, b"GIF89a"),
+    "408": (408, {}, b""),
+    "500": (500, {}, b"<html>"),
+    "502": (502, {}, b""),
+    "503": (503, {}, b""),
+    "504": (504, {}, b""),
+    "an error page": image_answer(b"<html>massage</html>", "text/html"),
+    "no type": (200, {}, GOOD),
+    "hung up": hang_up,
+    "broken off": break_off,
+    "cut": (200, {"Content-Type": "image/jpeg", "Content-Length": str(len(GOOD))}, GOOD[:200]),
+}
+
+
+@pytest.mark.parametrize("answer", TRIED_AGAIN.values(), ids=TRIED_AGAIN)
+def test_answers_that_settle_nothing(bench: Bench, answer: object) -> None:
+    with ScriptedServer(answer, answer, image_answer(GOOD)) as server:
+        record = bench.fetch(scripted(server))
+    assert (record.reason, record.sha256) == (None, hashlib.sha256(GOOD).hexdigest())
+    assert len(server.requests) == len(bench.times) == 3
+    assert bench.files() == {f"{MONTH}/1.jpg": GOOD}
+
+
+SETTLED = {
+    "404": ((404, {}, b""), "gone"),
+    "410": ((410, {}, b""), "gone"),
+    "400": ((400, {}, b""), "refused"),
+    "418": ((418, {"Content-Type": "image/jpeg"}, GOOD), "refused"),
+    "a page called an image": (image_answer(b"<html>" * 50), "not_an_image"),
+    "nothing": (image_answer(b""), "not_an_image"),
+    "half an image, whole as told": (image_answer(jpeg(40, 30)[:-200]), "damaged"),
+    "other pixels": (image_answer(jpeg(41, 30)), "wrong_size"),
+    "too many bytes": (image_answer(GOOD + bytes(5_000)), "too_large"),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason"), SETTLED.values(), ids=SETTLED)
+def test_answers_that_settle_the_photo(
+    bench: Bench, answer: object, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 5_000)
+    with ScriptedServer(answer) as server:
+        assert bench.fetch(scripted(server)) == ImageRecord(1, reason, "l")
+    assert len(server.requests) == 1
+    assert bench.files() == {}
+    assert reason in REASONS
+
+
+def test_a_bomb_of_pixels_is_not_opened(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", 500)  # 40 x 30 is over twice that
+    with ScriptedServer(image_answer(GOOD)) as server:
+        assert bench.fetch(scripted(server)).reason == "not_an_image"
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 30), (30, 40), (None, None)])
+def test_sizes_that_agree(bench: Bench, width: int | None, height: int | None) -> None:
+    """A search may tell the size before the turn that Exif asks for, or none."""
+    with ScriptedServer(image_answer(GOOD)) as server:
+        record = bench.fetch(scripted(server, width, height))
+    assert (record.reason, record.width, record.height) == (None, 40, 30)
+
+
+def test_a_png_is_an_image_too(bench: Bench) -> None:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (40, 30), "red").save(buffer, "PNG")
+    with ScriptedServer(image_answer(buffer.getvalue(), "image/png")) as server:
+        assert bench.fetch(scripted(server)).sha256 == hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def test_a_throttle_pauses_the_host_for_everybody(bench: Bench) -> None:
+    throttle = (429, {"Retry-After": "77"}, b"")
+    with ScriptedServer(throttle, image_answer(GOOD)) as server:
+        photo = scripted(server)
+        bench.fetch(photo)
+        bench.fetch(photo)
+    first, second, third = bench.times
+    assert first == START
+    assert second - first >= 77
+    assert third >= second
+
+
+def test_no_more_downloads_a_second_than_the_limiter_grants(bench: Bench) -> None:
+    with ScriptedServer(image_answer(GOOD)) as server:
+        photo = scripted(server)
+        for _ in range(7):
+            bench.fetch(photo)
+    assert all(later - earlier > 1.0 for earlier, later in zip(bench.times, bench.times[2:], strict=False))
+
+
+def test_a_stop_ends_a_wait_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    clock = SystemClock(stop)
+    with requests.Session() as session, ScriptedServer((503, {"Retry-After": "60"}, b"")) as server:
+        limiter = Limiter([], clock)
+        fetcher = ImageFetcher(tmp_path / "images", "large", session, limiter, clock, Retry(), random.Random(0))
+        with pytest.raises(Interrupted):
+            fetcher.fetch(scripted(server), MONTH)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_second_fetch_replaces_the_file_in_one_step(bench: Bench) -> None:
+    other = jpeg(40, 30, 90)
+    with ScriptedServer(image_answer(GOOD), image_answer(GOOD[:-200]), image_answer(other)) as server:
+        photo = scripted(server)
+        bench.fetch(photo)
+        assert bench.fetch(photo).reason == "damaged"
+        assert bench.files() == {f"{MONTH}/1.jpg": GOOD}
+        bench.fetch(photo)
+    assert bench.files() == {f"{MONTH}/1.jpg": other}

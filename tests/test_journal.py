@@ -1,0 +1,394 @@
+"""The journal: what is committed stays, in order; what cannot be stored or opened is one sentence."""
+
+import random
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.flickr.models import Image, SearchPhoto
+from collectors.journal import ImageRecord, Journal, open_journal, read_journal
+from flickrexif.errors import FlickrExifError
+
+MONTH = "2024-08"
+PHOTO = SearchPhoto(
+    id=1,
+    owner="1@N01",
+    secret="5ec",
+    owner_name="Jo",
+    path_alias=None,
+    title="One",
+    media="photo",
+    license_id=4,
+    date_taken="2024-08-03 12:34:56",
+    date_taken_granularity=0,
+    date_taken_unknown=False,
+    date_upload=1_722_700_000,
+    image=Image("l", "https://live.staticflickr.com/1/1_5ec_b.jpg", 1024, 683),
+    original=None,
+)
+ANSWER = {"stat": "ok", "photo": {"id": "1", "exif": [{"tag": "Make", "raw": {"_content": "Canon"}}]}}
+TAGS = {"Make": "Canon", "Model": "Canon EOS 5D", "FNumber": "4.0"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "flickrexif/.crawl/journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    with open_journal(path) as opened:
+        opened.start_month(MONTH, 100)
+        yield opened
+
+
+def photos(*ids: int) -> list[tuple[SearchPhoto, int, str | None]]:
+    """Candidates whose rank is their id."""
+    return [(replace(PHOTO, id=i, owner=f"{i % 3}@N01"), i, None) for i in ids]
+
+
+def rows(path: Path, sql: str) -> list[Any]:
+    """What the file holds, read by SQLite itself."""
+    db = sqlite3.connect(path)
+    try:
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
+
+
+# --- what goes in comes out ------------------------------------------------------------------------------------
+
+texts = st.none() | st.text(max_size=40)
+numbers = st.none() | st.integers(-(2**63), 2**63 - 1)
+images = st.none() | st.builds(Image, st.sampled_from("olczm"), st.text(max_size=60), numbers, numbers)
+search_photos = st.builds(
+    SearchPhoto,
+    id=st.integers(0, 2**63 - 1),
+    owner=st.text(max_size=30),
+    secret=st.text(max_size=10),
+    owner_name=texts,
+    path_alias=texts,
+    title=texts,
+    media=st.text(max_size=8),
+    license_id=numbers,
+    date_taken=texts,
+    date_taken_granularity=numbers,
+    date_taken_unknown=st.booleans(),
+    date_upload=numbers,
+    image=images,
+    original=images,
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    with open_journal(tmp_path_factory.mktemp("journal") / "journal.sqlite") as opened:
+        yield opened
+
+
+@given(photo=search_photos, tags=st.dictionaries(st.text(max_size=10), st.text(max_size=40), max_size=4))
+def test_a_photo_comes_out_as_it_went_in(shared: Journal, photo: SearchPhoto, tags: dict[str, str]) -> None:
+    with shared._transaction() as db:
+        db.execute("DELETE FROM candidates")
+        db.execute("DELETE FROM searches")
+    shared.add_search(MONTH, "w", 1, 1, [(photo, 0, None)])
+    assert shared.photo(photo.id) == photo
+    shared.add_exif(photo.id, ANSWER, "kept", tags)
+    assert shared.kept(MONTH) == [(photo, tags)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(answer=st.dictionaries(st.text(max_size=8), json_values, max_size=4))
+def test_an_answer_comes_out_as_it_came(shared: Journal, answer: dict[str, Any]) -> None:
+    shared.add_exif(7, answer, "no_exif", {})
+    assert shared.exif_answer(7) == answer
+
+
+def test_an_answer_and_all_that_it_decides_are_in_the_file_at_once(path: Path, journal: Journal) -> None:
+    """A second reader sees them before the journal is closed: that is what a kill leaves behind."""
+    assert journal.exif_answer(1) is None
+    journal.record_call(12.5, "flickr.photos.search", MONTH)
+    assert rows(path, "SELECT * FROM calls") == [(12.5, "flickr.photos.search", MONTH)]
+    assert journal.add_search(MONTH, "w", 1, 2, photos(1, 2)) == (2, 2)
+    assert rows(path, "SELECT total, fresh FROM searches") == [(2, 2)]
+    assert rows(path, "SELECT photo_id, round, verdict FROM candidates") == [(1, None, None), (2, None, None)]
+    assert journal.draw(MONTH, 0, {"w": 2}) == 2
+    assert rows(path, "SELECT rounds FROM months") == [(1,)]
+    journal.add_exif(1, ANSWER, "kept", TAGS)
+    journal.add_exif(2, {"stat": "fail", "code": 2}, "exif_hidden", {})
+    assert rows(path, "SELECT photo_id, verdict FROM candidates ORDER BY 1") == [(1, "kept"), (2, "exif_hidden")]
+    record = ImageRecord(1, None, "l", "images/2024-08/1.jpg", "ab" * 32, 1024, 683)
+    journal.add_image(MONTH, record)
+    assert rows(path, "SELECT photo_id, path FROM images") == [(1, "images/2024-08/1.jpg")]
+    assert journal.exif_answer(1) == ANSWER
+    assert journal.exif_answer(2) == {"stat": "fail", "code": 2}
+    assert journal.kept(MONTH) == [(replace(PHOTO, owner="1@N01"), TAGS)]
+    assert journal.verdicts(MONTH) == {"kept": 1, "exif_hidden": 1}
+    assert (journal.owners(MONTH), journal.images(MONTH)) == (1, [record])
+    assert journal.calls() == {MONTH: {"flickr.photos.search": 1}}
+
+
+def test_half_a_step_leaves_nothing(path: Path, journal: Journal) -> None:
+    """A search answer whose photos cannot be stored is not stored either, and can be stored afterwards."""
+
+    def torn() -> Iterator[tuple[SearchPhoto, int, str | None]]:
+        yield from photos(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        journal.add_search(MONTH, "w", 1, 2, torn())
+    assert rows(path, "SELECT COUNT(*) FROM candidates") == [(0,)]
+    assert journal.search_answer(MONTH, "w", 1) is None
+    assert journal.add_search(MONTH, "w", 1, 2, photos(1)) == (2, 1)
+    assert journal.search_answer(MONTH, "w", 1) == (2, 1)
+
+
+def test_a_photo_seen_twice_is_one_candidate(journal: Journal) -> None:
+    assert journal.add_search(MONTH, "w", 1, 3, photos(1, 2)) == (3, 2)
+    assert journal.add_search(MONTH, "w", 2, 3, photos(2, 3)) == (3, 1)
+    assert journal.add_search("2024-09", "w", 1, 3, photos(3)) == (3, 0)
+    assert journal.draw(MONTH, 0, {"w": 10}) == 3
+
+
+# --- draws and months ------------------------------------------------------------------------------------------
+
+
+def test_drawn_goes_by_round_then_rank_whatever_the_chunk(journal: Journal) -> None:
+    draw = random.Random(3)
+    expected = []
+    for round_ in range(3):
+        ranks = {photo_id: draw.randrange(20) for photo_id in range(round_, 300, 3)}  # ties: the id decides
+        found = [(photo, ranks[photo.id], None) for photo, _, _ in photos(*ranks)]
+        journal.add_search(MONTH, f"w{round_}", 1, 100, found)
+        journal.draw(MONTH, round_, {f"w{round_}": 70})
+        expected += sorted(ranks, key=lambda photo_id: (ranks[photo_id], photo_id))[:70]
+    by_rank = [candidate.photo_id for candidate in journal.drawn(MONTH)]
+    assert {candidate.photo_id % 3 for candidate in list(journal.drawn(MONTH))[70:140]} == {1}
+    assert [len(by_rank), len(set(by_rank))] == [210, 210]
+    # Which of several photos with the last rank are drawn is SQLite's choice; their order is not.
+    ranks_of = dict(rows(journal.path, "SELECT photo_id, rank FROM candidates"))
+    assert [ranks_of[i] for i in by_rank] == [ranks_of[i] for i in expected]
+    for chunk in (1, 7, 70, 210, 211):
+        assert [candidate.photo_id for candidate in journal.drawn(MONTH, chunk)] == by_rank
+
+
+def test_drawn_sees_what_is_decided_while_it_is_read(journal: Journal) -> None:
+    journal.add_search(MONTH, "w", 1, 9, photos(*range(1, 10)))
+    journal.draw(MONTH, 0, {"w": 9})
+    seen = []
+    for candidate in journal.drawn(MONTH, chunk=2):
+        seen.append((candidate.photo_id, candidate.owner, candidate.verdict))
+        journal.reject([candidate.photo_id, 9], "over_cap")
+    assert seen == [(i, f"{i % 3}@N01", "over_cap" if i == 9 else None) for i in range(1, 10)]
+
+
+def test_a_draw_takes_the_lowest_ranks_of_each_window_that_are_still_in(journal: Journal) -> None:
+    journal.add_search(MONTH, "a", 1, 5, [*photos(1, 2, 3, 4), (replace(PHOTO, id=5), 0, "license")])
+    journal.add_search(MONTH, "b", 1, 2, photos(10, 11))
+    assert journal.draw(MONTH, 0, {"a": 2, "b": 5, "none": 3}) == 4
+    assert journal.draw(MONTH, 1, {"a": 1}) == 1
+    assert [candidate.photo_id for candidate in journal.drawn(MONTH)] == [1, 2, 10, 11, 3]
+    assert journal.verdicts(MONTH) == {"license": 1}
+
+
+def test_a_finished_month_drops_what_was_never_drawn(journal: Journal) -> None:
+    journal.add_search(MONTH, "w", 1, 3, [*photos(1, 2), (replace(PHOTO, id=3), 3, "license")])
+    journal.draw(MONTH, 0, {"w": 1})
+    journal.finish_month(MONTH)
+    assert journal.months() == {MONTH: (100, True)}
+    assert [i for (i,) in rows(journal.path, "SELECT photo_id FROM candidates ORDER BY 1")] == [1, 3]
+
+
+def test_a_higher_target_opens_a_month_again_and_a_lower_one_does_not(journal: Journal) -> None:
+    journal.draw(MONTH, 0, {})
+    journal.finish_month(MONTH)
+    assert journal.start_month(MONTH, 50) == (1, True)
+    assert journal.start_month(MONTH, 100) == (1, True)
+    assert journal.start_month(MONTH, 101) == (1, False)
+    assert journal.months() == {MONTH: (101, False)}
+    assert journal.start_month("2000-01", 5) == (0, False)
+    assert list(journal.months()) == ["2000-01", MONTH]
+
+
+def test_photos_without_an_image_are_the_kept_ones_not_settled(journal: Journal) -> None:
+    journal.add_search(MONTH, "w", 1, 4, photos(1, 2, 3, 4))
+    for photo_id in (4, 2, 1):
+        journal.add_exif(photo_id, ANSWER, "kept", TAGS)
+    journal.add_exif(3, ANSWER, "no_exif", {})
+    journal.add_image(MONTH, ImageRecord(2, "gone", "l"))
+    assert journal.without_image(MONTH) == [1, 4]
+    assert journal.images(MONTH) == [ImageRecord(2, "gone", "l")]
+
+
+def test_call_times_are_those_of_the_last_hour_in_order(journal: Journal) -> None:
+    now = 1_700_000_000.0
+    for at in (now - 3_600, now - 1, now - 3_599.5, now - 8_000, now):
+        journal.record_call(at, "flickr.photos.getExif", MONTH)
+    assert journal.call_times(now) == [now - 3_599.5, now - 1, now]
+
+
+def test_the_first_setting_stays(journal: Journal) -> None:
+    assert journal.settle("source", "flickr") == "flickr"
+    assert journal.settle("source", "sandbox:simulated") == "flickr"
+    assert journal.meta() == {"source": "flickr"}
+
+
+# --- opening ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_second_crawl_refuses_while_the_first_runs(path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom collectors.journal import open_journal\n"
+        "from flickrexif.errors import FlickrExifError\n"
+        "try:\n    with open_journal(Path(sys.argv[1])): print('opened')\n"
+        "except FlickrExifError as error: print(error)"
+    )
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == (
+            f"Another crawl is writing {path}. Wait until it ends, or give this one another --data-dir."
+        )
+
+
+def test_a_second_crawl_in_the_same_process_refuses_too(path: Path) -> None:
+    with open_journal(path), pytest.raises(FlickrExifError, match="Another crawl is writing"), open_journal(path):
+        pass
+    with open_journal(path) as again:
+        assert again.months() == {}
+
+
+def test_status_reads_while_a_crawl_writes(path: Path, journal: Journal) -> None:
+    with read_journal(path) as reader:
+        assert reader.months() == {MONTH: (100, False)}
+        journal.start_month("2024-09", 7)
+        assert reader.months() == {MONTH: (100, False), "2024-09": (7, False)}
+
+
+def test_no_journal_to_read(path: Path) -> None:
+    with (
+        pytest.raises(FlickrExifError, match=r"There is no crawl in .*/flickrexif\. Start one: flickrexif crawl"),
+        read_journal(path),
+    ):
+        pass
+    assert not path.parent.exists()
+
+
+def test_a_journal_of_another_version_is_refused_and_left_as_it_is(path: Path) -> None:
+    with open_journal(path) as journal:
+        journal.start_month(MONTH, 5)
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.close()
+    before = path.read_bytes()
+    for opener in (open_journal, read_journal):
+        with (
+            pytest.raises(FlickrExifError, match=r"another version of flickrexif \(journal 99, not 1\)\. Use that"),
+            opener(path),
+        ):
+            pass
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"No database at all.\n" * 500)
+    for opener in (open_journal, read_journal):
+        with pytest.raises(FlickrExifError, match=r"is damaged or no journal\. Restore it from a copy"), opener(path):
+            pass
+    assert path.read_bytes() == b"No database at all.\n" * 500
+
+
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE others (x)")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(FlickrExifError, match=r"\(journal 0, not 1\)"), open_journal(path):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_journal_damaged_within_is_one_sentence(path: Path) -> None:
+    with open_journal(path) as journal:
+        journal.start_month(MONTH, 5)
+        journal.add_search(MONTH, "w", 1, 900, photos(*range(900)))
+    data = bytearray(path.read_bytes())
+    data[8_192:] = random.Random(1).randbytes(len(data) - 8_192)  # the header and the schema stay
+    path.write_bytes(data)
+    with pytest.raises(FlickrExifError, match=r"is damaged or no journal\. Restore it"), open_journal(path) as journal:
+        journal.verdicts(MONTH)
+    assert path.stat().st_size == len(data)
+
+
+@pytest.mark.parametrize("spoil", ["file in place of a folder", "folder in place of the journal"])
+def test_a_folder_that_cannot_be_written(tmp_path: Path, spoil: str) -> None:
+    path = tmp_path / "data/.crawl/journal.sqlite"
+    if spoil.startswith("file"):
+        (tmp_path / "data").touch()
+    else:
+        path.mkdir(parents=True)
+    with pytest.raises(FlickrExifError, match=r"cannot be (written|read or written) \("), open_journal(path):
+        pass
+
+
+# --- a full disk -----------------------------------------------------------------------------------------------
+
+FULL = r"The disk that holds .*journal\.sqlite is full\. Free some space\. Then run the same command again: nothing"
+
+
+def fill(journal: Journal) -> int:
+    """Store photos one by one until the disk is full; return how many searches were stored."""
+    for number in range(10_000):
+        try:
+            journal.add_search(MONTH, f"w{number}", 1, 20, photos(*range(20 * number, 20 * number + 20)))
+        except FlickrExifError as error:
+            assert "is full" in error.message  # noqa: PT017
+            return number
+    raise AssertionError("the disk never filled")
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(path: Path, journal: Journal) -> None:
+    (pages,) = journal._db.execute("PRAGMA page_count").fetchone()
+    journal._db.execute(f"PRAGMA max_page_count = {pages + 10}")  # SQLite's own SQLITE_FULL
+    stored = fill(journal)
+    assert stored > 0
+    with pytest.raises(FlickrExifError, match=FULL):
+        journal.add_search(MONTH, "more", 1, 1, photos(*range(9_000, 9_100)))
+    assert rows(path, "SELECT COUNT(*) FROM searches") == [(stored,)]
+    assert rows(path, "SELECT COUNT(*) FROM candidates") == [(20 * stored,)]
+    journal._db.execute("PRAGMA max_page_count = 1000000")
+    assert journal.add_search(MONTH, f"w{stored}", 1, 1, photos(20 * stored)) == (1, 1)
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_write_that_the_system_refuses_is_one_sentence_and_loses_nothing(path: Path, journal: Journal) -> None:
+    """A limit on the size of files, in place of a quota."""
+    journal.add_search(MONTH, "before", 1, 1, photos(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with pytest.raises(FlickrExifError, match=r"cannot be read or written .*: nothing that was journaled is lost"):
+            journal.add_search(MONTH, "more", 1, 1, photos(*range(2, 9_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert rows(path, "SELECT query FROM searches") == [("before",)]
+    assert journal.add_search(MONTH, "more", 1, 1, photos(2)) == (1, 1)
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
