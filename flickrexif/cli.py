@@ -125,7 +125,7 @@ def crawl_command(
         _say(f"Below the minimum of {settings.minimum} photos: {', '.join(short)}.")
     unfetched = sum(s.kept - sum(s.images.values()) for s in summaries) if settings.images != "none" else 0
     if unfetched:
-        _say(f"{unfetched} images could not be fetched. Run the same command again.")
+        _say(f"{unfetched} image{'s' * (unfetched > 1)} could not be fetched. Run the same command again.")
     if short or unfetched:
         raise typer.Exit(SHORT)
 

@@ -1,0 +1,113 @@
+"""The images of a month: what keeps failing is passed over, what is lost or too small is fetched again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from collectors import downloads
+from collectors.journal import read_journal
+from collectors.sandbox.responses import Response, html_response
+from collectors.sandbox.server import Sandbox
+from collectors.sandbox.simulated import SimulatedPopulation
+from collectors.session import journal_path
+from flickrexif import cli
+
+MONTH, TARGET = "2024-08", 6
+
+
+class Moody(Sandbox):
+    """An image server that refuses the paths that `refuses` names."""
+
+    refuses: Callable[[str], bool] = staticmethod(lambda path: False)
+
+    def image(self, path: str) -> Response:
+        return html_response(403, "403 Forbidden") if self.refuses(path) else super().image(path)
+
+
+@dataclass
+class Run:
+    """Crawls one data folder from one server through the command line."""
+
+    server: Moody
+    data: Path
+    patch: pytest.MonkeyPatch
+    codes: list[int] = field(default_factory=list)
+
+    def crawl(self, images: str) -> int:
+        options = ["--target", str(TARGET), "--images", images, "--endpoint", self.server.endpoint]
+        self.patch.setattr(
+            "sys.argv", ["flickrexif", "crawl", "--month", MONTH, "--data-dir", str(self.data), *options]
+        )
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    def sizes(self) -> dict[int, str | None]:
+        with read_journal(journal_path(self.data)) as journal:
+            return {record.photo_id: record.size for record in journal.images(MONTH)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        files = sorted((self.data / "flickrexif/images").glob("*.parquet"))
+        return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.delenv("FLICKR_API_KEY", raising=False)
+    with Moody(SimulatedPopulation(0, 600)) as server:
+        yield Run(server, tmp_path, monkeypatch)
+
+
+def test_one_image_that_keeps_failing_is_passed_over_and_tried_again(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first: list[str] = []
+
+    def refuses(path: str) -> bool:
+        first.append(path) if not first else None
+        return path == first[0]
+
+    run.server.refuses = refuses
+    assert run.crawl("large") == 3
+    assert "1 image could not be fetched" in capsys.readouterr().err
+    assert len(run.sizes()) == TARGET - 1
+    run.server.refuses = lambda path: False
+    assert run.crawl("large") == 0
+    assert len(run.rows()) == TARGET
+
+
+def test_a_server_without_any_image_ends_the_run(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.server.refuses = lambda path: True
+    assert run.crawl("large") == 3
+    assert run.sizes() == {}
+    assert f"{TARGET} images could not be fetched" in capsys.readouterr().err
+    monkeypatch.setattr(downloads, "MOST_FAILURES", TARGET - 1)  # failures in a row: it is the server, not the photos
+    assert run.crawl("large") == 1
+    assert "Run the same command again later" in capsys.readouterr().err
+
+
+def test_originals_take_the_place_of_smaller_images(run: Run) -> None:
+    assert run.crawl("large") == 0
+    assert set(run.sizes().values()) == {"l"}
+    assert run.crawl("original") == 0
+    population = run.server.population
+    allowed = {photo_id: population.photo(photo_id).original_allowed for photo_id in run.sizes()}  # type: ignore[union-attr]
+    assert run.sizes() == {photo_id: "o" if free else "l" for photo_id, free in allowed.items()}
+    assert any(allowed.values())
+
+
+def test_a_lost_file_is_fetched_again(run: Run) -> None:
+    assert run.crawl("large") == 0
+    before = json.dumps([row["sha256"] for row in run.rows()])
+    lost = sorted((run.data / "flickrexif/.crawl/images").rglob("*.jpg"))[0]
+    lost.unlink()
+    assert run.crawl("large") == 0
+    assert lost.exists()
+    assert json.dumps([row["sha256"] for row in run.rows()]) == before
