@@ -93,7 +93,7 @@ def split_paths(paths: list[Path]) -> list[Path]:
     for path in paths:
         kinds = (sorted(path.glob(f"{STEM}*.{kind}")) for kind in ("json", "parquet"))
         inside = next(filter(None, kinds), []) if path.is_dir() else [path]
-        if not inside:
+        if not inside or not inside[0].exists():
             hint = f"Give a file, or a folder with files named {STEM}<Name>.json."
             raise FlickrExifError(f"{path} holds no split files.", hint)
         found += inside
