@@ -1,13 +1,7 @@
-"""The command line: parse, call one library function, print. stdout is data, stderr is progress and errors.
+"""`crawl`, `status`, `build` and `sandbox`: from Flickr, or the embedded server, to a data set."""
 
-Exit codes: 0 done, 1 error, 2 usage, 3 done but short of what was asked, 130 interrupted (state saved).
-"""
-
-import errno
 import json
 import os
-import signal
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,48 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flickrexif.errors import FlickrExifError, Interrupted, UsageError
+from flickrexif.cli.options import AsJson, DataDir, Seed
+from flickrexif.cli.output import SHORT, say, table
+from flickrexif.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from collectors.crawl import MonthSummary
     from collectors.session import Service
 
-SHORT = 3
 SANDBOX_PORT = 8600
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Build, publish and evaluate data sets about the camera behind a photo.",
-)
 
-DataDir = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="FLICKREXIF_DATA", help="Folder of the data sets.", file_okay=False),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        from flickrexif import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None:
-    """Build, publish and evaluate data sets about the camera behind a photo."""
-
-
-@app.command("crawl")
-def crawl_command(
+def crawl(
     month: Annotated[list[str] | None, typer.Option(help="Month taken, YYYY-MM; may be repeated.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First month of a span, YYYY-MM.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last month of a span, YYYY-MM.")] = None,
@@ -71,7 +35,7 @@ def crawl_command(
     licenses: Annotated[
         str, typer.Option(help="permissive, all, or ids or short names: 4,5 or by,by-sa.")
     ] = "permissive",
-    seed: Annotated[int, typer.Option(help="Key of every random choice.")] = 0,
+    seed: Seed = 0,
     data_dir: DataDir = Path("data"),
     calls_per_hour: Annotated[
         int | None,
@@ -119,18 +83,17 @@ def crawl_command(
     with ExitStack() as stack:
         service = _service(stack, endpoint, sandbox, faults, calls_per_hour)
         summaries = _crawl(data_dir, months, settings, service)
-    _print_summaries(summaries, build_and_say(data_dir, months))
+    _print_summaries(summaries, _built(data_dir, months))
     short = [s.month for s in summaries if s.kept < settings.minimum]
     if short:
-        _say(f"Below the minimum of {settings.minimum} photos: {', '.join(short)}.")
+        say(f"Below the minimum of {settings.minimum} photos: {', '.join(short)}.")
     unfetched = sum(s.kept - sum(s.images.values()) for s in summaries) if settings.images != "none" else 0
     if unfetched:
-        _say(f"{unfetched} image{'s' * (unfetched > 1)} could not be fetched. Run the same command again.")
+        say(f"{unfetched} image{'s' * (unfetched > 1)} could not be fetched. Run the same command again.")
     if short or unfetched:
         raise typer.Exit(SHORT)
 
 
-@app.command()
 def status(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
     """Show how every month of the crawl stands: kept, rejected by reason, photographers, calls."""
     from collectors.crawl import summary
@@ -145,97 +108,11 @@ def status(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
         _print_summaries(summaries)
 
 
-@app.command()
 def build(data_dir: DataDir = Path("data")) -> None:
     """Write the data set (Parquet files and card) again from the journal; no call is made."""
-    typer.echo(build_and_say(data_dir, None))
+    typer.echo(_built(data_dir, None))
 
 
-@app.command("label")
-def label_command(
-    folder: Annotated[Path, typer.Argument(help="Folder of photos: JPEG, HEIC, PNG, TIFF, WebP; nested.")],
-    out: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
-) -> None:
-    """Label a folder of one's own photos: the same columns as FlickrExif, as Parquet with a card.
-
-    Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
-    reason.
-    """
-    from tqdm import tqdm
-
-    from collectors.folder import label_folder
-
-    with tqdm(unit="photo", disable=None, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        report = label_folder(folder, out, progress)
-    if report.reasons:
-        _table(("reason", "photos"), sorted(report.reasons.items()))
-    typer.echo(f"{report.rows:,} photos labelled in {out}")
-    typer.echo(f'Load them: from datasets import load_dataset; load_dataset("{out}", "labels")')
-
-
-@app.command("splits")
-def splits_command(
-    protocol: Annotated[
-        Literal["paper", "proportional"],
-        typer.Option(help="paper: exact counts a class; proportional: fractions, for small data."),
-    ] = "paper",
-    attribute: Annotated[
-        list[str] | None,
-        typer.Option(help="One of the ten attributes, e.g. Make; may be repeated. [default: all]", show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Key of every random choice.")] = 0,
-    min_photos: Annotated[int, typer.Option(help="proportional: photos that make a value a class.")] = 10,
-    data_dir: DataDir = Path("data"),
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Labels table: a folder of Parquet files. [default: the data folder's]", show_default=False),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the split files. [default: beside the labels]", show_default=False)
-    ] = None,
-) -> None:
-    """Split the photos of each attribute into train, val and test, no photographer in two of them."""
-    from collectors.session import data_root
-    from flickrexif.splits import ATTRIBUTES, PAPER, make_splits, proportional
-
-    labels = labels or data_root(data_dir) / "labels"
-    out = out or labels.parent / "splits"
-    rules = PAPER if protocol == "paper" else proportional(min_photos)
-    report = make_splits(labels, out, rules, attribute or ATTRIBUTES, seed, _say)
-    short = [(s.target_attribute, f) for s in report.splits for f in s.shortfalls]
-    if short:
-        rows = [(name, f.class_name, f.split, f.wanted, f.found) for name, f in short]
-        _table(("short", "class", "split", "wanted", "found"), rows)
-    typer.echo(f"{len(report.splits)} splits in {out}")
-    if report.short:
-        raise typer.Exit(SHORT)
-
-
-@app.command("audit-splits")
-def audit_splits(
-    paths: Annotated[list[Path], typer.Argument(help="Split files (JSON or Parquet), or folders of them.")],
-    labels: Annotated[Path | None, typer.Option(help="Labels table, to look at photographers too.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Look for leaks and other faults in any split files: the published ones, ours, anybody's."""
-    from flickrexif.audit import audit_paths
-
-    audits = audit_paths(paths, labels)
-    if as_json:
-        typer.echo(json.dumps([a.to_json() for a in audits], indent=2))
-        return
-    rows = [row for a in audits for row in a.rows()]
-    if rows:
-        _table(("attribute", "finding", "splits", "class", "count", "examples"), rows)
-    typer.echo(f"{len(rows)} findings in {len(audits)} split files")
-
-
-@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = SANDBOX_PORT,
     photos: Annotated[
@@ -260,7 +137,7 @@ def sandbox(
     from collectors.sandbox.simulated import SimulatedPopulation
 
     population = FolderPopulation(photos) if photos else SimulatedPopulation(seed, photos_per_month)
-    serve(population, port, parse_faults(faults) if faults else None, latency, _say)
+    serve(population, port, parse_faults(faults) if faults else None, latency, say)
 
 
 def _months(month: Sequence[str] | None, first: str | None, last: str | None) -> list[str]:
@@ -322,7 +199,7 @@ def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service")
         progress.close()
 
 
-def build_and_say(data_dir: Path, months: Sequence[str] | None) -> str:
+def _built(data_dir: Path, months: Sequence[str] | None) -> str:
     """Build and return what was made, and how to load it."""
     from collectors.dataset import build_dataset
     from collectors.session import data_root
@@ -345,7 +222,7 @@ def _print_estimate(data_dir: Path, months: list[str], settings: Any, calls_per_
         journal = stack.enter_context(read_journal(path)) if path.exists() else None
         rows = estimate(journal, months, settings)
     calls = sum(row.calls for row in rows)
-    _table(
+    table(
         ("month", "kept", "target", "calls to make"),
         [(row.month, row.kept, row.target, row.calls) for row in rows],
     )
@@ -353,7 +230,7 @@ def _print_estimate(data_dir: Path, months: list[str], settings: Any, calls_per_
 
 
 def _print_summaries(summaries: "Sequence[MonthSummary]", made: str = "") -> None:
-    _table(
+    table(
         ("month", "kept", "target", "photographers", "calls", "calls a photo", "images", "state"),
         [
             (
@@ -377,52 +254,6 @@ def _print_summaries(summaries: "Sequence[MonthSummary]", made: str = "") -> Non
         from collectors.verdicts import REASONS
 
         ordered = sorted(reasons.items(), key=lambda item: -item[1])
-        _table(("rejected", "photos", "meaning"), [(reason, count, REASONS[reason]) for reason, count in ordered])
+        table(("rejected", "photos", "meaning"), [(reason, count, REASONS[reason]) for reason, count in ordered])
     if made:
         typer.echo(made)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*header[:1], box=box.SIMPLE)
-    for name in header[1:]:
-        table.add_column(name, justify="left" if name == "meaning" else "right")
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-def main() -> None:
-    """Run the command line; every failure is a sentence and an exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    try:
-        app()  # ends in SystemExit
-    except FlickrExifError as error:
-        _say(f"flickrexif: {error}")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        _say(f"flickrexif: {_explain(error)}")
-        sys.exit(1)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
-
-
-def _explain(error: OSError) -> str:
-    place = f" ({error.filename})" if error.filename else ""
-    if error.errno == errno.ENOSPC:
-        return f"The disk is full{place}. Free some space, then run the same command again."
-    return f"{error.strerror or error}{place}. Check the path, then run the same command again."
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,75 @@
+"""The command line: parse, call one library function, print. stdout is data, stderr is progress and errors.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 done but short of what was asked, 130 interrupted (state saved).
+"""
+
+import errno
+import signal
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from flickrexif.cli import collect, labels
+from flickrexif.cli.output import say
+from flickrexif.errors import FlickrExifError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build, publish and evaluate data sets about the camera behind a photo.",
+)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "crawl": collect.crawl,
+    "status": collect.status,
+    "build": collect.build,
+    "label": labels.label,
+    "splits": labels.splits,
+    "audit-splits": labels.audit_splits,
+    "sandbox": collect.sandbox,
+}
+for name, function in COMMANDS.items():
+    app.command(name)(function)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from flickrexif import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Build, publish and evaluate data sets about the camera behind a photo."""
+
+
+def main() -> None:
+    """Run the command line; every failure is a sentence and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    try:
+        app()  # ends in SystemExit
+    except FlickrExifError as error:
+        say(f"flickrexif: {error}")
+        sys.exit(error.exit_code)
+    except OSError as error:
+        say(f"flickrexif: {_explain(error)}")
+        sys.exit(1)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _explain(error: OSError) -> str:
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full{place}. Free some space, then run the same command again."
+    return f"{error.strerror or error}{place}. Check the path, then run the same command again."

@@ -1,0 +1,92 @@
+"""`label`, `splits` and `audit-splits`: labels of one's own photos, and splits that do not leak."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flickrexif.cli.options import AsJson, DataDir, Seed
+from flickrexif.cli.output import SHORT, say, table
+
+
+def label(
+    folder: Annotated[Path, typer.Argument(help="Folder of photos: JPEG, HEIC, PNG, TIFF, WebP; nested.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
+) -> None:
+    """Label a folder of one's own photos: the same columns as FlickrExif, as Parquet with a card.
+
+    Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
+    reason.
+    """
+    from tqdm import tqdm
+
+    from collectors.folder import label_folder
+
+    with tqdm(unit="photo", disable=None, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = label_folder(folder, out, progress)
+    if report.reasons:
+        table(("reason", "photos"), sorted(report.reasons.items()))
+    typer.echo(f"{report.rows:,} photos labelled in {out}")
+    typer.echo(f'Load them: from datasets import load_dataset; load_dataset("{out}", "labels")')
+
+
+def splits(
+    protocol: Annotated[
+        Literal["paper", "proportional"],
+        typer.Option(help="paper: exact counts a class; proportional: fractions, for small data."),
+    ] = "paper",
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="One of the ten attributes, e.g. Make; may be repeated. [default: all]", show_default=False),
+    ] = None,
+    seed: Seed = 0,
+    min_photos: Annotated[int, typer.Option(help="proportional: photos that make a value a class.")] = 10,
+    data_dir: DataDir = Path("data"),
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels table: a folder of Parquet files. [default: the data folder's]", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the split files. [default: beside the labels]", show_default=False)
+    ] = None,
+) -> None:
+    """Split the photos of each attribute into train, val and test, no photographer in two of them."""
+    from collectors.session import data_root
+    from flickrexif.splits import ATTRIBUTES, PAPER, make_splits, proportional
+
+    labels = labels or data_root(data_dir) / "labels"
+    out = out or labels.parent / "splits"
+    rules = PAPER if protocol == "paper" else proportional(min_photos)
+    report = make_splits(labels, out, rules, attribute or ATTRIBUTES, seed, say)
+    short = [(s.target_attribute, f) for s in report.splits for f in s.shortfalls]
+    if short:
+        rows = [(name, f.class_name, f.split, f.wanted, f.found) for name, f in short]
+        table(("short", "class", "split", "wanted", "found"), rows)
+    typer.echo(f"{len(report.splits)} splits in {out}")
+    if report.short:
+        raise typer.Exit(SHORT)
+
+
+def audit_splits(
+    paths: Annotated[list[Path], typer.Argument(help="Split files (JSON or Parquet), or folders of them.")],
+    labels: Annotated[Path | None, typer.Option(help="Labels table, to look at photographers too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for leaks and other faults in any split files: the published ones, ours, anybody's."""
+    from flickrexif.audit import audit_paths
+
+    audits = audit_paths(paths, labels)
+    if as_json:
+        typer.echo(json.dumps([a.to_json() for a in audits], indent=2))
+        return
+    rows = [row for a in audits for row in a.rows()]
+    if rows:
+        table(("attribute", "finding", "splits", "class", "count", "examples"), rows)
+    typer.echo(f"{len(rows)} findings in {len(audits)} split files")

@@ -1,0 +1,28 @@
+"""What commands print: tables and lines on stdout, sentences on stderr."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+SHORT = 3  # exit code: done, but short of what was asked
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows on stdout; numbers with thousands separators, strangers' texts as they are."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    made = Table(*header[:1], box=box.SIMPLE)
+    for name in header[1:]:
+        made.add_column(name, justify="left" if name == "meaning" else "right")
+    for row in rows:
+        made.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 120).print(made)
+
+
+def say(text: str) -> None:
+    """Print a sentence on stderr."""
+    typer.echo(text, err=True)

@@ -1,0 +1,149 @@
+"""A crawl that is killed, interrupted and started again ends as one that nobody touched."""
+
+import hashlib
+import io
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.crash import (
+    LATENCY,
+    MONTH,
+    PHOTOS_PER_MONTH,
+    WORKERS,
+    asked,
+    crawl_killed,
+    crawl_process,
+    finish,
+    journaled,
+    look,
+    made,
+    repeated,
+)
+from collectors.sandbox.images import pixels
+from collectors.sandbox.population import SandboxPhoto
+from collectors.sandbox.server import Sandbox
+from collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.draws import rng
+
+KILLS = 9  # a run; with three runs at least 25
+SENTENCE = "flickrexif: Interrupted; what was done is saved. Run the same command again to go on."
+VERDICTS = "SELECT photo_id, verdict FROM candidates ORDER BY photo_id"
+
+
+class Painted(SimulatedPopulation):
+    """Simulated photos, their images of one colour each and `padding` bytes longer than need be."""
+
+    padding = 0
+
+    def image(self, photo: SandboxPhoto, size: str) -> bytes:
+        file = io.BytesIO()
+        dimensions = pixels(photo, size)
+        assert dimensions is not None
+        Image.new("RGB", dimensions, f"#{photo.id % 0xFFFFFF:06x}").save(file, "JPEG")
+        return file.getvalue() + bytes(self.padding)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SimulatedPopulation(0, PHOTOS_PER_MONTH), latency=LATENCY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a crawl that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert finish(crawl_process(sandbox.endpoint, folder)) == (0, "")
+    files = made(folder)
+    assert {f"data/train-{MONTH}.parquet", f"labels/train-{MONTH}.parquet", "README.md"} <= files.keys()
+    return folder
+
+
+def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("run", range(3))
+def test_killed_again_and_again_it_ends_with_the_same_files(
+    sandbox: Sandbox, whole: Path, tmp_path: Path, run: int
+) -> None:
+    sandbox.calls.clear()
+    kills = crawl_killed(sandbox, tmp_path, KILLS, rng(0, "kills", str(run)))
+    assert len(kills) == KILLS
+    assert {"exif", "build"} <= {kill.phase for kill in kills}
+    assert made(tmp_path) == made(whole)
+    assert look(tmp_path, VERDICTS) == look(whole, VERDICTS)
+    assert repeated(kills, sandbox.calls) == []
+    answered = Counter(asked(sandbox.calls))
+    assert answered.keys() == journaled(tmp_path) == journaled(whole)
+    assert answered.total() - len(answered) <= len(kills) * WORKERS  # what was in flight
+    assert sum(kill.phase == "build" for kill in kills) < KILLS / 2
+
+
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 1), (signal.SIGINT, 60), (signal.SIGTERM, 30)])
+def test_interrupted_it_says_so_and_goes_on(
+    sandbox: Sandbox, whole: Path, tmp_path: Path, number: int, after: int
+) -> None:
+    sandbox.calls.clear()
+    process = crawl_process(sandbox.endpoint, tmp_path)
+    wait_until(process, lambda: len(sandbox.calls) >= after)
+    process.send_signal(number)
+    code, errors = finish(process)
+    assert code == 130
+    assert errors.splitlines() == [SENTENCE]
+    stopped = journaled(tmp_path)
+    known = asked(sandbox.calls)
+    # What the workers have in flight is waited for; only the first search has none of them.
+    lost = 1 if after == 1 else 0
+    assert len(set(known) - stopped) <= lost
+    assert finish(crawl_process(sandbox.endpoint, tmp_path)) == (0, "")
+    assert made(tmp_path) == made(whole)
+    assert len(asked(sandbox.calls)) <= len(journaled(whole)) + lost
+
+
+def test_killed_between_and_within_downloads_no_partial_file_is_an_image(tmp_path: Path) -> None:
+    population = Painted(0, 600)
+    population.padding = 2**23  # bytes: long enough to be killed within
+    folder, draw = tmp_path / "flickrexif" / ".crawl", rng(0, "kills", "images")
+    within = 0
+    with Sandbox(population) as sandbox:
+        for life in range(8):
+            process = crawl_process(sandbox.endpoint, tmp_path, 5, "--images", "large")
+            enough = sandbox.image_requests + 1 + draw.randrange(2)
+            while process.poll() is None and not (
+                any(folder.glob("images/*/*.partial")) if life % 2 else sandbox.image_requests >= enough
+            ):
+                time.sleep(0.0005)
+            time.sleep(0 if life % 2 else draw.uniform(0, 0.05))
+            process.kill()
+            finish(process)
+            within += any(folder.glob("images/*/*.partial"))
+            check_images(folder, population)
+        assert within >= 2
+        assert finish(crawl_process(sandbox.endpoint, tmp_path, 5, "--images", "large")) == (0, "")
+    assert check_images(folder, population) == 5
+    assert not list(folder.glob("images/*/*.partial"))
+    assert look(tmp_path, "SELECT COUNT(*) FROM images WHERE reason IS NULL") == [(5,)]
+
+
+def check_images(folder: Path, population: Painted) -> int:
+    """Every file that has an image's name is the whole image, and every one in the journal is there; how many."""
+    rows = look(folder.parents[1], "SELECT photo_id, path, sha256 FROM images")
+    for photo_id, path, sha256 in rows:
+        assert hashlib.sha256((folder / str(path)).read_bytes()).hexdigest() == sha256, photo_id
+    files = list(folder.glob("images/*/*.jpg"))
+    for path in files:
+        photo = population.photo(int(path.stem))
+        assert photo is not None
+        largest = next(size for size in "lczm" if pixels(photo, size))
+        assert path.read_bytes() == population.image(photo, largest)
+    return len(files)
