@@ -1,0 +1,233 @@
+"""The pixel operations, with Pillow, as the paper's protocol has them: image in, encoded bytes out.
+
+An image is decoded once to RGB and goes through the steps of each variant. Nothing of its metadata is carried over:
+no Exif (so an orientation is not applied), no comment, no colour profile.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image, ImageEnhance, ImageFilter, UnidentifiedImageError
+
+from flickrexif.errors import FlickrExifError
+from processing.draw import draw_scale
+from processing.variants import (
+    Blur,
+    ColorSpace,
+    Encoding,
+    Gamma,
+    RandomResize,
+    Recompress,
+    Resize,
+    Sharpen,
+    Step,
+    Variant,
+    centre_mask,
+)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs
+MAX_SIDE = 16_383  # WebP's; doubled it is still within JPEG's 65,500, so that no variant fails where others do not
+
+RGB_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"})
+
+REASONS = {
+    "empty": "no bytes",
+    "not_an_image": f"none of {', '.join(FORMATS)}",
+    "truncated": "the file ends before its image does",
+    "damaged": "the file does not decode",
+    "too_large": f"over {MAX_PIXELS:,} pixels or over {MAX_SIDE:,} on a side",
+    "unsupported_mode": "pixels with no defined way to 8-bit RGB, such as 32-bit or Lab",
+}
+
+# What Pillow's decoders raise on hostile files.
+_DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+    RuntimeError,
+)
+
+
+class BadImage(FlickrExifError):
+    """An image that cannot be processed; `reason` is one of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The image cannot be processed: {REASONS[reason]}.", "Leave it out or replace it.")
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["BadImage"], tuple[str]]:
+        return BadImage, (self.reason,)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An image file; width and height in pixels, `format` as Pillow names it."""
+
+    data: bytes
+    width: int
+    height: int
+    format: str
+
+
+def decode(data: bytes) -> Image.Image:
+    """The RGB pixels of an image file.
+
+    The first picture of several; CMYK, palette and grey as Pillow's `convert("RGB")`, as the released code does, so
+    alpha is dropped; 16-bit grey by its high byte, as Pillow reads 16-bit colour. Raises BadImage.
+    """
+    return _open(data)[0]
+
+
+def _open(data: bytes) -> tuple[Image.Image, str]:
+    """The RGB image, and the format of the file."""
+    if not data:
+        raise BadImage("empty")
+    with _reasons():
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        return _to_rgb(image), image.format or ""
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """What Pillow raises, as BadImage."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged metadata, which is not read
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            yield
+        except UnidentifiedImageError as error:
+            raise BadImage("not_an_image") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise BadImage("too_large") from error
+        except _DECODING_ERRORS as error:
+            raise BadImage("truncated" if "truncated" in str(error).lower() else "damaged") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise BadImage("too_large")
+    image.load()
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16"):
+        return _high_byte(image).convert("RGB")
+    if image.mode not in RGB_MODES:
+        raise BadImage("unsupported_mode")
+    if "transparency" in image.info:  # `convert` would warn that it drops it
+        image = image.copy()
+        del image.info["transparency"]
+    return image.convert("RGB")
+
+
+def _high_byte(image: Image.Image) -> Image.Image:
+    import numpy as np
+
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
+def apply_variant(image: Image.Image | bytes, variant: Variant, *, seed: int = 0, image_id: str = "") -> bytes:
+    """The bytes of `variant` of an image file or of an image; see `apply_variants`."""
+    return apply_variants(image, (variant,), seed=seed, image_id=image_id)[0].data
+
+
+def apply_variants(
+    image: Image.Image | bytes, variants: Sequence[Variant], *, seed: int = 0, image_id: str = ""
+) -> list[Encoded]:
+    """Every variant of one image, decoded once, in the order asked. Raises BadImage, for all variants or for none.
+
+    IDENTITY of bytes is those bytes; of an image, which has none, its RGB pixels as PNG.
+    """
+    return list(iter_variants(image, variants, seed=seed, image_id=image_id))
+
+
+def iter_variants(
+    image: Image.Image | bytes, variants: Sequence[Variant], *, seed: int = 0, image_id: str = ""
+) -> Iterator[Encoded]:
+    """As `apply_variants`, one at a time: what has been taken need not stay in memory.
+
+    Neighbours in `variants` that sharpen share the smoothed image.
+    """
+    if isinstance(image, bytes):
+        rgb, file_format = _open(image)
+    else:
+        with _reasons():  # it may be opened and not yet read
+            rgb, file_format = _to_rgb(image), "PNG"
+    sharpness: ImageEnhance.Sharpness | None = None
+    for variant in variants:
+        if variant.encoding is None:
+            data = image if isinstance(image, bytes) else _save(rgb, "PNG", icc_profile=None)
+            yield Encoded(data, *rgb.size, file_format)
+            continue
+        pixels, steps = rgb, variant.steps
+        match steps:
+            case (Sharpen(factor), *_):
+                sharpness = sharpness or ImageEnhance.Sharpness(rgb)
+                pixels, steps = sharpness.enhance(factor), steps[1:]
+            case _:
+                sharpness = None  # as large as the image: not kept longer than needed
+        for step in steps:
+            pixels = _apply_step(pixels, step, variant, seed, image_id)
+        yield Encoded(encode(pixels, variant.encoding), *pixels.size, variant.encoding.format)
+
+
+def _apply_step(image: Image.Image, step: Step, variant: Variant, seed: int, image_id: str) -> Image.Image:
+    match step:
+        case Sharpen(factor):
+            return ImageEnhance.Sharpness(image).enhance(factor)
+        case Resize(scale, resampling):
+            return _resize(image, scale, resampling)
+        case RandomResize(resampling, spread):
+            return _resize(image, draw_scale(variant, spread, image_id, seed), resampling)
+        case Blur(radius):
+            return image.filter(ImageFilter.GaussianBlur(radius))
+        case Gamma(exponent):
+            return image.point([round(255 * (value / 255) ** exponent) for value in range(256)] * 3)
+        case ColorSpace(target):
+            from processing import color  # numpy and littleCMS, for these variants alone
+
+            return color.to_srgb(image) if target == "srgb" else color.to_display_p3(image)
+        case Recompress(encoding):
+            return decode(encode(image, encoding))
+
+
+def _resize(image: Image.Image, scale: float, resampling: str) -> Image.Image:
+    size = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+    return image.resize(size, Image.Resampling[resampling])
+
+
+def encode(image: Image.Image, encoding: Encoding) -> bytes:
+    """The RGB image as a file without metadata."""
+    options: dict[str, object] = {"quality": encoding.quality, "icc_profile": None}
+    match encoding.format:
+        case "JPEG":
+            options |= {"subsampling": encoding.subsampling, "progressive": encoding.progressive, "comment": None}
+        case "AVIF":  # one thread, no tiles: the bytes do not depend on the number of cores
+            options |= {"subsampling": encoding.subsampling, "max_threads": 1, "autotiling": False}
+        case "WEBP":
+            pass  # lossy WebP knows 4:2:0 alone
+    return _save(image, encoding.format, **options)
+
+
+def _save(image: Image.Image, file_format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, file_format, **options)
+    return out.getvalue()
+
+
+def apply_mask(image: Image.Image, ratio: float) -> Image.Image:
+    """A copy with a centred black rectangle over `ratio` (0 to 1) of the area, as RGB."""
+    masked = _to_rgb(image).copy()
+    masked.paste((0, 0, 0), centre_mask(*masked.size, ratio))
+    return masked
