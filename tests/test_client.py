@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -20,12 +21,14 @@ from collectors.flickr.client import (
     KeyRefused,
     PhotoSkipped,
     Retry,
+    Streak,
     Unanswered,
     backoff,
     clean,
     read,
     wait_asked,
 )
+from collectors.flickr.clock import SystemClock
 from collectors.flickr.credentials import SANDBOX, Credentials, transport
 from collectors.flickr.limiter import Limiter, Window
 from collectors.flickr.transport import PlainTransport, Reply, SignedTransport, Transport
@@ -187,7 +190,7 @@ def test_a_failure_of_one_caller_holds_back_the_others() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 2**32), st.floats(0, 10), st.floats(0, 200))
 def test_backoff_is_exponential_with_full_jitter(attempt: int, seed: int, base: float, most: float) -> None:
-    retry = Retry(8, base, most)
+    retry = Retry(base_seconds=base, max_seconds=most)
     wait = backoff(retry, attempt, None, START, random.Random(seed))
     assert 0 <= wait <= min(most, base * 2**attempt)
     assert backoff(retry, attempt, "500", START, random.Random(seed)) == 500
@@ -430,3 +433,23 @@ def test_a_wrong_key(credentials: Credentials, words: str) -> None:
     with Sandbox(ListPopulation([])) as sandbox, pytest.raises(KeyRefused, match=words):
         Bench(sandbox.endpoint, sender=transport(credentials, sandbox.endpoint, AGENT)).client.identify()
     assert sandbox.attempts == 1
+
+
+def test_failures_that_were_under_way_together_count_once() -> None:
+    streak = Streak()
+    assert streak.failed(began=0.0, now=1.0) == 1
+    assert [streak.failed(began=0.5, now=1.5) for _ in range(20)] == [1] * 20
+    assert streak.failed(began=2.0, now=3.0) == 2
+    streak.answered()
+    assert streak.failed(began=3.5, now=4.0) == 1
+
+
+def test_a_server_that_is_gone_is_given_up_by_all_threads_together() -> None:
+    times: list[float] = []
+    clock, retry = SystemClock(threading.Event()), Retry(base_seconds=0.001, max_seconds=0.01)
+    sender = PlainTransport("key", f"http://127.0.0.1:{closed_port()}/", AGENT)
+    client = Client(sender, Limiter((), clock), clock, random.Random(0), lambda at, _: times.append(at), retry)
+    with ThreadPoolExecutor(16) as pool:
+        futures = [pool.submit(client.get_exif, photo_id) for photo_id in range(200)]
+    assert all(isinstance(future.exception(), Unanswered) for future in futures)
+    assert len(times) < 2 * len(futures)  # by itself each would take 8 attempts

@@ -12,10 +12,12 @@ signed anew, and the whole client pauses, not just the caller.
 """
 
 import json
+import math
 import random
 import re
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -86,9 +88,14 @@ class EndOfWindow(FlickrExifError):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often to try, and the exponential backoff between: up to base, 2 base, 4 base ... max seconds."""
+    """How often to try, and the exponential backoff between: up to base, 2 base, 4 base ... max seconds.
+
+    `attempts` are those of one call; `outage` is how many failures in a row, of whichever calls, mean that the server
+    is gone.
+    """
 
     attempts: int = 8
+    outage: int = 24
     base_seconds: float = 1.0
     max_seconds: float = 120.0
 
@@ -111,6 +118,26 @@ class Failure:
     retry_after: str = ""
 
 
+class Streak:
+    """Failures in a row over all threads. Calls that were under way together fail together: that counts once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._length, self._failed_at = 0, -math.inf
+
+    def failed(self, began: float, now: float) -> int:
+        """Count the failure at `now` of an attempt that began at `began`; return the streak's length."""
+        with self._lock:
+            if began >= self._failed_at:
+                self._length, self._failed_at = self._length + 1, now
+            return self._length
+
+    def answered(self) -> None:
+        """An answer ends the streak."""
+        with self._lock:
+            self._length = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Calls the API; threads may share it. `record(time, method)` runs for every attempt before it leaves."""
@@ -121,6 +148,7 @@ class Client:
     rng: random.Random  # of the backoff's jitter
     record: Callable[[float, str], None]
     retry: Retry = Retry()
+    streak: Streak = field(default_factory=Streak)
 
     def search(self, arguments: Arguments, page: int, per_page: int = 500) -> SearchPage:
         """One page (from 1) of flickr.photos.search; `EndOfWindow` past the last."""
@@ -154,17 +182,24 @@ class Client:
         failures: list[Failure] = []
         while len(failures) < self.retry.attempts:
             self.limiter.acquire(lambda time: self.record(time, method))
+            began = self.clock.now()
             try:
                 reply = self.transport.call(method, arguments)
                 answer = read(method, reply)
             except ConnectionFailed as error:
                 answer = Failure(None, None, error.kind)
             if not isinstance(answer, Failure):
+                self.streak.answered()
                 return answer, reply.headers
             if not retryable(method, answer):
+                self.streak.answered()
                 raise refusal(method, answer)
             failures.append(answer)
-            wait = backoff(self.retry, len(failures) - 1, answer.retry_after, self.clock.now(), self.rng)
+            now = self.clock.now()
+            streak = self.streak.failed(began, now)
+            if streak >= self.retry.outage:
+                break
+            wait = backoff(self.retry, max(len(failures), streak) - 1, answer.retry_after, now, self.rng)
             self.limiter.pause(wait)
         raise _unanswered(method, failures)
 
