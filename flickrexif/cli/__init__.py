@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from flickrexif.cli import collect, labels
+from flickrexif.cli import collect, labels, process
 from flickrexif.cli.output import say
 from flickrexif.errors import FlickrExifError
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "label": labels.label,
     "splits": labels.splits,
     "audit-splits": labels.audit_splits,
+    "process": process.process,
     "sandbox": collect.sandbox,
 }
 for name, function in COMMANDS.items():

@@ -1,0 +1,65 @@
+"""`process`: ImageNet, iNaturalist or any labelled images, in variants with a known processing label."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flickrexif.cli.options import Seed
+from flickrexif.cli.output import SHORT
+from flickrexif.errors import Interrupted
+
+
+def process(
+    source: Annotated[
+        str, typer.Argument(help="ImageNet, ImageFolder or iNaturalist folder, or a Hugging Face data set.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the data set to write.")] = Path("data/imagenet-traces"),
+    parameter: Annotated[
+        str | None, typer.Option(help="All classes of jpeg, sharpening, resizing or interpolation.")
+    ] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="One variant, e.g. jpeg75_420; may be repeated.")] = None,
+    draw: Annotated[
+        Literal["uniform", "balanced"] | None,
+        typer.Option(help="With --parameter: one class an image, by chance as in the paper or exactly balanced."),
+    ] = None,
+    seed: Seed = 0,
+    split: Annotated[
+        str | None, typer.Option(help="train or validation. [default: all there is]", show_default=False)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Images of a split.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where the work runs.")] = "local",
+    address: Annotated[str | None, typer.Option(help="With --engine ray: address of the cluster.")] = None,
+) -> None:
+    """Make image variants whose JPEG, sharpening, resizing and interpolation are known, as a Hugging Face data set.
+
+    Stop it at any time: the same command goes on where it was, and the same bytes result.
+    """
+    from processing.build import ProcessSettings, summary
+    from processing.build import process as run
+    from processing.progress import ProcessProgress
+
+    settings = ProcessSettings(
+        source=source,
+        out=out,
+        variants=tuple(variant or ()),
+        parameter=parameter,
+        draw=draw,
+        seed=seed,
+        split=split,
+        limit=limit,
+        workers=workers,
+        engine=engine,
+        address=address,
+    )
+    progress = ProcessProgress()
+    try:
+        report = run(settings, progress)
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; finished shards are kept.", "Run the same command again to go on.") from None
+    finally:
+        progress.close()
+    typer.echo(summary(report))
+    if report.failed:
+        raise typer.Exit(SHORT)

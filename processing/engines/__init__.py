@@ -1,0 +1,16 @@
+"""Where the units of work run: on this machine's cores, or on a Ray cluster. Same units, same bytes.
+
+An engine is a function `run(units, work, tick, *, workers)` that calls `work(unit, tick)` for every unit, in any order,
+takes units from the iterable as there is room for them, and raises what `work` raises once the others have stopped.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+Unit = TypeVar("Unit")
+
+Tick = Callable[[int, Mapping[str, int]], None]
+"""Told of progress: how many images more, and the reasons of those among them that failed."""
+
+Work = Callable[[Unit, Tick], None]
+"""Does one unit; a function of a module, so that other processes can import it."""

@@ -1,0 +1,259 @@
+"""Hugging Face data sets as sources, from the Hub or a folder, read as streams: nothing is copied to a cache.
+
+A data set is listed once, by its columns of labels and ids alone where its files are Parquet; a part of it is then
+read from the file in which it begins.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets.utils.file_utils import xopen
+
+from flickrexif.errors import FlickrExifError, UsageError
+from processing.sources import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
+
+ID_COLUMNS = ("image_id", "Flickr ID", "id")  # the first whose values all differ; else the row's number
+SIZED = 32  # images at the start whose mean size stands for all
+PIECES = 1_000  # at most, of a data set of very many files
+BATCH = 1_000  # rows of a listing at a time
+OPTIONS = ("config", "label", "image", "revision")
+
+# What `datasets` raises for data that is not there, not reachable or not whole.
+ERRORS = (OSError, ValueError, LookupError, pa.ArrowException, datasets.exceptions.DatasetsError)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a split is, as `datasets.load_dataset` is told."""
+
+    path: str
+    split: str = ""  # as the data set calls it
+    config: str | None = None
+    revision: str | None = None
+    data_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Reads the column `image` as stored, from row `first` on; `counts` are the rows of each piece of the data set."""
+
+    place: Place
+    image: str
+    counts: tuple[int, ...]
+
+    def __call__(self, ids: Sequence[str], first: int) -> Iterator[bytes | None]:
+        with _readable(self.place):
+            yield from islice(self._read(first), len(ids))
+
+    def _read(self, first: int) -> Iterator[bytes | None]:
+        stream = _images(_stream(self.place), self.image)
+        for number, count in enumerate(self.counts):
+            if first < count:
+                rows = islice(stream.shard(len(self.counts), number).skip(first), count - first)
+                yield from (_bytes(row[self.image]) for row in rows)
+            first = max(0, first - count)
+
+
+class Columns(NamedTuple):
+    """Which columns are meant; the class names where the data set tells them."""
+
+    image: str
+    label: str | None
+    ids: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+
+
+def data_set(spec: str) -> dict[str, Lister]:
+    """The splits of `name[?config=..&label=..&image=..&revision=..]`. Raises UsageError."""
+    name, _, query = (spec, "", "") if Path(spec).exists() else spec.partition("?")
+    options = dict(parse_qsl(query))
+    if wrong := set(options) - set(OPTIONS):
+        raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", f"Known: {', '.join(OPTIONS)}.")
+    config, revision = options.get("config"), options.get("revision")
+    try:
+        found = datasets.get_dataset_split_names(name, config, revision=revision)
+    except ERRORS as error:
+        raise UsageError(f"{spec} is no folder of images and no data set ({_line(error)}).", LAYOUTS) from None
+    places = {SPLITS.get(split, split): Place(name, split, config, revision) for split in found}
+    wanted = options.get("image"), options.get("label")
+    return {split: partial(_listed, split, tuple(places.values()), place, wanted) for split, place in places.items()}
+
+
+def unlabelled(files: Sequence[str]) -> dict[str, Lister]:
+    """Parquet files with a column `image` and no label, as the split `train`."""
+    place = Place("parquet", "train", data_files=tuple(files))
+
+    def listed(limit: int | None) -> Source:
+        with _readable(place):
+            return _list("train", place, Columns("image", None, ("Flickr ID",)), limit)
+
+    return {"train": listed}
+
+
+def _listed(
+    split: str, places: Sequence[Place], place: Place, wanted: tuple[str | None, str | None], limit: int | None
+) -> Source:
+    with _readable(place):
+        columns = _columns(place, _features(place), *wanted)
+        if columns.label and not columns.class_names:
+            columns = columns._replace(class_names=_values(places, columns.label))
+        return _list(split, place, columns, limit)
+
+
+@contextmanager
+def _readable(place: Place) -> Iterator[None]:
+    """Failures of `datasets` as a sentence."""
+    try:
+        yield
+    except ERRORS as error:
+        message = f"The data set {place.path} cannot be read ({_line(error)})."
+        raise FlickrExifError(message, "Mend that, then run the same command again.") from None
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+@lru_cache(maxsize=2)
+def _stream(place: Place, columns: tuple[str, ...] = ()) -> Any:
+    """The split as a stream, of some columns only."""
+    files = {"data_files": {place.split: list(place.data_files)}} if place.data_files else {}
+    builder = datasets.load_dataset_builder(place.path, place.config, revision=place.revision, **files)
+    if not columns:
+        return builder.as_streaming_dataset(split=place.split)
+    if hasattr(builder.config, "columns"):  # Parquet: the other columns are not even read
+        builder.config.columns = list(columns)
+    return builder.as_streaming_dataset(split=place.split).select_columns(list(columns))
+
+
+def _features(place: Place) -> Mapping[str, Any]:
+    stream = _stream(place)
+    features: Mapping[str, Any] = stream.features or stream._resolve_features().features or {}
+    return features
+
+
+def _columns(place: Place, features: Mapping[str, Any], image: str | None, label: str | None) -> Columns:
+    """The columns named, or those that can only be meant."""
+    images = [name for name, kind in features.items() if isinstance(kind, datasets.Image)]
+    labels = [name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
+    if "label" in features:
+        labels = ["label"]
+    image = _one(place, features, "image", image, ["image"] if "image" in images else images)
+    label = _one(place, features, "label", label, labels)
+    if image not in images:
+        raise UsageError(f"The column {image!r} of {place.path} holds no images.", f"Images: {', '.join(images)}.")
+    names = tuple(features[label].names) if isinstance(features[label], datasets.ClassLabel) else ()
+    return Columns(image, label, tuple(name for name in ID_COLUMNS if name in features and name != label), names)
+
+
+def _one(place: Place, features: Mapping[str, Any], what: str, named: str | None, found: Sequence[str]) -> str:
+    found = [named] if named else found
+    if len(found) == 1 and found[0] in features:
+        return found[0]
+    message = f"The data set {place.path} does not say which column is the {what}."
+    raise UsageError(message, f"Write {place.path}?{what}=COLUMN with one of: {', '.join(features)}.")
+
+
+def _values(places: Iterable[Place], label: str) -> tuple[str, ...]:
+    """The class names of a column that is no ClassLabel: the numbers up to the greatest, or all texts, sorted.
+
+    Every split is read, so that a class has the same number in each.
+    """
+    columns = [_column(_stream(place, (label,)), label) for place in places]
+    values = {value for column in columns for value in pc.unique(column).to_pylist() if value is not None}
+    if all(isinstance(value, int) and 0 <= value < 10**6 for value in values):
+        return tuple(map(str, range(max(values, default=-1) + 1)))
+    return tuple(sorted(map(str, values)))
+
+
+def _column(stream: Any, name: str) -> pa.ChunkedArray:
+    tables = stream.with_format("arrow").iter(batch_size=BATCH)
+    return pa.chunked_array([table[name].combine_chunks() for table in tables] or [pa.array([], pa.int64())])
+
+
+def _list(split: str, place: Place, columns: Columns, limit: int | None) -> Source:
+    """The ids and labels of a split, or of its first `limit` rows."""
+    names = tuple(filter(None, (columns.label, *columns.ids)))
+    stream = _stream(place, names or (columns.image,))
+    pieces = min(stream.num_shards, PIECES)
+    tables: list[pa.Table] = []
+    counts: list[int] = []
+    left = limit
+    for number in range(pieces):
+        piece = stream.shard(pieces, number)
+        found = list((piece if left is None else piece.take(left)).with_format("arrow").iter(batch_size=BATCH))
+        tables += [table.select(names) for table in found]
+        counts.append(sum(map(len, found)))
+        if left is not None:
+            left -= counts[-1]
+            if left == 0:
+                counts += [0] * (pieces - number - 1)  # the pieces keep their numbers
+                break
+    table = pa.concat_tables(tables) if tables else None
+    rows = sum(counts)
+    return Source(
+        name=place.path,
+        split=split,
+        class_names=columns.class_names,
+        ids=_ids(table, columns.ids, rows),
+        labels=_labels(table, columns, rows),
+        sizes=array("q", [_mean_size(place, columns.image)]) * rows,
+        reader=Rows(place, columns.image, tuple(counts)),
+    )
+
+
+def _ids(table: pa.Table | None, names: Iterable[str], rows: int) -> list[str]:
+    for name in names:
+        values = [] if table is None else list(map(str, table[name].to_pylist()))
+        if values and len(set(values)) == rows:
+            return values
+    return list(map(str, range(rows)))
+
+
+def _labels(table: pa.Table | None, columns: Columns, rows: int) -> "array[int]":
+    if table is None or columns.label is None:
+        return array("i", [UNLABELLED]) * rows
+    given = table[columns.label].to_pylist()
+    texts = {name: place for place, name in enumerate(columns.class_names)}
+    return array("i", (_label(value, texts) for value in given))
+
+
+def _label(value: object, texts: Mapping[str, int]) -> int:
+    if value is None:
+        return UNLABELLED
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value < len(texts) else UNLABELLED
+    return texts[str(value)]
+
+
+def _mean_size(place: Place, image: str) -> int:
+    stream = _images(_stream(place), image)
+    sizes = [len(_bytes(row[image]) or b"") for row in stream.take(SIZED)]
+    return sum(sizes) // max(1, len(sizes))
+
+
+def _images(stream: Any, image: str) -> Any:
+    return stream.select_columns([image]).cast_column(image, datasets.Image(decode=False))
+
+
+def _bytes(cell: Mapping[str, Any] | None) -> bytes | None:
+    """What is stored, or the file that the path names."""
+    if cell is None or (cell["bytes"] is None and not cell["path"]):
+        return None
+    if cell["bytes"] is not None:
+        return bytes(cell["bytes"])
+    try:
+        with xopen(cell["path"], "rb") as file:
+            return bytes(file.read())
+    except FileNotFoundError:
+        return None

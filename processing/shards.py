@@ -1,0 +1,286 @@
+"""One unit of work: a slice of a source through several variants, to one Parquet shard for each.
+
+A shard is written under a temporary name, renamed when whole, and then gets a marker that names the settings it was
+made with: a shard with its marker is never made again.
+"""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import PIL
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import features as pillow
+
+from flickrexif.errors import FlickrExifError, UsageError
+from processing import operations
+from processing.engines import Tick
+from processing.operations import BadImage, Encoded, iter_variants
+from processing.sources import EXTENSIONS, Item, Source
+from processing.variants import VARIANTS
+
+ROW_GROUP_BYTES = 4_000_000  # of encoded images; also what a worker holds for each shard it writes
+MARKERS = ".done"  # folder of the markers, beside the shards
+
+SUFFIXES = {"JPEG": "jpg", "JPEG2000": "jp2", "TIFF": "tif"}  # else the format in lower case
+
+REASONS = {**operations.REASONS, "unreadable": "the file is not there or cannot be read"}
+
+SCHEMA = pa.schema(
+    [
+        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("label", pa.int64()),
+        ("image_id", pa.string()),
+        ("variant", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("sha256", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A config of a split: where its shards go, and the variant of each image of the unit."""
+
+    folder: Path
+    variants: tuple[str, ...]  # names of the ClassLabel `variant`
+    chosen: bytes  # one index into `variants` for each image
+    settings: str  # hash of all that decides the bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Shard `number` of `count`, of every target."""
+
+    part: Source
+    number: int
+    count: int
+    targets: tuple[Target, ...]
+    seed: int
+    codecs: Mapping[str, str]
+
+    @property
+    def shard(self) -> str:
+        return shard_name(self.part.split, self.number, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a finished shard holds."""
+
+    settings: str
+    rows: int
+    size: int  # bytes of the file
+    content: str  # sha256 over ids, labels, variants and the images' own sha256
+    failures: tuple[tuple[str, str], ...]  # (image id, one of REASONS)
+
+
+def shard_name(split: str, number: int, count: int) -> str:
+    """As `datasets` names shards, without the suffix."""
+    return f"{split}-{number:05}-of-{count:05}"
+
+
+def slices(sizes: Sequence[int], shard_bytes: int) -> list[tuple[int, int]]:
+    """Cut a source into even shards by the bytes of its images as stored, so that it depends on nothing else.
+
+    Returns (start, stop) places. With the total over `shard_bytes` as the number of shards, an image goes where its
+    middle byte falls; a shard that would be empty, between images larger than a shard, is left out.
+    """
+    total = sum(sizes)
+    count = max(1, -(-total // shard_bytes))
+    middles = (2 * end - size for end, size in zip(accumulate(sizes), sizes, strict=True))
+    places = (min(count - 1, middle * count // (2 * total)) if total else 0 for middle in middles)
+    lengths = [sum(1 for _ in group) for _, group in groupby(places)]
+    stops = list(accumulate(lengths))
+    return [(stop - length, stop) for stop, length in zip(stops, lengths, strict=True)]
+
+
+def codecs() -> dict[str, str]:
+    """The versions of the libraries that decide the bytes of an image."""
+    found = {name: pillow.version(name) or "none" for name in ("libjpeg_turbo", "jpg", "webp", "avif")}
+    return {"pillow": PIL.__version__, **found}
+
+
+# --- markers
+
+
+def read_marker(folder: Path, shard: str) -> Marker | None:
+    """The marker of a shard whose file is there in full."""
+    try:
+        told = json.loads((folder / MARKERS / f"{shard}.json").read_bytes())
+        marker = Marker(**{**told, "failures": tuple((image_id, reason) for image_id, reason in told["failures"])})
+        return marker if (folder / f"{shard}.parquet").stat().st_size == marker.size else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it is there in full or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def unwritable(path: Path, error: OSError) -> FlickrExifError:
+    """The sentence for a file that cannot be written, such as on a full disk."""
+    again = "Mend that, then run the same command again: finished shards are kept."
+    reason = os.strerror(error.errno) if error.errno else str(error)  # Arrow's own text is long
+    return FlickrExifError(f"{path} cannot be written ({reason}).", again)
+
+
+# --- the work
+
+
+def make_shards(unit: Unit, tick: Tick) -> None:
+    """Write the unit's shard of every target: each image is read and decoded once.
+
+    Raises FlickrExifError when a shard cannot be written or this machine's codecs are not the run's.
+    """
+    if (here := codecs()) != unit.codecs:
+        message = f"A worker has other image libraries ({_versions(here)}) than the run ({_versions(unit.codecs)})."
+        raise UsageError(message, "Install the same versions on every machine.")
+    with ExitStack() as stack:
+        shards = [stack.enter_context(_Shard(target, unit)) for target in unit.targets]
+        for place, item in enumerate(unit.part):
+            outcomes = zip(shards, _encoded(item, unit.targets, place, unit.seed), strict=True)
+            failed = Counter(filter(None, (shard.add(item, place, outcome) for shard, outcome in outcomes)))
+            tick(len(shards), failed)
+        for shard in shards:
+            shard.finish()
+
+
+def _versions(codecs: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in codecs.items())
+
+
+def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> Iterator[Encoded | str]:
+    """The image for each target, or the reason why not."""
+    if item.data is None:
+        yield from ["unreadable"] * len(targets)
+        return
+    variants = [VARIANTS[target.variants[target.chosen[place]]] for target in targets]
+    done = 0
+    try:
+        for encoded in iter_variants(item.data, variants, seed=seed, image_id=item.image_id):
+            yield encoded
+            done += 1
+    except BadImage as error:
+        yield from [error.reason] * (len(variants) - done)
+
+
+class _Shard:
+    """One Parquet file on its way, row group by row group."""
+
+    def __init__(self, target: Target, unit: Unit) -> None:
+        self._target, self._name = target, unit.shard
+        self._path = target.folder / f"{unit.shard}.parquet"
+        self._temporary = target.folder / f".{unit.shard}.{os.getpid()}.tmp"
+        self._schema = SCHEMA.with_metadata(_features(unit.part.class_names, target.variants))
+        self._rows: list[dict[str, Any]] = []
+        self._held = self._written = 0
+        self._failures: list[tuple[str, str]] = []
+        self._content = hashlib.sha256()
+
+    def __enter__(self) -> "_Shard":
+        # Images are compressed already, and statistics of their bytes would copy whole images into the footer.
+        small = [name for name in SCHEMA.names if name != "image"]
+        options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
+        try:
+            self._target.folder.mkdir(parents=True, exist_ok=True)
+            self._writer = pq.ParquetWriter(self._temporary, self._schema, **options)
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        return self
+
+    def add(self, item: Item, place: int, outcome: Encoded | str) -> str:
+        """Take one image, or note why there is none; returns the reason or ""."""
+        index = self._target.chosen[place]
+        if isinstance(outcome, str):
+            self._failures.append((item.image_id, outcome))
+            return outcome
+        sha256 = hashlib.sha256(outcome.data).hexdigest()
+        self._content.update(f"{item.image_id}\0{item.label}\0{index}\0{sha256}\n".encode())
+        self._rows.append(
+            {
+                "image": {"bytes": outcome.data, "path": _file_name(item.image_id, outcome.format)},
+                "label": item.label,
+                "image_id": item.image_id,
+                "variant": index,
+                "width": outcome.width,
+                "height": outcome.height,
+                "sha256": sha256,
+            }
+        )
+        self._held += len(outcome.data)
+        if self._held >= ROW_GROUP_BYTES:
+            self._flush()
+        return ""
+
+    def _flush(self) -> None:
+        try:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        self._written += len(self._rows)
+        self._rows, self._held = [], 0
+
+    def finish(self) -> None:
+        """The last row group, the final name and the marker."""
+        if self._rows:
+            self._flush()
+        try:
+            self._writer.close()
+            size = self._temporary.stat().st_size
+            self._temporary.replace(self._path)
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        told = {
+            "settings": self._target.settings,
+            "rows": self._written,
+            "size": size,
+            "content": self._content.hexdigest(),
+            "failures": self._failures,
+        }
+        write_whole(self._target.folder / MARKERS / f"{self._name}.json", json.dumps(told) + "\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._writer.close()
+        with suppress(OSError):
+            self._temporary.unlink()
+
+
+def _file_name(image_id: str, image_format: str) -> str:
+    """The image's own name, with the suffix of what it became."""
+    name = image_id.rpartition("/")[2]
+    stem, dot, suffix = name.rpartition(".")
+    known = f".{suffix.lower()}" in EXTENSIONS
+    return f"{stem if dot and known else name}.{SUFFIXES.get(image_format, image_format.lower())}"
+
+
+def _features(class_names: Sequence[str], variants: Sequence[str]) -> dict[bytes, bytes]:
+    """Parquet metadata that tells `datasets` what the columns are."""
+    kinds: dict[str, object] = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in SCHEMA}
+    kinds |= {"image": {"_type": "Image"}, "variant": {"names": list(variants), "_type": "ClassLabel"}}
+    if class_names:
+        kinds["label"] = {"names": list(class_names), "_type": "ClassLabel"}
+    return {b"huggingface": json.dumps({"info": {"features": kinds}}).encode()}

@@ -1,0 +1,317 @@
+"""Labelled images to process: ImageNet, ImageFolder, iNaturalist 2018, Hugging Face data sets, FlickrExif's images.
+
+A source is a list of ids, labels and sizes, without pixels; the bytes are read when they are asked for. Folders are
+listed in sorted order, a data set in its own, so the same source gives the same list on every machine.
+"""
+
+import io
+import os
+import re
+import tarfile
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from flickrexif.draws import rank
+from flickrexif.errors import FlickrExifError, UsageError
+
+# As torchvision's ImageFolder, and AVIF; any case.
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".avif")
+SPLITS = {"training": "train", "val": "validation", "valid": "validation"}  # other names stay as they are
+FOLDERS = ("train", "training", "val", "valid", "validation", "test")
+UNLABELLED = -1  # as in the test splits on the Hub
+
+DEVKIT = "ILSVRC2012_devkit_t12"
+LAYOUTS = (
+    "Give a folder with train/ and val/ of class folders, ImageNet with its devkit, iNaturalist 2018 with its JSON "
+    "files, data/flickrexif with images, or a Hugging Face data set such as uoft-cs/cifar10."
+)
+
+
+class Item(NamedTuple):
+    """One image of a source; `data` is None when its file cannot be read."""
+
+    image_id: str
+    label: int
+    data: bytes | None
+
+
+class Reader(Protocol):
+    """Gets the bytes of consecutive images: their ids, and the place of the first in the whole source."""
+
+    def __call__(self, ids: Sequence[str], first: int) -> Iterator[bytes | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Images with labels; iterating reads them. `labels` index `class_names`, or are UNLABELLED."""
+
+    name: str
+    split: str  # train, validation, test or a data set's own
+    class_names: tuple[str, ...]
+    ids: Sequence[str]  # relative path below the split's folder, or the data set's own id, or its row number
+    labels: "array[int]"
+    sizes: "array[int]"  # bytes of each image as stored; of a data set, the mean of its first images
+    reader: Reader
+    first: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Item]:
+        return map(Item, self.ids, self.labels, self.reader(self.ids, self.first))
+
+    def part(self, start: int, stop: int) -> "Source":
+        """The images start to stop - 1."""
+        lists = self.ids[start:stop], self.labels[start:stop], self.sizes[start:stop]
+        return Source(self.name, self.split, self.class_names, *lists, self.reader, self.first + start)
+
+
+Lister = Callable[[int | None], Source]
+"""Lists a split, or so many images of it."""
+
+
+def open_source(spec: str, split: str | None = None, limit: int | None = None) -> Source:
+    """The images of one split, `train` when none is named.
+
+    `spec` is a folder or `name[?config=..&label=..&image=..&revision=..]` of a Hugging Face data set. `limit` keeps so
+    many images: of a folder a random choice that is always the same, of a data set the first. Raises UsageError.
+    """
+    found = splits(spec)
+    name = SPLITS.get(split, split) if split else ("train" if "train" in found else next(iter(found)))
+    if name not in found:
+        raise UsageError(f"{spec} has no split {name!r}.", f"Known: {', '.join(found)}.")
+    if limit is not None and limit < 1:
+        raise UsageError(f"A limit of {limit} images leaves nothing to do.", "Give 1 or more.")
+    source = found[name](limit)
+    if not source:
+        raise UsageError(f"There is no image in the split {name!r} of {spec}.", LAYOUTS)
+    if len(set(source.ids)) < len(source):
+        raise UsageError(f"Two images of {spec} have the same id.", "Rename one of the files.")
+    folder = Path(spec).expanduser()
+    return replace(source, name=folder.resolve().name if folder.is_dir() else spec)
+
+
+def splits(spec: str) -> Mapping[str, Lister]:
+    """The splits of a source, each with the function that lists it. Raises UsageError when it is no source."""
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        for layout in (_inaturalist, _flickrexif, _image_folders):
+            if found := layout(folder):
+                return found
+    elif folder.exists():
+        raise UsageError(f"{spec} is a file.", LAYOUTS)
+    from processing.rows import data_set
+
+    return data_set(spec)
+
+
+# --- files
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Reads image files below `root`; `odd` has the true names of those that are not UTF-8."""
+
+    root: str
+    odd: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, ids: Sequence[str], first: int) -> Iterator[bytes | None]:  # noqa: ARG002
+        for image_id in ids:
+            try:
+                yield Path(self.root, self.odd.get(image_id, image_id)).read_bytes()
+            except OSError:
+                self._check()
+                yield None
+
+    def _check(self) -> None:
+        """One lost file is a row with a reason; a lost disk must not become a million of them."""
+        try:
+            with os.scandir(self.root) as entries:
+                next(entries, None)
+        except OSError as error:
+            message = f"{self.root} can no longer be read ({error.strerror})."
+            raise FlickrExifError(message, "Mend that, then run the same command again.") from None
+
+
+def _clean(name: str) -> str:
+    """A file name that may not be UTF-8, as text."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _listed(
+    names: tuple[str, ...], root: Path, found: Iterable[tuple[str, int, int]], split: str, limit: int | None
+) -> Source:
+    """The source of (path below root, label, size) entries."""
+    rows = list(found)
+    if limit is not None and limit < len(rows):
+        chosen = sorted(range(len(rows)), key=lambda row: rank(0, "limit", _clean(rows[row][0])))[:limit]
+        rows = [rows[row] for row in sorted(chosen)]
+    ids = [_clean(path) for path, _, _ in rows]
+    odd = {image_id: row[0] for image_id, row in zip(ids, rows, strict=True) if image_id != row[0]}
+    labels, sizes = array("i", map(itemgetter(1), rows)), array("q", map(itemgetter(2), rows))
+    return Source(root.name, split, names, ids, labels, sizes, Files(str(root.absolute()), odd))
+
+
+def _walk(folder: str, below: str = "") -> Iterator[tuple[str, int]]:
+    """(path below `folder`, bytes) of all image files, sorted folder by folder; links are followed."""
+    with os.scandir(os.path.join(folder, below)) as entries:  # noqa: PTH118  # Path would double the time
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        path = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir() and not entry.name.startswith("."):
+            yield from _walk(folder, path)
+        elif entry.name.lower().endswith(EXTENSIONS):
+            yield path, _size(entry)
+
+
+def _size(entry: "os.DirEntry[str] | Path") -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a broken link: it will be a row with a reason
+        return 0
+
+
+def _class_names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+# --- ImageFolder and ImageNet
+
+
+def _image_folders(root: Path) -> dict[str, Lister]:
+    """Class folders below train/, val/ ..., or below `root` itself; ImageNet's flat val/ with the devkit."""
+    folders = [root / name for name in FOLDERS if (root / name).is_dir()] or [root]
+    classes = {folder: found for folder in folders if (found := _class_names(folder)) and any(_walk(str(folder)))}
+    flat = [folder for folder in folders if folder.name == "val" and folder not in classes and _has_devkit(root)]
+    wnids = _wnids(root) if flat else {}
+    names = tuple(sorted({*wnids.values(), *chain.from_iterable(classes.values())}))
+    listers: dict[str, Lister] = {
+        _split_name(folder, root): partial(_class_folders, folder, _split_name(folder, root), names)
+        for folder in classes
+    }
+    for folder in flat:
+        listers["validation"] = partial(_flat_validation, root, folder, names, wnids)
+    return listers
+
+
+def _split_name(folder: Path, root: Path) -> str:
+    if folder == root and root.name not in FOLDERS:
+        return "train"
+    return SPLITS.get(folder.name, folder.name)
+
+
+def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
+    label = {name: number for number, name in enumerate(names)}
+    here = _class_names(folder)
+    found = ((f"{c}/{path}", label[c], size) for c in here for path, size in _walk(str(folder / c)))
+    return _listed(tuple(map(_clean, names)), folder, found, split, limit)
+
+
+def _flat_validation(
+    root: Path, folder: Path, names: tuple[str, ...], wnids: Mapping[int, str], limit: int | None
+) -> Source:
+    """ILSVRC2012_val_00000001.JPEG ...: the number in the name is the line of the ground truth, 1 for the first."""
+    truth = [int(line) for line in _devkit_file(root, "ILSVRC2012_validation_ground_truth.txt").split()]
+    label = {name: number for number, name in enumerate(names)}
+
+    def found() -> Iterator[tuple[str, int, int]]:
+        for path, size in _walk(str(folder)):
+            number = re.search(r"_val_0*(\d+)\.", path)
+            if not number or not 1 <= int(number[1]) <= len(truth):
+                raise UsageError(f"{folder / path} is not in the devkit's ground truth.", "Take it out of val/.")
+            yield path, label[wnids[truth[int(number[1]) - 1]]], size
+
+    return _listed(names, folder, found(), "validation", limit)
+
+
+def _has_devkit(root: Path) -> bool:
+    return (root / DEVKIT).is_dir() or (root / f"{DEVKIT}.tar.gz").is_file()
+
+
+def _devkit_file(root: Path, name: str) -> bytes:
+    path = f"{DEVKIT}/data/{name}"
+    try:
+        if (root / DEVKIT).is_dir():
+            return (root / path).read_bytes()
+        with tarfile.open(root / f"{DEVKIT}.tar.gz") as archive, archive.extractfile(path) or io.BytesIO() as member:
+            return member.read()
+    except (OSError, KeyError, tarfile.TarError):
+        raise UsageError(f"ImageNet's devkit in {root} has no {name}.", f"Put {DEVKIT}.tar.gz there.") from None
+
+
+def _wnids(root: Path) -> dict[int, str]:
+    """The devkit's ILSVRC2012_ID -> WordNet id, of the synsets without children (the 1,000 classes)."""
+    try:
+        from scipy.io import loadmat, matlab  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        raise UsageError("Reading ImageNet's devkit needs scipy.", "Type `pip install scipy`.") from None
+    try:
+        synsets = loadmat(io.BytesIO(_devkit_file(root, "meta.mat")), squeeze_me=True)["synsets"]
+        rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)
+        return {int(number): str(wnid) for number, wnid, children in rows if not children}
+    except (ValueError, LookupError, TypeError, OSError, zlib.error, matlab.MatReadError):
+        raise UsageError(f"ImageNet's devkit in {root} is damaged.", f"Fetch {DEVKIT}.tar.gz again.") from None
+
+
+# --- iNaturalist 2018
+
+
+def _inaturalist(root: Path) -> dict[str, Lister]:
+    return {
+        split: partial(_inaturalist_split, root, path, split)
+        for split, path in (("train", root / "train2018.json"), ("validation", root / "val2018.json"))
+        if path.is_file()
+    }
+
+
+def _inaturalist_split(root: Path, path: Path, split: str, limit: int | None) -> Source:
+    """Ids are the `file_name`s; class names are those of categories.json where it lies beside (else as given)."""
+    told = _json(path)
+    names_file = root / "categories.json"
+    try:
+        given = _json(names_file) if names_file.is_file() else told["categories"]
+        category = {row["id"]: str(row["name"]) for row in given}
+        places = {number: place for place, number in enumerate(sorted(category))}
+        labels = {row["image_id"]: places[row["category_id"]] for row in told["annotations"]}
+        images = sorted((row["file_name"], labels[row["id"]]) for row in told["images"])
+    except (KeyError, TypeError) as error:
+        message = f"{path} does not describe labelled images ({type(error).__name__}: {error})."
+        raise UsageError(message, "Fetch it again from the iNaturalist 2018 competition.") from None
+    names = tuple(category[number] for number in sorted(category))
+    if len(set(names)) < len(names):  # a name for two categories
+        names = tuple(f"{category[number]} ({number})" for number in sorted(category))
+    source = _listed(names, root, ((file, label, _size(root / file)) for file, label in images), split, limit)
+    if source and not any(source.sizes):
+        raise UsageError(f"None of the images that {path.name} names is in {root}.", "Unpack train_val2018/ there.")
+    return source
+
+
+def _json(path: Path) -> Any:
+    import orjson
+
+    try:
+        return orjson.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({str(error)[:80]}).", "Fetch it again.") from None
+
+
+# --- FlickrExif
+
+
+def _flickrexif(root: Path) -> dict[str, Lister]:
+    """The config `images` of a built folder. Ids are Flickr's; there is no label."""
+    if not (root / "collection.json").is_file():
+        return {}
+    files = sorted(str(path.absolute()) for path in root.glob("images/train-*.parquet"))
+    if not files:
+        raise UsageError(f"{root} has no images.", "Crawl them: `flickrexif crawl --images large --month 2024-08`.")
+    from processing.rows import unlabelled
+
+    return unlabelled(files)
