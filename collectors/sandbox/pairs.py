@@ -112,16 +112,31 @@ def collage(side: int, draw: Random) -> "Image.Image":
     """A square scene (YCbCr): parts of the shipped photographs, each cropped, turned and placed at random."""
     from PIL import Image
 
-    from collectors.sandbox.scenes import scene as photograph
+    from collectors.sandbox.scenes import scene
 
-    picture = photograph(side, side, draw)
+    picture = scene(side, side, draw)
     for _ in range(PATCHES):
-        w, h = (round(side * draw.uniform(0.18, 0.4)) for _ in range(2))
+        size = (round(side * draw.uniform(0.18, 0.4)), round(side * draw.uniform(0.18, 0.4)))
         angle = draw.uniform(0, 360)
-        patch, shape = (
-            image.rotate(angle, Image.Resampling.BICUBIC, expand=True)
-            for image in (photograph(w, h, draw), Image.new("L", (w, h), 255))
-        )
+        patch = _patch(size, draw).rotate(angle, Image.Resampling.BILINEAR, expand=True)
+        shape = Image.new("L", size, 255).rotate(angle, expand=True)
         middle = draw.uniform(0, side), draw.uniform(0, side)
         picture.paste(patch, (round(middle[0] - patch.width / 2), round(middle[1] - patch.height / 2)), shape)
     return picture
+
+
+def _patch(size: tuple[int, int], draw: Random) -> "Image.Image":
+    """A part of a photograph in `size` pixels (YCbCr), perhaps mirrored, brighter or darker."""
+    from PIL import Image
+
+    from collectors.sandbox.scenes import photographs
+
+    photograph = draw.choice(photographs())
+    share = draw.uniform(0.45, 0.95) * min(photograph.width / size[0], photograph.height / size[1])
+    w, h = size[0] * share, size[1] * share
+    x, y = draw.uniform(0, photograph.width - w), draw.uniform(0, photograph.height - h)
+    patch = photograph.resize(size, Image.Resampling.BILINEAR, (x, y, x + w, y + h))
+    if draw.random() < 0.5:
+        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    gain = draw.uniform(0.75, 1.15)
+    return patch.point([min(round(level * gain), 255) for level in range(256)] * 3).convert("YCbCr")
