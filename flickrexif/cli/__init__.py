@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from flickrexif.cli import collect, labels, process
+from flickrexif.cli import collect, embed, evaluate, labels, pairs, process
 from flickrexif.cli.output import say
 from flickrexif.errors import FlickrExifError
 
@@ -29,10 +29,15 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "splits": labels.splits,
     "audit-splits": labels.audit_splits,
     "process": process.process,
+    "encoders": embed.encoders,
+    "embed": embed.embed,
+    "merge-shards": embed.merge_shards,
     "sandbox": collect.sandbox,
 }
 for name, function in COMMANDS.items():
     app.command(name)(function)
+app.add_typer(pairs.app, name="pairs")
+app.add_typer(evaluate.app, name="eval")
 
 
 def _print_version(asked: bool) -> None:

@@ -1,0 +1,80 @@
+"""How long the check of a whole PairCams takes, in how much memory, and how many swapped pairs it finds.
+
+    python -m benchmarks.pairs [--pairs 730] [--swapped 10] [--seeds 3]
+
+Pairs are simulated (640 px) in a temporary folder; reading them is told apart from checking them. Then, on 100 pairs a
+seed, `--swapped` subjects get each other's phone images: wanted are 9 of 10 found, and none of the others accused.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from collectors.sandbox.pairs import simulate_pairs
+from flickrexif.draws import rng
+from paircams.check import inspect, summary
+from paircams.page import write_pages
+from paircams.pairing import read_pairs
+from paircams.records import PairImage
+
+Result = TypeVar("Result")
+HUNDRED = 100
+
+
+def timed(name: str, work: Callable[[], Result]) -> Result:
+    start, spent = time.perf_counter(), time.process_time()
+    result = work()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    wall, processor = time.perf_counter() - start, time.process_time() - spent
+    print(f"{name:24}{wall:8.1f} s {processor:8.1f} s of processors   peak so far {peak:7.0f} MiB", flush=True)
+    return result
+
+
+def simulated(folder: Path, pairs: int, seed: int) -> list[PairImage]:
+    simulate_pairs(folder, pairs, seed)
+    images, faults = read_pairs(folder)
+    if faults:
+        raise SystemExit(f"The simulated pairs have faults: {faults[:3]}")
+    return images
+
+
+def whole(folder: Path, pairs: int) -> None:
+    timed(f"simulate {pairs} pairs", lambda: simulate_pairs(folder / "pairs", pairs, 0))
+    images, _ = timed("read", lambda: read_pairs(folder / "pairs"))
+    report = timed("check", lambda: inspect(images))
+    pages = timed("contact sheet", lambda: write_pages(folder / "sheet", images, report))
+    print(f"{len(pages)} pages, {sum(page.stat().st_size for page in pages) / 2**20:.1f} MiB")
+    for rule, _, count, known in summary(report):
+        print(f"{rule:18}{count:6} findings, checked on {known}")
+
+
+def swapped(folder: Path, count: int, seed: int) -> None:
+    images = simulated(folder, HUNDRED, seed)
+    subjects = rng(seed, "swapped", "").sample(sorted({image.subject for image in images}), count)
+    to = dict(zip(subjects, subjects[1:] + subjects[:1], strict=True))
+    moved = [replace(i, subject=to.get(i.subject, i.subject)) if i.side == "phone" else i for i in images]
+    report = inspect(moved)
+    found = {problem.subject for problem in report.problems if problem.rule in ("framing", "swapped")}
+    right = len(found & set(subjects))
+    print(f"seed {seed}: {right} of {count} swapped subjects found, {len(found) - right} others accused", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=730)
+    parser.add_argument("--swapped", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        whole(Path(name), options.pairs)
+        for seed in range(1, options.seeds + 1):
+            swapped(Path(name, f"{seed}"), options.swapped, seed)
+
+
+if __name__ == "__main__":
+    main()

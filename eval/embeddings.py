@@ -1,0 +1,163 @@
+"""The file format of embeddings: safetensors in the published layout, readable by the paper's released code and back.
+
+    <root>/<dataset>/[<PROCESSING>/][mask=<ratio>/]model=<m>_variant=<v>[_split=<train|val>].safetensors
+
+Tensors: `image_embeddings` [n, d], and one column for each thing known of a row: `label` (ImageNet, iNaturalist),
+`Flickr ID` (FlickrExif), `subject` and `model` (PairCams; model 1 = phone), `image_id` (text, see `pack_text`).
+Files of the released code have no `image_id` and no metadata; they are read as they are.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.whole import put
+
+if TYPE_CHECKING:
+    import torch
+
+EMBEDDINGS = "image_embeddings"
+IMAGE_ID = "image_id"
+METADATA = "flickrexif"  # the entry of the header that holds ours, as JSON
+FLICKR_ID = "Flickr ID"
+SUFFIX = ".safetensors"
+UNSAFE = str.maketrans(dict.fromkeys('/\\:?*"<>|', "-"))  # the layout's `/`, and what Windows forbids
+AGAIN = "Delete it, then make it again with `flickrexif embed`."
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """One file: row i of every column belongs to row i of `image_embeddings` [n, d], which is not normalised.
+
+    The tensors are memory-mapped: what is not touched is not read.
+    """
+
+    image_embeddings: "torch.Tensor"
+    columns: Mapping[str, "torch.Tensor"]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.image_embeddings)
+
+    def image_ids(self) -> list[str]:
+        """The id of every row: its `image_id`, else its Flickr ID, else its place in the file (released files)."""
+        if IMAGE_ID in self.columns:
+            return unpack_text(self.columns[IMAGE_ID])
+        numbers = self.columns[FLICKR_ID].tolist() if FLICKR_ID in self.columns else range(len(self))
+        return list(map(str, numbers))
+
+
+def embedding_path(
+    root: Path,
+    dataset: str,
+    model: str,
+    variant: str,
+    *,
+    processing: str | None = None,
+    split: str | None = None,
+    mask: float | None = None,
+) -> Path:
+    """Where the published layout has a file; `processing` None and IDENTITY have no folder of their own.
+
+    A `/` in a name becomes `-`. `mask` (ratio of the area, 0 to 1) goes beyond the layout: a folder `mask=0.9`, and
+    none for no mask.
+    """
+    folder = root / dataset.translate(UNSAFE)
+    if processing and processing.upper() != "IDENTITY":
+        folder /= processing.upper().translate(UNSAFE)
+    if mask:
+        folder /= f"mask={mask:g}"
+    suffix = f"_split={split}" if split else ""
+    return folder / f"model={model.translate(UNSAFE)}_variant={variant.translate(UNSAFE)}{suffix}{SUFFIX}"
+
+
+def failures_path(path: Path) -> Path:
+    """The side table of an embeddings file: id and reason of every image that has no row in it."""
+    return path.with_name(path.name.removesuffix(SUFFIX) + ".failures.csv")
+
+
+def read_embeddings(path: Path) -> Embeddings:
+    """Open a file, memory-mapped. Raises UsageError when there is none, FlickrExifError when it is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+            metadata = _told(file.metadata() or {})
+    except FileNotFoundError:
+        raise UsageError(f"There is no embeddings file {path}.", "Make it with `flickrexif embed`.") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", AGAIN) from None
+    if EMBEDDINGS not in tensors:
+        raise FlickrExifError(f"{path} holds no tensor `{EMBEDDINGS}`.", "Name an embeddings file.")
+    found = Embeddings(tensors.pop(EMBEDDINGS), tensors, metadata)
+    if problem := _problem(found):
+        raise FlickrExifError(f"{path} holds {problem}.", AGAIN)
+    return found
+
+
+def write_embeddings(
+    path: Path,
+    image_embeddings: "torch.Tensor",
+    columns: Mapping[str, "torch.Tensor"],
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a file so that it is there in full or not at all; [n, d] floating point, every column n rows.
+
+    Raises ValueError for other shapes, FlickrExifError when the disk refuses.
+    """
+    found = Embeddings(image_embeddings, columns, metadata or {})
+    if problem := _problem(found):
+        raise ValueError(f"an embeddings file cannot hold {problem}")
+    put(path, lambda temporary: _save(temporary, found))
+    return path
+
+
+def _save(path: Path, found: Embeddings) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    columns = {name: column.cpu().contiguous().clone() for name, column in found.columns.items()}  # no shared storage
+    # One entry: safetensors writes several in any order, and equal contents would not be equal files.
+    metadata = {METADATA: json.dumps(dict(found.metadata), sort_keys=True)} if found.metadata else None
+    path.touch()
+    mode = path.stat().st_mode  # safetensors would leave the file readable by its owner alone
+    try:
+        save_file({EMBEDDINGS: found.image_embeddings.cpu().contiguous(), **columns}, path, metadata)
+        path.chmod(mode)
+    except SafetensorError as error:  # how it reports a full disk
+        raise OSError(str(error)) from None
+
+
+def _told(stored: Mapping[str, str]) -> Mapping[str, str]:
+    """Our metadata, else those of another program as they are. Raises ValueError."""
+    return dict(json.loads(stored[METADATA])) if METADATA in stored else stored
+
+
+def _problem(found: Embeddings) -> str | None:
+    """What is wrong with the shapes, to be read after "holds"."""
+    tensor = found.image_embeddings
+    if tensor.ndim != 2 or not tensor.is_floating_point():
+        return f"embeddings of shape {list(tensor.shape)} and type {tensor.dtype}, not [n, d] of floats"
+    if wrong := [name for name, column in found.columns.items() if column.ndim < 1 or len(column) != len(tensor)]:
+        return f"{len(tensor)} embeddings and a column {wrong[0]!r} of another length"
+    return None
+
+
+def pack_text(texts: Sequence[str]) -> "torch.Tensor":
+    """Texts as a tensor (safetensors hold nothing else): uint8 [n, longest], UTF-8 padded with zeros."""
+    import numpy as np
+    import torch
+
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    width = max(map(len, encoded), default=0) or 1
+    return torch.from_numpy(np.array(encoded, f"S{width}").view(np.uint8).reshape(len(texts), width).copy())
+
+
+def unpack_text(packed: "torch.Tensor") -> list[str]:
+    """The texts of `pack_text`."""
+    rows = packed.contiguous().numpy()
+    return [text.decode("utf-8", "surrogateescape") for text in rows.view(f"S{rows.shape[1]}").ravel().tolist()]

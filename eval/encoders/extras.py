@@ -1,0 +1,19 @@
+"""Optional packages: there, or an error that says what to type."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flickrexif.errors import UsageError
+
+
+def require(*packages: str, extra: str) -> None:
+    """UsageError with the pip command of flickrexif's `extra` when one of `packages` is missing."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"This needs {', '.join(missing)}.", f"Type: pip install 'flickrexif[{extra}]'")
+
+
+def require_torch(*packages: str, extra: str = "eval") -> None:
+    """`require` of torch and `packages`, which can be imported afterwards whatever torch's build."""
+    require("torch", *packages, extra=extra)
+    import_module("eval.torchvision_operators")

@@ -1,0 +1,74 @@
+"""A torch network as an `Encoder`: on its device, in its precision."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+from eval.encoders.preprocessing import preprocessing
+from eval.encoders.record import Encoder, EncoderRecord, Prepare
+from flickrexif.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkEncoder:
+    """`network` maps images [n, 3, size, size] to embeddings [n, d]; below fp32 it runs under autocast."""
+
+    record: EncoderRecord
+    prepare: Prepare
+    network: "nn.Module"
+    device: "torch.device"
+    dtype: Precision = "fp32"
+
+    def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Prepared images [n, 3, size, size] to embeddings [n, d], float32 on the encoder's device."""
+        import torch
+
+        images = batch.to(self.device, non_blocking=True)
+        lower = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.dtype)
+        with torch.inference_mode(), torch.autocast(self.device.type, lower, enabled=lower is not None):
+            out = self.network(images)
+        rows: torch.Tensor = out[0] if isinstance(out, tuple) else out  # CoCa's tower gives its tokens too
+        return rows.float()
+
+
+def network_encoder(
+    network: "nn.Module", record: EncoderRecord, device: str, dtype: Precision, prepare: Prepare | None = None
+) -> Encoder:
+    """`network`, frozen, on `device`; an embedding size that the record does not tell is measured. UsageErrors."""
+    import torch
+
+    if dtype not in get_args(Precision):
+        raise UsageError(f"There is no precision {dtype!r}.", f"Known: {', '.join(get_args(Precision))}.")
+    where = checked_device(device)
+    network = network.eval().requires_grad_(False).to(where)
+    if where.type == "cuda":  # convolutions run faster so
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder = NetworkEncoder(record, prepare or preprocessing(record), network, where, dtype)
+    return encoder if record.embedding_size else replace(encoder, record=measured(encoder))
+
+
+def checked_device(name: str) -> "torch.device":
+    """The device of that name. UsageError when this machine, or this build of torch, does not have it."""
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):  # torch asserts that it was built for CUDA
+        raise UsageError(f"There is no device {name[:40]!r} here.", "Type --device cpu.") from None
+    return device
+
+
+def measured(encoder: Encoder) -> EncoderRecord:
+    """The encoder's record with the embedding size that one black image shows."""
+    import torch
+    from PIL import Image
+
+    image = Image.new("RGB", (encoder.record.input_size or 64,) * 2)
+    batch = torch.from_numpy(encoder.prepare(image, "", None))[None]
+    return replace(encoder.record, embedding_size=int(encoder.embed(batch).shape[1]))

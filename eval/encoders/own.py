@@ -1,0 +1,170 @@
+"""Encoders from elsewhere: a Python object, `module:package.mod:factory`, torch.hub, Hugging Face transformers."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from eval.encoders.extras import require_torch
+from eval.encoders.network_encoder import Precision, measured, network_encoder
+from eval.encoders.preprocessing import FILTERS, preprocessing
+from eval.encoders.record import Encoder, EncoderRecord, Prepare
+from flickrexif.errors import FlickrExifError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+FIELDS = ("family", "input_size", "mean", "std", "interpolation", "embedding_size", "licence", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEncoder:
+    """Somebody's object as an `Encoder`."""
+
+    record: EncoderRecord
+    prepare: Prepare
+    function: Callable[["torch.Tensor"], Any]  # [n, 3, size, size] to an array [n, d]
+
+    def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Embeddings [n, d], float32. FlickrExifError when the object gives something else."""
+        import torch
+
+        with torch.inference_mode():
+            out = self.function(batch)
+        rows = out if isinstance(out, torch.Tensor) else torch.as_tensor(np.asarray(out))
+        if rows.ndim != 2 or len(rows) != len(batch):
+            shape = tuple(rows.shape)
+            message = f"{self.record.name} gave an array of shape {shape} for {len(batch)} images."
+            raise FlickrExifError(message, "Let it give one row an image: [n, d].")
+        return rows.float()
+
+
+def as_encoder(
+    obj: Any, name: str, record: EncoderRecord | None = None, *, device: str = "cpu", dtype: Precision = "fp32"
+) -> Encoder:
+    """One's own object as an encoder under `name`.
+
+    It needs `embed(batch [n, 3, size, size]) -> array [n, d]` or to be callable so; a complete `Encoder` is taken as
+    it is, and a torch module without `embed` runs on `device` in `dtype`. Any of `family`, `input_size`, `mean`, `std`,
+    `interpolation`, `embedding_size`, `licence` and `source` that it has go into the record (else 224 px, ImageNet's
+    mean and std, bicubic), and its `prepare`, if any, replaces ours. An embedding size that is not told is found by
+    one black image. UsageError when there is nothing to call.
+    """
+    if isinstance(getattr(obj, "record", None), EncoderRecord) and hasattr(obj, "prepare") and hasattr(obj, "embed"):
+        return cast(Encoder, obj)
+    function = getattr(obj, "embed", obj)
+    if not callable(function):
+        raise UsageError(f"{name} is no encoder.", "Give it a method embed(batch) that returns [n, d].")
+    base = record or EncoderRecord(name=name, family="OWN", backend="module", model=type(obj).__name__)
+    told = {field: getattr(obj, field) for field in FIELDS if hasattr(obj, field)}
+    if base.img_size is not None:  # what the name asks for comes before what the object tells
+        told.pop("input_size", None)
+    base = replace(base, **told)
+    prepare = getattr(obj, "prepare", None) or preprocessing(base)
+    if function is obj and is_network(obj):
+        return network_encoder(obj, base, device, dtype, prepare)
+    encoder = OwnEncoder(base, prepare, function)
+    return encoder if base.embedding_size else replace(encoder, record=measured(encoder))
+
+
+def is_network(obj: object) -> bool:
+    """Whether `obj` is a torch module."""
+    from torch import nn
+
+    return isinstance(obj, nn.Module)
+
+
+# --- by name
+
+
+def module_object(record: EncoderRecord) -> object:
+    """`module:package.mod:factory`: what `factory()` returns. UsageError when there is no such function."""
+    module, _, factory = record.model.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), factory)
+    except ModuleNotFoundError as error:
+        message = f"{record.name}: there is no module {error.name}."
+        raise UsageError(message, "Install it, or name its folder in PYTHONPATH.") from None
+    except (AttributeError, ValueError):
+        make = None
+    if not callable(make):
+        raise UsageError(f"{record.name} names no function.", "Write module:package.mod:factory.")
+    return make()
+
+
+def torchhub_network(record: EncoderRecord, pretrained: bool) -> "nn.Module":
+    """`torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by the `hubconf.py` there.
+
+    It runs the repository's code. FlickrExifError when that cannot be fetched or has no such model.
+    """
+    import torch
+
+    repository, _, model = record.model.rpartition("/")
+    local = Path(repository).is_dir()
+    try:
+        network: nn.Module = torch.hub.load(  # type: ignore[no-untyped-call]
+            repository, model, source="local" if local else "github", trust_repo=True, pretrained=pretrained
+        )
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        hint = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
+        raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
+    return network
+
+
+def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
+    """`transformers:NAME`: a vision model, and its record completed by the model's image processor."""
+    require_torch("transformers", extra="transformers")
+    transformers: Any = importlib.import_module("transformers")
+    try:
+        processor = transformers.AutoImageProcessor.from_pretrained(record.model)
+        config = transformers.AutoConfig.from_pretrained(record.model)
+        model = _transformers_model(transformers.AutoModel, record.model, config, pretrained)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        hint = f"Fetch it on a machine with a network (hf download {record.model}), then name its folder."
+        raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
+    size = getattr(processor, "crop_size", None) or processor.size
+    names = {int(filter_): name for name, filter_ in FILTERS.items()}
+    record = replace(
+        record,
+        input_size=record.img_size or int(size.get("height") or size["shortest_edge"]),
+        mean=tuple(processor.image_mean),
+        std=tuple(processor.image_std),
+        interpolation=names[int(processor.resample)],
+    )
+    return _pooled(model), record
+
+
+def _transformers_model(kind: Any, name: str, config: object, pretrained: bool) -> "nn.Module":
+    """The model; ValueError when its file lacks weights, which transformers would fill at random."""
+    if not pretrained:
+        return cast("nn.Module", kind.from_config(config))
+    model, info = kind.from_pretrained(name, output_loading_info=True)
+    if info["missing_keys"]:
+        raise ValueError(f"its file lacks {sorted(info['missing_keys'])[:3]}")
+    return cast("nn.Module", model)
+
+
+def _pooled(model: "nn.Module") -> "nn.Module":
+    """A transformers model as images to embeddings: projected, else pooled, else its first token."""
+    from torch import nn
+
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
+            out = getattr(model, "get_image_features", model)(pixel_values=batch)
+            if getattr(out, "pooler_output", None) is not None:
+                out = out.pooler_output
+            elif hasattr(out, "last_hidden_state"):
+                out = out.last_hidden_state[:, 0]
+            return cast("torch.Tensor", out).flatten(1)
+
+    return Pooled()

@@ -1,0 +1,63 @@
+"""From a decoded image to an encoder's input: shorter side to the crop size, centre crop, mask, tensor, mean and std.
+
+Bit for bit what torchvision's Resize, CenterCrop, ToTensor and Normalize make of a PIL image, without torch, so that
+worker processes start fast.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from eval.encoders.record import Channels, EncoderRecord, Interpolation
+from processing.variants import centre_mask
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """The preprocessing of one encoder; call it with (image, image id, mask), see `record.Prepare`."""
+
+    size: int
+    mean: Channels
+    std: Channels
+    interpolation: Interpolation
+
+    def __call__(self, image: Image.Image, image_id: str, mask: float | None = None) -> np.ndarray:  # noqa: ARG002
+        cropped = masked(resize_and_crop(image.convert("RGB"), self.size, self.interpolation), mask)
+        pixels = np.asarray(cropped, np.float32) / np.float32(255)
+        normalised = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1))
+
+
+def preprocessing(record: EncoderRecord) -> Preprocessing:
+    """The preprocessing that `record` names."""
+    return Preprocessing(record.input_size, record.mean, record.std, record.interpolation)
+
+
+def resize_and_crop(image: Image.Image, size: int, interpolation: Interpolation) -> Image.Image:
+    """The shorter side to `size`, the longer in proportion (rounded down), and the centre square [size x size]."""
+    short, long = sorted(image.size)
+    longer = int(size * long / short)
+    width, height = (longer, size) if image.width > image.height else (size, longer)
+    resized = image if image.size == (width, height) else image.resize((width, height), FILTERS[interpolation])
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return resized.crop((left, top, left + size, top + size))
+
+
+FILTERS: dict[Interpolation, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "nearest": Image.Resampling.NEAREST,
+    "hamming": Image.Resampling.HAMMING,
+}
+
+
+def masked(image: Image.Image, mask: float | None) -> Image.Image:
+    """The image with a centred black rectangle over `mask` of its area; None and 0 change nothing."""
+    if not mask:
+        return image
+    covered = image.copy()
+    covered.paste((0, 0, 0), centre_mask(*image.size, mask))
+    return covered

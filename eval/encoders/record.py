@@ -1,0 +1,67 @@
+"""What an encoder is (`EncoderRecord`) and what one can do (`Encoder`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL.Image import Image
+
+Family = Literal["CVL", "SUP", "SSL", "CTL", "OWN"]
+"""Contrastive vision-language, supervised, self-supervised; controls; and whatever the registry does not know."""
+
+Interpolation = Literal["bilinear", "bicubic", "lanczos", "box", "nearest", "hamming"]
+Channels = tuple[float, float, float]
+
+IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
+IMAGENET_STD: Channels = (0.229, 0.224, 0.225)
+
+Prepare = Callable[["Image", str, float | None], "np.ndarray"]
+"""(decoded image, its id, share of the area to mask or None) -> float32 [3, size, size] or a feature vector [d]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderRecord:
+    """All that decides an encoder's features, and where its weights come from."""
+
+    name: str  # canonical, without img_size, e.g. paper:clip/ViT-B-16
+    family: Family
+    backend: str  # timm, open_clip, torchhub, transformers, module, control
+    model: str  # the backend's own name of the architecture
+    tag: str = ""  # the backend's own name of the weights
+    input_size: int = 224  # pixels a side of the crop; 0: the image as it is
+    mean: Channels = IMAGENET_MEAN  # of RGB in [0, 1]
+    std: Channels = IMAGENET_STD
+    interpolation: Interpolation = "bicubic"
+    embedding_size: int | None = None  # None: known once the encoder is loaded
+    licence: str = "unknown"
+    source: str = ""  # of the weights: a repository on the Hub, https://..., or package:NAME
+    checkpoint: str | None = None  # a local file instead
+    size_bytes: int | None = None  # of the weights' file, about
+    img_size: int | None = None  # input_size where it was overridden
+
+    @property
+    def key(self) -> str:
+        """The canonical name with all that was overridden: one key, one way to make features."""
+        return self.name if self.img_size is None else f"{self.name}?img_size={self.img_size}"
+
+    def resized(self, img_size: int) -> "EncoderRecord":
+        """The record with another input size; its own size gives the record itself."""
+        return self if img_size == self.input_size else replace(self, input_size=img_size, img_size=img_size)
+
+
+class Encoder(Protocol):
+    """A frozen encoder, ready to run."""
+
+    @property
+    def record(self) -> EncoderRecord:
+        """What it is; complete, `embedding_size` included."""
+
+    @property
+    def prepare(self) -> Prepare:
+        """A picklable function without weights, for worker processes. Equal ones give equal arrays."""
+
+    def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Prepared images [n, ...] to embeddings [n, d], float32 on the encoder's device, not normalised."""

@@ -1,0 +1,235 @@
+"""Names to records: the paper's encoders from `paper47.csv`, lite0, the controls, and whatever a backend can make.
+
+    paper:clip/ViT-B-16                       the published registry's name
+    open_clip:ViT-B-32/laion2b_s34b_b79k      a model and a tag of open_clip
+    open_clip:ViT-B-32@/path/to/weights.pt    a local checkpoint; timm: and paper: take one too
+    timm:vit_base_patch16_siglip_256.webli    a model of timm
+    torchhub:facebookresearch/dino:main/dino_vits16    an entry point of a repository or folder
+    transformers:facebook/dinov2-base         a vision model of the Hub
+    module:package.module:factory             one's own, see `own.as_encoder`
+    lite0, control:dct, control:colour, control:random
+
+Any of them may end in ?img_size=N.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from eval.encoders.controls import CONTROLS
+from eval.encoders.extras import require_torch
+from eval.encoders.record import Channels, EncoderRecord, Family, Interpolation
+from eval.encoders.weights import LITE0
+from flickrexif.errors import UsageError
+
+NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
+SIZES = range(16, 4097)  # pixels a side
+
+LITE0_RECORD = EncoderRecord(
+    name="lite0",
+    family="SUP",
+    backend="timm",
+    model="tf_efficientnet_lite0",
+    mean=(127 / 255,) * 3,  # its input is (x - 127) / 128
+    std=(128 / 255,) * 3,
+    embedding_size=1280,
+    licence="Apache-2.0",
+    source=LITE0,
+    size_bytes=18_826_032,
+)
+
+
+def _channels(text: str) -> Channels:
+    return cast(Channels, tuple(map(float, text.split())))
+
+
+def _row(row: Mapping[str, str]) -> EncoderRecord:
+    numbers = {name: int(row[name]) if row[name] else None for name in ("input_size", "embedding_size", "size_bytes")}
+    channels = {name: _channels(row[name]) for name in ("mean", "std")}
+    fields: dict[str, Any] = {**row, **numbers, **channels}
+    return EncoderRecord(**fields)
+
+
+@cache
+def known() -> Mapping[str, EncoderRecord]:
+    """Every encoder of the registry by name, in the paper's order: its 47, lite0, the controls."""
+    lines = files("eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
+    paper = map(_row, csv.DictReader(lines))
+    records = (*paper, LITE0_RECORD, *(control.record for control in CONTROLS.values()))
+    return MappingProxyType({record.name: record for record in records})
+
+
+def collections() -> Mapping[str, tuple[str, ...]]:
+    """The names that stand for several: @paper47, its families @cvl, @sup and @ssl, and the controls @ctl."""
+    groups: dict[str, tuple[str, ...]] = {"@paper47": tuple(n for n in known() if n.startswith("paper:"))}
+    for family in ("CVL", "SUP", "SSL"):
+        groups[f"@{family.lower()}"] = tuple(n for n in groups["@paper47"] if known()[n].family == family)
+    return {**groups, "@ctl": tuple(CONTROLS)}
+
+
+def resolve(name: str) -> EncoderRecord:
+    """The record of one encoder. UsageError: unknown (with the nearest names), no such package or file, a bad size."""
+    name = name.strip()
+    parts = NAME.fullmatch(name)
+    if parts is None:
+        raise UsageError(f"{name[:80]!r} is no name of an encoder.", "Type: flickrexif encoders")
+    record = _base(parts["base"])
+    if parts["checkpoint"]:
+        record = _with_checkpoint(record, parts["checkpoint"])
+    return record if parts["size"] is None else record.resized(_size(record, parts["size"]))
+
+
+def expand(names: Iterable[str]) -> list[EncoderRecord]:
+    """The records of names, collections (@paper47 ...) and text files (a name a line, # for comments), each once."""
+    records = [resolve(name) for given in names for name in _expanded(given)]
+    return list({record.key: record for record in records}.values())
+
+
+def _expanded(given: str) -> Iterator[str]:
+    groups = collections()
+    if given.startswith("@"):
+        if given.lower() not in groups:
+            raise UsageError(f"There is no collection {given[:80]!r}.", f"Known: {', '.join(groups)}.")
+        yield from groups[given.lower()]
+    elif given.endswith(".txt"):
+        yield from _listed(Path(given))
+    else:
+        yield given
+
+
+def _listed(path: Path) -> Iterator[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{path} is no readable list of encoders.", "Write one name a line.") from None
+    for line in lines:
+        if name := line.split("#")[0].strip():
+            yield from _expanded(name)
+
+
+# --- one name
+
+
+def _base(name: str) -> EncoderRecord:
+    if record := known().get(name):
+        return record
+    backend, _, model = name.partition(":")
+    if backend in BACKENDS and model:
+        return BACKENDS[backend](name, model)
+    raise _unknown(name, name, known())
+
+
+def _size(record: EncoderRecord, text: str) -> int:
+    if record.backend == "control":
+        raise UsageError(f"{record.name} reads the image as it is.", f"Write {record.name}.")
+    if not (text.isascii() and text.isdigit() and int(text) in SIZES):
+        message = f"{text[:20]!r} is no size of an image."
+        raise UsageError(message, f"Write {record.name}?img_size=N, N from {SIZES[0]} to {SIZES[-1]}.")
+    return int(text)
+
+
+def _with_checkpoint(record: EncoderRecord, path: str) -> EncoderRecord:
+    if record.backend not in ("timm", "open_clip"):
+        raise UsageError(f"{record.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
+    if not Path(path).is_file():
+        raise UsageError(f"There is no checkpoint {path}.", "Name a file that is there.")
+    return replace(record, name=f"{record.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)
+
+
+def _unknown(name: str, wanted: str, candidates: Iterable[str], prefix: str = "") -> UsageError:
+    by_case = {candidate.lower(): candidate for candidate in candidates}
+    near = [by_case[match] for match in get_close_matches(wanted.lower(), by_case, n=3, cutoff=0.4)]
+    hint = f"Nearest: {', '.join(prefix + match for match in near)}." if near else "Type: flickrexif encoders"
+    return UsageError(f"There is no encoder {name[:80]!r}.", hint)
+
+
+def _paper(name: str, model: str) -> EncoderRecord:  # noqa: ARG001
+    raise _unknown(name, name, collections()["@paper47"])
+
+
+def _control(name: str, model: str) -> EncoderRecord:  # noqa: ARG001
+    raise _unknown(name, name, CONTROLS)
+
+
+def _timm(name: str, model: str) -> EncoderRecord:
+    require_torch("timm")
+    import timm
+
+    architecture, _, tag = model.partition(".")
+    names = {*timm.list_models(), *timm.list_models(pretrained=True)}
+    if model not in names:
+        raise _unknown(name, model, sorted(names), "timm:")
+    cfg = timm.get_pretrained_cfg(model)
+    if cfg is None:
+        return EncoderRecord(name=name, family="OWN", backend="timm", model=architecture)
+    tag = tag or cfg.tag or ""  # the default weights by their name
+    source: Any = cfg.hf_hub_id or cfg.url or ""
+    return EncoderRecord(
+        name=f"timm:{architecture}.{tag}" if tag else name,
+        family="OWN",
+        backend="timm",
+        model=architecture,
+        tag=tag,
+        input_size=cfg.input_size[-1],
+        mean=cast(Channels, cfg.mean),
+        std=cast(Channels, cfg.std),
+        interpolation=cast(Interpolation, cfg.interpolation),
+        licence=cfg.license or "unknown",
+        source=source,
+    )
+
+
+def _open_clip(name: str, model: str) -> EncoderRecord:
+    require_torch("open_clip")
+    import open_clip
+    from open_clip.pretrained import get_pretrained_cfg
+
+    architecture, _, tag = model.partition("/")
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        raise _unknown(name, architecture, open_clip.list_models(), "open_clip:")
+    weights = get_pretrained_cfg(architecture, tag) if tag else {}
+    if tag and not weights:
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        raise _unknown(name, tag, tags, f"open_clip:{architecture}/")
+    return EncoderRecord(
+        name=name,
+        family="CVL",
+        backend="open_clip",
+        model=architecture,
+        tag=tag,
+        input_size=config["vision_cfg"].get("image_size", 224),
+        mean=weights.get("mean", open_clip.OPENAI_DATASET_MEAN),
+        std=weights.get("std", open_clip.OPENAI_DATASET_STD),
+        interpolation=weights.get("interpolation", "bicubic"),
+        embedding_size=config["embed_dim"],
+        source=weights.get("hf_hub", "").rstrip("/") or weights.get("url", ""),
+    )
+
+
+def _elsewhere(backend: str) -> Callable[[str, str], EncoderRecord]:
+    """A backend that tells size, mean and std only once it is loaded."""
+
+    def describe(name: str, model: str) -> EncoderRecord:
+        return EncoderRecord(name=name, family="OWN", backend=backend, model=model)
+
+    return describe
+
+
+BACKENDS: dict[str, Callable[[str, str], EncoderRecord]] = {
+    "paper": _paper,
+    "control": _control,
+    "timm": _timm,
+    "open_clip": _open_clip,
+    "torchhub": _elsewhere("torchhub"),
+    "transformers": _elsewhere("transformers"),
+    "module": _elsewhere("module"),
+}
+FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")

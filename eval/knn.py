@@ -1,0 +1,309 @@
+"""kNN classification in five set-ups of processed images: does the processing pull the neighbours along?
+
+For a test image processed with p_i, and k neighbours by cosine similarity with a plain majority vote:
+
+    all_same  every training image p_i                  all_diff  every training image p_j, j != i
+    pos_same  those of the test image's class p_i,      neg_same  those of its class p_j,
+              all others p_j                                      all others p_i
+    uniform   each training image a p of its own, drawn
+
+The accuracy is averaged over all (i, j), and over i and the seeds of the draw for uniform.
+
+Neighbours of the test image's class come from one variant's training images, those of other classes from one
+variant's. So with two lists for each pair (test variant i, training variant j), the k best of the same class S(i, j)
+and the k best of other classes O(i, j), every set-up is a merge of two lists:
+
+    all_same S(i, i) O(i, i)    all_diff S(i, j) O(i, j)    pos_same S(i, i) O(i, j)    neg_same S(i, j) O(i, i)
+
+and V * V matrix products give them all. Uniform is a choice among the same products: the similarity to training
+image n is that of the pair (i, draw(n)).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from eval import tiles
+from flickrexif.draws import rng
+from flickrexif.errors import FlickrExifError, UsageError
+
+SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
+LOOK = 8  # times k: how many training images a drawn list looks into at first
+
+
+@dataclass(frozen=True, slots=True)
+class KnnRecord:
+    """Accuracies as fractions. A run is one (i, j), or one (i, seed) for uniform."""
+
+    accuracy: Mapping[str, float]  # set-up -> average over all runs
+    matrix: Mapping[str, Tensor]  # set-up -> [V, V], or [V, seeds]: the accuracy of each run; NaN where there is none
+    correct: Mapping[str, Tensor]  # set-up -> [n]: the share of the runs in which each test image is right
+    vote_ties: Mapping[str, float]  # set-up -> the share of votes without a single winner
+    unproven: int  # test images that `half` could not decide, done in float32
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    query: Tensor  # [n, V, d] of length 1
+    labels: Tensor  # [n]
+    train: Sequence[Tensor]  # V times [m, d]
+    train_labels: Tensor  # [m]
+    draws: Tensor  # [seeds, m]
+    tile: tiles.Tile
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Keys of neighbours (see `tiles`) of n test images."""
+
+    same: Tensor  # [n, V, V, k] of their own class: test variant, training variant
+    other: Tensor  # [n, V, V, k] of other classes
+    drawn: Tensor  # [n, V, seeds, k] of all classes
+
+
+def uniform_draws(*, parameter: str, image_ids: Sequence[str], classes: int, seeds: Sequence[int]) -> Tensor:
+    """The class of each training image for each seed, [seeds, n] uint8: what `processing.draw` draws for it."""
+    purpose, numbers = f"class of {parameter.lower()}", range(classes)
+    draws = [[rng(seed, purpose, image_id).choice(numbers) for image_id in image_ids] for seed in seeds]
+    return torch.tensor(draws, dtype=torch.uint8).reshape(len(seeds), len(image_ids))
+
+
+def vote(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The majority of labels [..., k], the nearest first, -1 for no neighbour: (winners [...], were they tied [...]).
+
+    Of the classes with the most votes that with the nearest member wins.
+    """
+    votes = (labels[..., :, None] == labels[..., None, :]).sum(-1).masked_fill_(labels < 0, 0)
+    winner = labels.gather(-1, votes.argmax(-1, keepdim=True))  # the first of equal ones, so the nearest
+    tied = ((votes == votes.amax(-1, keepdim=True)) & (labels != winner)).any(-1)
+    return winner[..., 0], tied
+
+
+def five_setups(
+    *,
+    test: Sequence[Tensor],
+    test_labels: Tensor,
+    train: Sequence[Tensor],
+    train_labels: Tensor,
+    draws: Tensor,
+    k: int,
+    memory: int = tiles.DEFAULT_MEMORY,
+    device: str = "cpu",
+    half: torch.dtype | None = None,
+) -> KnnRecord:
+    """The five set-ups, from V variants of the same test and training images.
+
+    `test` and `train`: V matrices [n, d] and [m, d] of embeddings, of any float type, memory-mapped or not; labels
+    [n] and [m], integers from 0; `draws` [seeds, m]: which variant (0 to V - 1) each training image is. `memory`
+    bytes bound what the products take. With `half` (float16 or bfloat16, for a GPU) the products make shortlists of
+    4 k, which float32 ranks again; a test image whose shortlists cannot be proven complete is done in float32.
+
+    FlickrExifError for shapes that do not fit and for embeddings without a direction, UsageError for k or V too low.
+    """
+    tiles.check_k(k)
+    tiles.check_shapes(test, train)
+    _check(test, test_labels, train, train_labels, draws)
+    labels, train_labels, draws = (t.long().to(device) for t in (test_labels, train_labels, draws))
+    places = len(test) * (2 * len(test) + len(draws)) * (tiles.SHORTLIST if half else 1) * k
+    tile = tiles.plan(memory=memory, matrices=len(test), width=test[0].shape[1], lists=places)
+    train = tiles.resident(train, memory, device)
+    outcomes, unproven = [], 0
+    for block in tiles.spans(len(labels), tile.block):
+        query = torch.stack([tiles.unit_rows(matrix, block, device) for matrix in test], dim=1)
+        data = _Data(query, labels[block], train, train_labels, draws, tile)
+        lists, failed = _lists_by_half(data, k, half, memory) if half else (_lists(data, k), 0)
+        unproven += failed
+        for rows in tiles.spans(len(query), tile.rows):
+            outcomes.append(_outcomes(lists, rows, labels[block][rows], train_labels, k))  # noqa: PERF401
+    return _record(outcomes, len(test), unproven)
+
+
+def _check(
+    test: Sequence[Tensor], test_labels: Tensor, train: Sequence[Tensor], train_labels: Tensor, draws: Tensor
+) -> None:
+    v, n, m = len(test), len(test[0]), len(train[0])
+    if v < 2 or len(train) != v:
+        message = f"There are {v} variants of the test images and {len(train)} of the training images."
+        raise UsageError(message, "Give the same variants of both, at least two.")
+    if test_labels.shape != (n,) or train_labels.shape != (m,) or draws.ndim != 2 or draws.shape[1] != m:
+        found = f"{list(test_labels.shape)}, {list(train_labels.shape)} and {list(draws.shape)}"
+        message = f"Labels and draws of shape {found} do not fit {n} test and {m} training images."
+        raise FlickrExifError(message, "Give each image one label, and each training image a draw for each seed.")
+    if min(test_labels.min(), train_labels.min()) < 0 or (len(draws) and not 0 <= draws.min() <= draws.max() < v):
+        raise FlickrExifError("A label is negative or a draw names no variant.", f"Draws go from 0 to {v - 1}.")
+
+
+# --- the lists
+
+
+def _lists(data: _Data, k: int, half: torch.dtype | None = None) -> _Lists:
+    """The k best of each kind, from products in `half` or in float32."""
+    n, v, _ = data.query.shape
+    device = str(data.query.device)
+    same, other = (tiles.empty_lists(n, v, v, k, device=device) for _ in range(2))
+    drawn = tiles.empty_lists(n, v, len(data.draws), k, device=device)
+    for rows, span, similarity in tiles.sweep(data.query, data.train, data.tile, half):
+        column = torch.arange(span.start, span.start + similarity.shape[-1], device=device)
+        if len(data.draws):
+            padding = (0, len(column) - (span.stop - span.start))
+            draws = torch.nn.functional.pad(data.draws[:, span], padding)
+            drawn[rows] = _improve_drawn(drawn[rows], similarity, draws, column)
+        hit, own, index = _take_own(similarity, data.labels[rows], data.train_labels[span])
+        if len(hit):
+            hit += rows.start
+            same[hit] = tiles.improve(same[hit].flatten(0, 2), own.flatten(0, 2), index + span.start).view(-1, v, v, k)
+        other[rows] = tiles.improve(other[rows].flatten(0, 2), similarity.flatten(0, 2), column[None]).view(-1, v, v, k)
+    return _Lists(same, other, drawn)
+
+
+def _members(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The classes [c] among labels, rising, and the places [c, w] of their members, rising, then -1."""
+    classes, number, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+    width = -(-int(counts.max()) // tiles.CHUNK) * tiles.CHUNK
+    order = number.argsort(stable=True)
+    rank = torch.arange(len(labels), device=labels.device) - (counts.cumsum(0) - counts)[number[order]]
+    places = torch.full((len(classes), width), -1, device=labels.device)
+    places[number[order], rank] = order
+    return classes, places
+
+
+def _take_own(similarity: Tensor, labels: Tensor, train_labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Move the same-class columns out of similarities [b, V, V, n], which keep -inf there.
+
+    Gives the queries that have such columns [h], their similarities [h, V, V, w] and the columns [h, w].
+    """
+    classes, places = _members(train_labels)
+    nearest = torch.searchsorted(classes, labels).clamp_(max=len(classes) - 1)
+    hit = (classes[nearest] == labels).nonzero()[:, 0]
+    index = places[nearest[hit]]
+    column = torch.where(index < 0, index[:, :1], index)  # a column twice does no harm
+    own = similarity[hit[:, None], :, :, column].permute(0, 2, 3, 1)
+    similarity[hit[:, None], :, :, column] = -torch.inf
+    return hit, own.masked_fill((index < 0)[:, None, None], -torch.inf), index
+
+
+def _improve_drawn(lists: Tensor, similarity: Tensor, draws: Tensor, column: Tensor) -> Tensor:
+    """The lists [b, V, seeds, k] with one tile taken in: similarities [b, V, V, n], draws [seeds, n].
+
+    No draw makes a training image more similar than its most similar variant. So the images are looked into by that
+    bound, from the highest on, until those left out cannot hold a neighbour for any seed.
+    """
+    before, products = lists.flatten(0, 1), similarity.flatten(0, 1)
+    after = before.clone()
+    bound = products.amax(1)
+    maxima = tiles.chunk_maxima(bound)
+    rows = (maxima.amax(-1) > tiles.similarity_of(before[..., -1]).amin(-1)).nonzero()[:, 0]
+    number = min(LOOK * lists.shape[-1], len(column))
+    while len(rows):
+        again = [rows[:0]]
+        for part in tiles.spans(len(rows), max(1, similarity.numel() // (4 * number * max(tiles.CHUNK, len(draws))))):
+            here = rows[part]
+            highest = tiles.best(bound, number, maxima, here)
+            after[here] = _look_into(before[here], products, draws, column, here, tiles.index_of(highest))
+            floor = tiles.similarity_of(after[here][..., -1]).amin(-1)
+            again.append(here[tiles.similarity_of(highest[:, -1]) >= floor])
+        rows = torch.cat(again) if number < len(column) else rows[:0]
+        number = min(4 * number, len(column))
+    return after.view_as(lists)
+
+
+def _look_into(lists: Tensor, products: Tensor, draws: Tensor, column: Tensor, rows: Tensor, places: Tensor) -> Tensor:
+    """The lists [r, seeds, k] of `rows` with the columns `places` [r, p] (-1: none) of products [., V, n] taken in."""
+    at = places.clamp(min=0)
+    values = products[rows[:, None], :, at].gather(2, draws[:, at].permute(1, 2, 0))  # [r, p, seeds]
+    keys = tiles.pack(values.masked_fill_((places < 0)[..., None], -torch.inf), column[at][..., None])
+    return tiles.merge(lists, keys.transpose(1, 2), lists.shape[-1])
+
+
+# --- shortlists in half precision
+
+
+def _lists_by_half(data: _Data, k: int, half: torch.dtype, memory: int) -> tuple[_Lists, int]:
+    """What `_lists(data, k)` gives, from shortlists, and for how many test images these were not enough."""
+    v, m, device = len(data.train), len(data.train_labels), data.query.device
+    short = _lists(data, tiles.SHORTLIST * k, half)
+    by_place = torch.arange(v, device=device)[:, None].expand(v, m)
+    doubt = tiles.margin(half, data.query.shape[-1])
+    found, proven = [], torch.ones(len(data.query), dtype=torch.bool, device=device)
+    for lists, variants in ((short.same, by_place), (short.other, by_place), (short.drawn, data.draws)):
+        size = max(1, memory // (16 * max(1, lists[0].numel()) * data.query.shape[-1]))
+        parts = []
+        for rows in tiles.spans(len(lists), size):
+            exact = _exact(data, lists[rows], data.query[rows], variants)
+            chosen, sure = tiles.settle(lists[rows], exact, k, doubt)
+            proven[rows] &= sure.flatten(1).all(-1)
+            parts.append(chosen)
+        found.append(torch.cat(parts))
+    again = (~proven).nonzero()[:, 0]
+    if len(again):
+        exact_lists = _lists(replace(data, query=data.query[again], labels=data.labels[again]), k)
+        for lists, part in zip(found, (exact_lists.same, exact_lists.other, exact_lists.drawn), strict=True):
+            lists[again] = part
+    return _Lists(*found), len(again)
+
+
+def _exact(data: _Data, lists: Tensor, query: Tensor, variants: Tensor) -> Tensor:
+    """The keys of lists [b, V, p, k] with similarities in float32; `variants` [p, m] of each training image."""
+    index = tiles.index_of(lists)
+    place = torch.arange(len(variants), device=lists.device)[:, None]
+    code = (variants[place, index] * variants.shape[1] + index).masked_fill_(index < 0, 0)
+    wanted, at = torch.unique(code, return_inverse=True)
+    vectors = torch.empty(len(wanted), query.shape[-1], device=lists.device)
+    for number, matrix in enumerate(data.train):
+        here = (wanted // variants.shape[1] == number).nonzero()[:, 0]
+        vectors[here] = tiles.unit_rows(matrix, wanted[here] % variants.shape[1], str(lists.device))
+    similarity = torch.linalg.vecdot(vectors[at], query[:, :, None, None])
+    return tiles.pack(similarity.masked_fill_(index < 0, -torch.inf), index)
+
+
+# --- the votes
+
+
+def _merges(lists: _Lists, rows: slice, k: int) -> Iterator[tuple[str, Tensor]]:
+    """The neighbours [b, runs, k] of each set-up; runs: all i, all (i, j) with i != j, all (i, seed)."""
+    same, other = lists.same[rows], lists.other[rows]
+    v = same.shape[1]
+    both = torch.arange(v)
+    i, j = (~torch.eye(v, dtype=torch.bool)).nonzero().T
+    for name, of_same, of_other in (
+        ("all_same", (both, both), (both, both)),
+        ("all_diff", (i, j), (i, j)),
+        ("pos_same", (i, i), (i, j)),
+        ("neg_same", (i, j), (i, i)),
+    ):
+        yield name, tiles.merge(same[:, *of_same], other[:, *of_other], k)
+    yield "uniform", lists.drawn[rows].flatten(1, 2)
+
+
+def _outcomes(lists: _Lists, rows: slice, labels: Tensor, train_labels: Tensor, k: int) -> dict[str, Tensor]:
+    """[2, b, runs] of each set-up: was the vote right, was it tied."""
+    found = {}
+    for name, keys in _merges(lists, rows, k):
+        index = tiles.index_of(keys)
+        winner, tied = vote(train_labels[index].masked_fill_(index < 0, -1))
+        found[name] = torch.stack((winner == labels[:, None], tied)).cpu()
+    return found
+
+
+def _record(outcomes: Sequence[Mapping[str, Tensor]], variants: int, unproven: int) -> KnnRecord:
+    joined = {name: torch.cat([part[name] for part in outcomes], dim=1).double() for name in SETUPS}
+    right = {name: outcome[0] for name, outcome in joined.items() if outcome.numel()}
+    return KnnRecord(
+        accuracy={name: float(r.mean()) for name, r in right.items()},
+        matrix={name: _matrix(name, r.mean(0), variants) for name, r in right.items()},
+        correct={name: r.mean(1).float() for name, r in right.items()},
+        vote_ties={name: float(joined[name][1].mean()) for name in right},
+        unproven=unproven,
+    )
+
+
+def _matrix(name: str, runs: Tensor, variants: int) -> Tensor:
+    """The accuracies of the runs at their places."""
+    if name == "uniform":
+        return runs.view(variants, -1).float()
+    matrix = torch.full((variants, variants), torch.nan)
+    on_diagonal = torch.eye(variants, dtype=torch.bool)
+    matrix[on_diagonal if name == "all_same" else ~on_diagonal] = runs.float()
+    return matrix

@@ -1,0 +1,136 @@
+"""The paper's linear probe: 30 trials of Optuna's TPE choose rate and weight decay, SGD trains with the best.
+
+TPE needs the accuracies so far before it suggests the next trial, so only its random start-up trials are independent.
+The rest is trained ahead of time: the accuracy of a pending trial is guessed, the next suggestions follow from the
+guess, and all are trained together as heads over one read of the features. A suggestion then counts only if it is what
+TPE suggests from the true accuracies (it depends on which trials are the best, so most guesses are good enough);
+the others are thrown away. The trials are the very ones of a search one by one.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from eval.probe_heads import Heads, Sgd, train_heads
+from flickrexif.draws import rank
+
+Pair = tuple[float, float]
+"""Learning rate and weight decay."""
+Evaluate = Callable[[Sequence[Pair]], list[float | None]]
+"""Validation accuracies of pairs, None for one that diverged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """The protocol's settings; the defaults are the paper's."""
+
+    trials: int = 30
+    startup: int = 10  # random trials, Optuna's default
+    rate: Pair = (1e-1, 1e2)  # both log-uniform
+    weight_decay: Pair = (1e-12, 1e-4)
+    sgd: Sgd = field(default_factory=Sgd)
+    ahead: int = 6  # trials trained together on a guess; changes the time only
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One trial of the search; accuracy None with a reason where it diverged."""
+
+    rate: float
+    weight_decay: float
+    accuracy: float | None
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | ({"reason": "diverged"} if self.accuracy is None else {})
+
+
+def evaluator(
+    train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], classes: int, paper: Paper, seed: int
+) -> Evaluate:
+    """Trains on `train` (features [n, d], labels [n]) and gives the accuracies on `validation`."""
+    (features, labels), (held, held_labels) = train, validation
+
+    def evaluate(pairs: Sequence[Pair]) -> list[float | None]:
+        rates, decays = zip(*pairs, strict=True)
+        heads = train_heads(features[None], labels[None], rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
+        right = (heads.predict(held) == held_labels).double().mean(1).tolist()
+        return [value if fine else None for value, fine in zip(right, heads.finite().tolist(), strict=True)]
+
+    return evaluate
+
+
+def search(evaluate: Evaluate, paper: Paper, seed: int) -> list[Trial]:
+    """The trials in their order, the same whatever `paper.ahead` is."""
+    trials: list[Trial] = []
+    while len(trials) < paper.trials:
+        width = paper.ahead if len(trials) >= paper.startup else paper.startup - len(trials)
+        pairs = list(_suggestions(trials, min(width, paper.trials - len(trials)), paper, seed))
+        for pair, accuracy in zip(pairs, evaluate(pairs), strict=True):
+            if suggest(trials, paper, seed) != pair:
+                break
+            trials.append(Trial(*pair, accuracy))
+    return trials
+
+
+def best(trials: Sequence[Trial]) -> Trial | None:
+    """The first trial of the highest accuracy; None where all diverged."""
+    return max((trial for trial in trials if trial.accuracy is not None), key=_value, default=None)
+
+
+def suggest(trials: Sequence[Trial], paper: Paper, seed: int) -> Pair:
+    """What TPE tries after `trials`: a pure function, with a generator keyed by the number of the trial."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study on stderr
+    space: dict[str, optuna.distributions.BaseDistribution] = {
+        "lr": optuna.distributions.FloatDistribution(*paper.rate, log=True),
+        "weight_decay": optuna.distributions.FloatDistribution(*paper.weight_decay, log=True),
+    }
+    number = rank(seed, "trial of the linear probe", str(len(trials))) % 2**32  # numpy's seeds have 32 bits
+    study = optuna.create_study(direction="maximize", sampler=_sampler(paper.startup, number))
+    for trial in trials:
+        values = {"lr": trial.rate, "weight_decay": trial.weight_decay}
+        study.add_trial(optuna.trial.create_trial(params=values, distributions=space, value=_value(trial)))
+    suggested = study.ask(space).params
+    return suggested["lr"], suggested["weight_decay"]
+
+
+def _sampler(startup: int, seed: int) -> Any:
+    import warnings
+
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.samplers import TPESampler
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # of `multivariate` and `group`, which the paper used
+        return TPESampler(n_startup_trials=startup, multivariate=True, group=True, seed=seed)
+
+
+def _value(trial: Trial) -> float:
+    """What TPE is told: a trial that diverged is as bad as can be, so that it looks elsewhere."""
+    return 0.0 if trial.accuracy is None else trial.accuracy
+
+
+def _suggestions(trials: Sequence[Trial], count: int, paper: Paper, seed: int) -> Iterator[Pair]:
+    """The next suggestions, each after a guess of what the one before it gives."""
+    history = list(trials)
+    for _ in range(count):
+        pair = suggest(history, paper, seed)
+        yield pair
+        history.append(Trial(*pair, _guess(trials, pair)))
+
+
+def _guess(trials: Sequence[Trial], pair: Pair) -> float:
+    """The accuracy of the trial with the nearest learning rate, which matters far more than the weight decay."""
+    nearest = min(trials, key=lambda trial: abs(math.log(trial.rate / pair[0])), default=None)
+    return _value(nearest) if nearest else 0.0
+
+
+def refit(features: Tensor, labels: Tensor, chosen: Trial, classes: int, paper: Paper, seed: int) -> Heads:
+    """One head a draw with the chosen values: features [F, n, d], labels [F, n] (see `train_heads`)."""
+    rates, decays = [chosen.rate] * len(features), [chosen.weight_decay] * len(features)
+    return train_heads(features, labels, rates, decays, classes=classes, sgd=paper.sgd, seed=seed)

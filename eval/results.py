@@ -1,0 +1,193 @@
+"""The result record: what one measurement of one encoder gave, as JSON with a schema version, checked on reading.
+
+Every metric is a fraction (accuracy, recall@1, share of neighbours), a cosine similarity, or null where there is none:
+`detail["reason"]` then says why. The page docs/results.md describes each field.
+"""
+
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from flickrexif.errors import FlickrExifError
+from flickrexif.whole import Outcome, put_text
+
+SCHEMA_VERSION = 1
+PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
+COLUMNS = ("task", "dataset", "parameter", "attribute", "encoder", "family", "metric", "value", "low", "high")
+AGAIN = "Measure again, or delete the file."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One measurement. All mappings hold JSON values under string keys."""
+
+    task: str  # probe, knn, retrieval, neighbors, similarity, masking, mitigation
+    encoder: str  # canonical name
+    family: str | None  # CVL, SUP, SSL, ...; None for an encoder of one's own
+    dataset: str
+    parameter: str | None = None  # processing: jpeg, sharpening, resizing, interpolation
+    attribute: str | None = None  # acquisition: Make, Model, ...
+    metrics: Mapping[str, float | None]  # from -1 to 1
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95%, of the metrics that have one
+    detail: Mapping[str, Any] = field(default_factory=dict)  # what the metrics are made of, counts, reasons
+    settings: Mapping[str, Any] = field(default_factory=dict)  # all that changes the numbers
+    versions: Mapping[str, str] = field(default_factory=dict)  # see `environment`
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # file -> "sha256:..."
+    seconds: float = 0.0
+
+
+def environment() -> dict[str, str]:
+    """The versions that a number can depend on: Python, the platform and the packages that are installed."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def fingerprint(path: Path) -> str:
+    """ "sha256:" and the hash of a file's contents. Raises FlickrExifError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from None
+
+
+def to_json(result: Result) -> str:
+    """The record as text: keys sorted, no NaN (null instead), equal records give equal text."""
+    record = {"schema_version": SCHEMA_VERSION, **asdict(result)}
+    return json.dumps(_plain(record), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """JSON's own types: numbers of numpy and torch to Python's, infinite and undefined ones to None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_result(path: Path, result: Result) -> tuple[Outcome, Path]:
+    """Write the record, whole or not at all. Raises FlickrExifError when the disk refuses."""
+    return put_text(path, to_json(result))
+
+
+def read_result(path: Path) -> Result:
+    """The record in a file. Raises FlickrExifError that names every problem of a file that is no such record."""
+    try:
+        return from_json(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise FlickrExifError(f"{path} cannot be read ({reason}).", "Check the path.") from None
+
+
+def read_results(folder: Path) -> list[Result]:
+    """All records (*.json) of a folder and the folders in it, in the order of their paths."""
+    return [read_result(path) for path in sorted(folder.rglob("*.json"))]
+
+
+def from_json(text: str, where: str = "The text") -> Result:
+    """The record in `text`, of which errors speak as `where`. Raises FlickrExifError with every problem found."""
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise FlickrExifError(f"{where} is no JSON ({error}).", AGAIN) from None
+    if problems := list(_problems(record)):
+        raise FlickrExifError(f"{where} is no result record: {'; '.join(problems)}.", AGAIN)
+    values = {name: value for name, value in record.items() if name != "schema_version"}
+    values["intervals"] = {name: (low, high) for name, (low, high) in values.get("intervals", {}).items()}
+    return Result(**values)
+
+
+# --- the schema
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or _is_text(value)
+
+
+def _is_metric(value: object) -> bool:
+    return value is None or (_is_number(value) and -1 <= value <= 1)  # type: ignore[operator]
+
+
+def _is_interval(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_mapping_of(check: Any) -> Any:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+FIELDS = {  # field -> (how it is checked, what it is)
+    "task": (_is_text, "a name"),
+    "encoder": (_is_text, "a name"),
+    "family": (_is_text_or_none, "a name or null"),
+    "dataset": (_is_text, "a name"),
+    "parameter": (_is_text_or_none, "a name or null"),
+    "attribute": (_is_text_or_none, "a name or null"),
+    "metrics": (_is_mapping_of(_is_metric), "names with numbers from -1 to 1, or nulls"),
+    "intervals": (_is_mapping_of(_is_interval), "names with two numbers, low and high"),
+    "detail": (_is_mapping, "an object"),
+    "settings": (_is_mapping, "an object"),
+    "versions": (_is_mapping_of(_is_text), "names with versions"),
+    "fingerprints": (_is_mapping_of(_is_text), "files with hashes"),
+    "seconds": (_is_number, "a number"),
+}
+REQUIRED = ("task", "encoder", "family", "dataset", "metrics")
+
+
+def _problems(record: object) -> Iterable[str]:
+    """What keeps `record` from being a result record of this schema version."""
+    if not isinstance(record, dict):
+        yield "it is no object"
+        return
+    if (found := record.get("schema_version")) != SCHEMA_VERSION:
+        yield f"its schema_version is {str(found)[:20]}, not {SCHEMA_VERSION}"
+        return
+    yield from (f"`{name}` is missing" for name in REQUIRED if name not in record)
+    for name, value in record.items():
+        if name in FIELDS:
+            check, what = FIELDS[name]
+            if not check(value):
+                yield f"`{name}` is not {what}"
+        elif name != "schema_version":
+            yield f"`{name[:40]}` is unknown"
+
+
+# --- tables
+
+
+def rows_for_table(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """One row a metric, with COLUMNS in their order: what a CSV file, a data frame or a report is made of."""
+    rows = []
+    for result in results:
+        known = {f.name: getattr(result, f.name) for f in fields(result) if f.name in COLUMNS}
+        for metric, value in result.metrics.items():
+            low, high = result.intervals.get(metric, (None, None))
+            row = {**known, "metric": metric, "value": value, "low": low, "high": high}
+            rows.append({name: row[name] for name in COLUMNS})
+    return rows

@@ -1,0 +1,103 @@
+"""PairCams retrieval: is the picture of the same subject found among pictures of one type of camera?
+
+Query: every image of one type (camera or phone). Positive: its pair, of the other type. Negatives:
+
+    same       the other images of the query's type
+    different  the other images of the opposite type
+
+recall@1 is the share of queries whose positive has the highest cosine similarity; of equal ones the lower index
+counts as the highest. Images are paired by subject, not by their order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eval import tiles
+from flickrexif.errors import FlickrExifError
+
+NEGATIVES = ("same", "different")
+TYPES = ("camera", "phone")
+BLOCK = 1024  # queries at a time
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalRecord:
+    """recall@1 as fractions: `same` and `different`, averaged over the query types, and `same_camera` and so on."""
+
+    recall: Mapping[str, float]
+    correct: Mapping[str, Tensor]  # negatives -> bool [pairs * 2], in the order of `queries`
+    queries: Tensor  # row of each image that has a pair, rising
+    unpaired: Tensor  # rows left out: their subject has not exactly one image of each type
+    ties: Mapping[str, float]  # negatives -> share of queries whose positive is as similar as their best negative
+
+
+def pairs_of(subject: Tensor, phone: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows that have a pair, rising [q]; the row of the pair of each [q]; rows without one."""
+    _, number = torch.unique(subject, return_inverse=True)
+    total = int(number.max()) + 1 if len(number) else 0
+    counts = torch.zeros(total, 2, dtype=torch.long).index_put_(
+        (number, phone.long()), torch.ones_like(number), accumulate=True
+    )
+    whole = (counts == 1).all(1)[number]
+    row_of = torch.full((total, 2), -1)
+    row_of[number, phone.long()] = torch.arange(len(number))
+    queries = whole.nonzero()[:, 0]
+    return queries, row_of[number[queries], 1 - phone[queries].long()], (~whole).nonzero()[:, 0]
+
+
+def paircams_recall(*, embeddings: Tensor, subject: Tensor, phone: Tensor, device: str = "cpu") -> RetrievalRecord:
+    """Embeddings [n, d], subject [n] (integers), phone [n] (1 or True: phone, 0 or False: camera).
+
+    FlickrExifError for fewer than two pairs, or columns of another length.
+    """
+    if subject.shape != (len(embeddings),) or phone.shape != subject.shape or not ((phone == 0) | (phone == 1)).all():
+        message = f"The subjects and camera types do not fit {len(embeddings)} embeddings."
+        raise FlickrExifError(message, "Give each image a subject, and 1 for a phone or 0 for a camera.")
+    queries, positive, unpaired = pairs_of(subject, phone)
+    if len(queries) < 4:
+        message = f"Only {len(queries) // 2} subjects have one camera and one phone image."
+        raise FlickrExifError(message, "Give the images of at least two pairs.")
+    vectors = tiles.unit_rows(embeddings, queries, device)
+    kind = phone.bool()[queries].to(device)
+    place = torch.searchsorted(queries, positive).to(device)
+    right: dict[str, list[Tensor]] = {name: [] for name in NEGATIVES}
+    ties: dict[str, list[Tensor]] = {name: [] for name in NEGATIVES}
+    for rows in tiles.spans(len(queries), BLOCK):
+        for name, (won, tied) in _ranks(vectors, kind, place, rows).items():
+            right[name].append(won.cpu())
+            ties[name].append(tied.cpu())
+    correct = {name: torch.cat(found) for name, found in right.items()}
+    return RetrievalRecord(
+        recall=_recall(correct, kind.cpu()),
+        correct=correct,
+        queries=queries,
+        unpaired=unpaired,
+        ties={name: float(torch.cat(found).double().mean()) for name, found in ties.items()},
+    )
+
+
+def _ranks(vectors: Tensor, kind: Tensor, place: Tensor, rows: slice) -> dict[str, tuple[Tensor, Tensor]]:
+    """For each sort of negatives: does the positive come first, and is it as similar as the best negative?"""
+    index = torch.arange(len(vectors), device=vectors.device)
+    keys = tiles.pack(vectors[rows] @ vectors.T, index)
+    positive = keys.gather(1, place[rows][:, None])
+    of_type = kind[rows][:, None] == kind
+    excluded = (index == index[rows][:, None]) | (index == place[rows][:, None])
+    found = {}
+    for name, candidates in zip(NEGATIVES, (of_type, ~of_type), strict=True):
+        best = keys.masked_fill(~candidates | excluded, tiles.EMPTY).amax(1, keepdim=True)
+        tied = tiles.similarity_of(positive) == tiles.similarity_of(best)
+        found[name] = (positive > best)[:, 0], tied[:, 0]
+    return found
+
+
+def _recall(correct: Mapping[str, Tensor], phone: Tensor) -> dict[str, float]:
+    recall = {}
+    for name, right in correct.items():
+        by_type = {kind: float(right[phone == number].double().mean()) for number, kind in enumerate(TYPES)}
+        recall[name] = sum(by_type.values()) / len(TYPES)
+        recall |= {f"{name}_{kind}": value for kind, value in by_type.items()}
+    return recall

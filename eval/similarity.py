@@ -1,0 +1,104 @@
+"""How similar are pairs of images that share their class, their metadata, both or neither?
+
+Every pair (query t, base image n), without an image and itself, falls into one of four groups. For each group the
+cosine similarities are counted in equal bins over [-1, 1], the last one closed, and averaged,
+
+    over pairs          each pair counts alike
+    averaged per query  each query's own distribution, then the mean over the queries that have such pairs,
+
+in one pass over the products.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eval import tiles
+from flickrexif.errors import FlickrExifError
+
+GROUPS = (
+    "same_class_same_metadata",
+    "same_class_different_metadata",
+    "different_class_same_metadata",
+    "different_class_different_metadata",
+)
+BINS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityRecord:
+    """Rows are GROUPS; NaN where a group has no pairs."""
+
+    edges: Tensor  # [bins + 1]
+    counts: Tensor  # [4, bins] int64: pairs
+    mean: Tensor  # [4]: over pairs
+    averaged: Tensor  # [4, bins]: a query's share of its pairs of the group in each bin, averaged over queries
+    per_query: Tensor  # [n, 4]: the mean similarity of each query's pairs
+
+
+def similarity_distributions(
+    *,
+    queries: Tensor,
+    query_classes: Tensor,
+    query_metadata: Tensor,
+    base: Tensor,
+    base_classes: Tensor,
+    base_metadata: Tensor,
+    itself: Tensor | None = None,
+    bins: int = BINS,
+    memory: int = tiles.DEFAULT_MEMORY,
+    device: str = "cpu",
+) -> SimilarityRecord:
+    """Embeddings [n, d] and [m, d], with integer classes and metadata of both.
+
+    `itself` [n]: the row of each query in the base, -1 for none. One query is `queries` of one row. FlickrExifError
+    for labels of another number, or embeddings without a direction.
+    """
+    tiles.check_shapes([queries], [base])
+    sizes = [len(queries)] * 2 + [len(base)] * 2
+    labels = (query_classes, query_metadata, base_classes, base_metadata)
+    if [tuple(column.shape) for column in labels] != [(size,) for size in sizes]:
+        message = f"Classes and metadata do not fit {len(queries)} queries and {len(base)} base images."
+        raise FlickrExifError(message, "Give each image one class and one metadata label.")
+    classes, metadata, of_base, about_base = (column.to(device) for column in labels)
+    tile = tiles.plan(memory=memory // 4, matrices=1, width=queries.shape[1], lists=4 * bins)
+    counts = torch.zeros(len(queries), 4, bins, dtype=torch.int64)
+    sums = torch.zeros(len(queries), 4, dtype=torch.float64)
+    for block in tiles.spans(len(queries), tile.block):
+        query = tiles.unit_rows(queries, block, device)[:, None]
+        for rows, span, product in tiles.sweep(query, [base], tile):
+            similarity = product[:, 0, 0, : span.stop - span.start]
+            at = slice(block.start + rows.start, block.start + rows.stop)
+            code = 2 * (classes[at][:, None] != of_base[span]) + (metadata[at][:, None] != about_base[span]).long()
+            if itself is not None:
+                own = torch.arange(span.start, span.stop, device=device) == itself[at].to(device)[:, None]
+                code = code.masked_fill(own, -1)
+            found, total = _by_group(similarity, code, bins)
+            counts[at] += found.cpu()
+            sums[at] += total.cpu()
+    return _record(counts, sums, bins)
+
+
+def _by_group(similarity: Tensor, code: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+    """Counts [b, 4, bins] and sums [b, 4] of similarities [b, n] by their group (code 0 to 3, -1 for none)."""
+    b, kept = len(code), code >= 0
+    row = torch.arange(b, device=code.device)[:, None].expand_as(code)
+    place = (4 * row + code)[kept]
+    values = similarity[kept].double()
+    number = ((values + 1) * (bins / 2)).floor().clamp_(0, bins - 1).long()
+    counts = torch.bincount(place * bins + number, minlength=4 * b * bins)
+    sums = torch.bincount(place, weights=values, minlength=4 * b)
+    return counts.view(b, 4, bins), sums.view(b, 4)
+
+
+def _record(counts: Tensor, sums: Tensor, bins: int) -> SimilarityRecord:
+    pairs = counts.sum(2)
+    share = counts / pairs[:, :, None]  # NaN for a query without such pairs: nanmean leaves it out
+    return SimilarityRecord(
+        edges=torch.linspace(-1, 1, bins + 1),
+        counts=counts.sum(0),
+        mean=(sums.sum(0) / pairs.sum(0)).float(),
+        averaged=share.nanmean(0),
+        per_query=(sums / pairs).float(),
+    )

@@ -1,0 +1,258 @@
+"""One embeddings file to make: its place, the hash of all that decides its contents, its blocks and its end.
+
+<folder>/model=…_variant=….safetensors            written last, with the settings' hash in its metadata
+<folder>/model=…_variant=….failures.csv           id and reason of the images that have no row
+<folder>/.model=…_variant=….<hash>.blocks/        finished blocks of rows, until the file is whole
+"""
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata as packages
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eval.embeddings import (
+    IMAGE_ID,
+    SUFFIX,
+    embedding_path,
+    failures_path,
+    pack_text,
+    read_embeddings,
+    write_embeddings,
+)
+from eval.encoders.record import EncoderRecord
+from eval.images import Source
+from eval.preparing import Combo
+from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.whole import put_text, remove
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = "flickrexif embeddings 1"
+ROW = "row"
+PACKAGES = ("flickrexif", "torch", "torchvision", "timm", "open_clip_torch", "pillow", "numpy")
+REMAKE = "Name another --out, or delete that file to make it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What one encoder makes of one source in one variant and under one mask."""
+
+    path: Path
+    record: EncoderRecord
+    combo: Combo
+    source: Source
+    start: int  # the rows of the source: all, or those of a shard
+    stop: int
+    settings: Mapping[str, Any]  # all that decides the embeddings
+    shard: str = ""  # 3/8
+
+    @property
+    def hash(self) -> str:
+        """Names the settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def blocks(self) -> Path:
+        """The folder of the finished blocks."""
+        return self.path.with_name(f".{self.path.name.removesuffix(SUFFIX)}.{self.hash[:16]}.blocks")
+
+    def block(self, start: int, stop: int) -> Path:
+        """The file of the rows start to stop - 1."""
+        return self.blocks / f"{start:010}-{stop:010}{SUFFIX}"
+
+
+def file_names(record: EncoderRecord) -> tuple[str, str]:
+    """The layout's `model` and `variant`: paper:clip/ViT-B-16 is model=clip variant=ViT-B-16, as published.
+
+    Other encoders: the backend and what follows the colon; a name without a colon is its own model.
+    """
+    kind, colon, rest = record.key.partition(":")
+    if kind == "paper":
+        kind, _, rest = rest.partition("/")
+    return kind, rest if colon else "default"
+
+
+def target_of(
+    root: Path,
+    record: EncoderRecord,
+    combo: Combo,
+    source: Source,
+    *,
+    encoder: Mapping[str, Any],
+    dtype: str,
+    orient: bool,
+    seed: int,
+    shard: str,
+) -> Target:
+    """The target's place and settings; `encoder` is what `decisive` told of it, `shard` "3/8", or "" for the whole."""
+    model, variant = file_names(record)
+    processing = combo.variant.name if combo.variant else source.variant
+    path = embedding_path(
+        root, source.dataset, model, variant, processing=processing, split=source.split, mask=combo.mask
+    )
+    start, stop = shard_rows(len(source), shard)
+    settings = {
+        "format": FORMAT,
+        "encoder": encoder,
+        "processing": processing,
+        "steps": combo.variant.description if combo.variant else "as stored",
+        "seed": seed if combo.variant and combo.variant.is_random else None,
+        "mask": combo.mask or 0,
+        "dtype": dtype,
+        "orient": orient,
+        "data": source.fingerprint,
+    }
+    if shard:
+        path = shard_path(path, *map(int, shard.split("/")))
+    return Target(
+        path=path,
+        record=record,
+        combo=combo,
+        source=source,
+        start=start,
+        stop=stop,
+        settings=settings,
+        shard=shard,
+    )
+
+
+def shard_path(path: Path, number: int, count: int) -> Path:
+    """Where a shard of the file `path` is kept until all are merged."""
+    return path.with_name(f"{path.name.removesuffix(SUFFIX)}.shard-{number}-of-{count}{SUFFIX}")
+
+
+def shard_rows(rows: int, shard: str) -> tuple[int, int]:
+    """The consecutive rows of shard "3/8" (1/8 is the first); all for "". Raises UsageError."""
+    if not shard:
+        return 0, rows
+    number, slash, count = shard.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(f"{shard[:40]!r} is no shard.", "Write it as 3/8, from 1/8 to 8/8.")
+    return rows * (int(number) - 1) // int(count), rows * int(number) // int(count)
+
+
+def decisive(record: EncoderRecord) -> dict[str, Any]:
+    """The record without what says nothing of the features; a local checkpoint counts by its bytes."""
+    told = asdict(record)
+    for name in ("family", "licence", "size_bytes", "embedding_size"):
+        told.pop(name, None)
+    if record.checkpoint:
+        with Path(record.checkpoint).open("rb") as file:
+            told["checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return told
+
+
+def is_finished(target: Target) -> bool:
+    """Whether the file is there. UsageError where another file is: nothing is overwritten."""
+    if not target.path.exists():
+        return False
+    there = read_embeddings(target.path).metadata.get("settings_hash")
+    if there == target.hash:
+        return True
+    made = "made with other settings" if there else "of another program"
+    raise UsageError(f"{target.path} is there already, {made}.", REMAKE)
+
+
+# --- blocks
+
+
+def write_block(
+    target: Target, start: int, stop: int, embeddings: "torch.Tensor", rows: Sequence[int], failures: Mapping[int, str]
+) -> None:
+    """Save the rows start to stop - 1: [m, d] of `rows`, and why the others failed."""
+    import torch
+
+    told = {"failures": json.dumps(sorted(failures.items()))}
+    write_embeddings(target.block(start, stop), embeddings, {ROW: torch.tensor(rows, dtype=torch.int64)}, told)
+
+
+def finish(target: Target, bounds: Sequence[tuple[int, int]]) -> None:
+    """Blocks to the file and its side table; the blocks are then removed."""
+    import torch
+
+    blocks = [read_embeddings(target.block(start, stop)) for start, stop in bounds]
+    size = target.record.embedding_size or 0
+    full = [block.image_embeddings for block in blocks if len(block)] or [torch.empty(0, size)]
+    rows = torch.cat([block.columns[ROW] for block in blocks] or [torch.empty(0, dtype=torch.int64)])
+    failed = {row: reason for block in blocks for row, reason in json.loads(block.metadata["failures"])}
+    failures = [(target.source.ids[row], failed[row]) for row in sorted(failed)]
+    if target.shard.partition("/")[0] in ("", "1"):  # not told again by every shard
+        failures += sorted(target.source.missing.items())
+    write_failures(target.path, failures)
+    write_embeddings(target.path, torch.cat(full), _columns(target.source, rows), _metadata(target, failures))
+    for folder in target.path.parent.glob(f".{target.path.name.removesuffix(SUFFIX)}.*.blocks"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _columns(source: Source, rows: "torch.Tensor") -> "dict[str, torch.Tensor]":
+    import torch
+
+    columns = {name: torch.tensor(values, dtype=torch.int64)[rows] for name, values in source.columns.items()}
+    if "Flickr ID" not in columns:
+        columns[IMAGE_ID] = pack_text([source.ids[row] for row in rows.tolist()])
+    return columns
+
+
+def _metadata(target: Target, failures: Sequence[tuple[str, str]]) -> dict[str, str]:
+    source, record = target.source, target.record
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "encoder": record.key,
+        "family": record.family,
+        "record": asdict(record),
+        "dataset": source.dataset,
+        "split": source.split or "",
+        "class_names": list(source.class_names),
+        "settings": target.settings,
+        "settings_hash": target.hash,
+        "shard": target.shard,
+        "failures": reasons(failures),
+        "versions": versions(),
+    }
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+
+
+def reasons(failures: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """How many (image id, reason) failed for which reason."""
+    return dict(sorted(Counter(reason for _, reason in failures).items()))
+
+
+def versions() -> dict[str, str]:
+    """What is installed here of the packages that decide the features."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = packages.version(name)
+        except packages.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
+    """The side table of the embeddings file `path`; none where nothing failed."""
+    table = failures_path(path)
+    if not failures:
+        list(remove([table]))
+        return
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("image_id", "reason"), *failures])
+    put_text(table, text.getvalue())
+
+
+def read_failures(path: Path) -> list[tuple[str, str]]:
+    """(image id, reason) of the images without a row in the embeddings file `path`."""
+    try:
+        with failures_path(path).open(encoding="utf-8", newline="") as file:
+            return [(row["image_id"], row["reason"]) for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+    except (KeyError, csv.Error, UnicodeDecodeError):
+        raise FlickrExifError(f"{failures_path(path)} is no table of failures.", REMAKE) from None

@@ -1,0 +1,278 @@
+"""The nearest rows of a large matrix, tile by tile, exact and in a bounded memory.
+
+The cosine similarity s(q, x) = q.x / (|q| |x|) of all queries with one tile of rows is one matrix product. Of each
+product only the k best survive, as lists that the next tile improves. A neighbour in a list is one int64 key,
+
+    key = order(s) * 2^32 + (2^32 - 1 - index),
+
+where order maps float32 to int32 and keeps its order. So the greatest keys are the highest similarities, the lower
+index first among equal ones, and the outcome does not depend on how a top-k sorts. The k best of a row lie in its k
+best chunks, taken by their maximum, so that a full sort never meets the whole row.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flickrexif.errors import FlickrExifError, UsageError
+
+CHUNK = 32
+EMPTY = torch.iinfo(torch.int64).min  # a free place in a list
+LOW = 2**32 - 1
+DEFAULT_MEMORY = 2 * 2**30  # bytes
+WIDEST = 256 * CHUNK  # base rows of one matrix in a tile
+SHORTLIST = 4  # times k: how many neighbours a half-precision product puts forward
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What one product takes: `block` queries are held at once, `rows` of them meet `columns` base rows at a time."""
+
+    block: int
+    rows: int
+    columns: int
+
+
+def plan(*, memory: int, matrices: int, width: int, lists: int) -> Tile:
+    """Tile sizes for `memory` bytes: half for the queries and their lists, a quarter each for a tile and a product.
+
+    `matrices` of queries and as many of base rows, with vectors of `width` float32; `lists` keys a query in all.
+    """
+    columns = min(max(CHUNK, memory // 4 // (12 * matrices * width) // CHUNK * CHUNK), WIDEST)
+    rows = max(1, memory // 4 // (8 * matrices**2 * columns))  # the product, and as much for what is taken from it
+    block = max(rows, memory // 2 // (8 * matrices * width + 24 * lists))
+    return Tile(block=block, rows=rows, columns=columns)
+
+
+def spans(total: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` that cover range(total)."""
+    return (slice(start, min(start + size, total)) for start in range(0, total, size))
+
+
+# --- vectors and products
+
+
+def unit_rows(source: Tensor, index: slice | Tensor, device: str = "cpu") -> Tensor:
+    """The rows at `index` of `source` [n, d] (it may be memory-mapped) as float32 of length 1, on `device`.
+
+    FlickrExifError for a row that is not finite or is all zero: it has no direction.
+    """
+    at = index if isinstance(index, slice) else index.to(source.device)
+    vectors = source[at].to(device=device, dtype=torch.float32)
+    length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    wrong = (~(torch.isfinite(length) & (length > 0))).nonzero()
+    if len(wrong):
+        place = int(wrong[0, 0])
+        row = index.start + place if isinstance(index, slice) else int(index[place])
+        raise FlickrExifError(f"The embedding in row {row} is zero or not finite.", "Embed that image anew.")
+    unit: Tensor = vectors / length
+    return unit
+
+
+def resident(matrices: Sequence[Tensor], memory: int, device: str) -> list[Tensor]:
+    """The matrices on a device other than the CPU, if they take no more than half of `memory`; else as they are."""
+    fits = device != "cpu" and sum(m.nbytes for m in matrices) <= memory // 2
+    return [m.to(device) for m in matrices] if fits else list(matrices)
+
+
+def sweep(
+    query: Tensor, base: Sequence[Tensor], tile: Tile, half: torch.dtype | None = None
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Meet query vectors [b, a, d] of length 1 with all rows of the base matrices, [n, d] each.
+
+    Yields (queries, base rows, similarities [queries, a, matrices, columns]) tile by tile, base rows in their order;
+    columns past the last base row, up to a multiple of CHUNK, hold -inf. The caller may write to the similarities,
+    which are gone at the next step. `half` multiplies in that type (float16, bfloat16) instead of float32.
+    """
+    device, kind = str(query.device), half or torch.float32
+    b, a, d = query.shape
+    left = query.to(kind)
+    columns = min(tile.columns, -(-len(base[0]) // CHUNK) * CHUNK)
+    right = torch.zeros(len(base), columns, d, dtype=kind, device=device)
+    room = torch.empty(min(tile.rows, b) * a * len(base) * columns, dtype=kind, device=device)
+    for span in spans(len(base[0]), columns):
+        width = span.stop - span.start
+        for matrix, target in zip(base, right, strict=True):
+            target[:width] = unit_rows(matrix, span, device)
+        for rows in spans(b, tile.rows):
+            part = left[rows].flatten(0, 1)
+            product = room[: len(part) * len(base) * columns].view(len(part), -1)
+            torch.mm(part, right.flatten(0, 1).T, out=product)
+            similarity = product.view(-1, a, len(base), columns)
+            similarity[..., width:] = -torch.inf
+            yield rows, span, similarity
+
+
+def margin(half: torch.dtype, width: int) -> float:
+    """How far a similarity in half precision can be from that of float32, for vectors of `width` and length 1.
+
+    Rounding changes a component by at most u = eps / 2 of itself, so by Cauchy-Schwarz each of the two vectors
+    changes the product by at most u, and so does the rounding of the product; subnormal numbers and the sums in
+    float32 add the rest.
+    """
+    eps, tiny = float(torch.finfo(half).eps), float(torch.finfo(half).tiny)
+    sums = width * float(torch.finfo(torch.float32).eps)
+    return 1.5 * eps * (1 + eps) + math.sqrt(width) * eps * tiny + sums
+
+
+def check_shapes(queries: Sequence[Tensor], base: Sequence[Tensor]) -> None:
+    """FlickrExifError unless all are matrices of one width, the queries of one length and the base rows of one."""
+    everything = (*queries, *base)
+    if any(m.ndim != 2 or m.shape[1] != everything[0].shape[1] for m in everything):
+        shapes = ", ".join(sorted({str(tuple(m.shape)) for m in everything}))
+        raise FlickrExifError(f"The embeddings differ in width: {shapes}.", "Use files of one encoder.")
+    for kind, matrices in (("query", queries), ("training", base)):
+        counts = sorted({len(m) for m in matrices})
+        if len(counts) > 1:
+            message = f"The {kind} embeddings of the variants differ in number: {counts}."
+            raise FlickrExifError(message, "Embed the same images for every variant.")
+        if counts == [0]:
+            raise FlickrExifError(f"There are no {kind} embeddings.", "Embed some images first.")
+
+
+def check_k(k: int) -> None:
+    if k < 1:
+        raise UsageError(f"{k} neighbours cannot be taken.", "Give a k of at least 1, such as 10.")
+
+
+# --- keys
+
+
+def pack(similarity: Tensor, index: Tensor) -> Tensor:
+    """Keys of similarities and indices (int64, 0 to 2^32 - 1); -inf gives EMPTY."""
+    bits = (similarity.float() + 0.0).view(torch.int32)  # -0.0 and 0.0 are one value
+    order = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    return ((order.long() << 32) | (LOW - index)).masked_fill_(similarity == -torch.inf, EMPTY)
+
+
+def similarity_of(keys: Tensor) -> Tensor:
+    """The similarities (float32) of keys; -inf for EMPTY."""
+    order = (keys >> 32).int()
+    values = (order ^ ((order >> 31) & 0x7FFFFFFF)).view(torch.float32)
+    return values.masked_fill_(keys == EMPTY, -torch.inf)
+
+
+def index_of(keys: Tensor) -> Tensor:
+    """The indices (int64) of keys; -1 for EMPTY."""
+    return (LOW - (keys & LOW)).masked_fill_(keys == EMPTY, -1)
+
+
+def merge(first: Tensor, second: Tensor, k: int) -> Tensor:
+    """The k greatest keys of two sets of lists [..., a] and [..., b], the greatest first; EMPTY fills up."""
+    both = torch.cat((first, second), dim=-1)
+    if both.shape[-1] < k:
+        both = torch.nn.functional.pad(both, (0, k - both.shape[-1]), value=EMPTY)
+    return both.topk(k, dim=-1).values
+
+
+# --- lists
+
+
+def empty_lists(*shape: int, device: str = "cpu") -> Tensor:
+    return torch.full(shape, EMPTY, dtype=torch.int64, device=device)
+
+
+def in_chunks(columns: Tensor) -> Tensor:
+    """[..., n], n a multiple of CHUNK, to [..., n / CHUNK, CHUNK]."""
+    return columns.reshape(*columns.shape[:-1], -1, CHUNK)
+
+
+def chunk_maxima(similarity: Tensor) -> Tensor:
+    """[..., n], n a multiple of CHUNK, to [..., n / CHUNK]."""
+    return in_chunks(similarity).amax(-1)
+
+
+def best(similarity: Tensor, k: int, maxima: Tensor, rows: Tensor) -> Tensor:
+    """The k best of the given rows of similarities [r, n] as keys of the place in the row, [len(rows), min(k, n)].
+
+    n is a multiple of CHUNK. Of two chunks with equal maxima the earlier holds the lower places: it goes first.
+    """
+    chunks = in_chunks(similarity)
+    number = torch.arange(chunks.shape[1], device=similarity.device)
+    ranked = pack(maxima[rows], number)
+    ranked = ranked.topk(min(k, len(number)), dim=-1).values
+    chosen = index_of(ranked).clamp_(min=0)  # a chunk of -inf alone is EMPTY: it names no chunk, and gives nothing
+    values = chunks[rows[:, None], chosen].masked_fill_((ranked == EMPTY)[..., None], -torch.inf)
+    place = chosen[..., None] * CHUNK + torch.arange(CHUNK, device=similarity.device)
+    keys = pack(values, place).flatten(1)
+    return keys.topk(min(k, keys.shape[1]), dim=-1).values
+
+
+def moved(keys: Tensor, index: Tensor) -> Tensor:
+    """The same keys for other indices (int64, in the same order)."""
+    return torch.where(keys == EMPTY, keys, (keys & ~LOW) | (LOW - index))
+
+
+def improve(lists: Tensor, similarity: Tensor, index: Tensor) -> Tensor:
+    """The lists [r, k] with the base rows of one tile taken in; similarities [r, n].
+
+    `index` [g, n] holds the base row of each column, rising, for g groups of r / g successive rows. Tiles come in the
+    order of their base rows, so an equal similarity never displaces one that is there.
+    """
+    maxima = chunk_maxima(similarity)
+    rows = (maxima.amax(-1) > similarity_of(lists[:, -1])).nonzero()[:, 0]
+    if not len(rows):
+        return lists
+    found = best(similarity, lists.shape[1], maxima, rows)
+    group = rows // (len(similarity) // len(index))
+    found = moved(found, index[group[:, None], index_of(found)])
+    return lists.index_copy(0, rows, merge(lists[rows], found, lists.shape[1]))
+
+
+# --- half precision: a shortlist, then float32
+
+
+def settle(lists: Tensor, exact: Tensor, k: int, doubt: float) -> tuple[Tensor, Tensor]:
+    """The k best of shortlists [..., m] whose keys in float32 are `exact` [..., m], and whether they are proven.
+
+    What a full shortlist left out is no better than its last place plus `doubt` (`margin`). Where the k-th best is
+    not better than that, a neighbour may be missing.
+    """
+    chosen = exact.topk(k, dim=-1).values
+    left_out = similarity_of(lists[..., -1])
+    proven = (left_out == -torch.inf) | (similarity_of(chosen[..., -1]) > left_out + doubt)
+    return chosen, proven
+
+
+# --- the nearest of one matrix
+
+
+def nearest(
+    *,
+    queries: Tensor,
+    base: Tensor,
+    k: int,
+    itself: Tensor | None = None,
+    memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
+) -> Tensor:
+    """Keys [n, k] of the k base rows nearest to each query by cosine similarity, nearest first; EMPTY past the last.
+
+    `queries` [n, d] and `base` [m, d] of any float type; `itself` [n] is the base row of each query, to be left out
+    (-1: none). Raises UsageError for k < 1, FlickrExifError for shapes that do not fit or rows without a direction.
+    """
+    check_k(k)
+    check_shapes([queries], [base])
+    tile = plan(memory=memory, matrices=1, width=queries.shape[1], lists=k)
+    matrices = resident([base], memory, device)
+    found = []
+    for block in spans(len(queries), tile.block):
+        query = unit_rows(queries, block, device)[:, None]
+        lists = empty_lists(len(query), k, device=device)
+        for rows, span, product in sweep(query, matrices, tile):
+            similarity = product[:, 0, 0]
+            column = torch.arange(span.start, span.start + similarity.shape[1], device=device)
+            if itself is not None:
+                _leave_out(similarity, itself[block][rows].to(device) - span.start)
+            lists[rows] = improve(lists[rows], similarity, column[None])
+        found.append(lists.cpu())
+    return torch.cat(found)
+
+
+def _leave_out(similarity: Tensor, column: Tensor) -> None:
+    """Set one column of each row to -inf, where it lies within."""
+    rows = ((column >= 0) & (column < similarity.shape[1])).nonzero()[:, 0]
+    similarity[rows, column[rows]] = -torch.inf

@@ -1,0 +1,225 @@
+"""`eval …`: the measurements over embedding files, one result record (JSON) each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flickrexif.cli.options import Seed
+from flickrexif.cli.output import table
+from flickrexif.errors import UsageError
+
+if TYPE_CHECKING:
+    from eval.results import Result
+    from eval.tasks_probe import EmbeddingFiles
+
+app = typer.Typer(no_args_is_help=True, help="Measure what embeddings know of the camera and of the processing.")
+
+Embeddings = Annotated[Path, typer.Option(help="Folder of the embedding files.")]
+Dataset = Annotated[str, typer.Option(help="Folder of the data set within --embeddings, e.g. ImageNet.")]
+Model = Annotated[str, typer.Option(help="Model, as in the file names.")]
+Variant = Annotated[str, typer.Option(help="Variant of the model, as in the file names.")]
+Mask = Annotated[float | None, typer.Option(help="Embeddings of images masked by this share.")]
+Out = Annotated[Path | None, typer.Option(help="Write the result record (JSON) here.")]
+Parameter = Annotated[str, typer.Option(help="jpeg, sharpening, resizing or interpolation.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Memory = Annotated[str, typer.Option(help="Memory to work in, e.g. 4G.")]
+K = Annotated[int, typer.Option(min=1, help="Neighbours that vote.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Draws of the uniform set-up or of the training labels.")]
+ROOT = Path("data/embeddings")
+UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@app.command()
+def knn(
+    dataset: Dataset,
+    model: Model,
+    variant: Variant,
+    parameter: Parameter,
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    k: K = 10,
+    seeds: Seeds = 10,
+    memory: Memory = "4G",
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """kNN in five set-ups: does the processing of the training images pull the semantic prediction?"""
+    from eval.tasks_neighbors import run_knn
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    _finish(run_knn(files, parameter=parameter, k=k, seeds=seeds, memory=_bytes(memory), device=device), out)
+
+
+@app.command()
+def probe(
+    dataset: Dataset,
+    model: Model,
+    variant: Variant,
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    parameter: Annotated[str | None, typer.Option(help="jpeg, sharpening, resizing or interpolation.")] = None,
+    attribute: Annotated[str | None, typer.Option(help="Make, Model, Exposure, … with --splits.")] = None,
+    splits: Annotated[Path | None, typer.Option(help="Folder of split files (published or ours).")] = None,
+    protocol: Annotated[Literal["paper", "fast"], typer.Option(help="paper: SGD and Optuna; fast: L-BFGS.")] = "paper",
+    seeds: Seeds = 10,
+    seed: Seed = 0,
+    weights: Annotated[Path | None, typer.Option(help="Write the trained heads (safetensors) here.")] = None,
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """Linear probe: how well can the trace be read out?"""
+    from eval.probe import ProbeSettings
+    from eval.tasks_probe import run_probe
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
+    _finish(
+        run_probe(
+            files, settings, parameter=parameter, attribute=attribute, splits=splits, seeds=seeds, weights=weights
+        ),
+        out,
+    )
+
+
+@app.command()
+def retrieval(
+    model: Model,
+    variant: Variant,
+    dataset: Dataset = "PairCams",
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """recall@1 of the other photo of a pair, against negatives of the same and of the other type of camera."""
+    from eval.tasks_neighbors import run_retrieval
+
+    _finish(run_retrieval(_files(embeddings, dataset, model, variant, mask), device=device), out)
+
+
+@app.command()
+def neighbors(
+    model: Model,
+    variant: Variant,
+    labels: Annotated[Path, typer.Option(help="Labels table or the split file of Is Smartphone.")],
+    dataset: Dataset = "FlickrExif",
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    k: Annotated[
+        list[int] | None, typer.Option(help="May be repeated. [default: 10 25 50]", show_default=False)
+    ] = None,
+    memory: Memory = "4G",
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """Share of the nearest photos that were taken with the same kind of camera."""
+    from eval.tasks_neighbors import run_neighbors
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    _finish(run_neighbors(files, labels=labels, ks=k or (10, 25, 50), memory=_bytes(memory), device=device), out)
+
+
+@app.command()
+def similarity(
+    dataset: Dataset,
+    model: Model,
+    variant: Variant,
+    parameter: Parameter,
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    queries: Annotated[int, typer.Option(min=1, help="Test images drawn.")] = 1_000,
+    seed: Seed = 0,
+    memory: Memory = "4G",
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """Similarities by same or different class and same or different processing."""
+    from eval.tasks_neighbors import run_similarity
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    result = run_similarity(
+        files, parameter=parameter, queries=queries, seed=seed, memory=_bytes(memory), device=device
+    )
+    _finish(result, out)
+
+
+@app.command()
+def masking(
+    dataset: Dataset,
+    model: Model,
+    variant: Variant,
+    ratios: Annotated[list[float], typer.Option("--ratio", help="Mask ratio; may be repeated.")],
+    embeddings: Embeddings = ROOT,
+    k: K = 10,
+    memory: Memory = "4G",
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """kNN accuracy against the share of the image that is hidden."""
+    from eval.tasks_neighbors import run_masking
+
+    files = _files(embeddings, dataset, model, variant, None)
+    _finish(run_masking(files, ratios=ratios, k=k, memory=_bytes(memory), device=device), out)
+
+
+@app.command()
+def mitigation(
+    dataset: Dataset,
+    model: Model,
+    variant: Variant,
+    parameter: Parameter,
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    protocol: Annotated[Literal["paper", "fast"], typer.Option(help="Of the probe.")] = "fast",
+    k: K = 10,
+    seeds: Seeds = 10,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    """How much of the trace can be removed, and at what cost to semantics."""
+    from eval.probe import ProbeSettings
+    from eval.tasks_probe import run_mitigation
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
+    _finish(run_mitigation(files, settings, parameter=parameter, k=k, seeds=seeds), out)
+
+
+def _files(root: Path, dataset: str, model: str, variant: str, mask: float | None) -> "EmbeddingFiles":
+    from eval.tasks_probe import EmbeddingFiles
+
+    return EmbeddingFiles(root=root, dataset=dataset, model=model, variant=variant, mask=mask)
+
+
+def _bytes(text: str) -> int:
+    """Bytes of a size such as 4G or 512M."""
+    number, unit = text[:-1], text[-1:].upper()
+    try:
+        size = int(float(number) * UNITS[unit]) if unit in UNITS else int(text)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise UsageError(f"--memory {text[:20]} is no size.", "Write it as 4G or 512M.")
+    return size
+
+
+def _finish(result: "Result", out: Path | None) -> None:
+    """Print the metrics, and write the record where that is asked for."""
+    from eval.results import write_result
+
+    if out:
+        write_result(out, result)
+    table(("metric", "value", "95% interval"), _rows(result))
+    if reason := result.detail.get("reason"):
+        typer.echo(f"Why there is no value: {reason}")
+    if out:
+        typer.echo(f"Record: {out}")
+
+
+def _rows(result: "Result") -> Sequence[tuple[str, str, str]]:
+    intervals = {name: f"{low:.4f} to {high:.4f}" for name, (low, high) in result.intervals.items()}
+    values = {name: "" if value is None else f"{value:.4f}" for name, value in result.metrics.items()}
+    return [(name, value, intervals.get(name, "")) for name, value in values.items()]

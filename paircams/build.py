@@ -1,0 +1,204 @@
+"""Pairs to Parquet files and their card.
+
+    <out>/data/train-00000.parquet …   one row an image, sorted by subject, phone first
+    <out>/README.md pairs.json .huggingface.yaml
+
+The same pairs give the same bytes. A source with faults gives the list of them all, and nothing is written.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.exif import label
+from flickrexif.exif.models import clean_model
+from flickrexif.parquet import features
+from flickrexif.schema import arrow_schema
+from flickrexif.whole import AGAIN, Outcome, put, put_text, remove
+from paircams.card import COLUMNS, card
+from paircams.check import check
+from paircams.pairing import read_pairs
+from paircams.protocol import SIMULATED, Camera, read_cameras
+from paircams.records import BadPairs, PairImage, Problem
+from paircams.scrub import kind_of, scrub
+
+SHARD_BYTES = 500_000_000  # of image bytes a file
+BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group
+STAGING = ".paircams.tmp"
+OURS = frozenset(("data", "README.md", "pairs.json", ".huggingface.yaml", STAGING))
+ENDINGS = {"jpeg": "jpg", "png": "png", "heif": "heic"}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsReport:
+    """What one build did: pairs, what the check found, and files by what became of them."""
+
+    pairs: int
+    findings: tuple[Problem, ...]
+    simulated: int  # images
+    written: tuple[Path, ...]
+    unchanged: tuple[Path, ...]
+    removed: tuple[Path, ...]
+
+
+def build_pairs(
+    source: str | Path,
+    out: Path,
+    *,
+    cameras: Path | None = None,
+    strict: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> PairsReport:
+    """Build the data set `out` from `source`, see paircams/pairing.py; `progress(done, total)` counts images read,
+    and then images compared.
+
+    Raises `BadPairs` with all faults of the source, and, when `strict`, with all findings of the check; UsageError
+    when `out` holds something else, FlickrExifError where OpenCV, which compares the pictures, is not installed.
+    """
+    _check_out(Path(source), out)
+    images, faults = read_pairs(source, cameras, progress)
+    if faults:
+        raise BadPairs(faults)
+    findings = check(images, progress=progress)
+    if strict and findings:
+        raise BadPairs(findings, "The pairs break the protocol")
+    return write_pairs(images, findings, out, read_cameras(cameras))
+
+
+def write_pairs(
+    images: Sequence[PairImage], findings: Sequence[Problem], out: Path, cameras: Mapping[str, Camera]
+) -> PairsReport:
+    """Write complete pairs, sorted by subject. Raises FlickrExifError for a full disk or a file that has changed."""
+    staging = out / STAGING
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+        stages, digest, simulated = _write_shards(images, staging)
+        done = [put(out / "data" / stage.name, stage.replace) for stage in stages]
+    except OSError as error:
+        raise FlickrExifError(f"{out} cannot be written ({error.strerror or error}).", AGAIN) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    names = {path.name for _, path in done}
+    done += remove(path for path in sorted((out / "data").glob("train-*.parquet")) if path.name not in names)
+    # `datasets` caches a local folder under a hash of its front matter, not of its files.
+    info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {digest}'\n"
+    done.append(put_text(out / ".huggingface.yaml", info))
+    done.append(put_text(out / "README.md", card(images, findings, simulated, cameras)))
+    facts = {
+        "pairs": len(images) // 2,
+        "simulated_images": simulated,
+        "findings": dict(sorted(Counter(finding.rule for finding in findings).items())),
+        "rows_sha256": digest,
+    }
+    done.append(put_text(out / "pairs.json", json.dumps(facts, indent=2) + "\n"))
+    files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
+    for outcome, path in done:
+        files[outcome].append(path)
+    return PairsReport(
+        pairs=len(images) // 2,
+        findings=tuple(findings),
+        simulated=simulated,
+        **{kind: tuple(paths) for kind, paths in files.items()},
+    )
+
+
+def _check_out(source: Path, out: Path) -> None:
+    if source.exists() and out.resolve().is_relative_to(source.resolve()):
+        raise UsageError(f"{out} lies in the source.", "Name a folder outside it with --out.")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is no folder.", "Name another with --out.")
+    if out.exists() and {path.name for path in out.iterdir()} - OURS:
+        raise UsageError(f"{out} holds something else.", "Name a new folder with --out.")
+
+
+# --- rows
+
+
+def subject_numbers(subjects: Sequence[str]) -> dict[str, int]:
+    """A number for each subject: its own where all are numbers, as published, else its place."""
+    distinct = list(dict.fromkeys(subjects))
+    if all(subject.isascii() and subject.isdecimal() and len(subject) < 18 for subject in distinct):
+        numbers = {subject: int(subject) for subject in distinct}
+        if len(set(numbers.values())) == len(distinct):
+            return numbers
+    return {subject: place for place, subject in enumerate(distinct)}
+
+
+def _row(image: PairImage, number: int) -> Row:
+    data = image.read()
+    if hashlib.sha256(data).hexdigest() != image.sha256:
+        raise FlickrExifError(f"{image.file_name} changed while it was read.", "Run the same command again.")
+    stored = scrub(data)
+    named = {name: text for name, text in (("Make", image.make), ("Model", image.model)) if text}
+    labels = label({**image.tags, **named})
+    ending = ENDINGS[kind_of(stored) or "jpeg"]
+    return {
+        "image": {"bytes": stored, "path": f"{number}_{image.side}.{ending}"},
+        "subject_idx": number,
+        "model": clean_model(image.make, image.model),
+        "side": image.side,
+        "device_category": image.device_category,
+        "make": labels.make,
+        "released": image.released,
+        "flash": labels.flash,
+        "white_balance": labels.white_balance,
+        "exposure_mode": labels.exposure_mode,
+        "exposure_program": labels.exposure_program,
+        "taken": image.taken,
+        "width": image.width,
+        "height": image.height,
+        "sha256": hashlib.sha256(stored).hexdigest(),
+        "simulated": image.tags.get("Software") == SIMULATED,
+    }
+
+
+def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path], str, int]:
+    """The files, a hash of all rows, and how many images are simulated."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = arrow_schema(COLUMNS).with_metadata(features(COLUMNS))
+    # Images are compressed already, and statistics of their bytes would copy whole images into the footer.
+    small = [column.name for column in COLUMNS if column.type != "image"]
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
+    digest, simulated, paths = hashlib.sha256(), 0, list[Path]()
+    with ExitStack() as stack:
+        room = 0
+        for rows, size in _batches(images):
+            if size > room or not paths:
+                stack.close()  # the file before
+                paths.append(folder / f"train-{len(paths):05}.parquet")
+                writer = stack.enter_context(pq.ParquetWriter(paths[-1], schema, **options))
+                room = SHARD_BYTES
+            room -= size
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            simulated += sum(row["simulated"] for row in rows)
+            for row in rows:
+                digest.update(repr([row[name] for name in small]).encode("utf-8", "backslashreplace"))
+    return paths, digest.hexdigest(), simulated
+
+
+def _batches(images: Sequence[PairImage]) -> Iterator[tuple[list[Row], int]]:
+    """Rows of at most BATCH_BYTES together, at least one, and their bytes."""
+    numbers = subject_numbers([image.subject for image in images])
+    rows: list[Row] = []
+    total = 0
+    for image in images:
+        row = _row(image, numbers[image.subject])
+        size = len(row["image"]["bytes"])
+        if rows and total + size > BATCH_BYTES:
+            yield rows, total
+            rows, total = [], 0
+        rows.append(row)
+        total += size
+    if rows:
+        yield rows, total

@@ -1,0 +1,140 @@
+"""The check of a PairCams data set: every rule of the protocol, over all pairs at once."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from flickrexif.exif.makes import tidy
+from paircams.clocks import Clock, behind, clocks, sentence, taken_problems
+from paircams.duplicates import duplicates
+from paircams.framing import Match
+from paircams.protocol import FAULTS, FINDINGS, RULES
+from paircams.records import PairImage, Problem
+from paircams.rules import TAG_RULES, Pair, image_problems, known_tags, released_in_time, subject_problems
+from paircams.scenes import Progress, look, scene_problems
+
+SPAN = timedelta(minutes=30)  # between the two images of a subject
+HEADER = ("subject", "file", "rule", "detail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the check found, and what it could look at."""
+
+    images: int
+    pairs: int  # subjects with one image a side
+    problems: tuple[Problem, ...]  # sorted; the faults of the source among them
+    framing: Mapping[str, Match]  # subject -> how its two images fit, of the pairs that could be compared
+    clocks: tuple[Clock, ...]  # cameras whose clock is off
+    known: Mapping[str, int]  # rule -> images, or pairs, that it could be checked on
+
+
+def check(images: Sequence[PairImage], *, span: timedelta = SPAN, progress: Progress | None = None) -> list[Problem]:
+    """The findings on `images`, sorted. See `inspect`."""
+    return list(inspect(images, span=span, progress=progress).problems)
+
+
+def inspect(
+    images: Sequence[PairImage],
+    faults: Sequence[Problem] = (),
+    *,
+    span: timedelta = SPAN,
+    progress: Progress | None = None,
+) -> Report:
+    """Check every rule of paircams.protocol.FINDINGS, and that each subject has one image a side.
+
+    `faults`: what reading the source has found; reported with the rest, and not told again. `span`: the longest time
+    between the two images of a subject. `progress(done, total)` counts pairs. Raises FlickrExifError where
+    OpenCV is not installed.
+    """
+    subjects = _subjects(images)
+    told = {fault.subject for fault in faults if fault.rule in FAULTS}
+    pairs = [_pair(found) for found in subjects.values() if not any(subject_problems(found))]
+    off = clocks(pairs, span)
+    problems = [*faults, *duplicates(images), *taken_problems(pairs, off, span)]
+    for subject, found in subjects.items():
+        problems += () if subject in told else subject_problems(found)
+        for image in found:
+            problems += image_problems(image)
+    scenes, unreadable = look(pairs, progress)
+    problems += [*unreadable, *scene_problems(scenes)]
+    return Report(
+        images=len(images),
+        pairs=len(pairs),
+        problems=tuple(sorted(problems)),
+        framing={scene.pair.phone.subject: scene.match for scene in scenes},
+        clocks=tuple(off.values()),
+        known=_known(images, pairs, len(scenes)),
+    )
+
+
+def table(report: Report) -> list[tuple[str, str, str, str]]:
+    """The findings as rows under HEADER, strangers' texts bounded and printable."""
+    return [
+        (tidy(found.subject) or "", tidy(found.file) or "", found.rule, printable(found.detail))
+        for found in report.problems
+    ]
+
+
+def summary(report: Report) -> list[tuple[str, str, int, str]]:
+    """A row a rule: name, sentence, number of findings, and on how many images or pairs it could be checked."""
+    counts = Counter(found.rule for found in report.problems)
+    rules = [rule for rule in RULES if rule in FINDINGS or counts[rule]]
+    return [(rule, RULES[rule], counts[rule], _of(rule, report)) for rule in rules]
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON: images, pairs, findings, framing, clocks (offsets in seconds) and what was known."""
+    framing = {subject: match._asdict() for subject, match in report.framing.items()}
+    off = [clock._asdict() | {"offset": clock.offset.total_seconds()} for clock in report.clocks]
+    return json.dumps(
+        {
+            "images": report.images,
+            "pairs": report.pairs,
+            "findings": [asdict(found) for found in report.problems],
+            "framing": framing,
+            "clocks": off,
+            "known": dict(report.known),
+        },
+        indent=1,
+    )
+
+
+def notes(report: Report) -> list[str]:
+    """Sentences on what was allowed for: clocks that are off."""
+    return [sentence(clock) for clock in report.clocks]
+
+
+def printable(text: str) -> str:
+    """A finding's detail, bounded and without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text[:300])
+
+
+# --- subjects
+
+
+def _subjects(images: Sequence[PairImage]) -> dict[str, list[PairImage]]:
+    found: dict[str, list[PairImage]] = {}
+    for image in images:
+        found.setdefault(image.subject, []).append(image)
+    return found
+
+
+def _pair(images: Sequence[PairImage]) -> Pair:
+    first, second = images
+    return Pair(first, second) if first.side == "phone" else Pair(second, first)
+
+
+def _known(images: Sequence[PairImage], pairs: Sequence[Pair], seen: int) -> dict[str, int]:
+    known = Counter(rule for image in images for rule in known_tags(image))
+    released = sum(released_in_time(image) is not None for image in images)
+    taken = sum(behind(pair) is not None for pair in pairs)
+    compared = dict.fromkeys(("orientation", "framing", "swapped", "near_duplicate"), seen)
+    return {**known, "released": released, "taken": taken, "duplicate": len(images), **compared}
+
+
+def _of(rule: str, report: Report) -> str:
+    unit = "images" if rule in (*TAG_RULES, "released", "duplicate") else "pairs"
+    return f"{report.known.get(rule, 0):,} {unit}" if rule in FINDINGS else ""

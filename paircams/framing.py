@@ -1,0 +1,185 @@
+"""Whether two photographs show one scene from one angle: ORB features and the homography between them, by OpenCV.
+
+A scene that is the same gives dozens of features that one homography carries over; what differs gives a handful by
+chance. The homography then tells how much of the two frames is shared and whether one is turned.
+"""
+
+import io
+import math
+import struct
+import warnings
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from flickrexif.errors import FlickrExifError
+from flickrexif.exif.files import UnreadablePhoto
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+    Array = npt.NDArray[np.float32]
+
+SIDE = 640  # longer side, pixels, at which features are looked for
+FEATURES = 800  # an image
+PATCH = 31  # pixels, square, that a feature is described by
+GRID = 16  # side of the thumbnail by which images are sorted out
+RATIO = 0.8  # of the best to the second-best distance (Lowe 2004)
+REPROJECTION = 6.0  # pixels that an inlier may be off, at SIDE: scenes are not flat, and hands move
+MIN_FEATURES = 40  # an image with fewer (a wall, the sky) cannot be compared
+MIN_INLIERS = 15  # different scenes were seen with 10 by chance; one scene, seldom with less than 50
+MIN_OVERLAP = 0.4  # the frames of a 26 mm and a 40 mm lens (35 mm equivalent) from one place
+MAX_ZOOM = 3.0  # a homography that scales more than this is none
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, RuntimeError, OverflowError, struct.error)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An image as the comparison sees it: upright, its longer side at most SIDE pixels."""
+
+    width: int
+    height: int
+    points: "Array"  # [n, 2], pixels
+    descriptors: "npt.NDArray[np.uint8]"  # [n, 32]
+    thumbnail: "Array"  # [GRID * GRID], mean 0, length 1
+
+
+class Match(NamedTuple):
+    """How well two views fit."""
+
+    inliers: int = 0  # features that one homography carries over
+    share: float = 0.0  # of the features matched
+    overlap: float = 0.0  # intersection over union of the two frames
+    turn: float = 0.0  # degrees by which the second is turned against the first, clockwise, -180 to 180
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is one scene in near enough the same framing."""
+        return self.inliers >= MIN_INLIERS and self.overlap >= MIN_OVERLAP
+
+    @property
+    def score(self) -> float:
+        """By which two matches of one image are compared."""
+        return self.inliers * self.overlap
+
+
+def opencv() -> ModuleType:
+    """cv2. Raises FlickrExifError where it is not installed."""
+    try:
+        import cv2
+    except ImportError:
+        raise FlickrExifError(
+            "The framing of pairs is compared by OpenCV.", "pip install 'flickrexif[pairs]'"
+        ) from None
+    return cv2
+
+
+def small_picture(data: bytes, side: int) -> "Image.Image":
+    """The image of a JPEG, PNG or HEIC file, upright, RGB, its longer side at most `side` pixels.
+
+    Raises UnreadablePhoto for what is no whole image.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of every oddity in a stranger's file
+            picture = _open(data)
+            picture.draft("RGB", (side, side))
+            picture.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except BROKEN as error:
+        raise UnreadablePhoto("not_an_image", f"It is no whole image ({error}).", "Leave it out.") from None
+
+
+def view(data: bytes) -> View:
+    """The features of an image file. Raises UnreadablePhoto, and FlickrExifError without OpenCV."""
+    import numpy as np
+
+    picture = small_picture(data, SIDE).convert("L")
+    points, descriptors = _features(np.asarray(picture))
+    grid = np.asarray(picture.resize((GRID, GRID)), np.float32).ravel()
+    grid -= grid.mean()
+    return View(
+        width=picture.width,
+        height=picture.height,
+        points=points,
+        descriptors=descriptors,
+        thumbnail=grid / max(float(np.linalg.norm(grid)), 1e-6),
+    )
+
+
+def compare(first: View, second: View) -> Match:
+    """How the features of `second` lie on those of `first`; an all-zero Match where no homography is found."""
+    import numpy as np
+
+    cv2 = opencv()
+    if min(len(first.points), len(second.points)) < 4:
+        return Match()
+    nearest = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(first.descriptors, second.descriptors, k=2)
+    good = [best for best, other in nearest if best.distance < RATIO * other.distance]
+    if len(good) < 4:
+        return Match()
+    source = first.points[[match.queryIdx for match in good]]
+    target = second.points[[match.trainIdx for match in good]]
+    homography, mask = cv2.findHomography(source, target, cv2.RANSAC, REPROJECTION)
+    if homography is None:
+        return Match()
+    inliers = int(np.count_nonzero(mask))
+    overlap, turn = _frames(homography, first, second)
+    return Match(inliers, inliers / len(good), overlap, turn) if overlap else Match()
+
+
+def _open(data: bytes) -> "Image.Image":
+    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    if data[:2] == b"\xff\xd8":
+        return JpegImageFile(io.BytesIO(data))  # Image.open refuses the 200 megapixels that phones take
+    if data[4:8] == b"ftyp":
+        try:
+            import pillow_heif
+        except ImportError:
+            raise FlickrExifError("HEIC files are read by pillow-heif.", "pip install pillow-heif") from None
+        picture: Image.Image = pillow_heif.open_heif(io.BytesIO(data)).to_pillow()
+        picture.info.pop("exif", None)  # libheif has turned it upright
+        return picture
+    return Image.open(io.BytesIO(data), formats=["PNG"])
+
+
+def _features(grey: "npt.NDArray[np.uint8]") -> tuple["Array", "npt.NDArray[np.uint8]"]:
+    """[n, 2] points and [n, 32] descriptors; none where the picture is smaller than one descriptor's patch."""
+    import numpy as np
+
+    orb = opencv().ORB_create(nfeatures=FEATURES, patchSize=PATCH, fastThreshold=10)
+    found, descriptors = orb.detectAndCompute(grey, None) if min(grey.shape) >= PATCH else ((), None)
+    if descriptors is None:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8)
+    return np.array([point.pt for point in found], np.float32), descriptors
+
+
+def _frames(homography: "npt.NDArray[np.float64]", first: View, second: View) -> tuple[float, float]:
+    """Overlap of the first frame, carried over, and the second; and the turn. (0, 0) where the mapping is absurd."""
+    import numpy as np
+
+    cv2 = opencv()
+    corners, frame = _corners(first), _corners(second)
+    moved = cv2.perspectiveTransform(corners[:, None], homography)[:, 0].astype(np.float32)
+    if not np.isfinite(moved).all() or not cv2.isContourConvex(moved):
+        return 0.0, 0.0
+    scale = cv2.contourArea(moved, oriented=True) / cv2.contourArea(corners, oriented=True)  # negative: mirrored
+    if not MAX_ZOOM**-2 < scale < MAX_ZOOM**2:
+        return 0.0, 0.0
+    shared, _ = cv2.intersectConvexConvex(moved, frame)
+    right = (moved[1] + moved[2] - moved[0] - moved[3]) / 2
+    overlap = shared / (cv2.contourArea(moved) + cv2.contourArea(frame) - shared)
+    return overlap, math.degrees(math.atan2(right[1], right[0]))
+
+
+def _corners(seen: View) -> "Array":
+    """[4, 2]: clockwise from the top left."""
+    import numpy as np
+
+    return np.array([(0, 0), (seen.width, 0), (seen.width, seen.height), (0, seen.height)], np.float32)

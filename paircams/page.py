@@ -1,0 +1,124 @@
+"""The contact sheet: every pair side by side with what was found, as HTML files that need nothing else."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flickrexif.errors import FlickrExifError
+from flickrexif.exif.files import UnreadablePhoto
+from flickrexif.whole import put_text, remove
+from paircams.check import Report, notes, printable, summary
+from paircams.clocks import name
+from paircams.framing import small_picture
+from paircams.protocol import SIMULATED
+from paircams.records import PairImage, Problem
+from paircams.rules import shown
+from paircams.scenes import fit
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATES = Path(__file__).with_name("templates")
+FILE_NAME = "contact-sheet-{}.html"
+SUBJECTS = 30  # a page
+SIDE = 320  # longer side of a small image, pixels
+QUALITY = 80
+
+Item = TypeVar("Item", PairImage, Problem)
+
+
+def write_pages(folder: Path, images: Sequence[PairImage], report: Report) -> list[Path]:
+    """Write contact-sheet-1.html, -2.html, ... into `folder`, subjects with findings first; the files.
+
+    Pages of a former, longer sheet are removed. Raises FlickrExifError without Jinja2, or where the disk refuses.
+    """
+    template = _template()
+    findings = _by_subject(report.problems)
+    subjects = _by_subject(images)
+    order = sorted(subjects, key=lambda subject: subject not in findings)  # stable: else as given
+    batches = [order[start : start + SUBJECTS] for start in range(0, len(order), SUBJECTS)] or [[]]
+    shared = {
+        "report": report,
+        "pages": len(batches),
+        "simulated": any(image.tags.get("Software") == SIMULATED for image in images),
+        "summary": summary(report),
+        "notes": notes(report),
+        "loose": [_finding(found) for found in report.problems if found.subject not in subjects],
+    }
+    written = []
+    for number, batch in enumerate(batches, start=1):
+        cards = [_card(subject, subjects[subject], findings.get(subject, []), report) for subject in batch]
+        path = folder / FILE_NAME.format(number)
+        put_text(path, template.render(number=number, cards=cards, **shared))
+        written.append(path)
+    former = (path for path in folder.glob(FILE_NAME.format("*")) if path.stem.rpartition("-")[2].isdecimal())
+    list(remove(sorted(set(former) - set(written))))
+    return written
+
+
+def _template() -> "Template":
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError:
+        raise FlickrExifError("The contact sheet is written with Jinja2.", "pip install 'flickrexif[pairs]'") from None
+    loader = FileSystemLoader(TEMPLATES)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("contact_sheet.html")
+
+
+def _by_subject(items: Sequence[Item]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.subject, []).append(item)
+    return found
+
+
+def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem], report: Report) -> dict[str, Any]:
+    """What the template shows of a subject."""
+    match = report.framing.get(subject)
+    marked = {found.file for found in findings}
+    return {
+        "subject": shown(subject),
+        "shots": [
+            _shot(image, image.file_name in marked)
+            for image in sorted(images, key=lambda image: image.side, reverse=True)
+        ],
+        "fit": fit(match) if match else "",
+        "findings": [_finding(found) for found in findings],
+    }
+
+
+def _shot(image: PairImage, marked: bool) -> dict[str, Any]:
+    jpeg, width, height = _small_jpeg(image)
+    return {
+        "side": image.side,
+        "device": name(image),
+        "taken": image.taken,
+        "file": shown(image.file_name),
+        "marked": marked,
+        "jpeg": jpeg,
+        "width": width,
+        "height": height,
+    }
+
+
+def _finding(found: Problem) -> Mapping[str, str]:
+    return {
+        "rule": found.rule,
+        "subject": shown(found.subject),
+        "place": shown(found.file) if found.file else "",
+        "detail": printable(found.detail),
+    }
+
+
+def _small_jpeg(image: PairImage) -> tuple[str, int, int]:
+    """Base64 of a JPEG without metadata, its width and height; "" where the image cannot be read."""
+    try:
+        picture = small_picture(image.read(), SIDE)
+    except (OSError, UnreadablePhoto):
+        return "", 0, 0
+    picture.info = {}  # Pillow would write a comment or an XMP packet it finds here
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return base64.b64encode(file.getvalue()).decode(), picture.width, picture.height

@@ -1,0 +1,348 @@
+"""Read pairs of images: from folders, from named files, from a manifest, from a published data set.
+
+    <source>/<subject>/<two images>
+    <source>/<subject>_<camera>.<ext>        the last underscore parts the two
+    <manifest>.csv                           subject,file,side; files relative to the manifest, side may be empty
+    a folder of Parquet files, or the name of a data set on the Hub: columns image, subject_idx and model
+
+All files are read, and all that is wrong is told at once.
+"""
+
+import csv
+import hashlib
+import io
+import re
+import tempfile
+import warnings
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.exif import label
+from flickrexif.exif.files import PhotoFile, UnreadablePhoto, read_photo
+from paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
+from paircams.records import PairImage, Problem, Side
+from paircams.scrub import Unscrubbable, kind_of, scrub
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+READABLE = frozenset(".jpg .jpeg .jpe .png .heic .heif .hif".split())
+# Photos that are no JPEG, PNG or HEIC: said, not passed over.
+OTHER_PHOTOS = frozenset(
+    ".tif .tiff .webp .avif .gif .bmp .dng .cr2 .cr3 .crw .nef .arw .orf .raf .rw2 .pef .srw".split()
+)
+DATA_SET = re.compile(r"[\w.-]+/[\w.-]+")
+MANIFEST_COLUMNS = ("subject", "file")
+ORIENTATION = 274
+LAYOUTS = (
+    "Give a folder of <subject>/<two images> or <subject>_<camera>.jpg, a CSV file with subject,file,side, or a data "
+    "set such as CTU-OU/PairCams."
+)
+_BROKEN = (OSError, RuntimeError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, zlib.error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One image that a source names, before it is read."""
+
+    subject: str
+    file: str
+    read: Callable[[], bytes]
+    path: Path | None = None
+    side: Side | None = None  # as the source tells it
+    model: str | None = None
+
+
+class Listing(NamedTuple):
+    """What a source names, and what is wrong with how it names it."""
+
+    entries: list[Entry]
+    problems: list[Problem]
+
+
+def read_pairs(
+    source: str | Path, cameras: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[PairImage], list[Problem]]:
+    """The readable images of `source`, sorted by subject, phone first, and all faults (protocol.FAULTS) found.
+
+    `cameras`: a table beside the package's own, see `read_cameras`. Every image is decoded once. An image whose side
+    is unknown is among the faults only. Raises UsageError when `source` is no source.
+    """
+    table = read_cameras(cameras)
+    listing = _listing(source)
+    images: list[PairImage] = []
+    problems = list(listing.problems)
+    for done, entry in enumerate(listing.entries, start=1):
+        found = _image(entry, table)
+        (images if isinstance(found, PairImage) else problems).append(found)  # type: ignore[arg-type]
+        if progress:
+            progress(done, len(listing.entries))
+    problems += _structure(listing.entries, images)
+    return sorted(images, key=lambda image: (natural(image.subject), image.side == "camera")), sorted(problems)
+
+
+def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+    """A key that sorts 9 before 10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", text)
+    return tuple((0, int(part)) if part.isdecimal() and len(part) < 1_000 else (1, part) for part in parts)
+
+
+# --- what a source names
+
+
+def _listing(source: str | Path) -> Listing:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        parquet = any(any(folder.glob("*.parquet")) for folder in (path, path / "data"))
+        listing = _data_set(str(path)) if parquet else _folder(path)
+    elif path.suffix.lower() == ".csv":
+        listing = _manifest(path)
+    elif not path.exists() and DATA_SET.fullmatch(str(source)):
+        listing = _data_set(str(source))
+    else:
+        raise UsageError(f"There is no source {source}.", LAYOUTS)
+    if not listing.entries and not listing.problems:
+        raise UsageError(f"There is no image in {source}.", LAYOUTS)
+    return listing
+
+
+def _folder(root: Path) -> Listing:
+    """Both layouts of a folder; hidden files and files that are no photos are passed over."""
+    listing = Listing([], [])
+    for path in sorted(root.iterdir(), key=lambda path: natural(path.name)):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            _subject_folder(path, listing)
+        elif _is_photo(path):
+            subject, joint, camera = path.stem.rpartition("_")
+            if joint and subject and camera:
+                listing.entries.append(_file(subject, path, path.name, SIDES.get(camera.lower()), camera))
+            else:
+                detail = "name it <subject>_<camera>, or put it into a folder of its subject"
+                listing.problems.append(_problem("", path.name, "unplaced", detail))
+    return listing
+
+
+def _subject_folder(folder: Path, listing: Listing) -> None:
+    photos = [path for path in sorted(folder.rglob("*")) if _is_photo(path)]
+    for path in photos:
+        name = path.relative_to(folder.parent).as_posix()
+        if path.parent == folder:
+            listing.entries.append(_file(folder.name, path, name, SIDES.get(path.stem.lower()), None))
+        else:
+            listing.problems.append(_problem(folder.name, name, "unplaced", "it lies in a folder within the subject's"))
+    if not photos:
+        listing.problems.append(_problem(folder.name, "", "two_images", "no image"))
+
+
+def _is_photo(path: Path) -> bool:
+    hidden = path.name.startswith(".")
+    return not hidden and not path.is_dir() and path.suffix.lower() in READABLE | OTHER_PHOTOS
+
+
+def _file(subject: str, path: Path, name: str, side: Side | None, model: str | None) -> Entry:
+    return Entry(subject=subject, file=name, read=path.read_bytes, path=path, side=side, model=model)
+
+
+def _manifest(path: Path) -> Listing:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            rows = [(reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"The manifest {path} cannot be read ({error}).", LAYOUTS) from None
+    if missing := [name for name in MANIFEST_COLUMNS if name not in columns]:
+        raise UsageError(f"The manifest {path} has no column {' and no column '.join(missing)}.", LAYOUTS)
+    listing = Listing([], [])
+    for line, row in rows:
+        subject, name, side = ((row.get(column) or "").strip() for column in ("subject", "file", "side"))
+        file = path.parent / name
+        if not subject or not name or side.lower() not in SIDES or "\0" in name:
+            detail = f"line {line}: it needs a subject, a file and, if any, the side phone or camera"
+            listing.problems.append(_problem(subject, name, "bad_manifest", detail))
+            continue
+        listing.entries.append(_file(subject, file, name, SIDES[side.lower()], None))
+    return listing
+
+
+def _data_set(name: str) -> Listing:
+    """The rows of a data set; a `model` that is a number means 1 for phone, as in published embedding files."""
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(name, split="train")
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        raise FlickrExifError(f"The data set {name} cannot be loaded ({str(error)[:200]}).", LAYOUTS) from None
+    columns = set(rows.column_names)
+    if missing := {"image", "subject_idx", "model"} - columns:
+        raise UsageError(f"The data set {name} has no column {', '.join(sorted(missing))}.", LAYOUTS)
+    kind = rows.features["model"]
+    small = rows.select_columns([column for column in ("subject_idx", "model", "side") if column in columns])
+    images = rows.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
+    entries = []
+    for number, row in enumerate(small):
+        model = kind.int2str(row["model"]) if hasattr(kind, "int2str") else row["model"]
+        coded: dict[object, Side] = {1: "phone", 0: "camera"}
+        entries.append(
+            Entry(
+                subject=str(row["subject_idx"]),
+                file=f"row {number}",
+                read=partial(_cell, images, number),
+                side=SIDES.get(str(row.get("side") or "")) or coded.get(model),
+                model=model if isinstance(model, str) else None,
+            )
+        )
+    return Listing(entries, [])
+
+
+def _cell(images: Any, number: int) -> bytes:
+    cell = images[number]["image"] or {}
+    content = cell.get("bytes") or Path(cell.get("path") or "").read_bytes()
+    return bytes(content)
+
+
+# --- one image
+
+
+def _image(entry: Entry, cameras: Mapping[str, Camera]) -> PairImage | Problem:
+    """Read, decode and scrub an image; what stands against it where that fails."""
+    problem = partial(_problem, entry.subject, entry.file)
+    if entry.path is not None and not entry.path.is_file():  # nor a pipe, which would be waited for
+        return problem("no_such_file", "there is no such file")
+    try:
+        data = entry.read()
+    except OSError as error:
+        return problem("unreadable", error.strerror or str(error))
+    kind = kind_of(data)
+    if kind is None:
+        known = entry.path is None or entry.path.suffix.lower() in READABLE
+        return problem("unreadable", "it is no image") if known else problem("unsupported", "export it as JPEG")
+    try:
+        photo, orientation = _photo(entry.path, data), _decode(data, kind)
+        scrub(data)
+    except UnreadablePhoto as error:
+        return problem("unreadable", f"{error.reason}{': ' + error.hint if error.reason.startswith('needs') else ''}")
+    except Unscrubbable as error:
+        return problem("private", error.why)
+    except _BROKEN as error:
+        return problem("unreadable", str(error))
+    return _described(entry, data, photo, orientation, cameras) or problem(
+        "side_unknown", "name the side in a manifest, or the model in a table for --cameras"
+    )
+
+
+def _described(
+    entry: Entry, data: bytes, photo: PhotoFile, orientation: int, cameras: Mapping[str, Camera]
+) -> PairImage | None:
+    """What the file, the source and the table tell of an image; None where nothing tells its side."""
+    told = entry.model if entry.path is None or model_key(entry.model or "") in cameras else None
+    model = (told if entry.path is None else None) or photo.tags.get("Model") or told
+    camera = cameras.get(model_key(model or "")) or cameras.get(model_key(told or ""))
+    make = photo.tags.get("Make") or (camera.make if camera else None)
+    named = {name: text for name, text in (("Make", make), ("Model", model)) if text}
+    labels = label({**photo.tags, **named})
+    side = entry.side or side_of(camera, labels.device_category)
+    if side is None:
+        return None
+    return PairImage(
+        subject=entry.subject,
+        path=entry.path,
+        read=entry.read,
+        file_name=entry.file,
+        side=side,
+        make=make,
+        model=model,
+        device_category=labels.device_category,
+        released=camera.released if camera else None,
+        tags=photo.tags,
+        taken=_taken(photo.tags.get("DateTimeOriginal")),
+        width=photo.width,
+        height=photo.height,
+        orientation=orientation,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _photo(path: Path | None, data: bytes) -> PhotoFile:
+    if path is not None:
+        return read_photo(path)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "image")
+        copy.write_bytes(data)
+        return read_photo(copy)
+
+
+def _decode(data: bytes, kind: str) -> int:
+    """Decode the whole picture, a JPEG at an eighth of its size; its Exif orientation. Raises one of _BROKEN."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of every oddity in a stranger's Exif
+        with _opened(data, kind) as image:
+            if kind == "jpeg":
+                image.draft("YCbCr", (image.width // 8, image.height // 8))
+            image.load()
+            orientation = image.getexif().get(ORIENTATION)
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _opened(data: bytes, kind: str) -> "Image.Image":
+    from PIL.JpegImagePlugin import JpegImageFile
+    from PIL.PngImagePlugin import PngImageFile
+
+    if kind == "heif":
+        try:
+            heif = import_module("pillow_heif")
+        except ImportError:
+            raise UnreadablePhoto("needs_pillow_heif", "HEIC needs pillow-heif.", "pip install pillow-heif") from None
+        image: Image.Image = heif.open_heif(io.BytesIO(data)).to_pillow()
+        image.info.pop("exif", None)  # decoding has turned the picture already
+        return image
+    # not Image.open: it refuses photos of more than 178 megapixels, which phones take
+    return (JpegImageFile if kind == "jpeg" else PngImageFile)(io.BytesIO(data))
+
+
+def _taken(raw: str | None) -> datetime | None:
+    try:
+        return datetime.strptime(raw or "", "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+
+
+# --- subjects
+
+
+def _structure(entries: Sequence[Entry], images: Sequence[PairImage]) -> Iterator[Problem]:
+    """What is wrong with subjects as wholes; images that could not be read still count."""
+    named: defaultdict[str, list[Entry]] = defaultdict(list)
+    seen: defaultdict[str, list[PairImage]] = defaultdict(list)
+    for entry in entries:
+        named[entry.subject].append(entry)
+    for image in images:
+        seen[image.subject].append(image)
+    for subject, found in named.items():
+        if len(found) != 2:
+            files = ", ".join(entry.file for entry in found[:6])
+            yield _problem(subject, "", "two_images", f"{len(found)} image{'s' * (len(found) > 1)}: {files}")
+        elif len(seen[subject]) == 2:
+            yield from _sides(subject, *seen[subject])
+
+
+def _sides(subject: str, first: PairImage, second: PairImage) -> Iterator[Problem]:
+    if first.model and model_key(first.model) == model_key(second.model or ""):
+        yield _problem(subject, "", "two_cameras", f"both are of {first.model}")
+    elif first.side == second.side:
+        models = f"{first.model or 'unknown'} and {second.model or 'unknown'}"
+        yield _problem(subject, "", "one_a_side", f"both are of a {first.side}: {models}")
+
+
+def _problem(subject: str, file: str, rule: str, detail: str) -> Problem:
+    return Problem(subject=subject, file=file, rule=rule, detail=detail[:200])

@@ -1,0 +1,71 @@
+"""What is still to be photographed: a shot list for people who collect pairs."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from paircams.protocol import CAMERAS_UNTIL, PHONES_FROM, SETTINGS, Camera, model_key
+from paircams.records import PairImage, Side
+
+PAIRS = 730  # of the published data set
+SIDES: tuple[Side, ...] = ("phone", "camera")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shots:
+    """A line of the shot list: images that one model has still to take."""
+
+    side: Side
+    model: str
+    subject: str  # the subject whose other image is there; empty: any new ones
+    have: int
+    missing: int
+    settings: str = SETTINGS
+
+
+def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PAIRS) -> list[Shots]:
+    """Subjects that lack a side first; then, for each of `cameras`, how many images it lacks of its share of `pairs`.
+
+    Each side's share is spread evenly over its cameras. A camera without a published side counts by its year of
+    release, 2018 and later as a phone, up to 2014 as a camera; others are passed over.
+    """
+    rows = list(_halves(images))
+    have = Counter((image.side, model_key(image.model or "")) for image in images)
+    sides: defaultdict[Side, dict[str, Camera]] = defaultdict(dict)
+    for camera in cameras:
+        if side := planned_side(camera):
+            sides[side][model_key(camera.model)] = camera
+    for side in SIDES:
+        share, rest = divmod(pairs, max(len(sides[side]), 1))
+        for place, (key, camera) in enumerate(sides[side].items()):
+            there = have[side, key]
+            missing = max(share + (place < rest) - there, 0)
+            rows.append(Shots(side=side, model=camera.model, subject="", have=there, missing=missing))
+    return rows
+
+
+def planned_side(camera: Camera) -> Side | None:
+    """The side a camera is meant for."""
+    if camera.side:
+        return camera.side
+    return "phone" if camera.released >= PHONES_FROM else "camera" if camera.released <= CAMERAS_UNTIL else None
+
+
+def cameras_of(images: Iterable[PairImage], table: Iterable[Camera]) -> list[Camera]:
+    """The cameras of the table that took any of the images; the published ones when none did."""
+    models = {model_key(image.model or "") for image in images}
+    rows = list(table)
+    used = [camera for camera in rows if model_key(camera.model) in models]
+    return used or [camera for camera in rows if camera.side]
+
+
+def _halves(images: Sequence[PairImage]) -> Iterator[Shots]:
+    """Subjects with one image, and the side they lack."""
+    subjects: defaultdict[str, list[PairImage]] = defaultdict(list)
+    for image in images:
+        subjects[image.subject].append(image)
+    for subject, found in subjects.items():
+        sides = {image.side for image in found}
+        for side in SIDES:
+            if side not in sides:
+                yield Shots(side=side, model="", subject=subject, have=0, missing=1)

@@ -1,0 +1,73 @@
+"""The rules that look at one image's tags or at a subject's files; see paircams.protocol.FINDINGS."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from flickrexif.exif import label
+from flickrexif.exif.makes import tidy
+from paircams.protocol import CAMERAS_UNTIL, PHONES_FROM
+from paircams.records import PairImage, Problem
+
+
+class Pair(NamedTuple):
+    """A whole subject: one image a side."""
+
+    phone: PairImage
+    camera: PairImage
+
+
+# rule -> Exif tag, field of flickrexif.schema.Labels, what it should be
+TAG_RULES: Mapping[str, tuple[str, str, object]] = {
+    "flash": ("Flash", "flash", False),
+    "white_balance": ("WhiteBalance", "white_balance", "Auto"),
+    "exposure_mode": ("ExposureMode", "exposure_mode", "Auto"),
+    "exposure_program": ("ExposureProgram", "exposure_program", "Program AE"),
+}
+
+
+def shown(text: str | None) -> str:
+    """A stranger's name, bounded and printable."""
+    return tidy(text) or "?"
+
+
+def problem(image: PairImage, rule: str, detail: str) -> Problem:
+    """A finding on one image."""
+    return Problem(subject=image.subject, file=image.file_name, rule=rule, detail=detail)
+
+
+def subject_problems(images: Sequence[PairImage]) -> Iterator[Problem]:
+    """What keeps the images of one subject from being a pair."""
+    subject = images[0].subject
+    if len(images) != 2:
+        yield Problem(
+            subject=subject, file="", rule="two_images", detail=f"{len(images)} image{'s' * (len(images) > 1)}"
+        )
+    elif images[0].side == images[1].side:
+        yield Problem(subject=subject, file="", rule="one_a_side", detail=f"both are of a {images[0].side}")
+
+
+def known_tags(image: PairImage) -> dict[str, tuple[bool, str]]:
+    """Rule -> whether the image keeps it, and the tag as ExifTool prints it; only for tags that tell something."""
+    labels = label(image.tags)
+    found = {rule: (tag, getattr(labels, field), wanted) for rule, (tag, field, wanted) in TAG_RULES.items()}
+    return {
+        rule: (value == wanted, f"{tag} is {shown(image.tags.get(tag))}")
+        for rule, (tag, value, wanted) in found.items()
+        if value is not None
+    }
+
+
+def released_in_time(image: PairImage) -> bool | None:
+    """Whether the model is new enough for a phone, old enough for a camera; None where its year is unknown."""
+    if image.released is None:
+        return None
+    return image.released >= PHONES_FROM if image.side == "phone" else image.released <= CAMERAS_UNTIL
+
+
+def image_problems(image: PairImage) -> Iterator[Problem]:
+    """Flash, white balance, exposure and year of release; what is not known is not held against the image."""
+    for rule, (kept, detail) in known_tags(image).items():
+        if not kept:
+            yield problem(image, rule, detail)
+    if released_in_time(image) is False:
+        yield problem(image, "released", f"{shown(image.model)} ({image.side}) was released in {image.released}")

@@ -1,0 +1,102 @@
+"""What the pictures themselves show: each pair compared, then all subjects with each other."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from flickrexif.exif.files import UnreadablePhoto
+from paircams.duplicates import twins
+from paircams.framing import MIN_FEATURES, Match, View, compare, view
+from paircams.records import Problem
+from paircams.rules import Pair, problem, shown
+from paircams.swaps import swaps
+
+Progress = Callable[[int, int], None]
+TURNED = 45  # degrees
+
+
+class Scene(NamedTuple):
+    """A pair whose two images can be seen, and how they fit."""
+
+    pair: Pair
+    phone: View
+    camera: View
+    match: Match
+
+
+def look(pairs: Sequence[Pair], progress: Progress | None = None) -> tuple[list[Scene], list[Problem]]:
+    """The scenes of `pairs`, and a problem for each image that cannot be read; such pairs have no scene.
+
+    `progress(done, total)` counts pairs.
+    """
+    scenes: list[Scene] = []
+    problems: list[Problem] = []
+    for done, pair in enumerate(pairs, start=1):
+        views = []
+        for image in pair:
+            try:
+                views.append(view(image.read()))
+            except (OSError, UnreadablePhoto) as error:
+                problems.append(problem(image, "unreadable", str(error)[:200]))
+        if len(views) == 2:
+            scenes.append(Scene(pair, views[0], views[1], compare(views[0], views[1])))
+        if progress:
+            progress(done, len(pairs))
+    return scenes, problems
+
+
+def scene_problems(scenes: Sequence[Scene]) -> Iterator[Problem]:
+    """Swapped images, orientation and framing of each pair, and scenes of two subjects."""
+    if scenes:
+        yield from _pairs(scenes)
+        yield from _twins(scenes)
+
+
+def _orientation(scene: Scene) -> Iterator[Problem]:
+    """One upright and one lying, or, where both fit, one turned against the other."""
+    pair, phone, camera, match = scene
+    detail = ""
+    if (phone.width - phone.height) * (camera.width - camera.height) < 0:
+        detail = f"the phone's is {_lie(phone)}, the camera's is {_lie(camera)}"
+    elif match.fits and abs(match.turn) > TURNED:
+        detail = f"the camera's is turned by {abs(match.turn):.0f} degrees"
+    if detail:
+        yield Problem(subject=pair.phone.subject, file="", rule="orientation", detail=detail)
+
+
+def _pairs(scenes: Sequence[Scene]) -> Iterator[Problem]:
+    """A subject is swapped; what else its pictures show against each other is told of the others only."""
+    own = [scene.match for scene in scenes]
+    good = {number for number, match in enumerate(own) if match.fits}
+    swapped = swaps([scene.phone for scene in scenes], [scene.camera for scene in scenes], own, good)
+    for number, scene in enumerate(scenes):
+        if swap := swapped.get(number):
+            other = shown(scenes[swap.other].pair.phone.subject)
+            detail = f"it fits subject {other} ({fit(swap.match)}) better than its own ({fit(scene.match)})"
+            yield problem(getattr(scene.pair, swap.side), "swapped", detail)
+            continue
+        yield from _orientation(scene)
+        if number not in good:
+            few = min(len(scene.phone.points), len(scene.camera.points))
+            detail = f"cannot be told from {few} features" if few < MIN_FEATURES else fit(scene.match)
+            yield Problem(subject=scene.pair.phone.subject, file="", rule="framing", detail=detail)
+
+
+def _twins(scenes: Sequence[Scene]) -> Iterator[Problem]:
+    """A finding on each of two subjects that show one scene, as the phones or the cameras saw it."""
+    phones = twins([scene.phone for scene in scenes], [scene.pair.phone.sha256 for scene in scenes])
+    cameras = twins([scene.camera for scene in scenes], [scene.pair.camera.sha256 for scene in scenes])
+    found = {(twin.first, twin.second): twin.match for twin in (*phones, *cameras)}
+    subjects = [scene.pair.phone.subject for scene in scenes]
+    for (first, second), match in sorted(found.items()):
+        for one, other in ((first, second), (second, first)):
+            detail = f"the same scene as subject {shown(subjects[other])} ({fit(match)})"
+            yield Problem(subject=subjects[one], file="", rule="near_duplicate", detail=detail)
+
+
+def _lie(seen: View) -> str:
+    return "upright" if seen.height > seen.width else "lying"
+
+
+def fit(match: Match) -> str:
+    """What a finding or a page says of a match."""
+    return f"{match.inliers} inliers, {match.share:.0%} of the matches, overlap {match.overlap:.0%}"

