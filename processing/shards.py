@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import PIL
-import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import features as pillow
 
@@ -26,6 +24,7 @@ from processing import operations
 from processing.engines import Tick
 from processing.operations import BadImage, Encoded, iter_variants
 from processing.sources import EXTENSIONS, Item, Source
+from processing.table import SCHEMA, Row, features, table
 from processing.variants import VARIANTS
 
 ROW_GROUP_BYTES = 4_000_000  # of encoded images; also what a worker holds for each shard it writes
@@ -34,18 +33,6 @@ MARKERS = ".done"  # folder of the markers, beside the shards
 SUFFIXES = {"JPEG": "jpg", "JPEG2000": "jp2", "TIFF": "tif"}  # else the format in lower case
 
 REASONS = {**operations.REASONS, "unreadable": "the file is not there or cannot be read"}
-
-SCHEMA = pa.schema(
-    [
-        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        ("label", pa.int64()),
-        ("image_id", pa.string()),
-        ("variant", pa.int64()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("sha256", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +179,8 @@ class _Shard:
         self._target, self._name = target, unit.shard
         self._path = target.folder / f"{unit.shard}.parquet"
         self._temporary = target.folder / f".{unit.shard}.{os.getpid()}.tmp"
-        self._schema = SCHEMA.with_metadata(_features(unit.part.class_names, target.variants))
-        self._rows: list[dict[str, Any]] = []
+        self._schema = SCHEMA.with_metadata(features(unit.part.class_names, target.variants))
+        self._rows: list[Row] = []
         self._held = self._written = 0
         self._failures: list[tuple[str, str]] = []
         self._content = hashlib.sha256()
@@ -217,17 +204,9 @@ class _Shard:
             return outcome
         sha256 = hashlib.sha256(outcome.data).hexdigest()
         self._content.update(f"{item.image_id}\0{item.label}\0{index}\0{sha256}\n".encode())
-        self._rows.append(
-            {
-                "image": {"bytes": outcome.data, "path": _file_name(item.image_id, outcome.format)},
-                "label": item.label,
-                "image_id": item.image_id,
-                "variant": index,
-                "width": outcome.width,
-                "height": outcome.height,
-                "sha256": sha256,
-            }
-        )
+        size = outcome.width, outcome.height
+        path = _file_name(item.image_id, outcome.format)
+        self._rows.append(Row(outcome.data, path, item.label, item.image_id, index, *size, sha256))
         self._held += len(outcome.data)
         if self._held >= ROW_GROUP_BYTES:
             self._flush()
@@ -235,7 +214,7 @@ class _Shard:
 
     def _flush(self) -> None:
         try:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
+            self._writer.write_table(table(self._rows, self._schema))
         except OSError as error:
             raise unwritable(self._path, error) from None
         self._written += len(self._rows)
@@ -275,12 +254,3 @@ def _file_name(image_id: str, image_format: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     known = f".{suffix.lower()}" in EXTENSIONS
     return f"{stem if dot and known else name}.{SUFFIXES.get(image_format, image_format.lower())}"
-
-
-def _features(class_names: Sequence[str], variants: Sequence[str]) -> dict[bytes, bytes]:
-    """Parquet metadata that tells `datasets` what the columns are."""
-    kinds: dict[str, object] = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in SCHEMA}
-    kinds |= {"image": {"_type": "Image"}, "variant": {"names": list(variants), "_type": "ClassLabel"}}
-    if class_names:
-        kinds["label"] = {"names": list(class_names), "_type": "ClassLabel"}
-    return {b"huggingface": json.dumps({"info": {"features": kinds}}).encode()}

@@ -482,6 +482,21 @@ def test_no_room_for_a_shard(source: Path, tmp_path: Path, workers: int) -> None
     assert not list((tmp_path / "out").rglob("*.parquet"))
 
 
+def test_folders_are_processed_without_heavy_packages(source: Path, tmp_path: Path) -> None:
+    """Each would cost every worker 50 MB or more."""
+    code = f"""
+import sys
+from pathlib import Path
+from processing.build import ProcessSettings, process
+process(ProcessSettings(source={str(source)!r}, out=Path({str(tmp_path / "out")!r}), variants=("SHARPEN_2",)))
+print(sorted({{"datasets", "pandas", "ray", "scipy", "torch"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
+
+
 # --- progress
 
 

@@ -1,0 +1,79 @@
+"""kNN accuracy against the mask ratio: plain kNN for each ratio."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eval.embeddings import pack_text, write_embeddings
+from eval.masking import masked_accuracy
+from eval.tasks_neighbors import run_masking
+from eval.tasks_probe import EmbeddingFiles
+from flickrexif.errors import FlickrExifError, UsageError
+
+
+def plain_knn(test: np.ndarray, train: np.ndarray, labels: np.ndarray, k: int) -> list[tuple[int, bool]]:
+    """(Winner, tied) of each test image: sort by (similarity, index), count, the nearest of the most frequent."""
+    found = []
+    for q in test:
+        near = [int(labels[n]) for n in sorted(range(len(train)), key=lambda n: (-(q @ train[n]), n))[:k]]
+        votes = Counter(near)
+        leaders = [label for label in near if votes[label] == max(votes.values())]
+        found.append((leaders[0], len(set(leaders)) > 1))
+    return found
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    n=st.integers(1, 8),
+    m=st.integers(1, 70),
+    k=st.integers(1, 80),
+    memory=st.sampled_from([1, 10_000, 2**20]),
+)
+@settings(max_examples=40, deadline=None)
+def test_accuracy_at_each_ratio(seed: int, n: int, m: int, k: int, memory: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels = [generator.integers(0, 4, size) for size in (n, m)]
+    prototypes = generator.choice([-1.0, 1.0], (20, 16))
+    sets = {ratio: [prototypes[generator.integers(0, 20, size)] for size in (n, m)] for ratio in (0.9, 0.0, 0.5)}
+    record = masked_accuracy(
+        embeddings={ratio: (torch.tensor(test), torch.tensor(train)) for ratio, (test, train) in sets.items()},
+        test_labels=torch.tensor(labels[0]),
+        train_labels=torch.tensor(labels[1]),
+        k=k,
+        memory=memory,
+    )
+    assert list(record.accuracy) == [0.0, 0.5, 0.9]
+    for ratio, (test, train) in sets.items():
+        found = plain_knn(test, train, labels[1], k)
+        right = [winner == truth for (winner, _), truth in zip(found, labels[0], strict=True)]
+        assert record.correct[ratio].tolist() == right
+        assert record.accuracy[ratio] == pytest.approx(np.mean(right))
+        assert record.vote_ties[ratio] == pytest.approx(np.mean([tied for _, tied in found]))
+
+
+def test_the_ratios_must_hold_the_same_images() -> None:
+    x, labels = torch.eye(4), torch.arange(4)
+    with pytest.raises(FlickrExifError, match=r"At a mask of 0.9 there are 4 test and 3 training embeddings"):
+        masked_accuracy(embeddings={0: (x, x), 0.9: (x, x[:3])}, test_labels=labels, train_labels=labels, k=1)
+
+
+def test_over_files_an_image_missing_at_one_ratio_is_left_out_of_all(tmp_path: Path) -> None:
+    """At ratio 0 the embeddings tell the class; at 1 all are alike, and the nearest is the first training image."""
+    files = EmbeddingFiles(root=tmp_path, dataset="ImageNet", model="dino", variant="vits16")
+    for ratio in (0.0, 1.0):
+        for split, count in (("train", 12), ("val", 8)):
+            rows = torch.arange(count)[1 if (ratio, split) == (1.0, "val") else 0 :]
+            x = torch.eye(4)[rows % 4] if ratio == 0 else torch.ones(len(rows), 4)
+            ids = pack_text([f"image {row}" for row in rows.tolist()])
+            write_embeddings(replace(files, mask=ratio).path(split=split), x, {"label": rows % 4, "image_id": ids})
+    result = run_masking(files, ratios=[0.0, 1.0], k=1)
+    assert result.metrics == pytest.approx({"0": 1.0, "1": 1 / 7})  # of images 1 to 7 only image 4 is of class 0
+    assert result.detail["left_out"] == {"train": 0, "val": 1}
+    with pytest.raises(UsageError, match="No mask ratio"):
+        run_masking(files, ratios=[])

@@ -1,0 +1,105 @@
+"""Mitigations: what they promise holds on the training images, and the probe and the neighbours see it."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from eval.embeddings import pack_text, write_embeddings
+from eval.mitigation import averaging, centring, leace, mitigations
+from eval.probe import ProbeSettings
+from eval.results import from_json, to_json
+from eval.tasks_probe import EmbeddingFiles, run_mitigation
+from processing.variants import classes
+
+torch.set_num_threads(1)
+
+
+def images(count: int, seed: int, variants: int = 3, trace: float = 0.3) -> tuple[list[Tensor], Tensor]:
+    """Unit embeddings of images of 6 classes under each variant, which moves them and stretches one direction."""
+    rng = np.random.default_rng(seed)
+    fixed = np.random.default_rng(7)
+    centres, moves = fixed.normal(size=(6, 20)), trace * fixed.normal(size=(variants, 20))
+    labels = rng.integers(0, 6, count)
+    base = centres[labels] + 0.5 * rng.normal(size=(count, 20))
+    made = [base + move + 0.05 * rng.normal(size=base.shape) for move in moves]
+    made = [m / np.linalg.norm(m, axis=1, keepdims=True) for m in made]
+    return [torch.tensor(m, dtype=torch.float32) for m in made], torch.tensor(labels)
+
+
+def test_centring_gives_every_class_the_mean_of_all() -> None:
+    train, test = images(400, 0)[0], images(50, 1)[0]
+    change = centring(train)
+    means = np.stack([v.double().numpy().mean(0) for v in train])
+    for label, (before, after) in enumerate(zip(test, change(test), strict=True)):
+        np.testing.assert_allclose(after, before.numpy() - means[label] + means.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [400, 15])  # fewer images than dimensions too
+def test_leace_leaves_no_linear_trace_in_the_training_images(count: int) -> None:
+    train = images(count, 0)[0]
+    changed = leace(train)(train)
+    means = np.stack([v.double().numpy().mean(0) for v in changed])
+    assert np.abs(means - means.mean(0)).max() < 1e-6  # no direction tells the classes apart
+    features, labels = np.concatenate([v.numpy() for v in changed]), np.repeat(np.arange(3), count)
+    assert LogisticRegression(C=1e3, max_iter=5_000).fit(features, labels).score(features, labels) < 0.45
+    before = np.concatenate([v.numpy() for v in train])
+    assert LogisticRegression(C=1e3, max_iter=5_000).fit(before, labels).score(before, labels) > 0.8
+
+
+def test_leace_changes_a_subspace_of_one_dimension_less_than_the_classes() -> None:
+    train, test = images(400, 0)[0], images(60, 1)[0]
+    change = leace(train)
+    difference = np.concatenate([(a - b).double().numpy() for a, b in zip(change(test), test, strict=True)])
+    values = np.linalg.svd(difference, compute_uv=False)
+    assert values[1] > 1e-2
+    assert values[2] < 1e-5
+    everyone = np.concatenate([v.double().numpy() for v in train]).mean(0)
+    np.testing.assert_allclose(np.concatenate([v.double().numpy() for v in change(train)]).mean(0), everyone, atol=1e-6)
+
+
+def test_leace_does_not_know_the_class_of_what_it_changes() -> None:
+    train = images(200, 0)[0]
+    change = leace(train)
+    assert torch.equal(change([train[1]])[0], change([train[2], train[1]])[1])
+
+
+def test_averaging_makes_the_processings_of_an_image_one() -> None:
+    test = images(50, 0)[0]
+    expected = np.mean([v.numpy() for v in test], axis=0)
+    for changed in averaging(test):
+        np.testing.assert_allclose(changed, expected, atol=1e-6)
+
+
+def test_training_images_alone_are_fitted_and_averaged_never() -> None:
+    train = images(100, 0)[0]
+    for name, (on_train, _) in mitigations(train).items():
+        same = all(torch.equal(a, b) for a, b in zip(on_train(train), train, strict=True))
+        assert same == (name in ("none", "averaging"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> EmbeddingFiles:
+    found = EmbeddingFiles(root=tmp_path_factory.mktemp("embeddings"), dataset="ImageNet", model="own", variant="x")
+    for split, count, seed in (("train", 600, 0), ("val", 150, 1)):
+        variants, labels = images(count, seed)
+        for name, features in zip(classes("sharpening"), variants, strict=True):
+            columns = {"label": labels, "image_id": pack_text([f"{split}{i}" for i in range(count)])}
+            write_embeddings(found.path(processing=name, split=split), features, columns)
+    return found
+
+
+def test_the_record_tells_trace_and_semantics_before_and_after(files: EmbeddingFiles) -> None:
+    result = run_mitigation(files, ProbeSettings(protocol="fast"), parameter="sharpening", k=5, seeds=2)
+    metrics = {name: value for name, value in result.metrics.items() if value is not None}
+    assert metrics["chance"] == 1 / 3
+    assert metrics["none.accuracy"] > 0.7
+    for name in ("centring", "leace"):
+        assert metrics[f"{name}.accuracy"] < 0.45
+        assert metrics[f"{name}.all_same"] > metrics["none.all_same"] - 0.03
+        assert metrics[f"{name}.neg_same"] >= metrics["none.neg_same"]
+    assert metrics["averaging.accuracy"] == pytest.approx(1 / 3)  # all three are one image, so one class is right
+    setups = {"all_same", "all_diff", "pos_same", "neg_same", "uniform"}
+    assert {name.partition(".")[2] for name in metrics} >= setups | {"accuracy", "mean_per_class_recall"}
+    assert from_json(to_json(result)).metrics == result.metrics
