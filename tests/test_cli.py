@@ -445,9 +445,21 @@ def test_build_again_changes_no_byte(run: Callable[..., Done], sandbox: Sandbox,
 
 
 def names() -> list[str]:
-    """Every command, as typer knows it."""
-    found = (info.name or info.callback.__name__ for info in cli.app.registered_commands if info.callback)
-    return list(found)
+    """The commands in the order of the help, groups last."""
+    groups = [group.name for group in cli.app.registered_groups]
+    return [command.name for command in cli.app.registered_commands if command.name] + [name for name in groups if name]
+
+
+def every_command() -> list[str]:
+    """`names`, each group followed by its commands."""
+    inside = {
+        group.name: [
+            f"{group.name} {command.name or command.callback.__name__}"
+            for command in group.typer_instance.registered_commands
+        ]
+        for group in cli.app.registered_groups
+    }
+    return [word for name in names() for word in (name, *inside.get(name, []))]
 
 
 def help_text(*command: str) -> str:
@@ -463,7 +475,8 @@ def page() -> str:
     """docs/cli.md."""
     _, _, rules = (cli.__doc__ or "").partition("\n\n")
     sections = [
-        f"## flickrexif {name}".rstrip() + f"\n\n```text\n{help_text(*name.split())}```" for name in ("", *names())
+        f"## flickrexif {name}".rstrip() + f"\n\n```text\n{help_text(*name.split())}```"
+        for name in ("", *every_command())
     ]
     return "\n\n".join(["# The command line", rules.strip(), *sections]) + "\n"
 
