@@ -18,7 +18,7 @@ from eval.neighbors import same_label_share
 from eval.results import Result, environment, fingerprint
 from eval.retrieval import NEGATIVES, TYPES, paircams_recall
 from eval.similarity import GROUPS, similarity_distributions
-from eval.tasks_probe import EmbeddingFiles, _about, _common, _fingerprints, _variants, read_split
+from eval.task_files import EmbeddingFiles, about, common, fingerprints, read_split, variants_of
 from eval.tiles import DEFAULT_MEMORY
 from flickrexif.draws import rank
 from flickrexif.errors import FlickrExifError, UsageError
@@ -53,7 +53,7 @@ def run_knn(
     UsageError for a missing file or an unknown name, FlickrExifError for a file that is not whole or has no labels.
     """
     began = clock()
-    read, train, test, labels, draws, left_out = _variants(files, parameter, seeds)
+    read, train, test, labels, draws, left_out = variants_of(files, parameter, seeds)
     _need_column(read, "label")
     half = HALF.get(device.split(":")[0])
     found = five_setups(
@@ -70,14 +70,14 @@ def run_knn(
     detail = {"matrix": found.matrix, "vote_ties": found.vote_ties, "unproven": found.unproven, "left_out": left_out}
     return Result(
         task="knn",
-        **_about(files, read[0][1]),
+        **about(files, read[0][1]),
         parameter=parameter.lower(),
         metrics=found.accuracy,
         intervals={name: bootstrap_interval(correct) for name, correct in found.correct.items()},
         detail=detail | {"classes": list(classes_of(parameter)), "images": [len(train[0]), len(test[0])]},
         settings={"k": k, "seeds": seeds, "device": device, "half": half and str(half), "interval": OVER_IMAGES},
         versions=environment(),
-        fingerprints=_fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in read]),
         seconds=clock() - began,
     )
 
@@ -116,7 +116,7 @@ def run_neighbors(
     counts = {"no_label": len(ids) - len(rows), "no_embedding": len(known.label.keys() - set(ids))}
     return Result(
         task="neighbors",
-        **_about(files, found),
+        **about(files, found),
         attribute=LABEL,
         metrics={str(k): share for k, share in record.share.items()},
         intervals={str(k): bootstrap_interval(values, owners) for k, values in record.per_query.items()},
@@ -128,7 +128,7 @@ def run_neighbors(
         },
         settings={"k": list(ks), "device": device, "interval": _interval_name(owners)},
         versions=environment(),
-        fingerprints=_fingerprints(files.root, [path]) | {labels.name: fingerprint(labels)},
+        fingerprints=fingerprints(files.root, [path]) | {labels.name: fingerprint(labels)},
         seconds=clock() - began,
     )
 
@@ -153,7 +153,7 @@ def run_retrieval(
     ids = found.image_ids()
     return Result(
         task="retrieval",
-        **_about(files, found),
+        **about(files, found),
         metrics=record.recall,
         intervals=intervals,
         detail={
@@ -163,7 +163,7 @@ def run_retrieval(
         },
         settings={"device": device, "interval": "bootstrap over subjects", "negatives": list(NEGATIVES)},
         versions=environment(),
-        fingerprints=_fingerprints(files.root, [path]),
+        fingerprints=fingerprints(files.root, [path]),
         seconds=clock() - began,
     )
 
@@ -185,10 +185,10 @@ def run_similarity(
     began = clock()
     if queries < 1:
         raise UsageError(f"{queries} queries have no similarities.", "Give --queries 1000.")
-    read, train, test, labels, _, left_out = _variants(files, parameter, 1)
+    read, train, test, labels, _, left_out = variants_of(files, parameter, 1)
     _need_column(read, "label")
     names = classes_of(parameter)
-    ids = [_common([e for path, e in read if path.stem.endswith(f"_split={split}")])[1] for split in ("train", "val")]
+    ids = [common([e for path, e in read if path.stem.endswith(f"_split={split}")])[1] for split in ("train", "val")]
     base, asked = (
         uniform_draws(parameter=parameter, image_ids=part, classes=len(names), seeds=[seed])[0] for part in ids
     )
@@ -207,7 +207,7 @@ def run_similarity(
     per_query = {name: values[~values.isnan()] for name, values in zip(GROUPS, record.per_query.T, strict=True)}
     return Result(
         task="similarity",
-        **_about(files, read[0][1]),
+        **about(files, read[0][1]),
         parameter=parameter.lower(),
         metrics={name: float(values.double().mean()) if len(values) else None for name, values in per_query.items()},
         intervals={name: bootstrap_interval(values) for name, values in per_query.items() if len(values)},
@@ -220,7 +220,7 @@ def run_similarity(
         },
         settings={"queries": queries, "seed": seed, "device": device, "interval": OVER_IMAGES},
         versions=environment(),
-        fingerprints=_fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in read]),
         seconds=clock() - began,
     )
 
@@ -245,7 +245,7 @@ def run_masking(
         found = [read_embeddings(path) for path in paths]
         read += zip(paths, found, strict=True)
         _need_column(read, "label")
-        sets[split], _, rows, left_out[split] = _common(found)
+        sets[split], _, rows, left_out[split] = common(found)
         labels[split] = found[0].columns["label"][rows]
     record = masked_accuracy(
         embeddings=dict(zip(ratios, zip(sets["val"], sets["train"], strict=True), strict=True)),
@@ -257,13 +257,13 @@ def run_masking(
     )
     return Result(
         task="masking",
-        **_about(files, read[0][1]),
+        **about(files, read[0][1]),
         metrics={f"{ratio:g}": value for ratio, value in record.accuracy.items()},
         intervals={f"{ratio:g}": bootstrap_interval(right) for ratio, right in record.correct.items()},
         detail={"vote_ties": {f"{r:g}": share for r, share in record.vote_ties.items()}, "left_out": left_out},
         settings={"k": k, "ratios": list(ratios), "device": device, "interval": OVER_IMAGES},
         versions=environment(),
-        fingerprints=_fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in read]),
         seconds=clock() - began,
     )
 

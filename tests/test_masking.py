@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from eval.embeddings import pack_text, write_embeddings
 from eval.masking import masked_accuracy
+from eval.task_files import EmbeddingFiles
 from eval.tasks_neighbors import run_masking
-from eval.tasks_probe import EmbeddingFiles
 from flickrexif.errors import FlickrExifError, UsageError
 
 

@@ -10,7 +10,8 @@ from eval.embeddings import pack_text, write_embeddings
 from eval.mitigation import averaging, centring, leace, mitigations
 from eval.probe import ProbeSettings
 from eval.results import from_json, to_json
-from eval.tasks_probe import EmbeddingFiles, run_mitigation
+from eval.task_files import EmbeddingFiles
+from eval.tasks_probe import run_mitigation
 from processing.variants import classes
 
 torch.set_num_threads(1)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from eval import tiles
 from eval.embeddings import embedding_path, write_embeddings
 from eval.neighbors import same_label_share
+from eval.task_files import EmbeddingFiles
 from eval.tasks_neighbors import read_labels, run_knn, run_neighbors
-from eval.tasks_probe import EmbeddingFiles
 from flickrexif.errors import FlickrExifError, UsageError
 from processing.variants import classes
 

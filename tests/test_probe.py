@@ -20,7 +20,8 @@ from eval.probe import Part, ProbeSettings, labelled_data, probe, processing_dat
 from eval.probe_heads import Heads, Sgd, batch_order, starting_heads, train_heads
 from eval.probe_paper import Paper, Trial
 from eval.results import from_json, to_json
-from eval.tasks_probe import EmbeddingFiles, read_split, run_probe
+from eval.task_files import EmbeddingFiles, read_split
+from eval.tasks_probe import run_probe
 from flickrexif.errors import FlickrExifError, UsageError
 
 torch.set_num_threads(1)

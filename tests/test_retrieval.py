@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from eval.embeddings import write_embeddings
 from eval.retrieval import paircams_recall
+from eval.task_files import EmbeddingFiles
 from eval.tasks_neighbors import run_retrieval
-from eval.tasks_probe import EmbeddingFiles
 from flickrexif.errors import FlickrExifError
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from eval.embeddings import embedding_path, write_embeddings
 from eval.similarity import GROUPS, similarity_distributions
+from eval.task_files import EmbeddingFiles
 from eval.tasks_neighbors import run_similarity
-from eval.tasks_probe import EmbeddingFiles
 from flickrexif.errors import FlickrExifError, UsageError
 from processing.variants import classes
 

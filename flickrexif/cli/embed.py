@@ -85,7 +85,7 @@ def embed(
     from eval.image_sets import open_images
     from processing.progress import ProcessProgress
 
-    place = pick_device(device)
+    place, records = pick_device(device), expand(encoder)
     sources = open_images(dataset, data_dir=data_dir, variants=tuple(variant or ()), split=split)
     settings = EmbedSettings(
         out=out,
@@ -98,7 +98,7 @@ def embed(
         seed=seed,
         shard=shard,
     )
-    loaded = [load(record, device=place, dtype=dtype) for record in expand(encoder)]
+    loaded = [load(record, device=place, dtype=dtype) for record in records]
     progress = ProcessProgress()
     try:
         report = run(settings, loaded, sources, progress, say)

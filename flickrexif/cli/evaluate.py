@@ -12,7 +12,7 @@ from flickrexif.errors import UsageError
 
 if TYPE_CHECKING:
     from eval.results import Result
-    from eval.tasks_probe import EmbeddingFiles
+    from eval.task_files import EmbeddingFiles
 
 app = typer.Typer(no_args_is_help=True, help="Measure what embeddings know of the camera and of the processing.")
 
@@ -189,7 +189,7 @@ def mitigation(
 
 
 def _files(root: Path, dataset: str, model: str, variant: str, mask: float | None) -> "EmbeddingFiles":
-    from eval.tasks_probe import EmbeddingFiles
+    from eval.task_files import EmbeddingFiles
 
     return EmbeddingFiles(root=root, dataset=dataset, model=model, variant=variant, mask=mask)
 

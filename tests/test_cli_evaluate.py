@@ -1,0 +1,123 @@
+"""`encoders`, `embed`, `eval …` and `pairs …` on the command line, with controls, which need no weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval.results import read_result
+from flickrexif import cli
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["flickrexif", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ImageFolder of two classes that their colour tells apart."""
+    root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 6)):
+        for number in range(count):
+            red = number % 2
+            folder = root / split / ("red" if red else "blue")
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 80, (32, 32, 3)) + (np.array([150, 0, 0]) if red else np.array([0, 0, 150]))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    return root
+
+
+def embedded(run: Any, images: Path, out: Path, *options: object) -> tuple[int, str, str]:
+    names = ("--dataset", images, "--encoder", "control:colour", "--embeddings", out, "--device", "cpu")
+    return run("embed", *names, *options)
+
+
+def test_encoders_lists_the_papers_47(run: Any) -> None:
+    code, out, _ = run("encoders", "--json")
+    names = [row["record"]["name"] for row in json.loads(out)]
+    assert code == 0
+    assert sum(name.startswith("paper:") for name in names) == 47
+    assert {"lite0", "control:dct", "control:colour", "control:random"} <= set(names)
+    assert "control:dct" in run("encoders", "--family", "CTL")[1]
+
+
+def test_embed_then_every_measurement_over_variants(run: Any, images: Path, tmp_path: Path) -> None:
+    code, out, _ = embedded(run, images, tmp_path, "--on-the-fly", "sharpening", "--mask", 0, "--mask", 0.9)
+    assert code == 0
+    assert out.count(": 12 images") == out.count(": 6 images") == 6  # three classes, two masks
+    place = ("--embeddings", tmp_path, "--dataset", images.name, "--model", "control", "--variant", "colour")
+    knn = run(
+        "eval", "knn", *place, "--parameter", "sharpening", "--k", 1, "--seeds", 2, "--out", tmp_path / "knn.json"
+    )
+    assert knn[0] == 0
+    assert read_result(tmp_path / "knn.json").metrics["all_same"] == 1.0
+    probe = ("--parameter", "sharpening", "--protocol", "fast", "--seeds", 2, "--out", tmp_path / "probe.json")
+    assert run("eval", "probe", *place, *probe)[0] == 0
+    assert read_result(tmp_path / "probe.json").metrics["chance"] == pytest.approx(1 / 3)
+    assert run("eval", "similarity", *place, "--parameter", "sharpening", "--queries", 4)[0] == 0
+    assert run("eval", "mitigation", *place, "--parameter", "sharpening", "--k", 1, "--seeds", 1)[0] == 0
+
+
+def test_masking_over_files_of_each_ratio(run: Any, images: Path, tmp_path: Path) -> None:
+    assert embedded(run, images, tmp_path, "--mask", 0, "--mask", 1)[0] == 0
+    place = ("--embeddings", tmp_path, "--dataset", images.name, "--model", "control", "--variant", "colour")
+    code, _, _ = run("eval", "masking", *place, "--ratio", 0, "--k", 1, "--out", tmp_path / "masking.json")
+    assert code == 0
+    assert 1.0 in read_result(tmp_path / "masking.json").metrics.values()
+
+
+def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
+    assert run("pairs", "simulate", tmp_path / "pairs", "--pairs", 3)[0] == 0
+    code, out, err = run("pairs", "check", tmp_path / "pairs", "--page", tmp_path / "page", "--json")
+    assert (code, json.loads(out)["findings"]) == (0, [])
+    assert list((tmp_path / "page").glob("*.html"))
+    assert "Contact sheet" in err
+    assert run("pairs", "build", tmp_path / "pairs", "--out", tmp_path / "paircams")[0] == 0
+    assert "settings" in run("pairs", "plan", tmp_path / "pairs")[1]
+    names = ("--dataset", "paircams", "--data-dir", tmp_path, "--encoder", "control:colour", "--device", "cpu")
+    assert run("embed", *names, "--embeddings", tmp_path / "embeddings")[0] == 0
+    place = ("--embeddings", tmp_path / "embeddings", "--model", "control", "--variant", "colour")
+    code, out, _ = run("eval", "retrieval", *place)
+    assert code == 0
+    assert "different_phone" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("embed", "--dataset", ".", "--encoder", "control:color"), "Nearest: control:colour"),
+        (("embed", "--dataset", ".", "--encoder", "control:colour", "--device", "tpu"), "There is no device 'tpu'"),
+        (("encoders", "--family", "XYZ"), "There is no family"),
+        (("eval", "knn", "--dataset", "x", "--model", "m", "--variant", "v", "--parameter", "jpeg"), "x"),
+        (("eval", "retrieval", "--model", "m", "--variant", "v"), "m"),
+        (("pairs", "check", "nowhere"), "nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*arguments)
+    assert code in (1, 2)
+    assert out == ""
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("memory", ["x", "-1G", "0", "G", "4P"])
+def test_memory_is_a_size(run: Any, memory: str) -> None:
+    arguments = ("eval", "knn", "--dataset", "x", "--model", "m", "--variant", "v", "--parameter", "jpeg")
+    code, _, err = run(*arguments, "--memory", memory)
+    assert code == 2
+    assert "--memory" in err
