@@ -1,8 +1,9 @@
-"""How long the check of a whole PairCams takes, in how much memory, and how many swapped pairs it finds.
+"""How long a whole PairCams takes from its pairs to recall@1, in how much memory, and how many swapped pairs are found.
 
     python -m benchmarks.pairs [--pairs 730] [--swapped 10] [--seeds 3]
 
-Pairs are simulated (640 px) in a temporary folder; reading them is told apart from checking them. Then, on 100 pairs a
+Pairs are simulated (640 px) in a temporary folder, read, checked, built into a data set, embedded with lite0 and
+measured. Then, on 100 pairs a
 seed, `--swapped` subjects get each other's phone images: wanted are 9 of 10 found, and none of the others accused.
 """
 
@@ -16,23 +17,30 @@ from pathlib import Path
 from typing import TypeVar
 
 from collectors.sandbox.pairs import simulate_pairs
+from eval.embed import EmbedSettings, embed
+from eval.encoders import load, resolve
+from eval.image_sets import open_images
+from eval.results import Result
+from eval.task_files import EmbeddingFiles
+from eval.tasks_neighbors import run_retrieval
 from flickrexif.draws import rng
+from paircams.build import build_pairs
 from paircams.check import inspect, summary
 from paircams.page import write_pages
 from paircams.pairing import read_pairs
 from paircams.records import PairImage
 
-Result = TypeVar("Result")
+Made = TypeVar("Made")
 HUNDRED = 100
 
 
-def timed(name: str, work: Callable[[], Result]) -> Result:
+def timed(name: str, work: Callable[[], Made]) -> Made:
     start, spent = time.perf_counter(), time.process_time()
-    result = work()
+    made = work()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, processor = time.perf_counter() - start, time.process_time() - spent
     print(f"{name:24}{wall:8.1f} s {processor:8.1f} s of processors   peak so far {peak:7.0f} MiB", flush=True)
-    return result
+    return made
 
 
 def simulated(folder: Path, pairs: int, seed: int) -> list[PairImage]:
@@ -51,6 +59,21 @@ def whole(folder: Path, pairs: int) -> None:
     print(f"{len(pages)} pages, {sum(page.stat().st_size for page in pages) / 2**20:.1f} MiB")
     for rule, _, count, known in summary(report):
         print(f"{rule:18}{count:6} findings, checked on {known}")
+    timed("build, check included", lambda: build_pairs(folder / "pairs", folder / "data/paircams"))
+    result = timed("embed and measure", lambda: recall(folder))
+    print({name: round(value, 4) for name, value in result.metrics.items() if value is not None})
+
+
+def recall(folder: Path) -> Result:
+    """recall@1 of the data set in `folder` with lite0."""
+    embed(
+        EmbedSettings(out=folder / "embeddings"),
+        [load(resolve("lite0"))],
+        open_images("paircams", data_dir=folder / "data"),
+    )
+    return run_retrieval(
+        EmbeddingFiles(root=folder / "embeddings", dataset="PairCams", model="lite0", variant="default")
+    )
 
 
 def swapped(folder: Path, count: int, seed: int) -> None:

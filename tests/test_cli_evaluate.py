@@ -100,6 +100,7 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
         (("encoders", "--family", "XYZ"), "There is no family"),
         (("eval", "knn", "--dataset", "x", "--model", "m", "--variant", "v", "--parameter", "jpeg"), "x"),
         (("eval", "retrieval", "--model", "m", "--variant", "v"), "m"),
+        (("eval", "neighbors", "--model", "m", "--variant", "v", "--labels", "no.parquet", "--k", "1", "5"), "m"),
         (("pairs", "check", "nowhere"), "nowhere"),
     ],
 )

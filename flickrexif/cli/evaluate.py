@@ -108,8 +108,9 @@ def neighbors(
     embeddings: Embeddings = ROOT,
     mask: Mask = None,
     k: Annotated[
-        list[int] | None, typer.Option(help="May be repeated. [default: 10 25 50]", show_default=False)
+        list[int] | None, typer.Option(min=1, help="Neighbours: --k 10 25 50. [default: 10 25 50]", show_default=False)
     ] = None,
+    more: Annotated[list[int] | None, typer.Argument(hidden=True)] = None,  # what follows the first number of --k
     memory: Memory = "4G",
     device: Device = "cpu",
     out: Out = None,
@@ -118,7 +119,12 @@ def neighbors(
     from eval.tasks_neighbors import run_neighbors
 
     files = _files(embeddings, dataset, model, variant, mask)
-    _finish(run_neighbors(files, labels=labels, ks=k or (10, 25, 50), memory=_bytes(memory), device=device), out)
+    _finish(
+        run_neighbors(
+            files, labels=labels, ks=[*(k or ()), *(more or ())] or (10, 25, 50), memory=_bytes(memory), device=device
+        ),
+        out,
+    )
 
 
 @app.command()
