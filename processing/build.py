@@ -24,6 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.whole import put_text, remove_unfinished
 from processing.card import Part, card, fingerprints
 from processing.draw import balanced_classes, draw_class
 from processing.engines import local, ray
@@ -38,7 +39,6 @@ from processing.shards import (
     shard_name,
     slices,
     unwritable,
-    write_whole,
 )
 from processing.sources import Source, open_source, splits
 from processing.variants import PARAMETERS, VARIANTS, classes, variant
@@ -147,7 +147,7 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     found = (settings.split,) if settings.split else tuple(splits(settings.source))
     out = settings.out.absolute()
     with _locked(out):
-        _remove_unfinished(out)
+        remove_unfinished([out])
         plans = [
             plan
             for split in found
@@ -241,20 +241,13 @@ def _begin(plan: _Plan) -> None:
     path = plan.folder / MARKERS / f"{plan.source.split}.json"
     there = _read(path)
     if there is None:
-        write_whole(path, json.dumps({"settings": plan.told, "source": plan.source.name}, indent=2) + "\n")
+        put_text(path, json.dumps({"settings": plan.told, "source": plan.source.name}, indent=2) + "\n")
     elif there["settings"] != plan.told:
         old = there["settings"]
         changed = ", ".join(f"{name} {old.get(name)}" for name in plan.told if old.get(name) != plan.told[name])
         message = f"{plan.folder} holds a split `{plan.source.split}` made with other settings ({changed[:200]})."
         raise UsageError(message, AGAIN)
-    _remove_unfinished(plan.folder, plan.folder / MARKERS)
-
-
-def _remove_unfinished(*folders: Path) -> None:
-    """What a killed run left under temporary names."""
-    for folder in folders:
-        for path in folder.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+    remove_unfinished([plan.folder, plan.folder / MARKERS])
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -331,7 +324,7 @@ def _finish(plan: _Plan, made: int) -> PartReport:
     failures = [failure for marker in markers for failure in marker.failures]
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([("image_id", "reason"), *failures])
-    write_whole(plan.folder / f"{split}-failures.csv", table.getvalue())
+    put_text(plan.folder / f"{split}-failures.csv", table.getvalue())
     reasons = dict(sorted(Counter(reason for _, reason in failures).items()))
     rows = sum(marker.rows for marker in markers)
     record = {
@@ -341,7 +334,7 @@ def _finish(plan: _Plan, made: int) -> PartReport:
         "failures": reasons,
         "content": _digest(marker.content for marker in markers),
     }
-    write_whole(plan.folder / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
+    put_text(plan.folder / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
     name = plan.config.name
     return PartReport(config=name, split=split, rows=rows, failures=reasons, shards=len(markers), made=made)
 
@@ -354,8 +347,8 @@ def _describe(out: Path) -> None:
         if told and told.get("rows"):  # `datasets` cannot load a split without rows
             parts.append(Part(config=path.parent.parent.name, **told))
     # `datasets` caches a local folder under a hash of its front matter, not of its files.
-    write_whole(out / ".huggingface.yaml", fingerprints(parts))
-    write_whole(out / "README.md", card(parts))
+    put_text(out / ".huggingface.yaml", fingerprints(parts))
+    put_text(out / "README.md", card(parts))
 
 
 @contextmanager

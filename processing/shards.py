@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from PIL import features as pillow
 
 from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.whole import put_text
 from processing import operations
 from processing.engines import Tick
 from processing.operations import BadImage, Encoded, iter_variants
@@ -109,20 +110,6 @@ def read_marker(folder: Path, shard: str) -> Marker | None:
         return marker if (folder / f"{shard}.parquet").stat().st_size == marker.size else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is there in full or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def unwritable(path: Path, error: OSError) -> FlickrExifError:
@@ -237,7 +224,7 @@ class _Shard:
             "content": self._content.hexdigest(),
             "failures": self._failures,
         }
-        write_whole(self._target.folder / MARKERS / f"{self._name}.json", json.dumps(told) + "\n")
+        put_text(self._target.folder / MARKERS / f"{self._name}.json", json.dumps(told) + "\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -8,22 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from flickrexif import cli
 from flickrexif.exif import label
 from flickrexif.schema import Labels
 
 OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["flickrexif", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

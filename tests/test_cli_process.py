@@ -9,8 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flickrexif import cli
-
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -24,23 +22,12 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["flickrexif", "process", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
-
-
 def rows_of(config: Path) -> list[dict[str, Any]]:
     return [row for file in sorted(config.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
 
 
 def test_a_parameter_s_classes_become_configs(run: Any, photos: Path, tmp_path: Path) -> None:
-    code, out, _ = run(photos, "--parameter", "sharpening", "--out", tmp_path / "made", "--workers", 1)
+    code, out, _ = run("process", photos, "--parameter", "sharpening", "--out", tmp_path / "made", "--workers", 1)
     assert code == 3  # one image was left out, and it is said which
     assert "sharpen_2 train: 6 images" in out
     assert "broken.jpg" in (tmp_path / "made/sharpen_2/train-failures.csv").read_text()
@@ -52,7 +39,7 @@ def test_a_parameter_s_classes_become_configs(run: Any, photos: Path, tmp_path: 
 
 def test_a_draw_gives_each_image_one_class(run: Any, photos: Path, tmp_path: Path) -> None:
     options = ("--parameter", "jpeg", "--draw", "balanced", "--seed", 1, "--out", tmp_path / "made", "--workers", 1)
-    assert run(photos, *options)[0] == 3
+    assert run("process", photos, *options)[0] == 3
     rows = rows_of(tmp_path / "made/jpeg_balanced_seed1")
     assert len({row["variant"] for row in rows}) >= 5  # seven images over six classes, one image is broken
 
@@ -68,14 +55,14 @@ def test_a_draw_gives_each_image_one_class(run: Any, photos: Path, tmp_path: Pat
     ],
 )
 def test_bad_input_is_one_sentence(run: Any, photos: Path, tmp_path: Path, options: Any, sentence: str) -> None:
-    code, out, err = run(photos, "--out", tmp_path / "made", *options)
+    code, out, err = run("process", photos, "--out", tmp_path / "made", *options)
     assert (code, out) == (2, "")
     assert sentence in err
     assert not list((tmp_path / "made").rglob("*.parquet"))
 
 
 def test_a_source_that_is_not_there(run: Any, tmp_path: Path) -> None:
-    code, _, err = run(tmp_path / "nowhere", "--parameter", "jpeg", "--out", tmp_path / "made")
+    code, _, err = run("process", tmp_path / "nowhere", "--parameter", "jpeg", "--out", tmp_path / "made")
     assert code in (1, 2)
     assert "nowhere" in err
     assert "Traceback" not in err

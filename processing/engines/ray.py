@@ -26,7 +26,7 @@ def run(units: Iterable[Unit], work: Work[Unit], tick: Tick, *, workers: int, ad
         if address and ":" in address:  # ray.init would try for five minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        ray.init(address=address, log_to_driver=False, **({} if address else {"num_cpus": workers}))
+        ray.init(address=address, log_to_driver=False, num_cpus=None if address else workers)
     except (OSError, RuntimeError, ValueError) as error:
         message = f"The Ray cluster {address or 'on this machine'} cannot be reached ({str(error)[:200]})."
         raise UsageError(message, "Check --address.") from None
