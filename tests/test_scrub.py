@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 from paircams.scrub import Unscrubbable, kind_of, scrub
 from paircams.scrub_exif import scrub_exif
 
-CAMERA_PHOTOS = Path("/work/shared/data/camera-photos")
+CAMERA_PHOTOS = Path(__file__).parents[2] / "shared/data/camera-photos"
 SECRET = b"SECRET-4711"
 # Tags that tell of a person, a place or one single camera, as exiftool names them ("group:tag").
 PRIVATE = re.compile(
