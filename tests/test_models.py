@@ -69,6 +69,21 @@ def test_without_an_alias_the_page_is_the_owners() -> None:
         assert photo.page_url == "https://www.flickr.com/photos/1@N01/1/"
 
 
+@pytest.mark.parametrize(
+    ("image", "site"),
+    [
+        ("https://live.staticflickr.com/1/1_a_b.jpg", "https://www.flickr.com"),
+        ("http://127.0.0.1:8600/1/1_a_b.jpg", "http://127.0.0.1:8600"),
+        ("https://evil.example/staticflickr.com/1.jpg", "https://evil.example"),
+        ("https://[::1/1.jpg", "https://www.flickr.com"),
+    ],
+)
+def test_a_photo_of_another_server_links_to_no_page_of_flickr(image: str, site: str) -> None:
+    photo = parse_photo({"id": 1, "owner": "1@N01", "url_l": image})
+    assert photo is not None
+    assert photo.page_url == f"{site}/photos/1@N01/1/"
+
+
 def test_an_alias_cannot_leave_its_place_in_the_address() -> None:
     photo = parse_photo({"id": 1, "owner": "1@N01", "pathalias": '../"><script>?a#b'})
     assert photo is not None

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 FLICKR_ENDPOINT = "https://api.flickr.com/services/rest/"
+SITE = "https://www.flickr.com"
 
 # Extras of flickr.photos.search that the crawl reads.
 EXTRAS = (
@@ -45,9 +46,19 @@ class SearchPhoto:
 
     @property
     def page_url(self) -> str:
-        """The photo's page, to link back to as Flickr's terms ask."""
+        """The photo's page, to link back to as Flickr's terms ask; of another server's photo, a page of that server."""
         owner = quote(self.path_alias or self.owner, safe="@", errors="replace")
-        return f"https://www.flickr.com/photos/{owner}/{self.id}/"
+        return f"{_site(self.image.url if self.image else '')}/photos/{owner}/{self.id}/"
+
+
+def _site(image_url: str) -> str:
+    """Flickr's site; for an image that another server has, such as the embedded one, that server."""
+    try:
+        server = urlsplit(image_url)
+        foreign = server.hostname and not server.hostname.endswith(".staticflickr.com")
+    except ValueError:  # half an IPv6 address
+        return SITE
+    return f"{server.scheme}://{server.netloc}" if foreign else SITE
 
 
 @dataclass(frozen=True, slots=True)
