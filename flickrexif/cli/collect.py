@@ -86,7 +86,7 @@ def crawl(
     _print_summaries(summaries, _built(data_dir, months))
     short = [s.month for s in summaries if s.kept < settings.minimum]
     if short:
-        say(f"Below the minimum of {settings.minimum} photos: {', '.join(short)}.")
+        say(f"Below the minimum of {settings.minimum} photos: {_some(short)}.")
     unfetched = sum(s.kept - sum(s.images.values()) for s in summaries) if settings.images != "none" else 0
     if unfetched:
         say(f"{unfetched} image{'s' * (unfetched > 1)} could not be fetched. Run the same command again.")
@@ -150,6 +150,12 @@ def _months(month: Sequence[str] | None, first: str | None, last: str | None) ->
     if not last:
         raise UsageError("No month was given.", "Type --month 2024-08, or --from 2000-01 --to 2024-08.")
     return months_between(first or FIRST_MONTH, last)
+
+
+def _some(months: Sequence[str], most: int = 6) -> str:
+    """The first months, and how many more there are."""
+    more = f" and {len(months) - most} more" if len(months) > most else ""
+    return ", ".join(months[:most]) + more
 
 
 def _images(text: str) -> Literal["none", "large", "original"]:

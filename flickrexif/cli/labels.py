@@ -1,14 +1,13 @@
 """`label`, `splits` and `audit-splits`: labels of one's own photos, and splits that do not leak."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import SHORT, say, table
+from flickrexif.cli.output import SHORT, progress_bar, say, table
 
 
 def label(
@@ -20,16 +19,9 @@ def label(
     Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
     reason.
     """
-    from tqdm import tqdm
-
     from collectors.folder import label_folder
 
-    with tqdm(unit="photo", disable=None, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar("photo") as progress:
         report = label_folder(folder, out, progress)
     if report.reasons:
         table(("reason", "photos"), sorted(report.reasons.items()))

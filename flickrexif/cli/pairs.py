@@ -1,33 +1,17 @@
 """`pairs build`, `check`, `plan` and `simulate`: PairCams from a folder of photo pairs."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from flickrexif.cli.options import AsJson, Seed
-from flickrexif.cli.output import table
+from flickrexif.cli.output import progress_bar, table
 
 app = typer.Typer(no_args_is_help=True, help="PairCams: one scene, a phone and a camera.")
 
 Source = Annotated[str, typer.Argument(help="Folder of pairs, CSV manifest, or a Hugging Face data set.")]
 Cameras = Annotated[Path | None, typer.Option(help="CSV of more cameras: make,model,released,side.")]
-
-
-@contextmanager
-def _bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=None, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 @app.command()
@@ -40,7 +24,7 @@ def build(
     """Build a PairCams data set; positions, serial numbers, owners and maker notes are taken out of the images."""
     from paircams.build import build_pairs
 
-    with _bar("image") as progress:
+    with progress_bar("image") as progress:
         report = build_pairs(source, out, cameras=cameras, strict=strict, progress=progress)
     if report.findings:
         table(("subject", "file", "rule", "detail"), [(f.subject, f.file, f.rule, f.detail) for f in report.findings])
@@ -61,7 +45,7 @@ def check(
     from paircams.page import write_pages
     from paircams.pairing import read_pairs
 
-    with _bar("image") as progress:
+    with progress_bar("image") as progress:
         images, faults = read_pairs(source, cameras, progress)
         report = inspect(images, faults, progress=progress)
     if page:
@@ -104,6 +88,6 @@ def simulate(
     """Make simulated pairs, for trying things: sample photographs seen through two simulated cameras."""
     from collectors.sandbox.pairs import simulate_pairs
 
-    with _bar("pair") as progress:
+    with progress_bar("pair") as progress:
         simulate_pairs(folder, pairs, seed, progress=progress)
     typer.echo(f"{pairs:,} simulated pairs in {folder}")
