@@ -11,12 +11,12 @@ from collectors.journal import Journal, read_journal
 from collectors.session import data_root, journal_path
 from flickrexif.build import BuildReport, Collection, build
 from flickrexif.build_images import StoredImage
-from flickrexif.card import Source
 from flickrexif.errors import FlickrExifError
+from flickrexif.schema import Source
 
 
 def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildReport:
-    """Write the Parquet files and the card of `months` (default: all in the journal) from the journal alone.
+    """Write the Parquet files of `months` (default: all in the journal) from the journal alone.
 
     Images are packed when any were fetched. Raises FlickrExifError when there is no journal
     or nothing in it.

@@ -2,7 +2,7 @@
 
     <out>/data/train-folder.parquet    the nine published columns
     <out>/labels/train-folder.parquet  the full record, and two columns more: path and reason
-    <out>/README.md                    the card
+    <out>/collection.json .huggingface.yaml
 
 Every image file gets a row. No position, serial number or owner's name is read, so none is written: `owner` is the
 outermost folder that a photo lies in, or its own name, so that splits can keep what belongs together.
@@ -18,17 +18,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.build import TAG_COLUMNS
-from flickrexif.card import FOLDERS, card
+from flickrexif.build import TAG_COLUMNS, Collection, check_source, write_collection
 from flickrexif.draws import rank
 from flickrexif.errors import UsageError
 from flickrexif.exif import label
 from flickrexif.exif.files import UnreadablePhoto, read_photo
 from flickrexif.exif.models import clean_model
 from flickrexif.exif.tags import unusable
-from flickrexif.parquet import features
+from flickrexif.fingerprint import write_fingerprint
+from flickrexif.parquet import FOLDERS, features, write_rows
 from flickrexif.schema import FULL_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
-from flickrexif.whole import put, put_text
+from flickrexif.whole import put
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,8 +91,7 @@ def label_folder(folder: Path, out: Path, progress: Callable[[int, int], None] |
 
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Name the folder that your photos are in.")
-    if (out / "collection.json").exists():
-        raise UsageError(f"{out} holds a data set of another source.", "Name another folder with --out.")
+    check_source(out, "folder", "--out")
     paths = photo_paths(folder)
     if not paths:
         raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(SUFFIXES))}.")
@@ -103,7 +102,7 @@ def label_folder(folder: Path, out: Path, progress: Callable[[int, int], None] |
         tables.append(pa.Table.from_pylist(batch, schema))
     table = pa.concat_tables(tables)
     reasons = Counter(reason for reason in table["reason"].to_pylist() if reason)
-    return FolderReport(rows=len(paths), reasons=dict(sorted(reasons.items())), written=_write(table, reasons, out))
+    return FolderReport(rows=len(paths), reasons=dict(sorted(reasons.items())), written=_write(table, out))
 
 
 def _row(folder: Path, path: Path) -> FolderRow:
@@ -152,28 +151,13 @@ def _taken(raw: str | None) -> datetime | None:
         return None
 
 
-def _write(table: "pa.Table", reasons: Mapping[str, int], out: Path) -> tuple[Path, ...]:
-    import pyarrow.parquet as pq
-
+def _write(table: "pa.Table", out: Path) -> tuple[Path, ...]:
     written = []
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
         path = out / FOLDERS[config] / FILE_NAME
         part = table.select([column.name for column in columns]).replace_schema_metadata(features(columns))
-        put(path, partial(pq.write_table, part, compression="zstd"))
+        put(path, partial(write_rows, table=part))
         written.append(path)
-    path = out / "README.md"
-    put_text(path, _card(table, reasons))
-    return (*written, path)
-
-
-def _card(table: "pa.Table", reasons: Mapping[str, int]) -> str:
-    """The data set's card, with what a folder has beyond it: its two columns and the files that gave few labels."""
-    months = Counter(month for month in table["month"].to_pylist() if month)
-    text = card(source="folder", dates=None, rows=months, images={})
-    lines = [f"## Files\n\n{len(table):,} files; {sum(months.values()):,} say when their photo was taken.", ""]
-    lines += ["The config `labels` has two columns more:", ""]
-    lines += [f"- `{column.name}`: {column.description}" for column in FOLDER_COLUMNS]
-    if reasons:
-        lines += ["", "| Reason | Files |", "| --- | ---: |"]
-        lines += [f"| {reason} | {count:,} |" for reason, count in sorted(reasons.items())]
-    return text.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
+    for _, path in (write_collection(out, Collection(source="folder")), write_fingerprint(out)):
+        written.append(path)
+    return tuple(written)

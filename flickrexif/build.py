@@ -1,14 +1,15 @@
-"""Raw photos to Parquet files, one a month, and the card that describes them.
+"""Raw photos to Parquet files, one a month.
 
     <root>/data/train-2024-08.parquet          the nine published columns
     <root>/labels/train-2024-08.parquet        the full record
     <root>/images/train-2024-08-00000.parquet  the images' bytes, when there are any
-    <root>/README.md collection.json .huggingface.yaml
+    <root>/collection.json .huggingface.yaml
+
+`cards.write_card` then writes the card that `load_dataset` reads.
 
 The same photos give the same bytes, and a file whose bytes are already there is left as it is.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 from flickrexif.attribution import attribution
 from flickrexif.build_images import StoredImage, write_images
-from flickrexif.card import FOLDERS, Source, card
 from flickrexif.errors import FlickrExifError
 from flickrexif.exif import label
-from flickrexif.parquet import FILE_NAME, features, parquet_files
+from flickrexif.fingerprint import write_fingerprint
+from flickrexif.parquet import FILE_NAME, FOLDERS, features, write_rows
 from flickrexif.schema import (
     FULL_COLUMNS,
     LABEL_COLUMNS,
@@ -34,6 +35,7 @@ from flickrexif.schema import (
     Column,
     Labels,
     RawPhoto,
+    Source,
     arrow_schema,
 )
 from flickrexif.whole import Outcome, put, put_text, remove, remove_unfinished
@@ -70,18 +72,18 @@ def build(
     collection: Collection,
     images: Callable[[str], Iterable[StoredImage]] | None = None,
 ) -> BuildReport:
-    """Write the months given as ("YYYY-MM", its photos), then the card of all the months that `root` holds.
+    """Write the months given as ("YYYY-MM", its photos) into `root`.
 
     One month is in memory at a time. Months that are not given keep their files; a month without photos loses
     them. `images(month)` names the month's image files; those of photos without a row are left out. Without
     `images` the image files that are there stay. Raises FlickrExifError for two photos of one id, a photo in the
     wrong month, an image file that is missing or changed, a full disk, or a folder with data of another source.
     """
-    _check_source(root, collection.source)
+    check_source(root, collection.source)
     remove_unfinished((root, *(root / name for name in FOLDERS.values())))
     rows: dict[str, int] = {}
     stored: Counter[str] = Counter()
-    done = [_write_collection(root, collection)]
+    done = [write_collection(root, collection)]
     for month, found in months:
         photos = _month(month, found)
         rows[month] = len(photos)
@@ -91,7 +93,7 @@ def build(
             chosen = [image for image in images(month) if image.flickr_id in ids] if images is not None and ids else []
             stored[month] = len(chosen)
             done += write_images(root / FOLDERS["images"], month, chosen)
-    done += _describe(root, collection)
+    done.append(write_fingerprint(root))
     files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
     for outcome, path in done:
         files[outcome].append(path)
@@ -204,8 +206,6 @@ def month_table(photos: Sequence[RawPhoto]) -> "pa.Table":
 
 
 def _write_rows(root: Path, month: str, photos: Sequence[RawPhoto]) -> Iterator[tuple[Outcome, Path]]:
-    import pyarrow.parquet as pq
-
     table = month_table(photos) if photos else None
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS)):
         path = root / FOLDERS[config] / f"train-{month}.parquet"
@@ -213,13 +213,13 @@ def _write_rows(root: Path, month: str, photos: Sequence[RawPhoto]) -> Iterator[
             yield from remove([path])
             continue
         part = table.select([c.name for c in columns]).replace_schema_metadata(features(columns))
-        yield put(path, partial(pq.write_table, part, compression="zstd"))
+        yield put(path, partial(write_rows, table=part))
 
 
 # --- what describes the folder
 
 
-def _check_source(root: Path, source: Source) -> None:
+def check_source(root: Path, source: Source, option: str = "--data-dir") -> None:
     """A folder holds photos of one source: simulated rows among real ones could not be told apart."""
     path = root / "collection.json"
     try:
@@ -230,52 +230,10 @@ def _check_source(root: Path, source: Source) -> None:
         raise FlickrExifError(f"{path} cannot be read.", f"Delete it. {AGAIN}") from None
     if there != source:
         message = f"{root} holds photos of the source `{there}`, these are of `{source}`."
-        raise FlickrExifError(message, "Name another folder with --data-dir, or delete that one.")
+        raise FlickrExifError(message, f"Name another folder with {option}, or delete that one.")
 
 
-def _write_collection(root: Path, collection: Collection) -> tuple[Outcome, Path]:
+def write_collection(root: Path, collection: Collection) -> tuple[Outcome, Path]:
+    """Write `collection.json`, from which the card tells where the photos came from."""
     text = json.dumps(asdict(collection), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     return put_text(root / "collection.json", text)
-
-
-def _describe(root: Path, collection: Collection) -> Iterator[tuple[Outcome, Path]]:
-    """The card and the fingerprint of all the months in the folder."""
-    # `datasets` caches a local folder under a hash of its front matter, not of its files: without this file it
-    # would go on serving the rows of an earlier build.
-    info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {_fingerprint(root)}'\n"
-    yield put_text(root / ".huggingface.yaml", info)
-    rows, images = _counts(root, "default"), _counts(root, "images")
-    text = card(source=collection.source, dates=collection.dates, rows=rows, images=images)
-    yield put_text(root / "README.md", text)
-
-
-def _counts(root: Path, config: str) -> dict[str, int]:
-    """Rows a month in the files of one config."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    counts: Counter[str] = Counter()
-    for month, path in parquet_files(root, config):
-        try:
-            counts[month] += pq.read_metadata(path).num_rows
-        except (pa.ArrowInvalid, OSError):
-            raise FlickrExifError(f"{path} is no whole Parquet file.", f"Delete it. {AGAIN}") from None
-    return dict(counts)
-
-
-def _fingerprint(root: Path) -> str:
-    """A hash of names and contents; of image files, which are large, only the footer (sizes and bounds)."""
-    digest = hashlib.sha256()
-    for config in FOLDERS:
-        for _, path in parquet_files(root, config):
-            digest.update(f"{config}/{path.name}".encode())
-            digest.update(_footer(path) if config == "images" else path.read_bytes())
-    return digest.hexdigest()
-
-
-def _footer(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(-8, 2)  # a Parquet file ends with its metadata, the metadata's length and "PAR1"
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(-8 - length, 2)
-        return file.read()

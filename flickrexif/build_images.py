@@ -9,8 +9,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from flickrexif.errors import FlickrExifError
-from flickrexif.parquet import features, parquet_files
-from flickrexif.schema import IMAGE_COLUMNS, arrow_schema
+from flickrexif.parquet import image_writer, parquet_files
+from flickrexif.schema import IMAGE_COLUMNS
 from flickrexif.whole import Outcome, put, remove
 
 SHARD_BYTES = 500_000_000  # of image bytes a file
@@ -46,15 +46,10 @@ def write_images(folder: Path, month: str, images: Sequence[StoredImage]) -> Ite
 
 def _write_shard(images: Sequence[StoredImage], path: Path) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    schema = arrow_schema(IMAGE_COLUMNS).with_metadata(features(IMAGE_COLUMNS))
-    # Images are compressed already, and statistics of their bytes would copy whole images into the footer.
-    small = [column.name for column in IMAGE_COLUMNS if column.type != "image"]
-    options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
-    with pq.ParquetWriter(path, schema, **options) as writer:
+    with image_writer(path, IMAGE_COLUMNS) as writer:
         for batch in _chunks(images, BATCH_BYTES):
-            writer.write_table(pa.Table.from_pylist([_image_row(image) for image in batch], schema))
+            writer.write_table(pa.Table.from_pylist([_image_row(image) for image in batch], writer.schema))
 
 
 def _image_row(image: StoredImage) -> dict[str, object]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
 
 
 class Column(NamedTuple):

@@ -1,7 +1,9 @@
-"""Pairs to Parquet files and their card.
+"""Pairs to Parquet files.
 
     <out>/data/train-00000.parquet …   one row an image, sorted by subject, phone first
-    <out>/README.md pairs.json .huggingface.yaml
+    <out>/pairs.json .huggingface.yaml
+
+`cards.write_card` then writes the card that `load_dataset` reads.
 
 The same pairs give the same bytes. A source with faults gives the list of them all, and nothing is written.
 """
@@ -10,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +21,12 @@ from typing import Any
 from flickrexif.errors import FlickrExifError, UsageError
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
-from flickrexif.parquet import features
-from flickrexif.schema import arrow_schema
+from flickrexif.parquet import image_writer
 from flickrexif.whole import AGAIN, Outcome, put, put_text, remove
-from paircams.card import COLUMNS, card
 from paircams.check import check
+from paircams.columns import COLUMNS
 from paircams.pairing import read_pairs
-from paircams.protocol import SIMULATED, Camera, read_cameras
+from paircams.protocol import SIMULATED
 from paircams.records import BadPairs, PairImage, Problem
 from paircams.scrub import kind_of, scrub
 
@@ -71,12 +72,10 @@ def build_pairs(
     findings = check(images, progress=progress)
     if strict and findings:
         raise BadPairs(findings, "The pairs break the protocol")
-    return write_pairs(images, findings, out, read_cameras(cameras))
+    return write_pairs(images, findings, out)
 
 
-def write_pairs(
-    images: Sequence[PairImage], findings: Sequence[Problem], out: Path, cameras: Mapping[str, Camera]
-) -> PairsReport:
+def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: Path) -> PairsReport:
     """Write complete pairs, sorted by subject. Raises FlickrExifError for a full disk or a file that has changed."""
     staging = out / STAGING
     try:
@@ -92,7 +91,6 @@ def write_pairs(
     # `datasets` caches a local folder under a hash of its front matter, not of its files.
     info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {digest}'\n"
     done.append(put_text(out / ".huggingface.yaml", info))
-    done.append(put_text(out / "README.md", card(images, findings, simulated, cameras)))
     facts = {
         "pairs": len(images) // 2,
         "simulated_images": simulated,
@@ -164,12 +162,8 @@ def _row(image: PairImage, number: int) -> Row:
 def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path], str, int]:
     """The files, a hash of all rows, and how many images are simulated."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    schema = arrow_schema(COLUMNS).with_metadata(features(COLUMNS))
-    # Images are compressed already, and statistics of their bytes would copy whole images into the footer.
     small = [column.name for column in COLUMNS if column.type != "image"]
-    options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
     digest, simulated, paths = hashlib.sha256(), 0, list[Path]()
     with ExitStack() as stack:
         room = 0
@@ -177,10 +171,10 @@ def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path]
             if size > room or not paths:
                 stack.close()  # the file before
                 paths.append(folder / f"train-{len(paths):05}.parquet")
-                writer = stack.enter_context(pq.ParquetWriter(paths[-1], schema, **options))
+                writer = stack.enter_context(image_writer(paths[-1], COLUMNS))
                 room = SHARD_BYTES
             room -= size
-            writer.write_table(pa.Table.from_pylist(rows, schema))
+            writer.write_table(pa.Table.from_pylist(rows, writer.schema))
             simulated += sum(row["simulated"] for row in rows)
             for row in rows:
                 digest.update(repr([row[name] for name in small]).encode("utf-8", "backslashreplace"))

@@ -3,7 +3,9 @@
     <out>/<config>/<split>-00000-of-00012.parquet   one config a variant (jpeg75_420) or draw (jpeg_uniform_seed0)
     <out>/<config>/<split>-failures.csv             image id and reason of every image without a row
     <out>/<config>/.done/                           settings of the split, and a marker for each finished shard
-    <out>/README.md .huggingface.yaml
+    <out>/.huggingface.yaml
+
+`cards.write_card` then writes the card that `load_dataset` reads.
 
 Rows are in the source's order. How a split is cut into shards depends on its source alone, so the files of a variant
 are the same whatever else is made with it, by however many workers, in however many attempts.
@@ -25,9 +27,9 @@ from filelock import FileLock, Timeout
 
 from flickrexif.errors import FlickrExifError, UsageError
 from flickrexif.whole import put_text, remove_unfinished
-from processing.card import Part, card, fingerprints
 from processing.draw import balanced_classes, draw_class
 from processing.engines import local, ray
+from processing.parts import AGAIN, fingerprints, read_parts, read_record
 from processing.shards import (
     MARKERS,
     Marker,
@@ -45,7 +47,6 @@ from processing.variants import PARAMETERS, VARIANTS, classes, variant
 
 SHARD_BYTES = 500_000_000  # of the images as the source stores them
 DRAWS = ("uniform", "balanced")
-AGAIN = "Name another folder with --out, or delete that one."
 
 Progress = Callable[[int, int, Mapping[str, int]], None]
 """Told of images made so far, of how many, and of failures by reason."""
@@ -157,7 +158,8 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
             _begin(plan)
         made = _run(plans, settings, engine, progress or (lambda *_: None))
         parts = [_finish(plan, count) for plan, count in zip(plans, made, strict=True)]
-        _describe(out)
+        # `datasets` caches a local folder under a hash of its front matter, not of its files.
+        put_text(out / ".huggingface.yaml", fingerprints(read_parts(out)))
     return ProcessReport(settings.out, tuple(parts))
 
 
@@ -239,7 +241,7 @@ def _digest(lines: Any) -> str:
 def _begin(plan: _Plan) -> None:
     """Note the settings; shards of other settings must never stand beside these."""
     path = plan.folder / MARKERS / f"{plan.source.split}.json"
-    there = _read(path)
+    there = read_record(path)
     if there is None:
         put_text(path, json.dumps({"settings": plan.told, "source": plan.source.name}, indent=2) + "\n")
     elif there["settings"] != plan.told:
@@ -248,18 +250,6 @@ def _begin(plan: _Plan) -> None:
         message = f"{plan.folder} holds a split `{plan.source.split}` made with other settings ({changed[:200]})."
         raise UsageError(message, AGAIN)
     remove_unfinished([plan.folder, plan.folder / MARKERS])
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        told = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({str(error)[:80]}).", AGAIN) from None
-    if not isinstance(told, dict) or "settings" not in told:
-        raise UsageError(f"{path} does not hold settings.", AGAIN)
-    return told
 
 
 # --- the work
@@ -337,18 +327,6 @@ def _finish(plan: _Plan, made: int) -> PartReport:
     put_text(plan.folder / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
     name = plan.config.name
     return PartReport(config=name, split=split, rows=rows, failures=reasons, shards=len(markers), made=made)
-
-
-def _describe(out: Path) -> None:
-    """The card of every finished split in the folder, also of earlier runs."""
-    parts = []
-    for path in sorted(out.glob(f"*/{MARKERS}/*.json")):
-        told = _read(path) if "-of-" not in path.name else None
-        if told and told.get("rows"):  # `datasets` cannot load a split without rows
-            parts.append(Part(config=path.parent.parent.name, **told))
-    # `datasets` caches a local folder under a hash of its front matter, not of its files.
-    put_text(out / ".huggingface.yaml", fingerprints(parts))
-    put_text(out / "README.md", card(parts))
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def read(source: Path) -> list[PairImage]:
 
 
 def write(images: Sequence[PairImage], out: Path, findings: Sequence[Problem] = ()) -> build.PairsReport:
-    return write_pairs(images, findings, out, read_cameras())
+    return write_pairs(images, findings, out)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

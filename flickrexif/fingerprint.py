@@ -1,0 +1,39 @@
+"""What tells `datasets` that a built folder has changed.
+
+`datasets` caches a local folder under a hash of its front matter, not of its files: without this file it would go on
+serving the rows of an earlier build.
+"""
+
+import hashlib
+from pathlib import Path
+
+from flickrexif.errors import FlickrExifError
+from flickrexif.parquet import FOLDERS
+from flickrexif.whole import Outcome, put_text
+
+
+def write_fingerprint(root: Path) -> tuple[Outcome, Path]:
+    """Write `.huggingface.yaml` with a hash of the Parquet files in `root`."""
+    info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {_fingerprint(root)}'\n"
+    return put_text(root / ".huggingface.yaml", info)
+
+
+def _fingerprint(root: Path) -> str:
+    """A hash of names and contents; of image files, which are large, only the footer (sizes and bounds)."""
+    digest = hashlib.sha256()
+    for config, folder in FOLDERS.items():
+        for path in sorted((root / folder).glob("train-*.parquet")):
+            digest.update(f"{config}/{path.name}".encode())
+            digest.update(_footer(path) if config == "images" else path.read_bytes())
+    return digest.hexdigest()
+
+
+def _footer(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(-8, 2)  # a Parquet file ends with its metadata, the metadata's length and "PAR1"
+            length = int.from_bytes(file.read(4), "little")
+            file.seek(-8 - length, 2)
+            return file.read()
+    except OSError:
+        raise FlickrExifError(f"{path} is no whole Parquet file.", "Delete it, then build again.") from None
