@@ -21,8 +21,14 @@ from collectors.flickr.models import Image, SearchPhoto
 from collectors.verdicts import KEPT
 from flickrexif.errors import FlickrExifError
 
-VERSION = 1
+VERSION = 2
+UPGRADES = {1: "CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)"}
+COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
 LIMITER_MEMORY = 3_600.0  # seconds of call history that a restart must know
+OF_PHOTOS = tuple(
+    f"FROM {table} WHERE photo_id IN (SELECT value FROM json_each(?))"  # noqa: S608
+    for table in ("candidates", "exif", "images", "checks")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,8 @@ class Journal:
         return [row[0] for row in self._rows("SELECT at FROM calls WHERE at > ? ORDER BY at", now - LIMITER_MEMORY)]
 
     def call_span(self) -> tuple[float, float] | None:
-        """When the first and the last call left, or None."""
-        first, last = self._rows("SELECT MIN(at), MAX(at) FROM calls")[0]
+        """When the first and the last call that collects photos left, or None."""
+        first, last = self._rows("SELECT MIN(at), MAX(at) FROM calls WHERE method IN (?, ?)", *COLLECTING)[0]
         return None if first is None else (first, last)
 
     def calls(self) -> dict[str, dict[str, int]]:
@@ -150,8 +156,13 @@ class Journal:
         page: int,
         total: int,
         photos: Iterable[tuple[SearchPhoto, int, str | None]],
+        forgotten: int = 0,
     ) -> tuple[int, int]:
-        """Store a search answer with its photos, each `(photo, rank, verdict or None)`; return `(total, fresh)`."""
+        """Store a search answer with its photos, each `(photo, rank, verdict or None)`; return `(total, fresh)`.
+
+        Photos on the list of takedowns are not among them: `forgotten` of them count as fresh, so that a page full of
+        them does not look like the end of the window.
+        """
         with self._transaction() as db:
             before = db.total_changes
             db.executemany(
@@ -162,7 +173,7 @@ class Journal:
                     for p, rank, verdict in photos
                 ),
             )
-            fresh = db.total_changes - before
+            fresh = db.total_changes - before + forgotten
             db.execute("INSERT INTO searches VALUES (?, ?, ?, ?, ?)", (month, query, page, total, fresh))
         return total, fresh
 
@@ -254,6 +265,51 @@ class Journal:
         sql = "SELECT photo_id, reason, size, path, sha256, width, height FROM images WHERE month = ? ORDER BY photo_id"
         return [ImageRecord(*row) for row in self._rows(sql, month)]
 
+    # -- photos that must go, and checks whether they must --------------------------------------------------
+
+    def find(self, photo_ids: Iterable[int], owners: Iterable[str]) -> dict[int, str]:
+        """The candidates of these ids and of these photographers, whatever their verdict: id -> owner."""
+        sql = (
+            "SELECT photo_id, owner FROM candidates WHERE photo_id IN (SELECT value FROM json_each(?1))"
+            " OR owner IN (SELECT value FROM json_each(?2))"
+        )
+        return dict(self._rows(sql, _json(photo_ids), _json(owners)))
+
+    def holds(self, photo_ids: Iterable[int]) -> int:
+        """How many rows of all tables are of these photos."""
+        ids = _json(photo_ids)
+        return sum(self._rows(f"SELECT COUNT(*) {where}", ids)[0][0] for where in OF_PHOTOS)
+
+    def forget(self, photo_ids: Iterable[int]) -> None:
+        """Remove every row of these photos, and their bytes from the file.
+
+        Raises FlickrExifError while another program reads the journal: that would keep the bytes alive.
+        """
+        ids = _json(photo_ids)
+        with self._transaction() as db:
+            for where in OF_PHOTOS:
+                db.execute(f"DELETE {where}", (ids,))
+        with self._lock, _explained(self.path):
+            # What was deleted, or cleared when a photo was rejected, stays in free space until the file is made anew.
+            self._db.execute("VACUUM")
+            (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            hint = "Wait until it ends, then run the same command again."
+            raise FlickrExifError(f"Another program is reading {self.path}, which keeps what is forgotten.", hint)
+
+    def checks(self) -> dict[int, tuple[float, str]]:
+        """When each photo was last asked about, in seconds since 1970, and the verdict."""
+        return {photo_id: (at, verdict) for photo_id, at, verdict in self._rows("SELECT * FROM checks")}
+
+    def add_check(self, photo_id: int, at: float, verdict: str) -> None:
+        """Store what became of a photo of the data set."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", (photo_id, at, verdict))
+
+
+def _json(values: Iterable[int | str]) -> str:
+    return orjson.dumps(sorted(values)).decode()
+
 
 def _photo(packed: bytes) -> SearchPhoto:
     fields = orjson.loads(packed)
@@ -269,6 +325,17 @@ def open_journal(path: Path) -> Iterator[Journal]:
     Raises FlickrExifError when another crawl holds it, when it is no journal of this version, or when the folder
     cannot be written.
     """
+    with locked(path):
+        journal = Journal(path, _connect(path))
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep every crawl into the journal `path` away; none need be there. Raises FlickrExifError as `open_journal`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_suffix(".lock"), timeout=0)
@@ -280,11 +347,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
         hint = "Give a folder you may write with --data-dir."
         raise FlickrExifError(f"The folder {path.parent} cannot be written ({error.strerror}).", hint) from error
     try:
-        journal = Journal(path, _connect(path))
-        try:
-            yield journal
-        finally:
-            journal.close()
+        yield
     finally:
         lock.release()
 
@@ -311,6 +374,8 @@ def _connect(path: Path) -> sqlite3.Connection:
             if empty:
                 schema = files("collectors").joinpath("journal.sql").read_text()
                 db.executescript(f"PRAGMA journal_mode=WAL; BEGIN; {schema} PRAGMA user_version={VERSION}; COMMIT;")
+            elif version in UPGRADES:
+                _upgrade(db)
             elif version != VERSION:
                 hint = "Use that version, or give another --data-dir."
                 raise FlickrExifError(
@@ -323,6 +388,19 @@ def _connect(path: Path) -> sqlite3.Connection:
             db.close()
             raise
     return db
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """From an earlier version to this one, once, whoever else may have begun it."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        while sql := UPGRADES.get(version := db.execute("PRAGMA user_version").fetchone()[0]):
+            db.execute(sql)
+            db.execute(f"PRAGMA user_version={version + 1}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
 
 
 @contextmanager

@@ -48,3 +48,6 @@ CREATE TABLE images (
     width    INTEGER,
     height   INTEGER
 );
+
+-- What became of photos of the data set when Flickr was asked again.
+CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL);

@@ -6,7 +6,7 @@
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from collectors.flickr.transport import is_loopback
 from collectors.images import ImageFetcher
 from collectors.journal import Journal, open_journal
 from flickrexif.errors import UsageError
+from flickrexif.takedown import read_takedowns, takedown_path
 
 RETRY = Retry()
 OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this machine
@@ -97,32 +98,45 @@ def crawl_into(
 ) -> list[MonthSummary]:
     """Crawl `months` into the journal of `data_dir`. Raises FlickrExifError; what was done stays in the journal."""
     check_settings(settings)
-    windows = service.windows()
+    service.windows()  # refuses a limit that none can keep, before a folder is made
     contact = os.environ.get("FLICKREXIF_CONTACT")
     if settings.images != "none" and not service.own and not contact:
         hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
         raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
-    clock = SystemClock(stop)
     with open_journal(journal_path(data_dir)) as journal:
-        limiter = Limiter(windows, clock, journal.call_times(clock.now()))
-        agent = user_agent(contact)
-        sender = transport(service.credentials, service.endpoint, agent)
-        jitter = random.Random()
-
-        def client_for(month: str) -> Client:
-            def record(at: float, method: str) -> None:
-                journal.record_call(at, method, month)
-                progress.called()
-
-            return Client(sender, limiter, clock, jitter, record, service.retry)
-
+        takedowns = read_takedowns(takedown_path(data_root(data_dir)))
+        client_for = clients(service, journal, stop, progress.called)
         settle(journal, settings, client_for("").identify().source)
         fetcher = None
         if settings.images != "none":
+            clock = SystemClock(stop)
             pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
             folder = journal.path.parent / "images"
+            agent = user_agent(contact)
             fetcher = image_fetcher(folder, settings.images, Limiter(pace, clock), clock, service, agent)
-        return crawl(months, settings, journal, client_for, stop, progress, fetcher)
+        return crawl(months, settings, journal, client_for, stop, progress, fetcher, takedowns)
+
+
+def clients(
+    service: Service, journal: Journal, stop: threading.Event, called: Callable[[], None]
+) -> Callable[[str], Client]:
+    """Makes clients of `service` that book their calls in `journal`, each under the month it is made for.
+
+    They share one limiter, which knows the calls of the last hour; `called` is told of each call.
+    """
+    clock = SystemClock(stop)
+    limiter = Limiter(service.windows(), clock, journal.call_times(clock.now()))
+    sender = transport(service.credentials, service.endpoint, user_agent(os.environ.get("FLICKREXIF_CONTACT")))
+    jitter = random.Random()
+
+    def client_for(month: str) -> Client:
+        def record(at: float, method: str) -> None:
+            journal.record_call(at, method, month)
+            called()
+
+        return Client(sender, limiter, clock, jitter, record, service.retry)
+
+    return client_for
 
 
 def image_fetcher(

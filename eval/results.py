@@ -10,6 +10,7 @@ import math
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,21 @@ def environment() -> dict[str, str]:
 
 
 def fingerprint(path: Path) -> str:
-    """ "sha256:" and the hash of a file's contents. Raises FlickrExifError where it cannot be read."""
+    """ "sha256:" and the hash of a file's contents. Raises FlickrExifError where it cannot be read.
+
+    A file is read once in a process, and again when its size or time has changed: several measurements share it.
+    """
     try:
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        about = path.stat()
+        return _hash(str(path.absolute()), about.st_size, about.st_mtime_ns)
     except OSError as error:
         raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from None
+
+
+@lru_cache(maxsize=4096)
+def _hash(path: str, size: int, time: int) -> str:  # noqa: ARG001  # size and time tell a changed file
+    with Path(path).open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def to_json(result: Result) -> str:

@@ -12,11 +12,13 @@ from torch import Tensor
 from eval.embeddings import FLICKR_ID, Embeddings, embedding_path, read_embeddings
 from eval.knn import uniform_draws
 from eval.results import fingerprint
+from flickrexif.draws import rank
 from flickrexif.errors import FlickrExifError, UsageError
 from processing.variants import classes as classes_of
 
 SPLITS = ("train", "val", "test")
 Read = list[tuple[Path, Embeddings]]  # the files and what they hold
+HELD_OUT = 5  # one in so many images is a test image where a data set has no validation split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +30,46 @@ class EmbeddingFiles:
     model: str
     variant: str
     mask: float | None = None
+    held_out: bool = False  # the data set has no validation split: its test images are drawn by their ids
 
     def path(self, *, processing: str | None = None, split: str | None = None) -> Path:
         """The file of one processing and split."""
         return embedding_path(
             self.root, self.dataset, self.model, self.variant, processing=processing, split=split, mask=self.mask
         )
+
+    def whole(self, *, processing: str | None = None) -> Path:
+        """The one file of a data set without a validation split: without a split, or of the split train."""
+        path = self.path(processing=processing)
+        return path if path.exists() else self.path(processing=processing, split="train")
+
+    def settings(self) -> dict[str, str]:
+        """What a record says of test images that were drawn; nothing where the data set has its own."""
+        return {"test_images": f"one in {HELD_OUT}, drawn by id"} if self.held_out else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Some images in several embedding files: of each file [n, d], in one order."""
+
+    embeddings: list[Tensor]
+    ids: list[str]
+    labels: Tensor  # [n]; zeros where the files have none
+
+    def of(self, rows: Tensor) -> "Images":
+        """The images where `rows` [n] is true."""
+        ids = [image_id for image_id, kept in zip(self.ids, rows.tolist(), strict=True) if kept]
+        return Images([matrix[rows] for matrix in self.embeddings], ids, self.labels[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class TrainAndTest:
+    """Training and test images, the files they were read from, and how many are not in all of them, by split."""
+
+    train: Images
+    test: Images
+    read: Read
+    left_out: dict[str, int]
 
 
 def about(files: EmbeddingFiles, found: Embeddings) -> dict[str, Any]:
@@ -50,23 +86,41 @@ def fingerprints(root: Path, paths: Sequence[Path]) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): fingerprint(path) for path in paths}
 
 
-def variants_of(
-    files: EmbeddingFiles, parameter: str, seeds: int
-) -> tuple[Read, list[Tensor], list[Tensor], list[Tensor], Tensor, dict[str, int]]:
-    """Embeddings of every class, train and val; labels of both; the draws; images not in all files, by split."""
+def variants_of(files: EmbeddingFiles, parameter: str, seeds: int) -> tuple[TrainAndTest, Tensor]:
+    """The images under every class of the parameter, and `seeds` draws of a class for each training image."""
     if seeds < 1:
         raise UsageError(f"A probe needs a draw of the processing, not {seeds}.", "Give --seeds 10.")
     names = classes_of(parameter)
-    read: Read = []
-    variants, labels, ids, left_out = {}, [], {}, {}
-    for split in ("train", "val"):
-        paths = [files.path(processing=name, split=split) for name in names]
-        found = [read_embeddings(path) for path in paths]
-        read += zip(paths, found, strict=True)
-        variants[split], ids[split], rows, left_out[split] = common(found)
-        labels.append(found[0].columns.get("label", torch.zeros(len(found[0]), dtype=torch.int64))[rows])
-    draws = uniform_draws(parameter=parameter, image_ids=ids["train"], classes=len(names), seeds=range(seeds))
-    return read, variants["train"], variants["val"], labels, draws, left_out
+    found = train_and_test([(files, name) for name in names])
+    return found, uniform_draws(parameter=parameter, image_ids=found.train.ids, classes=len(names), seeds=range(seeds))
+
+
+def train_and_test(places: Sequence[tuple[EmbeddingFiles, str | None]]) -> TrainAndTest:
+    """Training and test images of files (and a processing) that hold the same images.
+
+    They are those of the splits train and val. Where the files say `held_out`, one image in HELD_OUT is a test image,
+    drawn by its id, so that more images move none from one part to the other.
+    """
+    if places[0][0].held_out:
+        images, read, left_out = _images([files.whole(processing=name) for files, name in places])
+        asked = torch.tensor([is_held_out(image_id) for image_id in images.ids], dtype=torch.bool)
+        return TrainAndTest(images.of(~asked), images.of(asked), read, {"all": left_out})
+    train, test = (
+        _images([files.path(processing=name, split=split) for files, name in places]) for split in SPLITS[:2]
+    )
+    return TrainAndTest(train[0], test[0], train[1] + test[1], dict(zip(SPLITS[:2], (train[2], test[2]), strict=True)))
+
+
+def is_held_out(image_id: str) -> bool:
+    """Whether it is a test image where a data set has no validation split."""
+    return rank(0, "test image of a data set without a validation split", image_id) % HELD_OUT == 0
+
+
+def _images(paths: Sequence[Path]) -> tuple[Images, Read, int]:
+    found = [read_embeddings(path) for path in paths]
+    embeddings, ids, rows, left_out = common(found)
+    labels = found[0].columns.get("label", torch.zeros(len(found[0]), dtype=torch.int64))[rows]
+    return Images(embeddings, ids, labels), list(zip(paths, found, strict=True)), left_out
 
 
 def common(found: Sequence[Embeddings]) -> tuple[list[Tensor], list[str], Tensor, int]:

@@ -18,7 +18,7 @@ from eval.neighbors import same_label_share
 from eval.results import Result, environment, fingerprint
 from eval.retrieval import NEGATIVES, TYPES, paircams_recall
 from eval.similarity import GROUPS, similarity_distributions
-from eval.task_files import EmbeddingFiles, about, common, fingerprints, read_split, variants_of
+from eval.task_files import EmbeddingFiles, Images, about, fingerprints, read_split, train_and_test, variants_of
 from eval.tiles import DEFAULT_MEMORY
 from flickrexif.draws import rank
 from flickrexif.errors import FlickrExifError, UsageError
@@ -27,6 +27,11 @@ from processing.variants import classes as classes_of
 OVER_IMAGES = "bootstrap over test images"
 LABEL = "is_smartphone"
 HALF = {"cuda": torch.float16}  # what a device's products make shortlists in; as fast as bfloat16 and 8 times finer
+
+
+def half_of(device: str) -> torch.dtype | None:
+    """What the shortlists of neighbours are made in on that device; None: there are none."""
+    return HALF.get(device.split(":")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +58,33 @@ def run_knn(
     UsageError for a missing file or an unknown name, FlickrExifError for a file that is not whole or has no labels.
     """
     began = clock()
-    read, train, test, labels, draws, left_out = variants_of(files, parameter, seeds)
-    _need_column(read, "label")
-    half = HALF.get(device.split(":")[0])
+    images, draws = variants_of(files, parameter, seeds)
+    _need_column(images.read, "label")
+    half = half_of(device)
     found = five_setups(
-        test=test,
-        test_labels=labels[1],
-        train=train,
-        train_labels=labels[0],
+        test=images.test.embeddings,
+        test_labels=images.test.labels,
+        train=images.train.embeddings,
+        train_labels=images.train.labels,
         draws=draws,
         k=k,
         memory=memory,
         device=device,
         half=half,
     )
-    detail = {"matrix": found.matrix, "vote_ties": found.vote_ties, "unproven": found.unproven, "left_out": left_out}
+    detail = {"matrix": found.matrix, "vote_ties": found.vote_ties, "unproven": found.unproven}
+    detail |= {"left_out": images.left_out, "images": [len(images.train.ids), len(images.test.ids)]}
     return Result(
         task="knn",
-        **about(files, read[0][1]),
+        **about(files, images.read[0][1]),
         parameter=parameter.lower(),
         metrics=found.accuracy,
         intervals={name: bootstrap_interval(correct) for name, correct in found.correct.items()},
-        detail=detail | {"classes": list(classes_of(parameter)), "images": [len(train[0]), len(test[0])]},
-        settings={"k": k, "seeds": seeds, "device": device, "half": half and str(half), "interval": OVER_IMAGES},
+        detail=detail | {"classes": list(classes_of(parameter))},
+        settings={"k": k, "seeds": seeds, "device": device, "half": half and str(half), "interval": OVER_IMAGES}
+        | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 
@@ -128,7 +135,7 @@ def run_neighbors(
         },
         settings={"k": list(ks), "device": device, "interval": _interval_name(owners)},
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path]) | {labels.name: fingerprint(labels)},
+        fingerprints=fingerprints(files.root, [path]) | {file.name: fingerprint(file) for file in label_files(labels)},
         seconds=clock() - began,
     )
 
@@ -185,21 +192,21 @@ def run_similarity(
     began = clock()
     if queries < 1:
         raise UsageError(f"{queries} queries have no similarities.", "Give --queries 1000.")
-    read, train, test, labels, _, left_out = variants_of(files, parameter, 1)
-    _need_column(read, "label")
-    names = classes_of(parameter)
-    ids = [common([e for path, e in read if path.stem.endswith(f"_split={split}")])[1] for split in ("train", "val")]
+    found, _ = variants_of(files, parameter, 1)
+    _need_column(found.read, "label")
+    train, test, names = found.train, found.test, classes_of(parameter)
     base, asked = (
-        uniform_draws(parameter=parameter, image_ids=part, classes=len(names), seeds=[seed])[0] for part in ids
+        uniform_draws(parameter=parameter, image_ids=part.ids, classes=len(names), seeds=[seed])[0]
+        for part in (train, test)
     )
-    chosen = sorted(range(len(ids[1])), key=lambda row: rank(seed, "queries of similarity", ids[1][row]))[:queries]
-    at = torch.tensor(sorted(chosen))
+    chosen = sorted(range(len(test.ids)), key=lambda row: rank(seed, "queries of similarity", test.ids[row]))[:queries]
+    at = torch.tensor(sorted(chosen), dtype=torch.int64)
     record = similarity_distributions(
         queries=_mixed(test, asked)[at],
-        query_classes=labels[1][at],
+        query_classes=test.labels[at],
         query_metadata=asked[at],
         base=_mixed(train, base),
-        base_classes=labels[0],
+        base_classes=train.labels,
         base_metadata=base,
         memory=memory,
         device=device,
@@ -207,7 +214,7 @@ def run_similarity(
     per_query = {name: values[~values.isnan()] for name, values in zip(GROUPS, record.per_query.T, strict=True)}
     return Result(
         task="similarity",
-        **about(files, read[0][1]),
+        **about(files, found.read[0][1]),
         parameter=parameter.lower(),
         metrics={name: float(values.double().mean()) if len(values) else None for name, values in per_query.items()},
         intervals={name: bootstrap_interval(values) for name, values in per_query.items() if len(values)},
@@ -216,11 +223,11 @@ def run_similarity(
             "averaged": dict(zip(GROUPS, record.averaged, strict=True)),
             "counts": dict(zip(GROUPS, record.counts, strict=True)),
             "queries": {name: len(values) for name, values in per_query.items()},
-            "left_out": left_out,
+            "left_out": found.left_out,
         },
-        settings={"queries": queries, "seed": seed, "device": device, "interval": OVER_IMAGES},
+        settings={"queries": queries, "seed": seed, "device": device, "interval": OVER_IMAGES} | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in found.read]),
         seconds=clock() - began,
     )
 
@@ -238,44 +245,53 @@ def run_masking(
     began = clock()
     if not ratios:
         raise UsageError("No mask ratio was named.", "Give some, such as --ratios 0 0.5 0.9.")
-    read: list[tuple[Path, Embeddings]] = []
-    sets, labels, left_out = {}, {}, {}
-    for split in ("train", "val"):
-        paths = [replace(files, mask=ratio).path(split=split) for ratio in ratios]
-        found = [read_embeddings(path) for path in paths]
-        read += zip(paths, found, strict=True)
-        _need_column(read, "label")
-        sets[split], _, rows, left_out[split] = common(found)
-        labels[split] = found[0].columns["label"][rows]
+    found = train_and_test([(replace(files, mask=ratio), None) for ratio in ratios])
+    _need_column(found.read, "label")
     record = masked_accuracy(
-        embeddings=dict(zip(ratios, zip(sets["val"], sets["train"], strict=True), strict=True)),
-        test_labels=labels["val"],
-        train_labels=labels["train"],
+        embeddings=dict(zip(ratios, zip(found.test.embeddings, found.train.embeddings, strict=True), strict=True)),
+        test_labels=found.test.labels,
+        train_labels=found.train.labels,
         k=k,
         memory=memory,
         device=device,
     )
     return Result(
         task="masking",
-        **about(files, read[0][1]),
+        **about(files, found.read[0][1]),
         metrics={f"{ratio:g}": value for ratio, value in record.accuracy.items()},
         intervals={f"{ratio:g}": bootstrap_interval(right) for ratio, right in record.correct.items()},
-        detail={"vote_ties": {f"{r:g}": share for r, share in record.vote_ties.items()}, "left_out": left_out},
-        settings={"k": k, "ratios": list(ratios), "device": device, "interval": OVER_IMAGES},
+        detail={"vote_ties": {f"{r:g}": share for r, share in record.vote_ties.items()}, "left_out": found.left_out},
+        settings={"k": k, "ratios": list(ratios), "device": device, "interval": OVER_IMAGES} | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in found.read]),
         seconds=clock() - began,
     )
 
 
 def read_labels(path: Path) -> PhotoLabels:
-    """Smart or not, from a split file (its test photos) or a table of the `labels` config (Parquet, with owners).
+    """Smart or not, from a split file (its test photos), or from the `labels` config with its owners: a Parquet file,
+    or the folder of them.
 
     UsageError where there is no such file, FlickrExifError for one of another kind.
     """
     if path.suffix == ".json":
         classes, splits = read_split(path)
         return PhotoLabels(dict(zip(*splits["test"], strict=True)), {}, classes)
+    rows = [row for file in label_files(path) for row in _labelled(file)]
+    label = {flickr_id: int(smart) for flickr_id, _, smart in rows}
+    return PhotoLabels(label, {flickr_id: owner for flickr_id, owner, _ in rows}, ("False", "True"))
+
+
+def label_files(path: Path) -> list[Path]:
+    """The file itself, or the Parquet files of a folder. UsageError where there is none."""
+    found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not found:
+        raise UsageError(f"There is no labels file in {path}.", "Make them with `flickrexif build`.")
+    return found
+
+
+def _labelled(path: Path) -> list[tuple[int, str, bool]]:
+    """Flickr ID, owner, and smart or not, of the photos whose device is known."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -286,9 +302,7 @@ def read_labels(path: Path) -> PhotoLabels:
     except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
         message = f"{path} is no table of labels ({str(error)[:80]})."
         raise FlickrExifError(message, "Name a file of the folder `labels`, or a split file.") from None
-    rows = [(i, owner, smart) for i, owner, smart in zip(*table.to_pydict().values(), strict=True) if smart is not None]
-    label = {flickr_id: int(smart) for flickr_id, _, smart in rows}
-    return PhotoLabels(label, {flickr_id: owner for flickr_id, owner, _ in rows}, ("False", "True"))
+    return [row for row in zip(*table.to_pydict().values(), strict=True) if row[2] is not None]
 
 
 # --- parts
@@ -305,10 +319,10 @@ def _need_column(read: Sequence[tuple[Path, Embeddings]], column: str) -> None:
             raise FlickrExifError(message, "Embed a data set that has it with `flickrexif embed`.")
 
 
-def _mixed(variants: Sequence[Tensor], draw: Tensor) -> Tensor:
+def _mixed(images: Images, draw: Tensor) -> Tensor:
     """Row n of the variant that `draw` [n] names, [n, d]."""
-    mixed = variants[0].clone()
-    for number, variant in enumerate(variants):
+    mixed = images.embeddings[0].clone()
+    for number, variant in enumerate(images.embeddings):
         at = (draw == number).nonzero()[:, 0]
         mixed[at] = variant[at].to(mixed.dtype)
     return mixed

@@ -62,7 +62,9 @@ def run_probe(
         metrics=metrics,
         intervals={"accuracy": outcome.interval} if outcome.interval else {},
         detail=_detail(outcome, data) | counts,
-        settings=asdict(settings) | {"seeds": data.seeds, "interval": "bootstrap over test images", "mask": files.mask},
+        settings=asdict(settings)
+        | {"seeds": data.seeds, "interval": "bootstrap over test images", "mask": files.mask}
+        | files.settings(),
         versions=environment(),
         fingerprints=fingerprints(files.root, [path for path, _ in read]),
         seconds=clock() - began,
@@ -83,8 +85,8 @@ def run_mitigation(
     Metrics are `<mitigation>.<measure>`: `none.accuracy` is the probe before, `leace.all_same` a set-up after.
     """
     began = clock()
-    read, train, test, labels, draws, left_out = variants_of(files, parameter, seeds)
-    train, test = ([unit_rows(v, slice(0, len(v))) for v in variants] for variants in (train, test))
+    found, draws = variants_of(files, parameter, seeds)
+    train, test = ([unit_rows(v, slice(0, len(v))) for v in part.embeddings] for part in (found.train, found.test))
     names = classes_of(parameter)
     metrics: dict[str, float | None] = {}
     intervals: dict[str, tuple[float, float]] = {}
@@ -93,8 +95,8 @@ def run_mitigation(
         changed, asked = on_train(train), on_test(test)
         outcome = probe(processing_data(changed, asked, names, draws, settings), settings)
         neighbours = five_setups(
-            test=asked, test_labels=labels[1], train=changed, train_labels=labels[0], draws=draws, k=k,
-            device=settings.device,
+            test=asked, test_labels=found.test.labels, train=changed, train_labels=found.train.labels, draws=draws,
+            k=k, device=settings.device,
         )  # fmt: skip
         metrics |= {
             f"{name}.accuracy": outcome.accuracy,
@@ -105,14 +107,16 @@ def run_mitigation(
         detail[name] = {"best": dict(outcome.best), "recall": dict(outcome.recall), "reason": outcome.reason}
     return Result(
         task="mitigation",
-        **about(files, read[0][1]),
+        **about(files, found.read[0][1]),
         parameter=parameter.lower(),
         metrics=metrics | {"chance": 1 / len(names)},
         intervals=intervals,
-        detail=detail | {"left_out": left_out},
-        settings=asdict(settings) | {"seeds": seeds, "k": k, "interval": "bootstrap over test images"},
+        detail=detail | {"left_out": found.left_out},
+        settings=asdict(settings)
+        | {"seeds": seeds, "k": k, "interval": "bootstrap over test images"}
+        | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in found.read]),
         seconds=clock() - began,
     )
 
@@ -139,9 +143,9 @@ def _detail(outcome: ProbeOutcome, data: ProbeData) -> dict[str, Any]:
 def _processing(
     files: EmbeddingFiles, parameter: str, seeds: int, settings: ProbeSettings
 ) -> tuple[ProbeData, Read, dict[str, Any]]:
-    read, train, test, _, draws, left_out = variants_of(files, parameter, seeds)
-    data = processing_data(train, test, classes_of(parameter), draws, settings)
-    return data, read, {"left_out": left_out}
+    found, draws = variants_of(files, parameter, seeds)
+    data = processing_data(found.train.embeddings, found.test.embeddings, classes_of(parameter), draws, settings)
+    return data, found.read, {"left_out": found.left_out}
 
 
 def _acquisition(

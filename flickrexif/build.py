@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flickrexif.attribution import attribution
 from flickrexif.build_images import StoredImage, write_images
@@ -87,7 +87,7 @@ def build(
     for month, found in months:
         photos = _month(month, found)
         rows[month] = len(photos)
-        done += _write_rows(root, month, photos)
+        done += write_month(root, month, month_table(photos) if photos else None)
         if images is not None or not photos:
             ids = {photo.flickr_id for photo in photos}
             chosen = [image for image in images(month) if image.flickr_id in ids] if images is not None and ids else []
@@ -205,8 +205,8 @@ def month_table(photos: Sequence[RawPhoto]) -> "pa.Table":
     return pa.Table.from_arrays(list(columns), schema=schema)
 
 
-def _write_rows(root: Path, month: str, photos: Sequence[RawPhoto]) -> Iterator[tuple[Outcome, Path]]:
-    table = month_table(photos) if photos else None
+def write_month(root: Path, month: str, table: "pa.Table | None") -> Iterator[tuple[Outcome, Path]]:
+    """Write the two row files of a month from its full records, sorted by id; without any, remove them."""
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS)):
         path = root / FOLDERS[config] / f"train-{month}.parquet"
         if table is None:
@@ -221,16 +221,37 @@ def _write_rows(root: Path, month: str, photos: Sequence[RawPhoto]) -> Iterator[
 
 def check_source(root: Path, source: Source, option: str = "--data-dir") -> None:
     """A folder holds photos of one source: simulated rows among real ones could not be told apart."""
+    check_not_merged(root, option)
+    there = read_collection(root)
+    if there and there.source != source:
+        message = f"{root} holds photos of the source `{there.source}`, these are of `{source}`."
+        raise FlickrExifError(message, f"Name another folder with {option}, or delete that one.")
+
+
+def check_not_merged(root: Path, option: str = "--data-dir") -> None:
+    """A data set that was merged takes no photos of its own: the next merge would remove them."""
+    there = read_collection(root)
+    if there and "merged" in there.settings:
+        message = f"{root} was merged from other data sets."
+        raise FlickrExifError(message, f"Name another folder with {option}, then merge that one too.")
+
+
+def read_collection(root: Path) -> Collection | None:
+    """What `collection.json` tells of a data set; None where there is none. Raises FlickrExifError for a bad file."""
     path = root / "collection.json"
     try:
-        there = json.loads(path.read_bytes())["source"]
+        told = json.loads(path.read_bytes())
+        source, settings, dates = told["source"], told.get("settings", {}), told.get("dates")
+        right = isinstance(source, str) and isinstance(settings, dict)
+        if dates is not None:
+            dates = (date.fromisoformat(dates[0]).isoformat(), date.fromisoformat(dates[1]).isoformat())
     except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FlickrExifError(f"{path} cannot be read.", f"Delete it. {AGAIN}") from None
-    if there != source:
-        message = f"{root} holds photos of the source `{there}`, these are of `{source}`."
-        raise FlickrExifError(message, f"Name another folder with {option}, or delete that one.")
+        return None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        right = False
+    if not right:
+        raise FlickrExifError(f"{path} cannot be read.", f"Delete it. {AGAIN}")
+    return Collection(source=cast(Source, source), settings=settings, dates=dates)
 
 
 def write_collection(root: Path, collection: Collection) -> tuple[Outcome, Path]:

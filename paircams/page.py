@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flickrexif.errors import FlickrExifError
 from flickrexif.exif.files import UnreadablePhoto
 from flickrexif.whole import put_text, remove
 from paircams.check import Report, notes, printable, summary
@@ -32,7 +31,7 @@ Item = TypeVar("Item", PairImage, Problem)
 def write_pages(folder: Path, images: Sequence[PairImage], report: Report) -> list[Path]:
     """Write contact-sheet-1.html, -2.html, ... into `folder`, subjects with findings first; the files.
 
-    Pages of a former, longer sheet are removed. Raises FlickrExifError without Jinja2, or where the disk refuses.
+    Pages of a former, longer sheet are removed. Raises FlickrExifError where the disk refuses.
     """
     template = _template()
     findings = _by_subject(report.problems)
@@ -59,10 +58,8 @@ def write_pages(folder: Path, images: Sequence[PairImage], report: Report) -> li
 
 
 def _template() -> "Template":
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError:
-        raise FlickrExifError("The contact sheet is written with Jinja2.", "pip install 'flickrexif[pairs]'") from None
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     loader = FileSystemLoader(TEMPLATES)
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("contact_sheet.html")
 

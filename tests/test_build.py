@@ -15,20 +15,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from huggingface_hub import DatasetCard
 from PIL import Image
 
 from flickrexif import build_images
-from flickrexif.build import BuildReport, Collection, build
+from flickrexif.build import BuildReport, Collection, build, read_collection
 from flickrexif.build_images import StoredImage
-from flickrexif.card import Source, size_category
 from flickrexif.errors import FlickrExifError
 from flickrexif.schema import RawPhoto
 
 SIMULATED = Collection(source="sandbox:simulated", settings={"seed": 0}, dates=("2026-01-01", "2026-01-02"))
 EXIF = {"Make": "Canon", "Model": "Canon EOS 5D", "ExposureTime": "1/250", "FNumber": "4.0", "ISO": "100"}
 PUBLISHED = ["Flickr ID", "url", "owner", "Make", "Model", "Exposure", "Aperture", "ISO Speed", "Focal Length"]
-HOSTILE = "# Owned\n---\nlicense: mit\n| <script>alert(1)</script> | \u202e"
 
 
 def photo(flickr_id: int, month: str = "2024-08", **fields: object) -> RawPhoto:
@@ -122,7 +119,7 @@ def test_same_photos_same_bytes_in_any_order(tmp_path: Path, store: Callable[[in
     turned = [(month, photos[::-1]) for month, photos in given[::-1]]
     build(turned, tmp_path / "b", SIMULATED, lambda month: images[month][::-1])
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
-    assert len(hashes(tmp_path / "a")) == 9
+    assert len(hashes(tmp_path / "a")) == 8
 
 
 def test_second_build_leaves_every_file_as_it_is(tmp_path: Path) -> None:
@@ -140,8 +137,8 @@ def test_a_new_month_touches_no_old_file(tmp_path: Path) -> None:
     report = build([("2024-08", [photo(9)])], tmp_path, SIMULATED)
     assert report.rows == {"2024-08": 1}
     after = hashes(tmp_path)
-    assert {name for name in before if after[name] != before[name]} == {"README.md", ".huggingface.yaml"}
-    assert "4 photos taken in 2 months" in (tmp_path / "README.md").read_text()
+    assert {name for name in before if after[name] != before[name]} == {".huggingface.yaml"}
+    assert after.keys() - before.keys() == {f"{config}/train-2024-08.parquet" for config in ("data", "labels")}
 
 
 def test_a_month_without_rows_loses_its_files(tmp_path: Path, store: Callable[[int], StoredImage]) -> None:
@@ -291,68 +288,22 @@ def test_a_full_disk_is_one_sentence_and_the_old_file_stays(tmp_path: Path) -> N
     assert hashes(tmp_path) == before
 
 
-def front_matter(root: Path) -> tuple[dict[str, object], str]:
-    card = DatasetCard.load(root / "README.md")
-    return card.data.to_dict(), card.text
-
-
-def test_card_tells_what_the_folder_holds(tmp_path: Path) -> None:
-    given = [("2023-12", [photo(i, "2023-12", title=HOSTILE, owner_name=HOSTILE) for i in range(1500)])]
-    build([*given, *months("2024-08")], tmp_path, SIMULATED)
-    head, text = front_matter(tmp_path)
-    assert head["license"] == "cc-by-4.0"
-    assert head["size_categories"] == ["1K<n<10K"]
-    assert head["configs"] == [
-        {"config_name": name, "data_files": [{"split": "train", "path": f"{folder}/train-*.parquet"}]}
-        for name, folder in (("default", "data"), ("labels", "labels"))
-    ]
-    assert text.strip().splitlines()[0].startswith("> **SIMULATED DATA.**")
-    assert "1,503 photos taken in 2 months; collected 2026-01-01 to 2026-01-02." in text
-    assert "| 2023 |  |  |  |  |  |  |  |  |  |  |  | 1,500 | 1,500 |" in text
-    assert "This product uses the Flickr API but is not endorsed or certified by SmugMug, Inc." in text
-    assert "Owned" not in text
-    assert "script" not in text
-    for name in pq.read_schema(tmp_path / "labels/train-2024-08.parquet").names:
-        assert f"| `{name}` |" in text
+def test_the_collection_is_told_beside_the_data(tmp_path: Path) -> None:
+    build(months("2024-08"), tmp_path, SIMULATED)
     assert json.loads((tmp_path / "collection.json").read_text()) == {
         "source": "sandbox:simulated",
         "settings": {"seed": 0},
         "dates": ["2026-01-01", "2026-01-02"],
     }
+    assert read_collection(tmp_path) == SIMULATED
+    assert read_collection(tmp_path / "data") is None
 
 
-def test_card_of_each_source(tmp_path: Path) -> None:
-    first = {}
-    sources: tuple[Source, ...] = ("flickr", "sandbox:photos", "folder")
-    for source in sources:
-        build(months("2024-08"), tmp_path / source, Collection(source=source))
-        head, text = front_matter(tmp_path / source)
-        first[source] = text.strip().splitlines()[0]
-        assert ("license" in head) == ("endorsed or certified" in text) == (source != "folder")
-    assert first["flickr"].startswith("Photos on Flickr")
-    assert "NOT FROM FLICKR" in first["sandbox:photos"]
-    assert "not collected from Flickr" in first["folder"]
-
-
-@pytest.mark.parametrize(
-    ("rows", "category"),
-    [
-        (0, "n<1K"),
-        (999, "n<1K"),
-        (1_000, "1K<n<10K"),
-        (356_459, "100K<n<1M"),
-        (10**7, "10M<n<100M"),
-        (10**9, "n>100M"),
-    ],
-)
-def test_size_category(rows: int, category: str) -> None:
-    assert size_category(rows) == category
-
-
-def test_a_broken_parquet_file_in_the_folder_is_named(tmp_path: Path) -> None:
+def test_a_torn_shard_in_the_folder_is_named(tmp_path: Path) -> None:
     build(months("2024-08"), tmp_path, SIMULATED)
-    (tmp_path / "data/train-2024-07.parquet").write_bytes(b"PAR1")
-    with pytest.raises(FlickrExifError, match=r"train-2024-07\.parquet is no whole Parquet file"):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/train-2024-07-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(FlickrExifError, match=r"train-2024-07-00000\.parquet is no whole Parquet file"):
         build([], tmp_path, SIMULATED)
 
 

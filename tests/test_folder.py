@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from cards import write_card
 from collectors.folder import FOLDER_COLUMNS, label_folder, photos
-from flickrexif.errors import UsageError
+from flickrexif.errors import FlickrExifError, UsageError
 from flickrexif.exif import read_labels
 from flickrexif.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS, arrow_schema
 
@@ -106,18 +107,16 @@ def test_nothing_private_comes_out(album: Path, tmp_path: Path) -> None:
         assert not [secret for secret in SECRETS if secret in text]
 
 
-def test_the_card_names_both_tables_and_counts_the_files(album: Path, tmp_path: Path) -> None:
+def test_both_tables_load(album: Path, tmp_path: Path) -> None:
     from datasets import load_dataset
 
     out = tmp_path / "mine"
     label_folder(album, out)
+    write_card(out)
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
         loaded = load_dataset(str(out), config, split="train", cache_dir=str(tmp_path / "cache"))
         assert loaded.column_names == [column.name for column in columns]
         assert len(loaded) == len(EXPECTED)
-    card = (out / "README.md").read_text()
-    assert "9 files; 4 say when" in card
-    assert "| not_an_image | 3 |" in card
 
 
 def test_the_same_photos_give_the_same_bytes(album: Path, tmp_path: Path) -> None:
@@ -158,5 +157,5 @@ def test_what_cannot_be_is_said_in_a_sentence(tmp_path: Path) -> None:
     photo(tmp_path / "album/a.jpg")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/collection.json").write_text('{"source": "flickr"}')
-    with pytest.raises(UsageError, match="another source"):
+    with pytest.raises(FlickrExifError, match="holds photos of the source `flickr`, .* with --out"):
         label_folder(tmp_path / "album", tmp_path / "mine")

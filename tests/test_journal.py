@@ -299,7 +299,7 @@ def test_a_journal_of_another_version_is_refused_and_left_as_it_is(path: Path) -
     before = path.read_bytes()
     for opener in (open_journal, read_journal):
         with (
-            pytest.raises(FlickrExifError, match=r"another version of flickrexif \(journal 99, not 1\)\. Use that"),
+            pytest.raises(FlickrExifError, match=r"another version of flickrexif \(journal 99, not 2\)\. Use that"),
             opener(path),
         ):
             pass
@@ -321,7 +321,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(path: Path) 
     db.execute("CREATE TABLE others (x)")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(FlickrExifError, match=r"\(journal 0, not 1\)"), open_journal(path):
+    with pytest.raises(FlickrExifError, match=r"\(journal 0, not 2\)"), open_journal(path):
         pass
     assert path.read_bytes() == before
 
@@ -392,3 +392,126 @@ def test_a_write_that_the_system_refuses_is_one_sentence_and_loses_nothing(path:
     assert rows(path, "SELECT query FROM searches") == [("before",)]
     assert journal.add_search(MONTH, "more", 1, 1, photos(2)) == (1, 1)
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+# --- photos that must go ---------------------------------------------------------------------------------------
+
+
+def crawled(journal: Journal) -> None:
+    """Ten photos of three photographers, kept, rejected and untried, each with a title of its own."""
+    found = [(replace(photo, title=f"<title of {photo.id:04}>"), rank, out) for photo, rank, out in photos(*range(10))]
+    journal.add_search(MONTH, "w", 1, 10, found)
+    journal.draw(MONTH, 0, {"w": 8})
+    for photo_id in (0, 1, 2, 3):
+        journal.add_exif(photo_id, ANSWER, "kept", TAGS | {"Artist": f"<artist of {photo_id:04}>"})
+        journal.add_image(MONTH, ImageRecord(photo_id, None, "l", f"images/{photo_id:04}.jpg", "ab", 1, 1))
+        journal.add_check(photo_id, 5.0, "ok")
+    journal.add_exif(4, {"stat": "fail", "code": 2, "message": "<hidden by 0004>"}, "exif_hidden", {})
+    journal.reject([5], "over_cap")
+
+
+def bytes_of(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.parent.glob("journal.sqlite*"))
+
+
+def test_what_is_forgotten_is_in_no_byte_of_the_journal(path: Path, journal: Journal) -> None:
+    """Rejected photos too, whose facts were cleared before."""
+    crawled(journal)
+    named = [f"<title of {one:04}>".encode() for one in range(10)]
+    named += [f"<artist of {one:04}>".encode() for one in range(4)]
+    assert all(name in bytes_of(path) for name in named)
+    found = journal.find([0, 9, 77], ["2@N01"])
+    assert found == {0: "0@N01", 9: "0@N01", 2: "2@N01", 5: "2@N01", 8: "2@N01"}
+    assert journal.holds(found) == 5 + 2 + 2 + 2
+    journal.forget(found)
+    left = bytes_of(path)
+    assert [name for name in named if name in left] == [
+        *(f"<title of {one:04}>".encode() for one in (1, 3, 6, 7)),
+        *(f"<artist of {one:04}>".encode() for one in (1, 3)),
+    ]
+    assert b"images/0002.jpg" not in left
+    assert journal.holds(found) == 0
+    assert [photo.id for photo, _ in journal.kept(MONTH)] == [1, 3]
+    assert [record.photo_id for record in journal.images(MONTH)] == [1, 3]
+    assert (journal.exif_answer(0), journal.exif_answer(1)) == (None, ANSWER)
+    assert journal.checks() == {1: (5.0, "ok"), 3: (5.0, "ok")}
+    assert journal.search_answer(MONTH, "w", 1) == (10, 10)  # what the sampling is replayed from stays
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    assert (path.parent / "journal.sqlite-wal").stat().st_size == 0
+
+
+def test_forgetting_while_another_program_reads_is_one_sentence_and_completes_later(
+    path: Path, journal: Journal
+) -> None:
+    crawled(journal)
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM candidates").fetchone()
+    journal._db.execute("PRAGMA busy_timeout = 50")
+    with pytest.raises(FlickrExifError, match=r"journal\.sqlite"):
+        journal.forget([1])
+    assert b"<title of 0001>" in bytes_of(path)
+    reader.close()
+    journal.forget([1])
+    assert b"<title of 0001>" not in bytes_of(path)
+
+
+def test_a_done_month_stays_done_when_a_kept_photo_goes(journal: Journal) -> None:
+    crawled(journal)
+    journal.finish_month(MONTH)
+    journal.forget([1])
+    assert journal.start_month(MONTH, 100) == (1, True)
+
+
+def test_forgotten_photos_of_a_page_count_as_fresh(journal: Journal) -> None:
+    assert journal.add_search(MONTH, "w", 1, 900, photos(1, 2), 498) == (900, 500)
+    assert journal.search_answer(MONTH, "w", 1) == (900, 500)
+    assert journal.draw(MONTH, 0, {"w": 900}) == 2
+
+
+def test_the_span_is_that_of_the_calls_that_bring_photos(journal: Journal) -> None:
+    """Asking again next year does not make the collection younger."""
+    journal.record_call(50.0, "flickr.photos.licenses.getInfo", "")
+    assert journal.call_span() is None
+    for at, method in ((100.0, "search"), (200.0, "getExif"), (900.0, "getInfo"), (950.0, "licenses.getInfo")):
+        journal.record_call(at, f"flickr.photos.{method}", MONTH)
+    assert journal.call_span() == (100.0, 200.0)
+
+
+# The tables that version 1 did not have, and what it was called.
+TO_VERSION_1 = "DROP TABLE checks; PRAGMA user_version = 1;"
+
+
+@pytest.mark.parametrize("opener", [open_journal, read_journal])
+def test_a_journal_of_version_1_goes_on(path: Path, opener: Any) -> None:
+    with open_journal(path) as journal:
+        journal.start_month(MONTH, 100)
+        crawled(journal)
+        kept, verdicts = journal.kept(MONTH), journal.verdicts(MONTH)
+    schema = rows(path, "SELECT type, name, sql FROM sqlite_master ORDER BY name")
+    db = sqlite3.connect(path)
+    db.executescript(TO_VERSION_1)
+    db.close()
+    with opener(path) as journal:
+        assert (journal.kept(MONTH), journal.verdicts(MONTH)) == (kept, verdicts)
+        assert journal.checks() == {}
+        journal.add_check(3, 7.5, "gone")
+    with opener(path) as journal:
+        assert journal.checks() == {3: (7.5, "gone")}
+    assert rows(path, "SELECT type, name, sql FROM sqlite_master ORDER BY name") == schema
+    assert rows(path, "PRAGMA user_version") == [(2,)]
+
+
+def test_two_programs_bring_a_journal_to_this_version_at_once(path: Path) -> None:
+    with open_journal(path):
+        pass
+    db = sqlite3.connect(path)
+    db.executescript(TO_VERSION_1)
+    db.close()
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom collectors.journal import read_journal\n"
+        "input()\nwith read_journal(Path(sys.argv[1])) as journal: print(journal.checks())"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    running = [subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) for _ in range(4)]
+    assert [process.communicate("\n", timeout=60) for process in running] == [("{}\n", "")] * 4

@@ -10,6 +10,7 @@ import datasets
 import pytest
 
 import flickrexif
+from cards import write_card
 from flickrexif import load_dataset
 from flickrexif.build import build
 from flickrexif.build_images import StoredImage
@@ -41,6 +42,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make(data: Path, ids: tuple[int, ...] = (2, 1), month: str = "2024-08", title: str = "one") -> None:
     build([(month, [photo(i, month, title=title) for i in ids])], data / "flickrexif", SIMULATED)
+    write_card(data / "flickrexif")
 
 
 def test_plain_datasets_opens_the_built_folder(tmp_path: Path) -> None:
@@ -62,6 +64,7 @@ def test_images_decode_and_keep_their_bytes(tmp_path: Path, checkout: Path) -> N
     path.write_bytes(jpeg(48))
     image = StoredImage(1, path, hashlib.sha256(path.read_bytes()).hexdigest(), 48, 48, "l")
     build([("2024-08", [photo(1)])], checkout / "data/flickrexif", SIMULATED, lambda _: [image])
+    write_card(checkout / "data/flickrexif")
     for images in (
         datasets.load_dataset("flickrexif", "images", split="train"),
         load_dataset("flickrexif", "images", split="train"),
@@ -125,6 +128,7 @@ def test_options_reach_datasets(tmp_path: Path) -> None:
 def test_other_data_sets_of_the_folder_load_too(tmp_path: Path) -> None:
     folder = tmp_path / "imagenet-traces"
     build([("2024-08", [photo(4)])], folder, SIMULATED)
+    write_card(folder)
     assert load_dataset("imagenet-traces", "default", data_dir=tmp_path)["train"]["Flickr ID"][:] == [4]
 
 

@@ -16,11 +16,12 @@ import pytest
 from PIL import Image
 
 import flickrexif
+from cards import write_card
 from collectors.sandbox.pairs import simulate_pairs
 from flickrexif.errors import FlickrExifError, UsageError
 from paircams import build
 from paircams.build import STAGING, build_pairs, subject_numbers, write_pairs
-from paircams.card import COLUMNS
+from paircams.columns import COLUMNS
 from paircams.pairing import read_pairs
 from paircams.plan import PAIRS, Shots, cameras_of, plan, planned_side
 from paircams.protocol import SETTINGS, Camera, read_cameras
@@ -104,8 +105,7 @@ def test_rows_and_columns(tmp_path: Path) -> None:
 def test_simulated_pairs_from_source_to_loading_by_name(simulated: Path, tmp_path: Path) -> None:
     report = build_pairs(simulated, tmp_path / "paircams")
     assert (report.pairs, report.simulated, report.findings) == (4, 8, ())
-    card = (tmp_path / "paircams/README.md").read_text()
-    assert "SIMULATED" in card
+    write_card(tmp_path / "paircams")
     assert json.loads((tmp_path / "paircams/pairs.json").read_text())["simulated_images"] == 8
     pairs = flickrexif.load_dataset("paircams", data_dir=tmp_path, split="train")
     assert pairs["subject_idx"][:] == [0, 0, 1, 1, 2, 2, 3, 3]
@@ -119,7 +119,7 @@ def test_the_same_pairs_give_the_same_bytes_by_any_way(simulated: Path, tmp_path
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").rglob("*") if path.is_file()}
     again = write(read(simulated), tmp_path / "one")
-    assert (again.written, len(again.unchanged)) == ((), 4)
+    assert (again.written, len(again.unchanged)) == ((), 3)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -133,6 +133,7 @@ def test_a_checkout_opens_it_by_name_and_never_stale(tmp_path: Path, monkeypatch
         put(tmp_path / "s/1/a.jpg", shot(PHONE, seed=seed))
         put(tmp_path / "s/1/b.jpg", shot(CAMERA, seed=9))
         write(read(tmp_path / "s"), tmp_path / "checkout/data/paircams")
+        write_card(tmp_path / "checkout/data/paircams")
         for load in (datasets.load_dataset, flickrexif.load_dataset):
             stored = load("paircams", split="train").cast_column("image", datasets.Image(decode=False))[0]["image"]
             assert pixels(stored["bytes"]) == pixels(shot(PHONE, seed=seed))
@@ -144,7 +145,7 @@ def test_nothing_private_in_any_stored_byte(tmp_path: Path) -> None:
         put(tmp_path / f"s/{subject}/b.jpg", secret_photo(CAMERA))
     write(read(tmp_path / "s"), tmp_path / "out")
     written = contents(tmp_path / "out")
-    assert set(written) == {"data/train-00000.parquet", "README.md", "pairs.json", ".huggingface.yaml"}
+    assert set(written) == {"data/train-00000.parquet", "pairs.json", ".huggingface.yaml"}
     for content in written.values():
         assert SECRET not in content
         assert b"Jane" not in content
@@ -179,7 +180,7 @@ def test_findings_are_errors_where_that_is_asked_for(simulated: Path, tmp_path: 
     assert not (tmp_path / "out").exists()
     report = build_pairs(source, tmp_path / "out")
     assert [problem.rule for problem in report.findings] == ["flash"]
-    assert "| No flash is fired. | 1 |" in (tmp_path / "out/README.md").read_text()
+    assert json.loads((tmp_path / "out/pairs.json").read_text())["findings"] == {"flash": 1}
 
 
 def test_a_file_that_changes_leaves_the_old_data_set(tmp_path: Path) -> None:

@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from flickrexif.cli import collect, embed, evaluate, labels, pairs, process
+from flickrexif.cli import (
+    browse,
+    card,
+    collect,
+    embed,
+    evaluate,
+    labels,
+    merge,
+    pairs,
+    process,
+    publish,
+    suite,
+    takedown,
+)
 from flickrexif.cli.output import say
 from flickrexif.errors import FlickrExifError
 
@@ -32,11 +45,18 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "encoders": embed.encoders,
     "embed": embed.embed,
     "merge-shards": embed.merge_shards,
+    "card": card.card,
+    "browse": browse.browse,
+    "publish": publish.publish,
+    "merge": merge.merge,
+    "refresh": takedown.refresh,
+    "forget": takedown.forget,
     "sandbox": collect.sandbox,
 }
 for name, function in COMMANDS.items():
     app.command(name)(function)
 app.add_typer(pairs.app, name="pairs")
+evaluate.app.command("all")(suite.evaluate_all)
 app.add_typer(evaluate.app, name="eval")
 
 

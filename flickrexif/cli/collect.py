@@ -206,11 +206,13 @@ def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service")
 
 
 def _built(data_dir: Path, months: Sequence[str] | None) -> str:
-    """Build and return what was made, and how to load it."""
+    """Build, describe, and return what was made, and how to load it."""
+    from cards import write_card
     from collectors.dataset import build_dataset
     from collectors.session import data_root
 
     report = build_dataset(data_dir, months)
+    write_card(data_root(data_dir))
     return (
         f"{sum(report.rows.values()):,} photos of {len(report.rows)} month(s) in {data_root(data_dir)}\n"
         f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")'

@@ -23,6 +23,7 @@ Variant = Annotated[str, typer.Option(help="Variant of the model, as in the file
 Mask = Annotated[float | None, typer.Option(help="Embeddings of images masked by this share.")]
 Out = Annotated[Path | None, typer.Option(help="Write the result record (JSON) here.")]
 Parameter = Annotated[str, typer.Option(help="jpeg, sharpening, resizing or interpolation.")]
+Labels = Annotated[Path, typer.Option(help="Labels table or the split file of Is Smartphone.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Memory = Annotated[str, typer.Option(help="Memory to work in, e.g. 4G.")]
 K = Annotated[int, typer.Option(min=1, help="Neighbours that vote.")]
@@ -103,7 +104,7 @@ def retrieval(
 def neighbors(
     model: Model,
     variant: Variant,
-    labels: Annotated[Path, typer.Option(help="Labels table or the split file of Is Smartphone.")],
+    labels: Labels,
     dataset: Dataset = "FlickrExif",
     embeddings: Embeddings = ROOT,
     mask: Mask = None,
@@ -192,6 +193,47 @@ def mitigation(
     files = _files(embeddings, dataset, model, variant, mask)
     settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
     _finish(run_mitigation(files, settings, parameter=parameter, k=k, seeds=seeds), out)
+
+
+@app.command()
+def tsne(
+    model: Model,
+    variant: Variant,
+    labels: Labels,
+    dataset: Dataset = "FlickrExif",
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    limit: Annotated[int, typer.Option(help="Photos drawn, as many smart as non-smart.")] = 2_000,
+    perplexity: Annotated[float, typer.Option(help="About how many neighbours a photo has.")] = 30,
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """Photos in the plane (t-SNE): do those taken with the same kind of camera lie together?"""
+    from eval.tasks_pictures import run_tsne
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    _finish(run_tsne(files, labels=labels, limit=limit, perplexity=perplexity, seed=seed), out)
+
+
+@app.command()
+def strips(
+    dataset: Dataset,
+    model: Model,
+    variant: Variant,
+    labels: Annotated[Path | None, typer.Option(help="Of FlickrExif: labels table or split file.")] = None,
+    parameter: Annotated[str | None, typer.Option(help="jpeg, sharpening, resizing or interpolation.")] = None,
+    embeddings: Embeddings = ROOT,
+    mask: Mask = None,
+    queries: Annotated[int, typer.Option(help="Images drawn.")] = 1,
+    k: Annotated[int, typer.Option(help="Nearest images of each.")] = 10,
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """The nearest images of a few, by their ids: do they share the camera, or the processing?"""
+    from eval.tasks_pictures import run_strips
+
+    files = _files(embeddings, dataset, model, variant, mask)
+    _finish(run_strips(files, labels=labels, parameter=parameter, queries=queries, k=k, seed=seed), out)
 
 
 def _files(root: Path, dataset: str, model: str, variant: str, mask: float | None) -> "EmbeddingFiles":

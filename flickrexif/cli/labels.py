@@ -19,10 +19,12 @@ def label(
     Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
     reason.
     """
+    from cards import write_card
     from collectors.folder import label_folder
 
     with progress_bar("photo") as progress:
         report = label_folder(folder, out, progress)
+    write_card(out)
     if report.reasons:
         table(("reason", "photos"), sorted(report.reasons.items()))
     typer.echo(f"{report.rows:,} photos labelled in {out}")
@@ -50,6 +52,7 @@ def splits(
     ] = None,
 ) -> None:
     """Split the photos of each attribute into train, val and test, no photographer in two of them."""
+    from cards import write_card
     from collectors.session import data_root
     from flickrexif.splits import ATTRIBUTES, PAPER, make_splits, proportional
 
@@ -57,6 +60,8 @@ def splits(
     out = out or labels.parent / "splits"
     rules = PAPER if protocol == "paper" else proportional(min_photos)
     report = make_splits(labels, out, rules, attribute or ATTRIBUTES, seed, say)
+    if out == labels.parent / "splits" and (labels.parent / "README.md").exists():
+        write_card(labels.parent)  # which counts the photos of each split
     short = [(s.target_attribute, f) for s in report.splits for f in s.shortfalls]
     if short:
         rows = [(name, f.class_name, f.split, f.wanted, f.found) for name, f in short]

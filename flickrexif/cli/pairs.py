@@ -22,10 +22,12 @@ def build(
     strict: Annotated[bool, typer.Option("--strict", help="Findings of the check are errors.")] = False,
 ) -> None:
     """Build a PairCams data set; positions, serial numbers, owners and maker notes are taken out of the images."""
+    from cards import write_card
     from paircams.build import build_pairs
 
     with progress_bar("image") as progress:
         report = build_pairs(source, out, cameras=cameras, strict=strict, progress=progress)
+    write_card(out)
     if report.findings:
         table(("subject", "file", "rule", "detail"), [(f.subject, f.file, f.rule, f.detail) for f in report.findings])
     typer.echo(f"{report.pairs:,} pairs in {out}, {len(report.findings)} findings")

@@ -36,6 +36,7 @@ def process(
 
     Stop it at any time: the same command goes on where it was, and the same bytes result.
     """
+    from cards import write_card
     from processing.build import ProcessSettings, summary
     from processing.build import process as run
     from processing.progress import ProcessProgress
@@ -60,6 +61,7 @@ def process(
         raise Interrupted("Interrupted; finished shards are kept.", "Run the same command again to go on.") from None
     finally:
         progress.close()
+    write_card(out)
     typer.echo(summary(report))
     if report.failed:
         raise typer.Exit(SHORT)

@@ -1,0 +1,46 @@
+"""ATTRIBUTION.csv: whom to credit for each photo, and under which licence it stands."""
+
+from pathlib import Path
+from typing import Any
+
+from cards.parquet import read_columns, split_of
+from flickrexif.attribution import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH, plain
+from flickrexif.parquet import FOLDERS
+
+# column of the file -> column of the labels table, longest text
+TEXTS = {
+    "title": ("title", TITLE_LENGTH),
+    "author": ("owner_name", NAME_LENGTH),
+    "page_url": ("page_url", URL_LENGTH),
+    "license": ("license", NAME_LENGTH),
+    "license_url": ("license_url", URL_LENGTH),
+    "attribution": ("attribution", 2_000),
+}
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - what makes a spreadsheet take a cell for a formula (OWASP)
+
+
+def attribution_csv(root: Path) -> bytes:
+    """The photos of `root` by file and id, with a header.
+
+    A photographer without a name is credited by NSID. Every text is on one line, without invisible characters.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    split = split_of(root, "train", f"{FOLDERS['labels']}/train-*.parquet")
+    table = read_columns(root, split, ["Flickr ID", "owner", *(column for column, _ in TEXTS.values())])
+    rows: dict[str, Any] = {"Flickr ID": table["Flickr ID"]}
+    for name, (column, length) in TEXTS.items():
+        values = [plain(value, length) for value in table[column].to_pylist()]
+        if name == "author":
+            owners = table["owner"].to_pylist()
+            values = [value or plain(owner, length) for value, owner in zip(values, owners, strict=True)]
+        rows[name] = [safe_cell(value) for value in values]
+    sink = pa.BufferOutputStream()
+    csv.write_csv(pa.table(rows), sink)
+    return bytes(sink.getvalue())
+
+
+def safe_cell(value: str) -> str:
+    """`value`, with an apostrophe before it where a spreadsheet would run it."""
+    return f"'{value}" if value.startswith(FORMULA) else value

@@ -1,0 +1,82 @@
+"""The files of a browser's page set: index.html, page-2.html, ... that need nothing else and load nothing."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flickrexif.attribution import URL_LENGTH, plain
+from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.whole import AGAIN, put_text, remove
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).with_name("templates")
+OURS = '<meta name="generator" content="flickrexif browse">'  # by which pages of an earlier run are known
+HEAD = 2_000  # bytes of a file among which it stands
+
+
+def link(url: str | None) -> str:
+    """`url` where it leads to a web page, else "": other schemes run code or open programs."""
+    if not url or plain(url, URL_LENGTH) != url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        return url if parts.scheme in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def write_pages(out: Path, template: str, pages: Iterable[Mapping[str, Any]], count: int, **shared: Any) -> Path:
+    """Write `count` pages from a template and what each shows; the index.
+
+    Pages of a former, longer run are removed. Raises UsageError when `out` holds files of another program under
+    their names, FlickrExifError where the disk refuses.
+    """
+    former = _former(out)
+    page = _environment().get_template(template)
+    script = (TEMPLATES / "photos.js").read_text("utf-8")
+    shared |= {"count": count, "generator": OURS, "script": script, "script_hash": _hash(script), "address": _address}
+    written = set()
+    for number, shown in enumerate(pages, start=1):
+        path = out / _address(number)
+        put_text(path, page.render(number=number, **shown, **shared))
+        written.add(path)
+    list(remove(sorted(former - written)))
+    return out / _address(1)
+
+
+def _address(number: int) -> str:
+    return "index.html" if number == 1 else f"page-{number}.html"
+
+
+def _former(out: Path) -> set[Path]:
+    """The pages there are. Raises UsageError when a file there is another's."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is no folder.", "Name another with --out.")
+    numbered = (path for path in out.glob("page-*.html") if path.stem.removeprefix("page-").isdecimal())
+    found = {path for path in (out / "index.html", *numbered) if path.exists()}
+    for path in sorted(found):
+        try:
+            with path.open("rb") as file:
+                ours = OURS.encode() in file.read(HEAD)
+        except OSError as error:
+            raise FlickrExifError(f"{path} cannot be read ({error.strerror or error}).", AGAIN) from None
+        if not ours:
+            raise UsageError(f"{path} was not written by this command.", "Name another folder with --out.")
+    return found
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(TEMPLATES)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def _hash(script: str) -> str:
+    """How a Content-Security-Policy names the one script that may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,0 +1,63 @@
+"""PairCams as pages: a sample of pairs, phone and camera side by side."""
+
+from collections.abc import Iterable
+from heapq import nsmallest
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from cards.browse.page import write_pages
+from cards.browse.photos import PER_PAGE, device
+from cards.browse.pictures import thumbnail
+from cards.browse.rows import Row, image_bytes, read_columns, read_rows
+from flickrexif.attribution import NAME_LENGTH, plain
+from flickrexif.draws import rank
+
+KEY = "subject_idx"
+COLUMNS = (KEY, "side", "make", "model", "device_category", "released", "taken", "width", "height", "image")
+
+
+def write_pairs(folder: Path, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
+    """Write the pages of the data set in `folder`: the index, images shown, images there are."""
+    files = sorted((folder / "data").glob("train-*.parquet"))
+    subjects: list[int] = []
+    simulated = 0
+    for table in read_columns(files, (KEY, "simulated")):
+        subjects += table[KEY].to_pylist()
+        simulated += sum(filter(None, table["simulated"].to_pylist()))
+    wanted = max(1, photos // 2)
+    chosen = sorted(nsmallest(wanted, set(subjects), key=lambda subject: (rank(seed, "browse", str(subject)), subject)))
+    each = PER_PAGE // 2
+    batches = [chosen[start : start + each] for start in range(0, len(chosen), each)] or [[]]
+    pages = ({"pairs": _pairs(read_rows(files, KEY, batch, COLUMNS))} for batch in batches)
+    index = write_pages(
+        out,
+        "pairs.html",
+        pages,
+        len(batches),
+        total=len(set(subjects)),
+        shown=len(chosen),
+        seed=seed,
+        banner=f"SIMULATED DATA: no camera took {simulated:,} of these {len(subjects):,} images." if simulated else "",
+    )
+    return index, 2 * len(chosen), len(subjects)
+
+
+def _pairs(rows: Iterable[Row]) -> list[tuple[int, list[dict[str, Any]]]]:
+    """Subjects with their shots, the phone first."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row[KEY], []).append(_shot(row))
+    return [(subject, sorted(found[subject], key=itemgetter("side"), reverse=True)) for subject in sorted(found)]
+
+
+def _shot(row: Row) -> dict[str, Any]:
+    return {
+        "side": plain(row["side"], NAME_LENGTH),
+        "device": device(row["make"], row["model"]),
+        "category": plain(row["device_category"], NAME_LENGTH),
+        "released": row["released"],
+        "taken": f"{row['taken']:%Y-%m-%d %H:%M}" if row["taken"] else "",
+        "size": f"{row['width']} \N{MULTIPLICATION SIGN} {row['height']} px",
+        "picture": thumbnail(image_bytes(row)),
+    }

@@ -1,0 +1,182 @@
+"""Processed images as pages: an image in all its variants, pixel by pixel, and how each differs from the first."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cards.browse.page import write_pages
+from cards.browse.photos import Credit, banner, credits_of
+from cards.browse.pictures import GAIN, SIDE, Box, Difference, Picture, centre, crop, difference, same_region, small
+from cards.browse.rows import class_names, image_bytes, read_columns, read_rows
+from flickrexif.attribution import NAME_LENGTH, plain
+from flickrexif.draws import rank
+from flickrexif.errors import UsageError
+from processing.operations import BadImage, decode
+from processing.parts import read_parts
+from processing.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+IMAGES = 6  # a page each
+REFERENCES = ("IDENTITY", "JPEG95_444")  # what the others are compared with: the first that is there, else the first
+KEY = "image_id"
+COLUMNS = (KEY, "label", "image")
+
+Splits = dict[str, list[Path]]  # split -> its files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pixels:
+    """The middle of a variant as it is stored."""
+
+    size: str  # of the whole image
+    picture: Picture
+    height: int  # as shown
+    scale: str  # by which it is enlarged
+    difference: Difference  # from the reference
+    resampled: bool  # for the difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One variant of an image; `pixels` None where it cannot be decoded."""
+
+    name: str
+    description: str
+    bytes: int
+    change: str  # of the bytes, against the reference
+    pixels: Pixels | None
+
+
+def variant_files(folder: Path) -> dict[str, Splits]:
+    """Variant -> its files, in the table's order; draws, of one variant an image, are left out."""
+    found: dict[str, Splits] = {}
+    for name, variant in VARIANTS.items():
+        splits: Splits = {}
+        for path in sorted((folder / variant.config).glob("*-*-of-*.parquet")):
+            splits.setdefault(path.name.rsplit("-", 3)[0], []).append(path)
+        if splits:
+            found[name] = splits
+    return found
+
+
+def write_variants(folder: Path, out: Path, images: int, seed: int) -> tuple[Path, int, int]:
+    """Write the pages of the data set in `folder`: the index, images shown, images there are.
+
+    Raises UsageError when it holds draws alone.
+    """
+    files = variant_files(folder)
+    if not files:
+        message = f"{folder} holds each image in one variant only."
+        raise UsageError(message, "Make whole variants: flickrexif process SOURCE --parameter jpeg.")
+    reference = next((name for name in REFERENCES if name in files), next(iter(files)))
+    order = [reference, *(name for name in files if name != reference)]
+    ids = [(split, image_id) for split, paths in files[reference].items() for image_id in _ids(paths)]
+    if not ids:
+        raise UsageError(f"{folder} holds no image.", "Make it again: flickrexif process.")
+    chosen = nsmallest(min(images, IMAGES), ids, key=lambda one: (rank(seed, "browse", "/".join(one)), one))
+    sources = {split: _source(folder, split) for split, _ in chosen}
+    pages = ({"image": _image(files, order, one, sources[one[0]])} for one in chosen)
+    index = write_pages(
+        out,
+        "variants.html",
+        pages,
+        len(chosen),
+        total=len(ids),
+        shown=len(chosen),
+        seed=seed,
+        reference=reference,
+        gain=GAIN,
+        side=SIDE,
+        banner=next((said for source in sources.values() if source and (said := banner(source))), ""),
+    )
+    return index, len(chosen), len(ids)
+
+
+def _ids(files: Sequence[Path]) -> Iterator[str]:
+    for table in read_columns(files, (KEY,)):
+        yield from table[KEY].to_pylist()
+
+
+def _source(folder: Path, split: str) -> Path | None:
+    """The FlickrExif data set beside `folder` that the images of a split were made from: there their credits are."""
+    names = {part.source for part in read_parts(folder) if part.split == split}
+    found = [folder.absolute().parent / name for name in names if Path(name).name == name]
+    return next((path for path in found if any((path / "labels").glob("train-*.parquet"))), None)
+
+
+# --- one image
+
+
+def _image(
+    files: Mapping[str, Splits], order: Sequence[str], one: tuple[str, str], source: Path | None
+) -> dict[str, Any]:
+    split, image_id = one
+    found = {name: read_rows(files[name].get(split, ()), KEY, {image_id}, COLUMNS) for name in order}
+    rows = {name: row for name, matching in found.items() for row in matching}
+    first = rows[order[0]]
+    base = _decoded(image_bytes(first))
+    names = class_names(files[order[0]][split][0], "label")
+    place = first["label"]
+    return {
+        "id": plain(image_id, NAME_LENGTH),
+        "split": plain(split, NAME_LENGTH),
+        "label": plain(names[place], NAME_LENGTH) if place is not None and 0 <= place < len(names) else "",
+        "credit": _credit(source, image_id),
+        "whole": small(base) if base else None,
+        "box": _percent(centre(*base.size), base.size) if base else None,
+        "variants": [_shown(name, image_bytes(row), len(image_bytes(first)), base) for name, row in rows.items()],
+    }
+
+
+def _credit(source: Path | None, image_id: str) -> Credit | None:
+    if source is None or not image_id.isdecimal():
+        return None
+    return credits_of(source, [int(image_id)]).get(int(image_id))
+
+
+def _shown(name: str, data: bytes, size: int, base: "Image.Image | None") -> Shown:
+    """A variant beside the reference of `size` bytes, decoded in `base`."""
+    image = _decoded(data)
+    return Shown(
+        name=name,
+        description=VARIANTS[name].description,
+        bytes=len(data),
+        change=f"{len(data) / size - 1:+.0%}" if size else "",
+        pixels=_pixels(image, base) if image and base else None,
+    )
+
+
+def _pixels(image: "Image.Image", base: "Image.Image") -> Pixels:
+    box = centre(*base.size)
+    picture = crop(image, same_region(box, base.size, image.size))
+    return Pixels(
+        size=f"{image.width} \N{MULTIPLICATION SIGN} {image.height} px",
+        picture=picture,
+        height=round(SIDE * picture.height / picture.width),
+        scale=f"{SIDE / picture.width:.3g}",
+        difference=difference(base, image, box),
+        resampled=image.size != base.size,
+    )
+
+
+def _decoded(data: bytes) -> "Image.Image | None":
+    try:
+        return decode(data)
+    except BadImage:
+        return None
+
+
+def _percent(box: Box, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Left, top, width and height of `box` in per cent of the image."""
+    left, upper, right, lower = box
+    wide, high = size
+    return (
+        round(100 * left / wide, 3),
+        round(100 * upper / high, 3),
+        round(100 * (right - left) / wide, 3),
+        round(100 * (lower - upper) / high, 3),
+    )

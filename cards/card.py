@@ -1,0 +1,206 @@
+"""The files that describe a data set: card, Croissant record, figures and attributions, from its files alone.
+
+    <root>/README.md  croissant.json  figures/*.png  ATTRIBUTION.csv
+
+Equal data give equal bytes, so that a description that no longer matches its data can be told.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cards.attribution import attribution_csv
+from cards.croissant import croissant
+from cards.description import Description, read_description
+from cards.facts import Config, Facts, Table
+from cards.facts_flickrexif import flickrexif_facts
+from cards.facts_paircams import paircams_facts
+from cards.facts_traces import traces_facts
+from cards.figures import png
+from cards.markdown import alignments, cell, code, text
+from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.whole import Outcome, put_bytes, remove
+
+SIZES = (
+    (10**3, "1K"),
+    (10**4, "10K"),
+    (10**5, "100K"),
+    (10**6, "1M"),
+    (10**7, "10M"),
+    (10**8, "100M"),
+    (10**9, "1B"),
+)
+NOT_REAL = {"simulated": "simulated", "photos": "not from Flickr"}  # end of a source -> what follows the name
+MOST_CLASS_NAMES = 2_000  # in the front matter; the Parquet files tell them too
+MOST_EXAMPLES = 6  # lines of loading code
+
+
+def facts_of(root: Path) -> Facts:
+    """The facts of the data set in `root`. Raises UsageError when there is none."""
+    if (root / "collection.json").is_file():
+        return flickrexif_facts(root)
+    if (root / "pairs.json").is_file():
+        return paircams_facts(root)
+    if any(root.glob("*/.done/*.json")):
+        return traces_facts(root)
+    hint = "Build one first: flickrexif crawl, flickrexif label, flickrexif pairs build or flickrexif process."
+    raise UsageError(f"{root} holds no data set.", hint)
+
+
+def render(root: Path) -> dict[str, bytes]:
+    """Every describing file by its name relative to `root`."""
+    facts = facts_of(root)
+    description = read_description("folder" if facts.source == "folder" else facts.dataset)
+    if facts.source not in description.origins:
+        known = ", ".join(f"`{source}`" for source in description.origins)
+        raise FlickrExifError(f"{root} holds data of an unknown source, {facts.source[:40]!r}.", f"Known: {known}.")
+    made = {
+        "README.md": readme(description, facts, root).encode(),
+        "croissant.json": croissant(description, facts, root).encode(),
+    }
+    made |= {f"figures/{chart.name}.png": png(chart) for chart in facts.charts}
+    if facts.dataset == "flickrexif" and facts.source != "folder" and facts.rows:
+        made["ATTRIBUTION.csv"] = attribution_csv(root)
+    return made
+
+
+def write_card(root: Path) -> list[tuple[Outcome, Path]]:
+    """Write what `render` makes and remove figures no longer made; files that are right stay as they are.
+
+    Raises FlickrExifError for data that cannot be read or a disk that refuses.
+    """
+    made = render(root)
+    done = [put_bytes(root / name, content) for name, content in made.items()]
+    return [*done, *remove(root / name for name in _old_figures(root, made))]
+
+
+def check_card(root: Path) -> list[str]:
+    """The describing files that are missing, differ from the data, or are of no use any more; [] when all match."""
+    made = render(root)
+    differ = [name for name, content in made.items() if _content(root / name) != content]
+    return sorted([*differ, *_old_figures(root, made)])
+
+
+def _old_figures(root: Path, made: Mapping[str, bytes]) -> list[str]:
+    names = sorted(f"figures/{path.name}" for path in (root / "figures").glob("*.png"))
+    return [name for name in names if name not in made]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+# --- README.md
+
+
+def readme(description: Description, facts: Facts, root: Path) -> str:
+    """The card: front matter for the Hub, and the page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(  # noqa: S701 - Markdown; `text`, `cell` and `code` escape
+        loader=PackageLoader("cards"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"text": text, "cell": cell, "code": code, "table": _table}
+    return made.get_template("card.md.jinja").render(
+        front_matter=front_matter(description, facts, root),
+        d=description,
+        f=facts,
+        pretty_name=_pretty_name(description, facts),
+        origin=description.origins[facts.source],
+        examples=_examples(facts),
+    )
+
+
+def front_matter(description: Description, facts: Facts, root: Path) -> str:
+    """The YAML block that the Hub and `datasets` read."""
+    from huggingface_hub import DatasetCardData
+
+    return DatasetCardData(
+        pretty_name=_pretty_name(description, facts),
+        license=description.license or None,
+        language=list(description.language) or None,
+        annotations_creators=list(description.annotations_creators) or None,
+        source_datasets=list(description.source_datasets) or None,
+        task_categories=list(description.task_categories) or None,
+        size_categories=[size_category(facts.rows)],
+        tags=list(description.tags) or None,
+        configs=[_config(config) for config in facts.configs] or None,
+        dataset_info=_dataset_info(facts, root) or None,
+    ).to_yaml()
+
+
+def size_category(rows: int) -> str:
+    """The Hub's name for a number of rows."""
+    below = ""
+    for bound, name in SIZES:
+        if rows < bound:
+            return f"{below}<n<{name}" if below else f"n<{name}"
+        below = name
+    return "1B<n<10B"
+
+
+def _pretty_name(description: Description, facts: Facts) -> str:
+    note = NOT_REAL.get(facts.source.rpartition(":")[2])
+    return f"{description.pretty_name} ({note})" if note else description.pretty_name
+
+
+def _config(config: Config) -> dict[str, Any]:
+    files = [{"split": split.name, "path": split.pattern} for split in config.splits]
+    return {"config_name": config.name, "data_files": files}
+
+
+def _dataset_info(facts: Facts, root: Path) -> list[dict[str, Any]]:
+    """Features and sizes of each config that has files, against which `datasets` verifies what it loads."""
+    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+
+    names = sum(len(kind.get("names", ())) for config in facts.configs for kind in config.features.values())
+    infos = []
+    for config in facts.configs:
+        splits = [split for split in config.splits if split.files]
+        if not splits:
+            continue
+        sizes = {s.name: SplitInfo(s.name, _loaded_bytes(config, s.files, root), s.rows) for s in splits}
+        info = DatasetInfo(
+            config_name=config.name,
+            features=Features.from_dict(dict(config.features)) if names <= MOST_CLASS_NAMES else None,
+            splits=SplitDict(sizes),
+            download_size=sum(split.bytes for split in splits),
+            dataset_size=sum(size.num_bytes for size in sizes.values()),
+        )
+        infos.append({key: value for key, value in info._to_yaml_dict().items() if value is not None})
+    return infos
+
+
+def _loaded_bytes(config: Config, files: tuple[str, ...], root: Path) -> int:
+    """What the rows take in memory as Arrow, which is what `datasets` calls `num_bytes`.
+
+    Images are stored as they are, so that the size of the file's columns tells it and no image is read.
+    """
+    import pyarrow.parquet as pq
+
+    total = 0
+    images = any(kind["_type"] == "Image" for kind in config.features.values())
+    for name in files:
+        with pq.ParquetFile(root / name) as file:
+            groups = range(file.metadata.num_row_groups)
+            total += sum(file.metadata.row_group(n).total_byte_size for n in groups) if images else file.read().nbytes
+    return total
+
+
+def _examples(facts: Facts) -> list[tuple[str, str]]:
+    """(config, split) of the loading code."""
+    found = [(config.name, split.name) for config in facts.configs for split in config.splits]
+    return found[:MOST_EXAMPLES]
+
+
+def _table(table: Table) -> str:
+    lines = [[cell(name) for name in table.header], alignments(table.rows, len(table.header))]
+    lines += [[cell(value) for value in row] for row in table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

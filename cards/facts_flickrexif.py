@@ -1,0 +1,288 @@
+"""What the files of a FlickrExif folder tell: from a crawl, the embedded server, or a folder of one's own photos."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cards import composition
+from cards.composition import Count
+from cards.facts import Chart, Config, Facts, Table
+from cards.parquet import features_of, read_columns, split_of
+from flickrexif.build import Collection, read_collection
+from flickrexif.errors import UsageError
+from flickrexif.parquet import FOLDERS, features
+from flickrexif.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
+from flickrexif.split_files import SPLITS, STEM, read_split, split_paths
+
+CONFIGS = {
+    "default": (PUBLISHED_COLUMNS, "the nine published columns"),
+    "labels": (FULL_COLUMNS, "the full record: the photo, its raw Exif and the labels made from it"),
+    "images": (IMAGE_COLUMNS, "the images' bytes as fetched"),
+}
+FOLDER_COLUMNS = {  # of a folder of one's own photos
+    "path": "the file, relative to the folder",
+    "reason": "why there are no labels, or few",
+}
+SETTINGS = {
+    "seed": "Seed of every random choice",
+    "per_user_cap": "Most photos a photographer and month",
+}
+LABELS = (
+    "make",
+    "model",
+    "is_smartphone",
+    "exposure_class",
+    "aperture_class",
+    "iso_class",
+    "focal_length_class",
+    "flash",
+    "exposure_program",
+    "exposure_mode",
+    "white_balance",
+    "edited",
+    "year",
+)
+NEEDED = ("owner", "license_id", "license", "month", "device_category", "file_source_raw", *LABELS)
+SCANNERS = ("film_scanner", "flatbed_scanner")
+CLASSES = {  # column -> title, what a value is, names of values that are not text
+    "is_smartphone": ("Smart or not", "Device", {True: "smartphone", False: "no smartphone"}),
+    "device_category": ("Kinds of device", "Kind", {}),
+    "exposure_class": ("Exposure time", "Seconds, nearest third-stop", {}),
+    "aperture_class": ("Aperture", "f-number, nearest third-stop", {}),
+    "iso_class": ("ISO speed", "ISO, nearest third-stop", {}),
+    "focal_length_class": ("Focal length", "Bin", {}),
+    "flash": ("Flash", "Flash", {True: "fired", False: "did not fire"}),
+    "exposure_program": ("Exposure program", "Program", {}),
+    "exposure_mode": ("Exposure mode", "Mode", {}),
+    "white_balance": ("White balance", "White balance", {}),
+    "edited": ("Written by an editor", "Software", {True: "an editor", False: "firmware"}),
+}
+MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+
+
+def flickrexif_facts(root: Path) -> Facts:
+    """The facts of a folder with a `collection.json`; only the columns that are told of are read.
+
+    Raises FlickrExifError for a file that is not whole or not of this data set.
+    """
+    collection = _collection(root)
+    configs = tuple(_configs(root))
+    table = _labels(root, configs)
+    photos = _photos_a_photographer(table)
+    own = collection.source == "folder"  # there `owner` is a folder, and there is no licence
+    months = [(month, n) for month, n in composition.counts(table["month"]) if MONTH.fullmatch(month)]
+    licenses = _licenses(table)
+    measured, smart = _measured(table, photos, own)
+    return Facts(
+        dataset="flickrexif",
+        source=collection.source,
+        summary=_summary(configs, months, None if own else len(photos)),
+        rows=max((split.rows for config in configs for split in config.splits), default=0),
+        configs=configs,
+        collection=tuple(_told(collection, licenses)),
+        composition=tuple(t for t in _tables(table, photos, months, licenses, own) if t.rows),
+        charts=(*_charts(table, photos, months, licenses, own), *smart),
+        splits=tuple(_splits(root)),
+        measured=tuple(measured),
+        dates=collection.dates,
+        years=_years(table),
+    )
+
+
+def _collection(root: Path) -> Collection:
+    told = read_collection(root)
+    if told is None:
+        raise UsageError(f"There is no {root / 'collection.json'}.", "Build the data set first: flickrexif build.")
+    return told
+
+
+# --- the files
+
+
+def _configs(root: Path) -> Iterator[Config]:
+    """The configs; `images` only where there are files of it."""
+    for name, (known, description) in CONFIGS.items():
+        split = split_of(root, "train", f"{FOLDERS[name]}/train-*.parquet")
+        if name == "images" and not split.files:
+            continue
+        told = json.loads(features(known)[b"huggingface"])["info"]["features"]
+        kinds = features_of(root, split) if split.files else told
+        columns = tuple(_column(column, kind, known) for column, kind in kinds.items())
+        yield Config(name=name, description=description, splits=(split,), columns=columns, features=kinds)
+
+
+def _column(name: str, kind: Mapping[str, Any], known: tuple[Column, ...]) -> Column:
+    """The column of that name, or one that only a folder of one's own photos has."""
+    there = next((column for column in known if column.name == name), None)
+    return there or Column(name, str(kind.get("dtype", kind["_type"])), FOLDER_COLUMNS.get(name, ""))
+
+
+def _labels(root: Path, configs: tuple[Config, ...]) -> Any:
+    """The needed columns of all rows, as one Arrow table."""
+    labels = next(config for config in configs if config.name == "labels")
+    if not labels.splits[0].files:
+        return arrow_schema(FULL_COLUMNS).empty_table()
+    wanted = [*NEEDED, *(["reason"] if "reason" in labels.features else [])]
+    return read_columns(root, labels.splits[0], wanted)
+
+
+def _photos_a_photographer(table: Any) -> npt.NDArray[np.int64]:
+    return np.array([n for _, n in composition.counts(table["owner"])], dtype=np.int64)
+
+
+def _licenses(table: Any) -> list[Count]:
+    """(id, name) of each licence, and how many photos have it."""
+    groups = table.group_by(["license_id", "license"]).aggregate([([], "count_all")]).to_pylist()
+    found = [((group["license_id"], group["license"]), group["count_all"]) for group in groups]
+    return sorted(((pair, n) for pair, n in found if pair[1]), key=lambda count: (-count[1], str(count[0])))
+
+
+def _years(table: Any) -> tuple[int, int] | None:
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(table["year"]).as_py()
+    return None if ends["min"] is None else (ends["min"], ends["max"])
+
+
+# --- what they tell
+
+
+def _summary(configs: tuple[Config, ...], months: list[Count], photographers: int | None) -> str:
+    """One line; of a folder of one's own photos, where `photographers` is None, without photographers."""
+    rows = {config.name: config.splits[0].rows for config in configs}
+    if photographers is None:
+        return f"{_many(rows['labels'], 'image file')}, {sum(n for _, n in months):,} with the date taken."
+    images = f", {rows['images']:,} with their image" if "images" in rows else ""
+    by = f" by {_many(photographers, 'photographer')}, taken in {_many(len(months), 'month')}"
+    return f"{_many(rows['labels'], 'photo')}{by}{images}."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, str]]:
+    """How the photos were collected, as names and values; of data sets that were merged, what each says."""
+    from flickrexif import __version__
+
+    yield "Source", collection.source
+    if dates := collection.dates:
+        yield "Collected", f"{dates[0]} to {dates[1]}"
+    settings = dict(collection.settings)
+    merged = [part for part in settings.pop("merged", None) or [] if isinstance(part, dict)]
+    yield from _settings(settings, licenses)
+    for number, part in enumerate(merged, start=1):
+        dates = part.get("dates")
+        told = [f"collected {dates[0]} to {dates[1]}"] if dates else []
+        told += [f"{name}: {value}" for name, value in _settings(part.get("settings") or {}, licenses)]
+        yield f"Merged, part {number} of {len(merged)}", "; ".join(told)
+    yield "Made with", f"flickrexif {__version__}"
+
+
+def _settings(settings: Mapping[str, Any], licenses: list[Count]) -> Iterator[tuple[str, str]]:
+    names = {pair[0]: pair[1] for pair, _ in licenses}
+    for key, value in sorted(settings.items()):
+        if key == "licenses" and isinstance(value, list):
+            yield "Licences asked for", ", ".join(f"{names[n]} ({n})" if n in names else f"id {n}" for n in value)
+        else:
+            yield SETTINGS.get(key, key), value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _tables(
+    table: Any, photos: npt.NDArray[np.int64], months: list[Count], licenses: list[Count], own: bool
+) -> Iterator[Table]:
+    rows = table.num_rows
+    if "reason" in table.column_names and (reasons := composition.counts(table["reason"])):
+        yield composition.count_table("Photos with no or few labels", "Reason", reasons, rows, without="none")
+    if months:
+        yield composition.month_table(months)
+    for column, title, what in (("make", "Makers", "Maker"), ("model", "Camera models", "Model")):
+        yield composition.count_table(title, what, composition.counts(table[column]), rows)
+    if not own:
+        names = {pair: f"{pair[1]} (id {pair[0]})" for pair, _ in licenses}
+        yield composition.count_table("Licences of the photos", "Licence", licenses, rows, names)
+        if len(photos):
+            yield composition.photographer_table(photos)
+    for column, (title, what, value_names) in CLASSES.items():
+        yield composition.count_table(title, what, composition.counts(table[column]), rows, value_names)
+
+
+def _charts(
+    table: Any, photos: npt.NDArray[np.int64], months: list[Count], licenses: list[Count], own: bool
+) -> Iterator[Chart]:
+    yield from composition.month_chart(months)
+    yield from composition.bars("makes", "Photos by maker", composition.counts(table["make"]))
+    yield from composition.bars("devices", "Photos by kind of device", composition.counts(table["device_category"]))
+    if not own:
+        names = {pair: pair[1] for pair, _ in licenses}
+        yield from composition.bars("licenses", "Photos by licence", licenses, names)
+        yield from composition.photographer_chart(photos)
+
+
+def _measured(table: Any, photos: npt.NDArray[np.int64], own: bool) -> tuple[list[str], list[Chart]]:
+    """Sentences on the biases, and the figure of smartphones by year."""
+    import pyarrow.compute as pc
+
+    rows = table.num_rows
+    if not rows:
+        return [], []
+    kind, source = table["device_category"], table["file_source_raw"]
+    scanned = pc.or_(
+        pc.is_in(kind, value_set=_strings(SCANNERS)), pc.is_in(source, value_set=_strings(("Film Scanner",)))
+    )
+    by_year, charts = composition.smartphones(_smartphones(table))
+    sentences = [
+        *([] if own else composition.concentration(photos)),
+        *composition.drift(_makes(table)),
+        *composition.scanners(pc.sum(scanned).as_py() or 0, rows),
+        *by_year,
+        *composition.nulls({name: table[name].null_count for name in LABELS}, rows),
+    ]
+    return sentences, charts
+
+
+def _strings(values: tuple[str, ...]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string())
+
+
+def _makes(table: Any) -> dict[int, dict[str, int]]:
+    """Year -> maker -> photos, of those with both."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for group in table.group_by(["year", "make"]).aggregate([([], "count_all")]).to_pylist():
+        if group["year"] is not None and group["make"]:
+            found[group["year"]][group["make"]] = group["count_all"]
+    return found
+
+
+def _smartphones(table: Any) -> dict[int, tuple[int, int]]:
+    """Year -> smartphones, and photos of which it is known."""
+    found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for group in table.group_by(["year", "is_smartphone"]).aggregate([([], "count_all")]).to_pylist():
+        if group["year"] is not None and group["is_smartphone"] is not None:
+            smart, known, n = *found[group["year"]], group["count_all"]
+            found[group["year"]] = smart + n * group["is_smartphone"], known + n
+    return found
+
+
+def _splits(root: Path) -> Iterator[Table]:
+    folder = root / "splits"
+    if not any(folder.glob(f"{STEM}*")):
+        return
+    splits = [read_split(path) for path in split_paths([folder])]
+    yield Table(
+        title="Splits by attribute",
+        header=("Attribute", "Classes", *(f"{name} photos" for name in SPLITS), "Fewest of a class in train"),
+        rows=[
+            (s.target_attribute, len(s.classes), *(len(s.ids[n]) for n in SPLITS), int(s.counts("train").min()))
+            for s in splits
+        ],
+        note="Files `splits/split_data_target_attribute=<Attribute>.json`, and the same as Parquet.",
+    )

@@ -1,0 +1,173 @@
+"""What the files of a built PairCams tell of it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cards.facts import Cell, Chart, Config, Facts, Table
+from cards.parquet import features_of, read_columns, split_of
+from flickrexif.errors import UsageError
+from paircams.columns import COLUMNS
+from paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
+from paircams.records import shown
+
+AGAIN = "Build the pairs again: flickrexif pairs build."
+SIDES = ("phone", "camera")
+READ = ("side", "model", "make", "device_category", "released", "taken", "width", "height", "simulated")
+MOST = 60  # rows of a table; the rest are counted together
+LONGEST = 80  # of a name
+
+Row = dict[str, Any]
+
+
+def paircams_facts(root: Path) -> Facts:
+    """The facts of the data set that `paircams.build` wrote to `root`. Raises UsageError when it is not whole."""
+    split = split_of(root, "train", "data/train-*.parquet")
+    told = _read_record(root)
+    rows = read_columns(root, split, READ).to_pylist() if split.rows else []
+    if not rows or Counter(row["side"] for row in rows) != dict.fromkeys(SIDES, told["pairs"]):
+        raise UsageError(f"{root} holds {len(rows):,} images, not the pairs of its pairs.json.", AGAIN)
+    config = Config(
+        name="default",
+        description="One row an image, two rows a subject, sorted by subject, the phone's first.",
+        splits=(split,),
+        columns=COLUMNS,
+        features=features_of(root, split),
+    )
+    simulated = sum(row["simulated"] for row in rows)
+    days = sorted(row["taken"] for row in rows if row["taken"] and not row["simulated"])
+    return Facts(
+        dataset="paircams",
+        source="simulated" if simulated else "real",
+        summary=_summary(told["pairs"], len(rows), simulated),
+        rows=len(rows),
+        configs=(config,),
+        collection=_collection(told, len(rows), simulated),
+        composition=(*_composition(rows), *_findings(told["findings"])),
+        charts=tuple(_charts(rows)),
+        measured=tuple(_measured(rows)),
+        dates=(f"{days[0]:%Y-%m-%d}", f"{days[-1]:%Y-%m-%d}") if days else None,
+        years=(days[0].year, days[-1].year) if days else None,
+    )
+
+
+def _read_record(root: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((root / "pairs.json").read_bytes())
+        return {"pairs": int(told["pairs"]), "findings": {str(rule): int(n) for rule, n in told["findings"].items()}}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UsageError(f"{root / 'pairs.json'} cannot be read ({reason}).", AGAIN) from None
+
+
+def _summary(pairs: int, images: int, simulated: int) -> str:
+    made = f"; {simulated:,} of {images:,} images were made by a program, no camera took them" if simulated else ""
+    return f"{pairs:,} pair{'s' * (pairs != 1)}, {_images(images)}{made}."
+
+
+def _collection(told: dict[str, Any], images: int, simulated: int) -> tuple[tuple[str, str], ...]:
+    broken = {rule: n for rule, n in told["findings"].items() if n}
+    rules = f"{len(broken)} rule{'s' * (len(broken) != 1)}"
+    found = f"{sum(broken.values()):,} findings on {rules} of the protocol" if broken else "no finding"
+    return (
+        (
+            "Protocol",
+            f"phones released {PHONES_FROM} or later, cameras released {CAMERAS_UNTIL} or earlier; {SETTINGS}",
+        ),
+        ("Check of the pairs", found),
+        *((("Simulated images", f"{simulated:,} of {images:,}"),) if simulated else ()),
+    )
+
+
+def _composition(rows: Sequence[Row]) -> list[Table]:
+    return [
+        _table("Camera models", rows, ("model", "released"), ("Model", "Released")),
+        _table("Makers", rows, ("make",), ("Maker",)),
+        _table(
+            "Kinds of device",
+            rows,
+            ("device_category",),
+            ("Device",),
+            "The side is the published one; the kind of device is what the camera is.",
+        ),
+    ]
+
+
+def _table(title: str, rows: Sequence[Row], keys: Sequence[str], header: Sequence[str], note: str = "") -> Table:
+    """Images by side and `keys`, the phones first, the largest number first."""
+    counts = Counter((row["side"], *(_cell(row[key]) for key in keys)) for row in rows)
+    ordered = sorted(counts.items(), key=lambda one: (one[0][0] != "phone", -one[1], str(one[0])))
+    cells: list[tuple[Cell, ...]] = [(*values, count) for values, count in ordered[:MOST]]
+    if rest := ordered[MOST:]:
+        cells.append(("", f"{len(rest):,} others", *("",) * (len(keys) - 1), sum(count for _, count in rest)))
+    return Table(title=title, header=("Side", *header, "Images"), rows=tuple(cells), note=note)
+
+
+def _cell(value: str | int | None) -> Cell:
+    """A name or a year: text, so that no year is shown as 2,019."""
+    return None if value is None else shown(str(value), LONGEST)
+
+
+def _findings(findings: dict[str, int]) -> list[Table]:
+    rows = tuple((FINDINGS.get(rule, shown(rule, LONGEST)), count) for rule, count in findings.items() if count)
+    title = "Where the protocol is not kept"
+    return [Table(title=title, header=("Rule", "Findings"), rows=rows)] if rows else []
+
+
+def _charts(rows: Sequence[Row]) -> Iterator[Chart]:
+    """Images by release year of their model, where any is known, and by kind of device."""
+    years = Counter(int(row["released"]) for row in rows if row["released"] is not None)
+    kinds = Counter(str(row["device_category"]) for row in rows).most_common()
+    if years:
+        span = range(min(years), max(years) + 1)
+        known = f"known of {sum(years.values()):,} of {len(rows):,} images"
+        yield Chart(
+            name="released",
+            title="Images by release year of their camera",
+            alt=f"Images by the year in which their camera was released, {known}: {span[0]} to {span[-1]}.",
+            kind="bars",
+            labels=tuple(str(year) for year in span),
+            values=tuple(float(years[year]) for year in span),
+            unit="images",
+        )
+    yield Chart(
+        name="devices",
+        title="Images by kind of device",
+        alt="Images by kind of device: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds) + ".",
+        kind="bars",
+        labels=tuple(kind for kind, _ in kinds),
+        values=tuple(float(count) for _, count in kinds),
+        unit="images",
+    )
+
+
+def _measured(rows: Sequence[Row]) -> list[str]:
+    """Sentences on what stands beside the side of an image and could be taken for it."""
+    sides = {side: [row for row in rows if row["side"] == side] for side in SIDES}
+    found = [_models(side, images) for side, images in sides.items()]
+    years = [[row["released"] for row in sides[side] if row["released"]] for side in SIDES]
+    if all(years):
+        spans = [f"{min(one)}" + f" to {max(one)}" * (min(one) < max(one)) for one in years]
+        when = f"The phones' models were released in {spans[0]}, the cameras' in {spans[1]}"
+        found.append(f"{when}: the sides differ in age too.")
+    pixels = [median(row["width"] * row["height"] for row in sides[side]) / 1e6 for side in SIDES]
+    found.append(f"The median image has {pixels[0]:.2g} megapixels (phones) and {pixels[1]:.2g} (cameras).")
+    if phones := sum(row["device_category"] == "smartphone" for row in sides["camera"]):
+        found.append(f"{_images(phones)} of the camera side {'was' if phones == 1 else 'were'} taken by a smartphone.")
+    if unknown := sum(row["model"] is None for row in rows):
+        found.append(f"{_images(unknown)} name{'s' * (unknown == 1)} no camera model.")
+    return found
+
+
+def _models(side: str, images: Sequence[Row]) -> str:
+    models = Counter(row["model"] for row in images)
+    name, most = min(models.items(), key=lambda one: (-one[1], str(one[0])))
+    share = f"the largest, {shown(name or 'without a name', LONGEST)}, took {most / len(images):.0%} of its images"
+    return f"The {side} side has {len(models):,} model{'s' * (len(models) != 1)}; {share}."
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"

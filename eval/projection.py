@@ -1,0 +1,70 @@
+"""t-SNE (van der Maaten and Hinton, 2008): embeddings as points in the plane, neighbours still neighbours.
+
+scikit-learn's Barnes-Hut t-SNE of embeddings of length 1, whose Euclidean neighbours are the neighbours by cosine
+similarity. It starts from the first two principal components. Distances between groups and the axes mean nothing; what
+can be read off is who is near whom, so
+
+    share = mean over points t of |{n in N_k(t): label(n) = label(t)}| / k,
+
+N_k(t) the k points nearest to t in the plane, is measured beside it.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from eval.tiles import unit_rows
+from flickrexif.errors import FlickrExifError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NEAREST = 10  # of the share
+FEWEST = NEAREST + 1  # points
+
+
+def why_none(embeddings: Tensor) -> str:
+    """Why embeddings [n, d] have no t-SNE; "" where they have one."""
+    if len(embeddings) < FEWEST:
+        return f"{len(embeddings)} photos are too few, {FEWEST} are needed"
+    if embeddings.shape[1] < 2:
+        return "embeddings of a single number have no plane"
+    unit = unit_rows(embeddings, slice(0, len(embeddings)))
+    return "all embeddings are alike" if bool(torch.allclose(unit, unit[:1], atol=1e-6)) else ""
+
+
+def tsne(embeddings: Tensor, *, perplexity: float, random_state: int) -> "np.ndarray":
+    """Points [n, 2] of embeddings [n, d] of any float type, rounded to 3 decimals.
+
+    `random_state` in [0, 2**32). Raises FlickrExifError where there is none, see `why_none`.
+    """
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    if reason := why_none(embeddings):
+        raise FlickrExifError(f"There is no t-SNE: {reason}.", "Embed more images, or use another encoder.")
+    unit = unit_rows(embeddings, slice(0, len(embeddings))).numpy()
+    with threadpool_limits(1):  # sums in another order would end in another picture
+        made = TSNE(init="pca", perplexity=perplexity, random_state=random_state).fit_transform(unit)
+    points: np.ndarray = made.astype("float64").round(3)
+    return points
+
+
+def fitting_perplexity(perplexity: float, points: int) -> float:
+    """The perplexity, at most a third of the other points: t-SNE looks at three times as many neighbours."""
+    return min(perplexity, (points - 1) / 3)
+
+
+def same_label_in_plane(points: "np.ndarray", labels: Tensor) -> float:
+    """The mean share of the NEAREST points [n, 2] with the point's label [n], as a fraction; n is at least FEWEST."""
+    from sklearn.neighbors import NearestNeighbors
+
+    near = NearestNeighbors(n_neighbors=NEAREST).fit(points).kneighbors(return_distance=False)
+    return float((labels[torch.from_numpy(near)] == labels[:, None]).double().mean())
+
+
+def chance_of(labels: Tensor) -> float:
+    """The share that points mixed at random would have: that another point drawn at random has the label."""
+    counts, n = torch.unique(labels, return_counts=True)[1], len(labels)
+    return float((counts * (counts - 1)).sum() / (n * (n - 1)))

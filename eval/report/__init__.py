@@ -1,0 +1,1 @@
+"""Result records to tables, figures and one HTML page."""

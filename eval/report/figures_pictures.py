@@ -1,0 +1,139 @@
+"""Figures of images: t-SNE coloured by label (Fig. 7) and strips of nearest neighbours (Fig. 9)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers
+from eval.report.figures_probe import by_subject, name_of
+from eval.report.spec import Cloud, Figure, Shot, Strips
+from eval.report.style import percent, plain, short
+from eval.report.wording import chosen_of, dataset_of, settings_of, subject_of
+from eval.results import Result
+
+Pictures = Callable[[str, str], Shot]
+"""(data set, image id) -> the picture: thumbnail, attribution and page; its other fields are set here."""
+
+COLORED = 5  # classes with a colour of their own
+OTHER = "other"
+NEAREST = 10
+
+
+def without_picture(dataset: str, image_id: str) -> Shot:  # noqa: ARG001
+    """The image where its bytes are not at hand."""
+    return Shot(image_id=image_id, same=None)
+
+
+def cloud_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
+    """t-SNE of one encoder a family."""
+    for group in by_subject(grouped(entries, "tsne")):
+        shown = [entry for entry in headliners(group) if not entry[1].detail.get("reason")]
+        for entry in shown:
+            path, result = entry
+            cloud = _cloud(entry)
+            subject = subject_of(result)
+            yield Figure(
+                name=name_of("tsne", result, short(result.encoder)),
+                section="Acquisition",
+                title=f"t-SNE of {short(result.encoder)} on {dataset_of(result)}{settings_of(result)}",
+                caption=f"Embeddings in the plane (t-SNE), coloured by {subject or 'label'}; distances between groups "
+                f"and the axes have no meaning.{chosen_of(shown, group)}",
+                alt=_mixing(cloud),
+                content=cloud,
+                paper="Fig. 7",
+                records=(path,),
+            )
+
+
+def _cloud(entry: Entry) -> Cloud:
+    x = detail_of(entry, "x", is_numbers)
+    y = detail_of(entry, "y", lambda value: is_numbers(value) and len(value) == len(x))
+    classes = detail_of(entry, "classes", lambda value: value is None or isinstance(value, list)) or []
+    labels = detail_of(entry, "label", lambda value: len(value) == len(x) and all(_is_label(v, classes) for v in value))
+    return Cloud(x=tuple(map(float, x)), y=tuple(map(float, y)), labels=_bounded([_name(v, classes) for v in labels]))
+
+
+def _is_label(value: object, classes: Sequence[object]) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and 0 <= value < len(classes))
+
+
+def _name(label: int | str, classes: Sequence[object]) -> str:
+    return plain(label if isinstance(label, str) else classes[label], 40)
+
+
+def _bounded(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels, all but the most frequent ones as "other"."""
+    frequent = sorted(Counter(labels).items(), key=lambda item: (-item[1], item[0]))
+    own = {label for label, _ in frequent[: COLORED if len(frequent) <= COLORED else COLORED - 1]}
+    return tuple(label if label in own else OTHER for label in labels)
+
+
+def _mixing(cloud: Cloud) -> str:
+    """How often the nearest points in the plane have the point's label, in words."""
+    import numpy as np
+
+    counts = Counter(cloud.labels)
+    n = len(cloud.labels)
+    said = ", ".join(f"{count} {label}" for label, count in sorted(counts.items()))
+    if n <= NEAREST:
+        return f"{n} points: {said}."
+    at = np.array([cloud.x, cloud.y]).T
+    squares = ((at[:, None] - at[None]) ** 2).sum(2)
+    np.fill_diagonal(squares, np.inf)
+    _, number = np.unique(np.array(cloud.labels), return_inverse=True)
+    near = np.argpartition(squares, NEAREST, axis=1)[:, :NEAREST]
+    share = float((number[near] == number[:, None]).mean())
+    chance = sum(count * (count - 1) for count in counts.values()) / (n * (n - 1))
+    text = f"{n} points: {said}. In the plane {percent(share)} of the {NEAREST} nearest points have the same label"
+    return f"{text} (mixed at random: {percent(chance)})."
+
+
+def strip_figures(entries: Sequence[Entry], pictures: Pictures) -> Iterator[Figure]:
+    """Queries with their neighbours, of one encoder a family."""
+    for group in by_subject(grouped(entries, "strips")):
+        shown = [entry for entry in headliners(group) if not entry[1].detail.get("reason")]
+        for entry in shown:
+            path, result = entry
+            rows = tuple(_row(query, result, pictures) for query in detail_of(entry, "queries", _are_queries))
+            near = [shot for row in rows for shot in row[1:]]
+            same = sum(bool(shot.same) for shot in near)
+            yield Figure(
+                name=name_of("strips", result, short(result.encoder)),
+                section="Neighbours",
+                title=f"Nearest neighbours by {short(result.encoder)} on {dataset_of(result)}{settings_of(result)}",
+                caption="Each row: a query and its nearest images, the most similar first. Solid green with a tick: "
+                f"the query's label; dashed red with a cross: another.{chosen_of(shown, group)}",
+                alt=f"{same} of {len(near)} neighbours of {len(rows)} queries have the query's label.",
+                content=Strips(rows=rows),
+                paper="Fig. 9",
+                records=(path,),
+            )
+
+
+def _row(query: Mapping[str, Any], result: Result, pictures: Pictures) -> tuple[Shot, ...]:
+    first = _shot(query, result.dataset, pictures)
+    near = (
+        replace(_shot(n, result.dataset, pictures), same=n["same"], similarity=n["similarity"])
+        for n in query["neighbors"]
+    )
+    return first, *near
+
+
+def _shot(image: Mapping[str, Any], dataset: str, pictures: Pictures) -> Shot:
+    badge, label = plain(image.get("variant") or image["label"], 24), plain(image["label"], 40)
+    return replace(pictures(dataset, image["id"]), image_id=image["id"], same=None, badge=badge, label=label)
+
+
+def _are_queries(value: Any) -> bool:
+    return all(
+        _is_image(query) and all(_is_image(n) and _is_neighbor(n) for n in query["neighbors"]) for query in value
+    )
+
+
+def _is_image(image: Any) -> bool:
+    return isinstance(image["id"], str) and isinstance(image["label"], str)
+
+
+def _is_neighbor(image: Any) -> bool:
+    return isinstance(image["same"], bool) and is_numbers([image["similarity"]])

@@ -1,0 +1,95 @@
+"""Figures for print (matplotlib): one and two columns wide, the same bytes for the same figure.
+
+pyplot is not used: a figure belongs to nobody else and is gone when it is no longer named.
+"""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eval.report.paper_marks import bars, grouped_dots, lines
+from eval.report.paper_parts import SETTINGS
+from eval.report.paper_planes import cloud, distributions, pairwise
+from eval.report.paper_strips import strips
+from eval.report.spec import Bars, Cloud, Distributions, Figure, GroupedDots, Lines, Pairwise, Strips
+from flickrexif.whole import Outcome, put_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+FORMATS = ("png", "svg", "pdf")
+CHUNK = 5  # figures that a process is given at a time
+RESOLUTION = 200  # pixels an inch, of PNG and of what is pixels in the others
+FONTS = b"'DejaVu Sans', Verdana, sans-serif"  # in SVG, where texts are drawn by who shows them
+METADATA: Mapping[str, dict[str, Any]] = {  # no dates and no versions
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def draw(figure: Figure) -> "Canvas":
+    """The figure as matplotlib holds it, ready to be saved."""
+    with _settings():
+        return _drawn(figure)
+
+
+def _drawn(figure: Figure) -> "Canvas":
+    content, title, label = figure.content, figure.title, figure.y_label
+    match content:
+        case Bars():
+            return bars(content, title, label)
+        case GroupedDots():
+            return grouped_dots(content, title, label)
+        case Lines():
+            return lines(content, title, label)
+        case Distributions():
+            return distributions(content, title, label)
+        case Cloud():
+            return cloud(content, title)
+        case Pairwise():
+            return pairwise(content, title)
+        case Strips():
+            return strips(content, title)
+
+
+def save(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list[tuple[Outcome, Path]]:
+    """Write `<folder>/<name>.<format>` for each format, whole or not at all, drawn once.
+
+    Raises FlickrExifError when the disk refuses.
+    """
+    with _settings():
+        canvas = _drawn(figure)
+        return [put_bytes(folder / f"{figure.name}.{name}", _encoded(canvas, name)) for name in formats]
+
+
+def save_all(
+    figures: Sequence[Figure], folder: Path, formats: Sequence[str] = FORMATS, workers: int | None = None
+) -> list[tuple[Outcome, Path]]:
+    """`save` of all figures, in as many processes as there are cores (or `workers`); the files do not depend on it."""
+    processes = min(workers or os.cpu_count() or 1, -(-len(figures) // CHUNK))
+    each = partial(save, folder=folder, formats=formats)
+    if processes < 2:
+        return [outcome for figure in figures for outcome in each(figure)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return [outcome for outcomes in pool.map(each, figures, chunksize=CHUNK) for outcome in outcomes]
+
+
+def _encoded(canvas: "Canvas", name: str) -> bytes:
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format=name, dpi=RESOLUTION, metadata=METADATA.get(name))
+    content = buffer.getvalue()
+    return content.replace(b"'DejaVu Sans'", FONTS) if name == "svg" else content
+
+
+def _settings() -> Any:
+    """matplotlib's defaults with SETTINGS, whatever the user's own are; a context."""
+    import matplotlib
+
+    settings: Any = dict(matplotlib.rcParamsDefault) | dict(SETTINGS)
+    return matplotlib.rc_context(settings)

@@ -1,0 +1,172 @@
+"""What the figures for print share: sizes, the frame of title, legend and axes, and names that its font can show.
+
+A figure is laid out by hand, in inches: letting matplotlib measure all texts takes most of its time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from eval.report.spec import Point
+from eval.report.style import places, plain, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+SINGLE, DOUBLE = 3.35, 6.9  # widths of one column and of two, in inches
+MANY = 12  # encoders from which on a figure takes both columns
+TICK_LENGTH = 34  # characters of an encoder's name on an axis
+SMALL, NORMAL = 5.5, 7.0  # sizes of letters in points
+LETTER = 0.62 / 72  # width of a letter, about, in inches for each point of its size
+LINE = 0.15  # height of a line of the legend, in inches
+GREY = "#555555"
+
+SETTINGS: Mapping[str, Any] = {
+    "font.family": ["DejaVu Sans"],  # matplotlib's own, so that every machine draws the same
+    "font.size": NORMAL,
+    "text.parse_math": False,  # a name with $ is no formula
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#DDDDDD",
+    "hatch.linewidth": 0.5,
+    "lines.linewidth": 1.0,
+    "legend.frameon": False,
+    "legend.fontsize": SMALL + 0.5,
+    "xtick.major.size": 2,
+    "ytick.major.size": 2,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",  # texts stay texts
+    "svg.hashsalt": "flickrexif",
+    "text.hinting": "none",
+}
+"""All that decides the looks, so that a user's own matplotlibrc changes nothing."""
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """The characters that the font has."""
+    from matplotlib import font_manager, ft2font
+
+    return frozenset(ft2font.FT2Font(font_manager.findfont("DejaVu Sans")).get_charmap())
+
+
+def shown(text: object, length: int) -> str:
+    """Strangers' text on one line; a character that the font lacks becomes a question mark."""
+    return "".join(char if ord(char) in _glyphs() else "?" for char in plain(text, length))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The room around the axes, in inches."""
+
+    width: float
+    height: float  # of the axes alone
+    below: float = 0.4
+    left: float = 0.48
+    right: float = 0.08
+
+
+def framed(frame: Frame, title: str, legend: Sequence[tuple[str, Any]]) -> tuple["Canvas", "Axes"]:
+    """A figure with a title, below it the legend (name, handle) in as many lines as it needs, and empty axes."""
+    figure, ((axes,),) = framed_grid(frame, title, legend, 1)
+    return figure, axes
+
+
+def framed_grid(
+    frame: Frame, title: str, legend: Sequence[tuple[str, Any]], panels: int, gap: float = 0.45
+) -> tuple["Canvas", list[list["Axes"]]]:
+    """As `framed`, with that many axes in a row, `gap` inches apart."""
+    from matplotlib.figure import Figure as Canvas
+
+    names = [shown(name, 60) for name, _ in legend]
+    columns = _columns(names, frame.width)
+    lines = -(-len(names) // columns) if names else 0
+    above = 0.24 + LINE * lines
+    height = frame.below + frame.height + above
+    figure = Canvas(figsize=(frame.width, height), dpi=100)
+    letters = int((frame.width - 0.1) / (LETTER * NORMAL))
+    figure.text(0.05 / frame.width, 1 - 0.06 / height, shown(title, letters), va="top", fontsize=NORMAL)
+    if legend:
+        figure.legend(
+            [handle for _, handle in legend],
+            names,
+            loc="upper left",
+            bbox_to_anchor=(0, 1 - 0.18 / height),
+            ncols=columns,
+            borderaxespad=0,
+            borderpad=0.2,
+            columnspacing=1.2,
+            handlelength=2.2,
+            labelspacing=0.3,
+        )
+    inner = (frame.width - frame.left - frame.right - gap * (panels - 1)) / panels
+    boxes = [(frame.left + number * (inner + gap), frame.below, inner, frame.height) for number in range(panels)]
+    size = (frame.width, height, frame.width, height)
+    made = [figure.add_axes(tuple(side / whole for side, whole in zip(box, size, strict=True))) for box in boxes]  # type: ignore[arg-type]
+    return figure, [made]
+
+
+def _columns(names: Sequence[str], width: float) -> int:
+    """How many entries of the legend fit beside each other."""
+    widest = max((len(name) for name in names), default=0)
+    return max(1, min(len(names) or 1, int((width - 0.1) / (widest * LETTER * (SMALL + 0.5) + 0.42))))
+
+
+def label_height(points: Sequence[Point]) -> float:
+    """The room below the axes for the upright names of encoders, in inches."""
+    return max(len(short(point.encoder, TICK_LENGTH)) for point in points) * LETTER * SMALL + 0.12
+
+
+def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
+    """Encoders along the axis, upright; returns where each stands."""
+    at = places(points)
+    for point, x in zip(points, at, strict=True):  # plain texts: ticks take twice the time
+        axes.text(
+            x, -0.02, shown(short(point.encoder, TICK_LENGTH), TICK_LENGTH), rotation=90, ha="center", va="top",
+            fontsize=SMALL, transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
+    axes.set_xticks([])
+    axes.set_xlim(-0.7, at[-1] + 0.7)
+    axes.grid(axis="y")
+    return at
+
+
+def in_percent(axis: Any) -> None:
+    """Fractions on an axis as percentages."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol="%"))
+
+
+def note_gaps(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> None:
+    """The reason, upright, where an encoder has no value."""
+    for point, place in zip(points, at, strict=True):
+        if point.value is None:
+            axes.text(
+                place, 0.02, shown(point.reason, 40), rotation=90, ha="center", va="bottom", fontsize=SMALL - 0.5,
+                color=GREY, transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
+
+
+def whiskers(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    """How far the interval of each value reaches down and up; 0 where there is none."""
+    down = [_distance(point.value, point.low) for point in points]
+    return down, [_distance(point.high, point.value) for point in points]
+
+
+def _distance(high: float | None, low: float | None) -> float:
+    return 0.0 if high is None or low is None else max(0.0, high - low)
+
+
+def number(value: float | None) -> float:
+    """A value as matplotlib leaves it out: NaN for None."""
+    return float("nan") if value is None else value

@@ -1,0 +1,174 @@
+"""The pictures of a report: thumbnails of the images that records name, with the credit that Flickr's terms ask for."""
+
+import io
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.embeddings import FLICKR_ID
+from eval.image_sets import NAMES, open_images
+from eval.images import Source
+from eval.preparing import turned
+from eval.report.choice import Entry
+from eval.report.figures_pictures import strip_figures, without_picture
+from eval.report.spec import Shot
+from flickrexif.errors import FlickrExifError, UsageError
+from processing.operations import BadImage, decode
+from processing.variants import VARIANTS
+
+SIDE = 160  # longer side of a thumbnail, pixels
+QUALITY = 80
+MOST_FLICKR = 30  # photos a page: Flickr's terms of use of its API
+IDENTITY = "IDENTITY"
+CREDITS = ("attribution", "page_url")
+
+
+class Key(NamedTuple):
+    """An image as records name it."""
+
+    dataset: str
+    image_id: str
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A thumbnail (JPEG without metadata, upright) and its credit, "" where none is known. All texts are strangers'."""
+
+    jpeg: bytes
+    attribution: str = ""
+    page_url: str = ""  # http or https
+
+
+def keys_of(entries: Iterable[Entry]) -> list[Key]:
+    """The images that the strips of the report show, each once, in their order. Raises as `strip_figures`."""
+    asked: list[Key] = []
+
+    def note(dataset: str, image_id: str, variant: str | None = None) -> Shot:
+        asked.append(Key(dataset, image_id, variant))
+        return without_picture(dataset, image_id)
+
+    list(strip_figures(list(entries), note))
+    return list(dict.fromkeys(asked))
+
+
+def shot_of(found: Mapping[Key, Picture], dataset: str, image_id: str, variant: str | None = None) -> Shot:
+    """The picture as figures take it, see `figures_pictures.Pictures`; without one, the image's id alone."""
+    picture = found.get(Key(dataset, image_id, variant), Picture(jpeg=b""))
+    return Shot(
+        image_id=image_id,
+        same=None,
+        jpeg=picture.jpeg,
+        attribution=picture.attribution,
+        page_url=picture.page_url,
+    )
+
+
+def pictures(data_dir: Path, wanted: Iterable[Key]) -> dict[Key, Picture]:
+    """The pictures of `wanted`; an image that is not in `data_dir`, or is no whole image, has none.
+
+    Of photos on Flickr the first MOST_FLICKR have one. An image whose variant is not stored is shown as it came.
+    Raises FlickrExifError for a data set that cannot be read.
+    """
+    keys = list(dict.fromkeys(wanted))
+    credits_ = _credits(data_dir / "flickrexif" / "labels", keys)
+    keys = [key for key in keys if key not in credits_] + _first(MOST_FLICKR, [key for key in keys if key in credits_])
+    made = {}
+    for name, folder in _folders(data_dir):
+        mine = [key for key in keys if key.dataset == name]
+        for key, data in _stored(folder, mine) if mine else ():
+            if jpeg := thumbnail(data):
+                attribution, page_url = credits_.get(key, ("", ""))
+                made[key] = Picture(jpeg=jpeg, attribution=attribution, page_url=page_url)
+    return made
+
+
+def thumbnail(data: bytes) -> bytes | None:
+    """A JPEG file of at most SIDE pixels a side, turned as the Exif orientation says; None for what is no image."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata
+            image = turned(decode(data))
+    except BadImage:
+        return None
+    image.thumbnail((SIDE, SIDE))
+    image.info = {}  # Pillow would write a comment that it read
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _first(most: int, keys: Sequence[Key]) -> list[Key]:
+    """The keys of the first `most` images, in whatever variants."""
+    images = list(dict.fromkeys((key.dataset, key.image_id) for key in keys))[:most]
+    return [key for key in keys if (key.dataset, key.image_id) in images]
+
+
+# --- where the images are
+
+
+def _folders(data_dir: Path) -> Iterator[tuple[str, Path]]:
+    """The folders of data sets, by the names that records call them."""
+    for folder in sorted(path for path in data_dir.glob("*/") if not path.name.startswith(".")):
+        yield NAMES.get(folder.name.lower(), folder.name), folder
+
+
+def _stored(folder: Path, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
+    """The bytes of the images that the data set has."""
+    names = dict.fromkeys(key.variant or IDENTITY for key in keys)
+    stored = [name for name in names if name in VARIANTS and any((folder / VARIANTS[name].config).glob("*.parquet"))]
+    try:
+        sources = open_images(str(folder), variants=stored)
+    except UsageError:  # no folder of images
+        return
+    by_image: dict[tuple[str, str], list[Key]] = {}
+    for key in keys:
+        by_image.setdefault((key.image_id, (key.variant or IDENTITY) if stored else IDENTITY), []).append(key)
+    for source in sorted(
+        sources, key=lambda one: one.split == "train"
+    ):  # an id may be in both: strips show test images
+        for image, data in _read(source, by_image):
+            for key in by_image.pop(image):
+                yield key, data
+
+
+def _read(source: Source, images: Collection[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], bytes]]:
+    """(id, variant) and bytes of those of the images that the source has, in its order."""
+    rows = [row for row, image_id in enumerate(source.ids) if (image_id, source.variant) in images]
+    for row in rows:
+        (data,) = source.read(row, row + 1)
+        if data is not None:
+            yield (source.ids[row], source.variant), data
+
+
+# --- credits
+
+
+def _credits(folder: Path, keys: Sequence[Key]) -> Mapping[Key, tuple[str, str]]:
+    """Attribution and page of the photos on Flickr: FlickrExif's, and those of data sets made of them."""
+    numbers = {key: int(key.image_id) for key in keys if _is_number(key.image_id)}
+    known = {number: found for path in sorted(folder.glob("*.parquet")) for number, found in _labelled(path, numbers)}
+    of_flickr = {key.dataset for key in keys} - {key.dataset for key in keys if numbers.get(key) not in known}
+    of_flickr.add("FlickrExif")
+    return {key: known.get(number, ("", "")) for key, number in numbers.items() if key.dataset in of_flickr}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63
+
+
+def _labelled(path: Path, numbers: Mapping[Key, int]) -> Iterator[tuple[int, tuple[str, str]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not numbers:
+        return
+    try:
+        table = pq.read_table(path, columns=[FLICKR_ID, *CREDITS], filters=[(FLICKR_ID, "in", set(numbers.values()))])
+    except (OSError, pa.ArrowException) as error:
+        message = f"{path} is no table of labels ({str(error)[:80]})."
+        raise FlickrExifError(message, "Build it again with `flickrexif build`.") from None
+    for number, attribution, page in zip(*table.to_pydict().values(), strict=True):
+        yield number, (attribution or "", page if (page or "").startswith(("https://", "http://")) else "")

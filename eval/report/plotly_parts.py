@@ -1,0 +1,131 @@
+"""What the plots of the page share: themes, axes, hover texts and names that plotly cannot take for its markup."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from eval.report.spec import Point
+from eval.report.style import percent, places, plain, short
+
+Plot = dict[str, Any]
+"""What plotly.js draws: {"data": [...], "layout": {...}}."""
+
+NARROW = 600  # pixels
+TICK_LENGTH = 34  # characters of an encoder's name on an axis
+ROW, LEGEND_LINE = 17, 18  # pixels
+HOVER = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>"
+
+
+def template(ink: str, faint: str, paper: str) -> dict[str, Any]:
+    """A theme: the colours of texts, of grids and whiskers, and of the labels that follow the pointer."""
+    axis = {"gridcolor": faint, "linecolor": ink, "zeroline": False, "ticks": "", "automargin": True}
+    whiskers = {"color": ink, "thickness": 1, "width": 2}
+    return {
+        "layout": {
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "system-ui, sans-serif", "size": 12, "color": ink},
+            "colorway": [ink],
+            "xaxis": axis,
+            "yaxis": axis,
+            "hoverlabel": {"bgcolor": paper, "bordercolor": ink, "font": {"color": ink}, "align": "left"},
+            "shapedefaults": {"line": {"color": ink, "width": 1}},
+            "annotationdefaults": {"font": {"color": ink, "size": 11}, "showarrow": False},
+        },
+        "data": {"bar": [{"error_x": whiskers}], "scatter": [{"error_x": whiskers, "error_y": whiskers}]},
+    }
+
+
+TEMPLATES = {
+    "light": template("#222222", "#DDDDDD", "#FFFFFF"),
+    "dark": template("#E6E6E6", "#444444", "#1B1B1B"),
+}
+
+
+def inert(text: object, length: int = 60) -> str:
+    """Strangers' text that plotly shows as it is written."""
+    return html.escape(plain(text, length))
+
+
+def rounded(value: float | None) -> float | None:
+    """Five digits are more than a screen shows."""
+    return None if value is None else round(value, 5)
+
+
+def layout(height: int, **more: Any) -> dict[str, Any]:
+    """The layout that all plots share; the width is the page's."""
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"}
+    margin = {"l": 10, "r": 16, "t": 30, "b": 40}
+    return {"autosize": True, "height": height, "margin": margin, "legend": legend, "hovermode": "closest"} | more
+
+
+def told(point: Point) -> list[str]:
+    """What is shown beside the pointer: the encoder, the value with its interval, the record."""
+    value = f"{percent(point.value, 2)}{interval(point)}" if point.value is not None else inert(point.reason, 120)
+    return [inert(point.encoder, 100), value, inert(point.record, 160)]
+
+
+def interval(point: Point) -> str:
+    """ " (95%: 80.1% to 82.3%)", or "" where there is none."""
+    if point.low is None or point.high is None:
+        return ""
+    return f" (95%: {percent(point.low, 2)} to {percent(point.high, 2)})"
+
+
+def whiskers(points: Sequence[Point], **more: Any) -> dict[str, Any]:
+    """The intervals as plotly's error bars, {} where no point has one."""
+    if all(point.low is None or point.high is None for point in points):
+        return {}
+    above = [_distance(point.high, point.value) for point in points]
+    below = [_distance(point.value, point.low) for point in points]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **more}
+
+
+def _distance(high: float | None, low: float | None) -> float | None:
+    return None if high is None or low is None else round(max(0.0, high - low), 5)
+
+
+def rows(points: Sequence[Point]) -> tuple[tuple[float, ...], dict[str, Any]]:
+    """Encoders down the side: where each stands, and the axis."""
+    at = tuple(round(place, 2) for place in places(points))
+    axis = {
+        "tickvals": list(at),
+        "ticktext": [inert(short(point.encoder), TICK_LENGTH) for point in points],
+        "range": [at[-1] + 0.7, -0.7],
+        "showgrid": False,
+    }
+    return at, axis
+
+
+def row_layout(at: Sequence[float], data: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """The layout of a plot with rows at these places; a narrow screen has smaller names and more lines of legend."""
+    height = round(120 + ROW * (at[-1] + 2))
+    narrow = {"height": height + LEGEND_LINE * len(data), "yaxis.tickfont.size": 10}
+    return layout(height, meta={"narrow": narrow}, **more)
+
+
+def share_axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis of fractions, shown in %."""
+    return {"title": {"text": inert(title)}, "tickformat": ".0%", **more}
+
+
+def gap_notes(points: Sequence[Point], at: Sequence[float]) -> list[dict[str, Any]]:
+    """The reason in the row of each encoder without a value."""
+    return [
+        {"x": 0, "xref": "paper", "xanchor": "left", "y": place, "text": f"<i>{inert(point.reason, 40)}</i>"}
+        for point, place in zip(points, at, strict=True)
+        if point.value is None
+    ]
+
+
+def level(value: float, at: Sequence[float], name: str, dash: str) -> dict[str, Any]:
+    """A line across all rows, named in the legend."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [rounded(value)] * 2,
+        "y": [-0.7, at[-1] + 0.7],
+        "name": name,
+        "line": {"dash": dash, "width": 1.5},
+        "hoverinfo": "skip",
+    }

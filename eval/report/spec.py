@@ -1,0 +1,158 @@
+"""What the figures and tables of a report show, before anything is drawn: one record a kind.
+
+figures.py makes these records from result records; interactive.py draws them for the page (plotly), paper.py for print
+(matplotlib). All numbers are fractions unless a label says otherwise; None is "not measured" and is drawn as a gap.
+Names of encoders, classes and photos are strangers' text: whoever draws them escapes them.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One number of one encoder, with its 95% interval where there is one."""
+
+    encoder: str
+    family: str  # CVL, SUP, SSL, CTL, OWN or ""
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    record: str = ""  # where the number came from: the record's path, relative to the results folder
+    reason: str = ""  # why there is no value, in the record's words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Bars per encoder coloured by family, with the chance line (the paper's Fig. 4 and 6), from 0 to 1."""
+
+    points: tuple[Point, ...]
+    chance: float | None = None
+    published: tuple[tuple[str, float], ...] = ()  # the paper's: (encoder, or label of a level, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line, or one kind of mark."""
+
+    name: str
+    points: tuple[Point, ...]
+    published: tuple[tuple[str, float], ...] = ()  # the paper's: (encoder, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupedDots:
+    """Several numbers an encoder on one line, as dots: the five set-ups (Fig. 8), shares by k, mitigations.
+
+    All series have the same encoders in the same order.
+    """
+
+    series: tuple[Series, ...]
+    chance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """A number against the mask ratio (Fig. 5), a series an encoder: `x[i]` belongs to `points[i]`."""
+
+    x: tuple[float, ...]
+    x_label: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The distributions of one encoder: (name of the group, one share a bin, summing to 1)."""
+
+    encoder: str
+    shares: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distributions:
+    """Shares over the same bins for a few encoders, one panel each (Fig. 2)."""
+
+    edges: tuple[float, ...]  # one more than bins
+    panels: tuple[Panel, ...]
+    x_label: str = "cosine similarity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """Points in the plane coloured by label: t-SNE (Fig. 7)."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairwise:
+    """Two numbers an encoder against each other with the diagonal, and a zoom (Fig. 10)."""
+
+    x: tuple[Point, ...]
+    y: tuple[Point, ...]
+    x_label: str
+    y_label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """An image of a strip."""
+
+    image_id: str
+    same: bool | None  # whether its label is the query's; None for the query itself
+    badge: str = ""  # its variant or label, written on it
+    label: str = ""  # its class
+    similarity: float | None = None
+    jpeg: bytes = b""  # a thumbnail without metadata; b"" where the image is not at hand
+    attribution: str = ""
+    page_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strips:
+    """Queries with their nearest neighbours as pictures (Fig. 9): each row the query, then the neighbours."""
+
+    rows: tuple[tuple[Shot, ...], ...]
+
+
+Content = Bars | GroupedDots | Lines | Distributions | Cloud | Pairwise | Strips
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure of the report. `name` is its file stem and anchor: probe-jpeg."""
+
+    name: str
+    section: str  # heading it stands under: "Processing", "Acquisition", ...
+    title: str
+    caption: str  # what it shows, how it was measured, in a sentence or two
+    alt: str  # the finding in words, for those who cannot see it
+    content: Content
+    y_label: str = ""
+    paper: str = ""  # the paper's figure it corresponds to: "Fig. 4"
+    records: tuple[str, ...] = ()  # the paths of the records it was made of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table: `metric` columns are numbers from -1 to 1 shown in %."""
+
+    name: str
+    title: str
+    help: str = ""
+    is_metric: bool = True
+    higher_is: str = ""  # "more trace", "more semantics" or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows by encoder: `cells[i][j]` belongs to `columns[j]`; texts or Points."""
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    cells: tuple[tuple["str | Point", ...], ...]
+    note: str = ""
+    published: tuple[tuple["str | float | None", ...], ...] = field(default=())  # the paper's rows, same columns

@@ -1,0 +1,142 @@
+"""How families and series look, on the page and in print, and how strangers' names are made fit to be shown.
+
+Colours are Okabe and Ito's, of those the ones that stand out from white and from black. No two families, and no two
+series of a figure, differ by colour alone: bars have hatches, marks have shapes, lines have dashes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from eval.report.spec import Point, Series
+
+GREY = "#7F7F7F"
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+NAME_LENGTH = 48
+FEW = 5  # lines that a legend tells apart by name
+CROWD = 8  # pairs from which on a corner is shown enlarged
+GAP = 0.8  # bars that the room between two families is wide
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to draw, in the words of both libraries; pairs are (matplotlib, plotly)."""
+
+    color: str
+    title: str = ""
+    hatch: tuple[str, str] = ("", "")
+    marker: tuple[str, str] = ("o", "circle")
+    dash: tuple[Any, str] = ("-", "solid")
+
+
+FAMILIES: Mapping[str, Look] = MappingProxyType(
+    {
+        "CVL": Look(VERMILLION, "contrastive vision-language", ("", ""), ("o", "circle"), ("-", "solid")),
+        "SUP": Look(BLUE, "supervised", ("////", "/"), ("s", "square"), ("--", "dash")),
+        "SSL": Look(GREEN, "self-supervised", ("....", "."), ("^", "triangle-up"), (":", "dot")),
+        "CTL": Look(GREY, "controls", ("xxxx", "x"), ("X", "x"), ("-.", "dashdot")),
+        "OWN": Look(PURPLE, "own and others", ("----", "-"), ("D", "diamond"), ((0, (5, 1, 1, 1)), "longdashdot")),
+        "": Look(ORANGE, "family not known", ("||||", "|"), ("P", "cross"), ((0, (1, 3)), "longdash")),
+    }
+)
+"""In the order in which they are shown."""
+
+SERIES: tuple[Look, ...] = (
+    Look(GREY, marker=("o", "circle"), dash=("-", "solid")),
+    Look(VERMILLION, marker=("s", "square"), dash=("--", "dash")),
+    Look(BLUE, marker=("^", "triangle-up"), dash=(":", "dot")),
+    Look(GREEN, marker=("D", "diamond"), dash=("-.", "dashdot")),
+    Look(PURPLE, marker=("X", "x"), dash=("-", "solid")),
+)
+
+
+def look_of(family: str) -> Look:
+    """How a family is drawn; one that is not known as "" is."""
+    return FAMILIES.get(family, FAMILIES[""])
+
+
+def series_look(number: int) -> Look:
+    """How the series of that number is drawn."""
+    return SERIES[number % len(SERIES)]
+
+
+def title_of(family: str) -> str:
+    """A family as a legend names it: "CVL (contrastive vision-language)"."""
+    look = look_of(family)
+    return f"{family} ({look.title})" if family in FAMILIES and family else look.title
+
+
+def family_order(family: str, encoder: str) -> tuple[int, str, str]:
+    """The key by which encoders are sorted: by family, then by name."""
+    order = list(FAMILIES)
+    return order.index(family if family in FAMILIES else ""), encoder.casefold(), encoder
+
+
+def places(points: Sequence[Point]) -> tuple[float, ...]:
+    """Where the bar of each point stands: 0, 1, 2, ... with room between families."""
+    found, at = [], 0.0
+    for number, point in enumerate(points):
+        at += 1 if number else 0
+        at += GAP if number and look_of(point.family) is not look_of(points[number - 1].family) else 0
+        found.append(at)
+    return tuple(found)
+
+
+def families_in(points: Sequence[Point]) -> list[str]:
+    """The families of the points, each once, in their order; unknown ones are ""."""
+    found = {point.family if point.family in FAMILIES else "" for point in points}
+    return [family for family in FAMILIES if family in found]
+
+
+# --- names
+
+
+def plain(text: object, length: int) -> str:
+    """Strangers' text on one line, without control and direction characters, its middle cut out above `length`."""
+    line = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in str(text))
+    line = " ".join(line.split())
+    if len(line) <= length:
+        return line
+    head = (length - 1) // 2
+    return f"{line[:head]}…{line[-(length - 1 - head) :]}"
+
+
+def short(encoder: str, length: int = NAME_LENGTH) -> str:
+    """An encoder's name on an axis: the registry's "paper:" left out, see `plain`."""
+    return plain(encoder.removeprefix("paper:"), length)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction as "12.3%", and "none" for None."""
+    return "none" if value is None else f"{100 * value:.{digits}f}%"
+
+
+# --- the paper's numbers and scales
+
+
+def published_of(
+    published: Sequence[tuple[str, float]], place: Mapping[str, float]
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """The paper's numbers of encoders that have a `place`, and its levels; encoders without a place are left out."""
+    own = [(name, value) for name, value in published if name in place]
+    levels = [(name, value) for name, value in published if name not in place and not name.startswith("paper:")]
+    return own, levels
+
+
+def span_of(series: Sequence[Series], chance: float | None) -> tuple[float, float]:
+    """The range of an axis on which all numbers of the series, with their intervals and the paper's, have room."""
+    points = [number for one in series for p in one.points for number in (p.value, p.low, p.high) if number is not None]
+    every = [*points, *(value for one in series for _, value in one.published), *([] if chance is None else [chance])]
+    low, high = min(every, default=0.0), max(every, default=1.0)
+    room = max(0.04 * (high - low), 0.01)
+    return low - room, high + room
+
+
+def corners_of(pairs: Sequence[tuple[float, float]]) -> tuple[float, float | None]:
+    """From where to 1 both axes go: for all pairs, and enlarged for their upper half (None: little gained)."""
+    lower = sorted(min(pair) for pair in pairs) or [0.0]
+    whole = min(0.9, max(0.0, math.floor(10 * lower[0]) / 10))
+    half = min(0.95, math.floor(20 * lower[len(lower) // 2]) / 20)
+    return whole, half if len(pairs) >= CROWD and 1 - half <= 0.7 * (1 - whole) else None

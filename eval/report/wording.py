@@ -1,0 +1,106 @@
+"""What captions and alternative texts say: titles of what was measured, findings in words, reasons for gaps."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from eval.report.choice import Entry, decisive
+from eval.report.spec import Point
+from eval.report.style import families_in, percent, plain, short
+from eval.results import Result
+
+PARAMETERS = {
+    "jpeg": "JPEG compression",
+    "sharpening": "sharpening",
+    "resizing": "resizing",
+    "interpolation": "interpolation",
+}
+ATTRIBUTES = {
+    "Make": "make",
+    "Model": "model (all)",
+    "Smartphone Model": "model (smart)",
+    "Is Smartphone": "smart or non-smart",
+    "Exposure": "exposure",
+    "Aperture": "aperture",
+    "ISO Speed": "ISO speed",
+    "Focal Length": "focal length",
+    "Flash": "flash",
+    "Year": "year taken",
+    "is_smartphone": "smart or non-smart",
+}
+INTERVALS = "Whiskers are 95% intervals."
+
+
+def subject_of(result: Result) -> str:
+    """What is read out, in words: "JPEG compression", "focal length"."""
+    name = result.parameter or result.attribute or ""
+    return plain(PARAMETERS.get(name) or ATTRIBUTES.get(name) or name, 60)
+
+
+def subject_order(result: Result) -> tuple[int, str]:
+    """The key by which measurements are sorted: as the paper lists its parameters, then by name."""
+    names = [*PARAMETERS, *ATTRIBUTES]
+    name = result.parameter or result.attribute or ""
+    return names.index(name) if name in names else len(names), name
+
+
+def dataset_of(result: Result) -> str:
+    """The data set's name, bounded."""
+    return plain(result.dataset, 60)
+
+
+def settings_of(result: Result) -> str:
+    """The decisive settings in words, or "": ", 90% masked, fast protocol"."""
+    return "".join(f", {_setting(name, value)}" for name, value in decisive(result).items())
+
+
+def _setting(name: str, value: object) -> str:
+    if name == "mask" and isinstance(value, int | float):
+        return f"{percent(value, 0)} masked"
+    return f"{plain(value, 20)} protocol" if name == "protocol" else f"{name} = {plain(value, 20)}"
+
+
+def capital(text: str) -> str:
+    """`text` with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def gaps(points: Sequence[Point], shown: int = 3) -> str:
+    """A sentence on the encoders without a number and why, or ""."""
+    missing = {point.encoder: point.reason for point in points if point.value is None}
+    if not missing:
+        return ""
+    named = [f"{short(encoder)} ({reason})" for encoder, reason in list(missing.items())[:shown]]
+    more = f" and {len(missing) - shown} more" if len(missing) > shown else ""
+    return f" No number for {', '.join(named)}{more}."
+
+
+def extremes(points: Sequence[Point], what: str) -> str:
+    """The highest and the lowest number and each family's median, in words."""
+    known = sorted((point.value, number) for number, point in enumerate(points) if point.value is not None)
+    if not known:
+        return f"{capital(what)}: no encoder has a number."
+    low, high = points[known[0][1]], points[known[-1][1]]
+    if len(known) == 1:
+        return f"{capital(what)} of {short(high.encoder)}: {percent(high.value)}."
+    text = f"{capital(what)} of {len(known)} encoders: from {percent(low.value)} ({short(low.encoder)}) "
+    text += f"to {percent(high.value)} ({short(high.encoder)})."
+    return text + family_medians(points)
+
+
+def family_medians(points: Sequence[Point]) -> str:
+    """ " Median by family: CVL 81.0%, SSL 40.1%.", or "" for a single family."""
+    families = families_in([point for point in points if point.value is not None])
+    if len(families) < 2:
+        return ""
+    by_family = {f: [p.value for p in points if p.family == f and p.value is not None] for f in families}
+    medians = (f"{family or 'unknown'} {percent(median(values))}" for family, values in by_family.items())
+    return f" Median by family: {', '.join(medians)}."
+
+
+def chosen_of(shown: Sequence[Entry], entries: Sequence[Entry]) -> str:
+    """A sentence that says which encoders stand for which, or "" where all are shown."""
+    left = len({result.encoder for _, result in entries}) - len({result.encoder for _, result in shown})
+    if not left:
+        return ""
+    names = ", ".join(short(result.encoder) for _, result in shown)
+    return f" Shown is the best-known encoder of each family ({names}); {left} more were measured."

@@ -1,0 +1,157 @@
+"""Which images the suite finds below a data folder, and which embeddings whose images are elsewhere."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.embeddings import SUFFIX, UNSAFE, read_embeddings
+from eval.image_sets import NAMES, SPLITS, WHOLE, open_images
+from eval.images import Source
+from flickrexif.errors import FlickrExifError, UsageError
+from processing.variants import VARIANTS
+
+IDENTITY = "IDENTITY"
+FLICKREXIF, PAIRCAMS = WHOLE
+NO_IMAGES = {
+    FLICKREXIF: "there are no images: type `flickrexif crawl --images large --month 2024-08`",
+    PAIRCAMS: "there are no pairs: type `flickrexif pairs build FOLDER`",
+}
+
+
+class Need(NamedTuple):
+    """One embedding file that a measurement reads."""
+
+    dataset: str
+    processing: str  # IDENTITY: as it came
+    mask: float | None
+    split: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSet:
+    """The images of one data set: those at hand, or (without `sources`) those that embeddings were made of."""
+
+    name: str  # its folder in the published layout of embeddings
+    sources: Mapping[tuple[str, str | None], Source] = field(default_factory=dict)  # by stored variant and split
+    stored: frozenset[tuple[str, str | None]]  # the variants and splits there are
+    classes: int  # of the labels; 0 without labels, or where an image has none
+    processed: bool  # whether the measurements of processing are asked of it
+
+    @property
+    def on_the_fly(self) -> bool:
+        """Whether variants are made of these images as they are embedded."""
+        return bool(self.sources) and all(variant == IDENTITY for variant, _ in self.stored)
+
+    @property
+    def splits(self) -> tuple[str | None, ...]:
+        """The splits that measurements read: train and val, or the only one there is; none where that is no train."""
+        found = {split for _, split in self.stored}
+        if {"train", "val"} <= found:
+            return ("train", "val")
+        return next(((split,) for split in ("train", None) if split in found), ())
+
+    @property
+    def held_out(self) -> bool:
+        """Whether test images have to be drawn."""
+        return len(self.splits) == 1
+
+    def has(self, processing: str) -> bool:
+        """Whether there are images in that processing, or they can be made."""
+        wanted = IDENTITY if self.on_the_fly else processing
+        return bool(self.splits) and all((wanted, split) in self.stored for split in self.splits)
+
+    def needs(self, processing: str, mask: float | None = None) -> Iterator[Need]:
+        """The embedding files of one processing under one mask."""
+        return (Need(self.name, processing, mask, split) for split in self.splits)
+
+    def source(self, need: Need) -> Source | None:
+        """The images that an embedding file is made of; None where they are not at hand."""
+        return self.sources.get((IDENTITY if self.on_the_fly else need.processing, need.split))
+
+
+class Unreadable(NamedTuple):
+    """Images that are there and cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
+def image_sets(data_dir: Path, specs: Sequence[str], embeddings: Path) -> tuple[list[ImageSet], list[Unreadable]]:
+    """Everything that can be measured: folders of `data_dir`, `specs` as `flickrexif embed --dataset` takes them, and
+    embeddings whose images are not here.
+
+    UsageError where two data sets share a name, or a spec cannot be read.
+    """
+    found: dict[str, ImageSet] = {}
+    broken = []
+    for spec in _folders(data_dir):
+        try:
+            name = NAMES.get(Path(spec).name, Path(spec).name)
+            _add(found, _opened(spec, data_dir, processed=name not in WHOLE))
+        except FlickrExifError as error:
+            broken.append(Unreadable(name, str(error)))
+    for spec in specs:
+        _add(found, _opened(spec, data_dir, processed=True))
+    for folder in sorted(embeddings.glob("*/")):
+        names = {name.translate(UNSAFE) for name in (*found, *(one.name for one in broken))}
+        if folder.name not in names and (made := _embedded(folder)):
+            found[folder.name] = made
+    return list(found.values()), broken
+
+
+def _folders(data_dir: Path) -> Iterator[str]:
+    """Folders with stored variants, and those of the names that are known, where they have images."""
+    for folder in sorted(path for path in data_dir.glob("*/") if not path.name.startswith(".")):
+        if folder.name == "flickrexif":
+            usable = any(folder.glob("images/*.*"))
+        else:
+            usable = folder.name in NAMES or any((folder / row.config).is_dir() for row in VARIANTS.values())
+        if usable:
+            yield str(folder)
+
+
+def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
+    sources = open_images(spec, data_dir=data_dir)
+    by_place = {(source.variant, source.split): source for source in sources}
+    labels = (source.columns.get("label", [-1]) for source in sources if source.split in (None, "train", "val"))
+    name, stored = sources[0].dataset, frozenset(by_place)
+    return ImageSet(name=name, sources=by_place, stored=stored, classes=_classes(labels), processed=processed)
+
+
+def _classes(labels: Iterable[Sequence[int]]) -> int:
+    values = {value for column in labels for value in column}
+    return 0 if min(values, default=-1) < 0 else len(values)
+
+
+def _add(found: dict[str, ImageSet], new: ImageSet) -> None:
+    there = found.setdefault(new.name, new)
+    if {s.fingerprint for s in there.sources.values()} != {s.fingerprint for s in new.sources.values()}:
+        raise UsageError(f"Two data sets have the name {new.name}.", "Rename the folder of one of them.")
+    found[new.name] = replace(there, processed=there.processed or new.processed)
+
+
+def _embedded(folder: Path) -> ImageSet | None:
+    """The data set of a folder of embedding files."""
+    stored, labels = set(), []
+    for place in (folder, *sorted(folder / name for name in VARIANTS)):
+        files = [*place.glob(f"model=*{SUFFIX}"), *place.glob(f"mask=*/model=*{SUFFIX}")]
+        for split, path in {_split(path): path for path in sorted(files)}.items():
+            stored.add((IDENTITY if place == folder else place.name, split))
+            labels.append(_labels(path))
+    if not stored:
+        return None
+    processed = folder.name not in WHOLE or any(variant != IDENTITY for variant, _ in stored)
+    return ImageSet(name=folder.name, stored=frozenset(stored), classes=_classes(labels), processed=processed)
+
+
+def _split(path: Path) -> str | None:
+    return next((split for split in {*SPLITS.values()} if path.name.endswith(f"_split={split}{SUFFIX}")), None)
+
+
+def _labels(path: Path) -> list[int]:
+    try:
+        columns = read_embeddings(path).columns
+    except FlickrExifError:
+        return [-1]
+    return columns["label"].tolist() if "label" in columns else [-1]

@@ -1,0 +1,62 @@
+"""`merge`: data sets of several crawls into one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flickrexif.cli.options import DataDir, Seed
+from flickrexif.cli.output import progress_bar, table
+from flickrexif.errors import Interrupted
+
+if TYPE_CHECKING:
+    from flickrexif.merge import MergedMonth
+
+
+def merge(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="A B...", help="Folders that were given as --data-dir; two or more.")
+    ],
+    data_dir: DataDir = Path("data"),
+    per_user_cap: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Photos a photographer and month. [default: the smallest of the inputs]", show_default=False
+        ),
+    ] = None,
+    seed: Seed = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would give; write nothing.")] = False,
+) -> None:
+    """Merge data sets of several crawls (other months, other seeds) into one, in another data folder.
+
+    Each photo comes once, as the later crawl saw it, and the cap holds over
+    all of them. Photos on a takedown list of any of them stay out.
+
+    Stop it at any time: the same command again gives the same files.
+    """
+    from flickrexif.merge import MergeSettings
+    from flickrexif.merge import merge as run
+
+    settings = MergeSettings(inputs=tuple(inputs), data_dir=data_dir, per_user_cap=per_user_cap, seed=seed)
+    try:
+        with progress_bar("month") as progress:
+            months = run(settings, progress, dry_run=dry_run)
+        if not dry_run:
+            from cards import write_card
+
+            write_card(settings.out)
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; finished months are kept.", "Run the same command again to go on.") from None
+    _print_months(inputs, months)
+    if not dry_run:
+        photos = [merged.photos for merged in months if merged.photos]
+        typer.echo(f"{sum(photos):,} photos of {len(photos)} month(s) in {settings.out}")
+        typer.echo(f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")')
+        typer.echo(f"Splits are not merged; make them with: flickrexif splits --data-dir {data_dir}")
+
+
+def _print_months(inputs: list[Path], months: "tuple[MergedMonth, ...]") -> None:
+    rows = [(m.month, *m.rows, m.forgotten, m.duplicates, m.over_cap, m.photos, m.images) for m in months]
+    total = map(sum, list(zip(*rows, strict=True))[1:])
+    header = ("month", *map(str, inputs), "forgotten", "duplicates", "over cap", "photos", "images")
+    table(header, [*rows, ("all", *total)])

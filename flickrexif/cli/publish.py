@@ -1,0 +1,107 @@
+"""`publish`: a data set to the Hugging Face Hub."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flickrexif.cli.output import progress_bar, table
+from flickrexif.errors import UsageError
+
+if TYPE_CHECKING:
+    from cards.publish import PublishPlan, PublishReport
+
+FILES_SHOWN = 20  # more are shown by folder
+
+
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a data set, such as data/flickrexif.")],
+    repo: Annotated[str, typer.Option(help="Data set on the Hub: user/name.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new data set private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would go; send nothing.")] = False,
+    message: Annotated[str | None, typer.Option(help="Message of the commit.")] = None,
+    revision: Annotated[str, typer.Option(help="Branch; made when it is missing.")] = "main",
+    tag: Annotated[str | None, typer.Option(help="Name this release, e.g. v1.0.")] = None,
+) -> None:
+    """Publish a data set on the Hugging Face Hub: what changed is sent, what is gone here is removed there.
+
+    The token comes from HF_TOKEN or from `hf auth login`.
+
+    Stop it at any time: the same command sends only what is missing.
+    """
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+
+    from cards import publish as publishing
+
+    token = get_token()
+    if token is None and not dry_run:
+        raise UsageError("There is no token of the Hugging Face Hub.", "Type `hf auth login`, or set HF_TOKEN.")
+    disable_progress_bars()
+    api = HfApi()
+    settings = publishing.PublishSettings(repo=repo, revision=revision, private=private, message=message, tag=tag)
+    planned = publishing.plan(folder, settings, api, [*publishing.known_secrets(os.environ, token), *_flickr_key()])
+    _print_plan(planned)
+    if dry_run:
+        return
+    with progress_bar("MB") as progress:
+        report = publishing.publish(planned, api, lambda done, total: progress(done // 10**6, total // 10**6))
+    _print_report(planned, report)
+
+
+def _flickr_key() -> Iterator[str]:
+    """Key and secret of the API, which may come from a file."""
+    from collectors.flickr.credentials import SANDBOX, from_environment
+    from collectors.flickr.models import FLICKR_ENDPOINT
+
+    with suppress(UsageError):  # there is none
+        found = from_environment(os.environ, FLICKR_ENDPOINT)
+        yield from (value for value in (found.key, found.secret) if value and found != SANDBOX)
+
+
+def _print_plan(planned: "PublishPlan") -> None:
+    sizes = {file.path: file.size for file in planned.send}
+    if len(sizes) + len(planned.delete) <= FILES_SHOWN:
+        sent = [(path, _human(size)) for path, size in sizes.items()]
+        rows = [*sent, *((path, "removed") for path in planned.delete)]
+        if rows:
+            table(("file", "size"), rows)
+    else:
+        table(("folder", "files to send", "size", "files to remove"), list(_by_folder(sizes, planned.delete)))
+    count = f"{len(sizes):,} files to send ({_human(planned.bytes)}), {len(planned.delete):,} to remove"
+    typer.echo(f"{count}, {len(planned.unchanged):,} unchanged in {planned.settings.repo}.")
+
+
+def _by_folder(sizes: dict[str, int], delete: tuple[str, ...]) -> Iterator[tuple[str, int, str, int]]:
+    sent, gone = defaultdict(list), defaultdict(list)
+    for path, size in sizes.items():
+        sent[_folder(path)].append(size)
+    for path in delete:
+        gone[_folder(path)].append(path)
+    for folder in sorted({*sent, *gone}):
+        yield folder, len(sent[folder]), _human(sum(sent[folder])), len(gone[folder])
+
+
+def _folder(path: str) -> str:
+    return f"{path.split('/')[0]}/" if "/" in path else "."
+
+
+def _human(size: int) -> str:
+    for unit, bytes_ in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= bytes_:
+            return f"{size / bytes_:.1f} {unit}"
+    return f"{size} B"
+
+
+def _print_report(planned: "PublishPlan", report: "PublishReport") -> None:
+    settings = planned.settings
+    typer.echo(report.url or f"There was nothing to send: {settings.repo} is as {planned.root}.")
+    if settings.tag:
+        typer.echo(f"Tag {settings.tag} is on commit {report.commit[:8]}.")
+    name = settings.tag or (settings.revision if settings.revision != "main" else None)
+    revision = f', revision="{name}"' if name else ""
+    typer.echo(f'Load it: from datasets import load_dataset; load_dataset("{settings.repo}"{revision})')

@@ -1,0 +1,201 @@
+"""`eval all`: every measurement that the data at hand allow, of any number of encoders."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from flickrexif.cli.options import DataDir
+from flickrexif.cli.output import SHORT, say, table
+from flickrexif.errors import Interrupted
+
+if TYPE_CHECKING:
+    from eval.suite import Outcome, Suite
+    from eval.suite_plan import Item
+    from eval.suite_running import Progress
+
+WIDE = 6  # columns of a summary table, beside the encoders
+
+
+def evaluate_all(
+    encoder: Annotated[
+        list[str], typer.Option(help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated.")
+    ],
+    data_dir: DataDir = Path("data"),
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="More images, made into variants on the fly: a folder, a Hugging Face data set."),
+    ] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="probe, knn, similarity, masking, neighbors, retrieval; may be repeated. [default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    protocol: Annotated[Literal["paper", "fast"], typer.Option(help="Of the probes.")] = "paper",
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of the processing of the training images.")] = 10,
+    resume: Annotated[bool, typer.Option(help="Keep the records that still hold.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan with estimated seconds; do nothing.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: none beside this one.")] = 0,
+) -> None:
+    """Make every measurement for which data is there, from images to result records in DATA_DIR/results.
+
+    Nothing is computed twice, and a measurement that fails is a record with its reason. Stop it at any time: the same
+    command goes on where it was.
+    """
+    from eval.suite import SuiteSettings, candidates_of, prepare, run_suite
+
+    settings = SuiteSettings(
+        data_dir=data_dir,
+        images=tuple(images or ()),
+        tasks=tuple(tasks or ()),
+        protocol=protocol,
+        seeds=seeds,
+        resume=resume,
+        device=device,
+        workers=workers,
+    )
+    suite = prepare(settings, candidates_of(encoder))
+    if dry_run:
+        _print_plan(suite)
+        return
+    say(_totals(suite.items))
+    try:
+        with _bar() as progress:
+            outcomes = run_suite(suite, progress, say)
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
+    _print_summary(outcomes)
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    for outcome in failed:
+        say(f"Failed: {_name(outcome.item)}: {outcome.failed}")
+    typer.echo(f"Records: {settings.results}")
+    if failed:
+        raise typer.Exit(SHORT)
+
+
+# --- the plan
+
+
+def _print_plan(suite: "Suite") -> None:
+    """A row for every encoder and measurement that is possible, then what is not and why."""
+    rows = []
+    for item in suite.items:
+        if item.state != "not possible":
+            m, images = item.measurement, sum(item.images.values())
+            seconds = "" if item.state == "done" else "?" if item.seconds is None else f"{item.seconds:,.1f}"
+            rows.append((item.candidate.record.key, m.task, m.label, m.dataset, images or "", seconds, item.state))
+    table(("encoder", "task", "label", "data set", "to embed", "seconds", "state"), rows)
+    for line in _lacking(suite.items):
+        typer.echo(line)
+    typer.echo(_totals(suite.items))
+
+
+def _lacking(items: "Sequence[Item]") -> Iterator[str]:
+    """What is not possible, and why, by data set; with the encoders where others can."""
+    encoders = {item.candidate.record.key for item in items}
+    found: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for item in items:
+        if item.state == "not possible":
+            m = item.measurement
+            measurements = found.setdefault((m.dataset, item.reason), {})
+            measurements.setdefault(f"{m.task} {m.label}".strip(), set()).add(item.candidate.record.key)
+    for (dataset, reason), measurements in found.items():
+        some = set.union(*measurements.values())
+        of = "" if some == encoders else f" by {', '.join(sorted(some))}"
+        yield f"Not possible on {dataset}{of} ({', '.join(measurements)}): {reason}."
+
+
+def _totals(items: "Sequence[Item]") -> str:
+    count = {state: sum(item.state == state for item in items) for state in ("done", "to do", "not possible")}
+    todo = [item for item in items if item.state == "to do"]
+    known = [item.seconds for item in todo if item.seconds is not None]
+    images = sum(sum(item.images.values()) for item in todo)
+    unknown = f", without {len(todo) - len(known)} never timed before" if len(known) < len(todo) else ""
+    seconds = f"; about {sum(known):,.0f} s{unknown}" if known else "; never timed before" if todo else ""
+    counts = f"{count['done']:,} done, {count['to do']:,} to do, {count['not possible']:,} not possible"
+    return f"{counts}; {images:,} embeddings to make{seconds}."
+
+
+@contextmanager
+def _bar() -> "Iterator[Progress]":
+    """The share of the expected work that is done, and what is being done; lines where stderr is no terminal."""
+    from tqdm import tqdm
+
+    form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
+    said = ""
+    with tqdm(total=1.0, bar_format=form, disable=None, file=sys.stderr) as bar:
+
+        def progress(done: float, total: float, text: str) -> None:
+            nonlocal said
+            if bar.disable:
+                if text and text != said:
+                    say(f"{min(1.0, done / max(total, 1e-9)):4.0%} {text}")
+            else:
+                bar.total = max(total, 1e-9)
+                bar.set_description_str(text or said, refresh=False)
+                bar.update(min(done, bar.total) - bar.n)
+            said = text or said
+
+        yield progress
+
+
+# --- the summary
+
+
+def _print_summary(outcomes: "Sequence[Outcome]") -> None:
+    """Encoders by headline metrics, a table a task, of at most WIDE columns; the chance above what has one."""
+    from eval.suite_tasks import HEADLINES
+
+    for task, metrics in HEADLINES.items():
+        some = [outcome for outcome in outcomes if outcome.item.measurement.task == task and outcome.result is not None]
+        columns = list(dict.fromkeys((*_column(outcome), metric) for outcome in some for metric in metrics))
+        for start in range(0, len(columns), WIDE):
+            _print_part(task, some, columns[start : start + WIDE])
+    for line in _lacking([outcome.item for outcome in outcomes if not outcome.failed]):
+        say(line)
+
+
+def _print_part(task: str, some: "Sequence[Outcome]", columns: Sequence[tuple[str, str, str]]) -> None:
+    cells: dict[str, dict[tuple[str, str, str], str]] = {}
+    for outcome in some:
+        for column in columns:
+            if _column(outcome) == column[:2]:
+                of_encoder = cells.setdefault(outcome.item.candidate.record.key, {})
+                of_encoder[column] = _cell(outcome, column[2])
+                if (chance := _chance(outcome, column[2])) is not None:
+                    cells.setdefault("(chance)", {})[column] = f"{chance:.3f}"
+    names = [" ".join(filter(None, (dataset, label, metric))) for dataset, label, metric in columns]
+    rows = [(encoder, *(found.get(column, "") for column in columns)) for encoder, found in cells.items()]
+    table((task, *names), rows)
+
+
+def _column(outcome: "Outcome") -> tuple[str, str]:
+    return outcome.item.measurement.dataset, outcome.item.measurement.label
+
+
+def _cell(outcome: "Outcome", metric: str) -> str:
+    if outcome.failed:
+        return "failed"
+    value = outcome.result.metrics.get(metric) if outcome.result else None
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _chance(outcome: "Outcome", metric: str) -> float | None:
+    """Of the probe's accuracy and of the neighbours."""
+    if outcome.result is None or metric not in ("accuracy", "10"):
+        return None
+    found: Any = outcome.result.metrics.get("chance", outcome.result.detail.get("chance"))
+    return found if isinstance(found, float) else None
+
+
+def _name(item: "Item") -> str:
+    m = item.measurement
+    return " ".join(filter(None, (item.candidate.record.key, m.task, m.label, m.dataset)))

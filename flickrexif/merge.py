@@ -1,0 +1,288 @@
+"""Data sets of several crawls (other months, other seeds) into one: `flickrexif merge`.
+
+    <data folder>/flickrexif/data labels images collection.json .huggingface.yaml   as `flickrexif.build` writes them
+    <data folder>/flickrexif/.crawl/takedowns.csv                                   the takedown lists together
+
+A photo has one row: that of the later collection. A photographer has at most `per_user_cap` photos a month, drawn by
+(seed, "merge", id). The result does not depend on the order of the data sets, and running it again changes nothing.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flickrexif.build import Collection, read_collection, write_collection, write_month
+from flickrexif.build_images import StoredImage, write_images
+from flickrexif.caps import within_cap
+from flickrexif.draws import rank
+from flickrexif.errors import UsageError
+from flickrexif.fingerprint import write_fingerprint
+from flickrexif.merge_inputs import DataSet, largest_images, open_data_set, read_columns, read_rows
+from flickrexif.parquet import FOLDERS, parquet_files
+from flickrexif.schema import FULL_COLUMNS, arrow_schema
+from flickrexif.split_files import Ints
+from flickrexif.takedown import Takedowns, read_takedowns, takedown_path, write_takedowns
+from flickrexif.takedown import merge as joined
+from flickrexif.whole import remove, remove_unfinished
+
+Progress = Callable[[int, int], None]  # months done, and in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeSettings:
+    """What to merge, and how."""
+
+    inputs: tuple[Path, ...]  # data folders, or the `flickrexif` folders in them
+    data_dir: Path  # the result is its `flickrexif` folder
+    per_user_cap: int | None = None  # photos a photographer and month; None: the smallest of the inputs'
+    seed: int = 0
+
+    @property
+    def out(self) -> Path:
+        """The folder of the result."""
+        return self.data_dir / "flickrexif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedMonth:
+    """What became of the rows of a month; `rows` is the sum of the four counts after it."""
+
+    month: str
+    rows: tuple[int, ...]  # of each input, in the order given
+    forgotten: int  # on a takedown list
+    duplicates: int  # of a photo that has another row
+    over_cap: int
+    photos: int  # in the result
+    images: int
+
+
+def merge(
+    settings: MergeSettings, progress: Progress | None = None, *, dry_run: bool = False
+) -> tuple[MergedMonth, ...]:
+    """Merge the data sets `settings.inputs`; with `dry_run` only tell what it would give.
+
+    One month is in memory at a time. Raises UsageError for data sets that cannot be one or a result that would
+    replace photos of its own, FlickrExifError for files that are broken or of another layout.
+    """
+    plan = _plan(settings)
+    out = settings.out
+    if not dry_run:
+        remove_unfinished((out, *(out / name for name in FOLDERS.values())))
+        # The takedown list first, so that what is left of an interrupted merge has it.
+        write_takedowns(takedown_path(out), plan.takedowns)
+        write_collection(out, plan.collection)
+    months = []
+    for number, month in enumerate(plan.months, start=1):
+        merged, table, images = _merged_month(plan, month)
+        months.append(merged)
+        if not dry_run:
+            list(write_month(out, month, table))
+            list(write_images(out / FOLDERS["images"], month, images))
+        if progress:
+            progress(number, len(plan.months))
+    if not dry_run:
+        old = [path for config in FOLDERS for month, path in parquet_files(out, config) if month not in plan.months]
+        list(remove(old))
+        write_fingerprint(out)
+    return tuple(months)
+
+
+# --- before the first month
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    sets: tuple[DataSet, ...]
+    collection: Collection
+    takedowns: Takedowns
+    cap: int
+    seed: int
+    months: tuple[str, ...]
+    # A photo whose date was changed between two crawls lies in several months: which ones, and which keeps it.
+    moved: Mapping[int, frozenset[str]]
+    home: Mapping[int, str]
+
+
+def _plan(settings: MergeSettings) -> _Plan:
+    if len(settings.inputs) < 2:
+        raise UsageError("There is nothing to merge with.", "Name two data folders or more.")
+    sets = tuple(map(open_data_set, settings.inputs))
+    _check_sources(sets)
+    _check_out(settings.out, sets)
+    takedowns = joined(read_takedowns(takedown_path(root)) for root in (*(s.root for s in sets), settings.out))
+    ids = _ids_by_month(sets)
+    if not ids:
+        raise UsageError("There is nothing to merge: no data set has a photo.", "Name others.")
+    _check_nothing_lost(settings.out, ids, takedowns)
+    moved = _moved(ids)
+    cap = _cap(sets) if settings.per_user_cap is None else settings.per_user_cap
+    return _Plan(
+        sets=sets,
+        collection=_collection(sets, cap, settings.seed),
+        takedowns=takedowns,
+        cap=cap,
+        seed=settings.seed,
+        months=tuple(sorted(ids)),
+        moved=moved,
+        home=_homes(sets, moved, takedowns),
+    )
+
+
+def _check_sources(sets: Sequence[DataSet]) -> None:
+    sources = {data_set.collection.source: data_set.root for data_set in reversed(sets)}
+    if len(sources) > 1:
+        first, second = sorted(sources)[:2]
+        message = f"{sources[first]} holds photos of the source `{first}`, {sources[second]} of `{second}`."
+        raise UsageError(message, "Merge data sets of one source.")
+    if "folder" in sources:
+        message = f"{sources['folder']} is a labelled folder, whose photos belong to no month."
+        raise UsageError(message, "Put the photos into one folder and run `flickrexif label` on it.")
+
+
+def _check_out(out: Path, sets: Sequence[DataSet]) -> None:
+    """A merge replaces an earlier merge, and nothing else."""
+    hint = "Name another folder with --data-dir."
+    if any(out.resolve() == data_set.root.resolve() for data_set in sets):
+        raise UsageError(f"{out} is one of the data sets to merge.", hint)
+    there = read_collection(out)
+    if (out / ".crawl" / "journal.sqlite").exists() or (there and "merged" not in there.settings):
+        raise UsageError(f"{out} holds a data set of its own.", hint)
+
+
+def _check_nothing_lost(out: Path, ids: Mapping[str, Ints], takedowns: Takedowns) -> None:
+    known = np.concatenate(list(ids.values()))
+    for _, path in parquet_files(out, "labels"):
+        table = read_columns(path, ["Flickr ID", "owner"])
+        rows = _allowed(table, takedowns)
+        lost = np.setdiff1d(table["Flickr ID"].to_numpy()[rows], known)
+        if lost.size:
+            message = f"{path} holds photos that none of the data sets has, for example {lost[0]}."
+            raise UsageError(message, f"Name another folder with --data-dir, or delete {out}.")
+
+
+def _ids_by_month(sets: Sequence[DataSet]) -> dict[str, Ints]:
+    files: dict[str, list[Path]] = defaultdict(list)
+    for data_set in sets:
+        for month, paths in data_set.labels.items():
+            files[month] += paths
+    columns = {m: [read_columns(path, ["Flickr ID"])["Flickr ID"] for path in paths] for m, paths in files.items()}
+    return {m: np.unique(np.concatenate([c.to_numpy() for c in cs])) for m, cs in columns.items()}
+
+
+def _moved(ids: Mapping[str, Ints]) -> dict[int, frozenset[str]]:
+    """The photos that lie in several months, and in which."""
+    found, months = np.unique(np.concatenate(list(ids.values())), return_counts=True)
+    several: dict[int, set[str]] = {int(photo): set() for photo in found[months > 1]}
+    for month, here in ids.items():
+        for photo in several.keys() & set(here.tolist()):
+            several[photo].add(month)
+    return {photo: frozenset(where) for photo, where in several.items()}
+
+
+def _homes(sets: Sequence[DataSet], moved: Mapping[int, frozenset[str]], takedowns: Takedowns) -> dict[int, str]:
+    if not moved:
+        return {}
+    table, origin = _rows(sets, sorted(frozenset.union(*moved.values())), moved)
+    newest = _newest(table, [sets[place].age for place in origin], _allowed(table, takedowns))
+    return {photo: table["month"][row].as_py() for photo, row in newest.items()}
+
+
+def _cap(sets: Sequence[DataSet]) -> int:
+    caps = [data_set.collection.settings.get("per_user_cap") for data_set in sets]
+    known = [cap for cap in caps if isinstance(cap, int)]
+    if not known:
+        raise UsageError("None of the data sets tells its cap.", "Give one, for example --per-user-cap 10.")
+    return min(known)
+
+
+def _collection(sets: Sequence[DataSet], cap: int, seed: int) -> Collection:
+    collections = [data_set.collection for data_set in sets]
+    parts = {}  # each once, also when a data set was merged before
+    for one in collections:
+        for part in one.settings.get("merged") or [{"settings": one.settings, "dates": one.dates}]:
+            parts[json.dumps(part, sort_keys=True)] = part
+    licenses = {license_id for one in collections for license_id in one.settings.get("licenses", ())}
+    days = [day for one in collections for day in one.dates or ()]
+    return Collection(
+        source=collections[0].source,
+        settings={
+            "per_user_cap": cap,
+            "licenses": sorted(licenses),
+            "seed": seed,
+            "merged": [parts[key] for key in sorted(parts)],
+        },
+        dates=(min(days), max(days)) if days else None,
+    )
+
+
+# --- a month
+
+
+def _merged_month(plan: _Plan, month: str) -> tuple[MergedMonth, pa.Table | None, list[StoredImage]]:
+    table, origin = _rows(plan.sets, [month])
+    allowed = _allowed(table, plan.takedowns)
+    newest = _newest(table, [plan.sets[place].age for place in origin], allowed)
+    here = {photo: row for photo, row in newest.items() if plan.home.get(photo, month) == month}
+    kept = _within_cap(here, table["owner"].to_pylist(), plan)
+    months = frozenset((month,)).union(*(plan.moved[photo] for photo in kept if photo in plan.moved))
+    shards = [path for data_set in plan.sets for m in sorted(months) for path in data_set.images.get(m, ())]
+    images = largest_images(shards, set(kept), len(plan.sets))
+    merged = MergedMonth(
+        month=month,
+        rows=tuple(origin.count(place) for place in range(len(plan.sets))),
+        forgotten=len(origin) - len(allowed),
+        duplicates=len(allowed) - len(here),
+        over_cap=len(here) - len(kept),
+        photos=len(kept),
+        images=len(images),
+    )
+    rows = [here[photo] for photo in sorted(kept)]
+    return merged, table.take(rows).combine_chunks() if rows else None, images
+
+
+def _rows(
+    sets: Sequence[DataSet], months: Iterable[str], only: Iterable[int] | None = None
+) -> tuple[pa.Table, list[int]]:
+    """The rows of all data sets, or those of the photos in `only`; and from which set each comes."""
+    tables, origin = [arrow_schema(FULL_COLUMNS).empty_table()], []
+    wanted = None if only is None else pa.array(only, pa.int64())
+    for place, data_set in enumerate(sets):
+        for month in months:
+            for path in data_set.labels.get(month, ()):
+                table = read_rows(path, month)
+                tables.append(table if wanted is None else table.filter(pc.is_in(table["Flickr ID"], wanted)))
+                origin += [place] * tables[-1].num_rows
+    return pa.concat_tables(tables), origin
+
+
+def _allowed(table: pa.Table, takedowns: Takedowns) -> list[int]:
+    """The rows of photos and photographers on no takedown list."""
+    owners = {owner for owner in pc.unique(table["owner"]).to_pylist() if takedowns.owner(owner)}
+    both = zip(table["Flickr ID"].to_pylist(), table["owner"].to_pylist(), strict=True)
+    return [row for row, (photo, owner) in enumerate(both) if owner not in owners and not takedowns.photo(photo)]
+
+
+def _newest(table: pa.Table, ages: Sequence[tuple[str, ...]], rows: Iterable[int]) -> dict[int, int]:
+    """Of each photo one row: that of the later collection; of equally late ones the one with the greater content."""
+    ids = table["Flickr ID"].to_pylist()
+    latest: dict[int, list[int]] = {}
+    for row in rows:
+        rivals = latest.get(ids[row])
+        if rivals is None or ages[row] > ages[rivals[0]]:
+            latest[ids[row]] = [row]
+        elif ages[row] == ages[rivals[0]]:
+            rivals.append(row)
+    tied = [row for rivals in latest.values() if len(rivals) > 1 for row in rivals]
+    content = dict(zip(tied, map(repr, table.take(tied).to_pylist()), strict=True)) if tied else {}
+    return {photo: max(rivals, key=lambda row: content.get(row, "")) for photo, rivals in latest.items()}
+
+
+def _within_cap(photos: Mapping[int, int], owners: Sequence[str], plan: _Plan) -> list[int]:
+    drawn = sorted(photos, key=lambda photo: rank(plan.seed, "merge", str(photo)))
+    return [photo for photo, within in within_cap(((owners[photos[p]], p) for p in drawn), plan.cap) if within]

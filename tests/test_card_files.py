@@ -1,0 +1,162 @@
+"""ATTRIBUTION.csv, and which files may be published."""
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cards import write_card
+from cards.attribution import attribution_csv, safe_cell
+from cards.files import published_files
+from flickrexif.build import Collection, build
+from tests.test_build import photo
+from tests.test_card import HOSTILE, hostile_photos, make
+
+PAGE = "https://www.flickr.com/photos/jo/1/"
+CREATIVE = "https://creativecommons.org/licenses/by/2.0/"
+FORMULAS = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r\n=1",
+    "\uff1d1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff201",
+    ' "=1"',
+    "'=1",
+)
+
+
+def rows(root: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(attribution_csv(root).decode())))
+
+
+def test_a_row_a_photo_with_title_author_page_and_licence(tmp_path: Path) -> None:
+    zero = photo(2, title=None, owner_name=None, license_id=9, license="CC0 1.0", license_url="https://example.org/0")
+    build([("2024-08", [photo(1), zero])], tmp_path, Collection(source="flickr"))
+    first, second = rows(tmp_path)
+    assert first == {
+        "Flickr ID": "1",
+        "title": "Photo 1",
+        "author": "Jo",
+        "page_url": PAGE,
+        "license": "CC BY 2.0",
+        "license_url": CREATIVE,
+        "attribution": f'"Photo 1" by Jo ({PAGE}) is licensed under CC BY 2.0 ({CREATIVE})',
+    }
+    assert (second["title"], second["author"]) == ("", "7478087@N06")
+    assert second["attribution"].startswith("Untitled photo by 7478087@N06 (")
+    assert second["attribution"].endswith("is dedicated to the public domain: CC0 1.0 (https://example.org/0)")
+
+
+def test_hostile_cells_are_inert(tmp_path: Path) -> None:
+    photos = [*hostile_photos(), *(photo(100 + n, title=text, owner_name=text) for n, text in enumerate(FORMULAS))]
+    build([("2024-08", photos)], tmp_path, Collection(source="flickr"))
+    found = rows(tmp_path)
+    assert [row["Flickr ID"] for row in found] == [
+        str(one.flickr_id) for one in sorted(photos, key=lambda p: p.flickr_id)
+    ]
+    for row in found:
+        for value in row.values():
+            assert not value.startswith(tuple("=+-@\t\r＝＋－＠"))
+            assert value.isprintable()
+    assert attribution_csv(tmp_path).count(b"\n") == len(photos) + 1
+    assert pd.read_csv(io.BytesIO(attribution_csv(tmp_path)))["Flickr ID"].tolist() == [
+        int(r["Flickr ID"]) for r in found
+    ]
+    titles = {row["title"] for row in found}
+    assert {"'=1+1", "'=cmd|' /C calc'!A0", "'@SUM(A1)", "'=1"} <= titles
+    assert HOSTILE[0] in titles
+
+
+@given(st.text())
+def test_a_safe_cell_adds_an_apostrophe_or_nothing(value: str) -> None:
+    made = safe_cell(value)
+    assert made in (value, f"'{value}")
+    assert not made.startswith(tuple("=+-@\t\r\n"))
+
+
+ALLOWED = (
+    "README.md",
+    "croissant.json",
+    "ATTRIBUTION.csv",
+    "collection.json",
+    "pairs.json",
+    "figures/months.png",
+    "data/train-2024-08.parquet",
+    "data/train-00000.parquet",
+    "data/train-folder.parquet",
+    "labels/train-2024-08.parquet",
+    "images/train-2024-08-00000.parquet",
+    "splits/split_data_target_attribute=ISO Speed.json",
+    "splits/split_data_target_attribute=ISO Speed.parquet",
+    "jpeg75_420/train-00000-of-00012.parquet",
+    "jpeg_uniform_seed0/val-failures.csv",
+)
+KEPT = (
+    ".huggingface.yaml",
+    ".lock",
+    ".README.md.tmp",
+    ".crawl/journal.sqlite",
+    ".crawl/README.md",
+    ".crawl/train-00000-of-00012.parquet",
+    ".crawl/images/1.jpg",
+    "jpeg75_420/.done/train.json",
+    "jpeg75_420/.train-00000-of-00012.parquet.tmp",
+    "data/.train-2024-08.parquet.tmp",
+    "data/notes.txt",
+    "data/train-2024-08.parquet.bak",
+    "data/deep/train-2024-08.parquet",
+    "figures/x.svg",
+    "figures/README.md",
+    "splits/splits.json",
+    "splits/mine.json",
+    "token",
+    ".env",
+    "secret.json",
+    "train-00000-of-00001.parquet",
+    "readme.md",
+    "README.md~",
+)
+
+
+def test_only_listed_names_are_published(tmp_path: Path) -> None:
+    for name in (*ALLOWED, *KEPT):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert published_files(tmp_path) == sorted(ALLOWED)
+
+
+def test_links_and_folders_are_not_published(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "train-2024-08.parquet").write_text("private")
+    root = tmp_path / "root"
+    (root / ".crawl").mkdir(parents=True)
+    (root / ".crawl/journal.sqlite").write_text("private")
+    (root / "data").symlink_to(outside)
+    (root / "README.md").symlink_to(root / ".crawl/journal.sqlite")
+    (root / "croissant.json").symlink_to(outside / "train-2024-08.parquet")
+    (root / "pairs.json").mkdir()
+    (root / "figures").mkdir()
+    (root / "figures/a.png").symlink_to(outside / "gone")
+    (root / "collection.json").write_text("{}")
+    assert published_files(root) == ["collection.json"]
+
+
+def test_all_of_a_built_data_set_is_published_but_what_is_hidden(tmp_path: Path) -> None:
+    write_card(make(tmp_path))
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found - set(published_files(tmp_path)) == {".huggingface.yaml"}
+
+
+@pytest.mark.parametrize("name", ["..", "nothing"])
+def test_a_folder_that_is_not_there_has_none(tmp_path: Path, name: str) -> None:
+    assert published_files(tmp_path / "x" / name) == []

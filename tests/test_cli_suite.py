@@ -1,0 +1,154 @@
+"""`eval all`: the plan, the records that the single commands write, the summary and the exit codes."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.suite_data import MADE, records, snapshot, write_data
+
+ROOT = Path(__file__).parents[1]
+ENTRY = "import sys; sys.argv[0] = 'flickrexif'; from flickrexif.cli import main; main()"
+FAST = ("--protocol", "fast", "--seeds", 2, "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("suite"))
+
+
+@pytest.fixture
+def data(made: Path, tmp_path: Path) -> Path:
+    """A copy to work in."""
+    return Path(shutil.copytree(made, tmp_path / "data"))
+
+
+def test_every_record_is_the_one_that_the_single_command_writes(run: Any, data: Path, tmp_path: Path) -> None:
+    code, out, err = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, *FAST)
+    assert (code, err.count("Failed")) == (0, 0)
+    place = ("--model", "control", "--variant", "colour", "--embeddings", data / "embeddings", "--device", "cpu")
+    imagenet = ("--dataset", "ImageNet")
+    fast = ("--protocol", "fast", "--seeds", 2)
+    ratios = [word for ratio in (0, 0.25, 0.5, 0.75, 0.9, 0.95) for word in ("--ratio", ratio)]
+    single: dict[str, tuple[object, ...]] = {"masking_ImageNet": ("masking", *imagenet, *ratios)}
+    for parameter in ("jpeg", "sharpening"):
+        for task, options in (("knn", ("--seeds", 2)), ("probe", fast), ("similarity", ())):
+            name = f"{task}_ImageNet_{parameter}"
+            single[name] = (task, *imagenet, "--parameter", parameter, *options)
+    splits = ("--dataset", "FlickrExif", "--splits", data / "flickrexif" / "splits", "--mask", 0.9)
+    for attribute in ("Make", "Is Smartphone"):
+        name = f"probe_FlickrExif_{attribute.replace(' ', '-')}_mask=0.9"
+        single[name] = ("probe", *splits, "--attribute", attribute, *fast)
+    single["neighbors_FlickrExif"] = ("neighbors", "--labels", data / "flickrexif" / "labels")
+    single["retrieval_PairCams"] = ("retrieval",)
+    for name, arguments in single.items():
+        path = tmp_path / "single" / "results" / "control-colour" / f"{name}.json"
+        assert run("eval", *arguments, *place, "--out", path)[0] == 0, name
+    ours, expected = records(data), records(tmp_path / "single")
+    assert len(expected) == 11
+    assert {name: ours[name] for name in expected} == expected
+    shown = expected["control-colour/probe_ImageNet_jpeg.json"]["metrics"]["accuracy"]
+    assert f"{shown:.3f}" in out
+    assert "0.167" in out  # the chance of six classes
+    assert set(ours) - set(expected) == {
+        f"control-colour/{task}_{MADE}_jpeg.json" for task in ("probe", "knn", "similarity")
+    }
+
+
+def test_a_second_run_changes_nothing_and_shows_the_same(run: Any, data: Path) -> None:
+    command = ("eval", "all", "--encoder", "control:colour", "--data-dir", data, *FAST)
+    code, out, _ = run(*command)
+    before = snapshot(data)
+    again = run(*command)
+    assert (code, again[0]) == (0, 0)
+    assert again[1] == out
+    assert snapshot(data) == before
+    assert "12 done, 0 to do" in again[2]
+
+
+def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "weights.pth"
+    broken.write_bytes(b"no weights")  # would be told if they were loaded
+    before = snapshot(data)
+    names = ("--encoder", "control:colour", "--encoder", f"timm:resnet18@{broken}")
+    code, out, err = run("eval", "all", *names, "--data-dir", data, "--dry-run")
+    assert (code, err) == (0, "")
+    assert snapshot(data) == before
+    assert "24 to do, 26 not possible" in out
+    assert "its images have no class labels" in out
+
+
+def test_an_encoder_that_cannot_be_loaded_is_a_reason_and_others_are_measured(
+    run: Any, data: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "weights.pth"
+    broken.write_bytes(b"no weights")
+    names = ("--encoder", f"timm:resnet18@{broken}", "--encoder", "control:colour")
+    code, out, err = run("eval", "all", *names, "--data-dir", data, "--tasks", "retrieval", *FAST)
+    assert code == 3
+    assert "failed" in out
+    assert "Failed: timm:resnet18" in err
+    assert "Traceback" not in err
+    found = {record["encoder"]: record for record in records(data).values()}
+    assert found["control:colour"]["metrics"]["same"] is not None
+    bad = next(record for name, record in found.items() if name.startswith("timm:"))
+    assert bad["detail"]["state"] == "failed"
+    assert set(bad["metrics"].values()) == {None}
+
+
+def test_images_that_are_broken_end_in_3(run: Any, data: Path) -> None:
+    for path in (data / "paircams" / "data").iterdir():
+        path.write_bytes(b"PAR1")
+    code, _, err = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, "--tasks", "retrieval")
+    assert code == 3
+    assert "cannot be read" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--encoder", "control:color"), "Nearest: control:colour"),
+        (("--encoder", "control:colour", "--tasks", "probes"), "There is no task 'probes'"),
+        (("--encoder", "control:colour", "--images", "nowhere-at-all"), "no folder of images"),
+        (("--encoder", "control:colour", "--device", "tpu"), "no device"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    run: Any, made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, out, err = run("eval", "all", *arguments, "--data-dir", made)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+def test_an_interruption_is_told_and_the_same_command_goes_on(data: Path, run: Any) -> None:
+    command = ["eval", "all", "--encoder", "@ctl", "--data-dir", str(data), *map(str, FAST)]
+    started = subprocess.Popen([sys.executable, "-c", ENTRY, *command], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert started.stderr is not None
+    for line in started.stderr:
+        if "embedding" in line:
+            break
+    started.send_signal(signal.SIGINT)
+    err = started.communicate(timeout=120)[1]
+    assert started.returncode == 130
+    assert "what was done is saved" in err
+    assert run(*command)[0] == 0
+    assert len([1 for r in records(data).values() if "state" not in r["detail"]]) == 36
+
+
+def test_the_summary_is_data_on_stdout(run: Any, data: Path) -> None:
+    code, out, _ = run("eval", "all", "--encoder", "@ctl", "--data-dir", data, "--tasks", "probe", *FAST)
+    assert code == 0
+    rows = [line.split() for line in out.splitlines() if line.split()[:1] == ["control:random"]]
+    values = {
+        f"{record['metrics']['accuracy']:.3f}" for n, record in records(data).items() if n.startswith("control-random")
+    }
+    assert {cell for row in rows for cell in row[1:]} == values
+    assert json.dumps(str(data / "results"))[1:-1] in out

@@ -1,0 +1,597 @@
+"""Photos that must go are gone from every file below the data folder, and do not come back."""
+
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from cards import write_card
+from collectors.crawl import CrawlSettings
+from collectors.dataset import build_dataset
+from collectors.flickr.credentials import SANDBOX
+from collectors.journal import open_journal
+from collectors.month import PER_PAGE
+from collectors.progress import CrawlProgress
+from collectors.sandbox.population import SandboxPhoto
+from collectors.sandbox.server import Sandbox
+from collectors.session import Service, crawl_into, journal_path
+from eval.embed import EmbedReport, EmbedSettings, embed
+from eval.embeddings import read_embeddings, write_embeddings
+from eval.image_sets import open_images
+from flickrexif.build import Collection, build
+from flickrexif.build_images import StoredImage
+from flickrexif.cli.takedown import forget
+from flickrexif.split_files import read_split
+from flickrexif.splits import make_splits, proportional
+from flickrexif.takedown import read_takedowns, takedown_path
+from processing.build import ProcessReport, ProcessSettings, process
+from tests.embed_encoders import Linear
+from tests.test_build import photo as raw_photo
+from tests.test_sandbox import ListPopulation, make_photo
+
+MONTHS = ("2024-07", "2024-08")
+OWNERS, EACH = 6, 3  # photographers, and the photos of each in a month
+CAP = 2
+REASON = "asked by mail"
+
+
+def token(kind: str, number: int) -> str:
+    """A text that stands nowhere else."""
+    return hashlib.sha256(f"{kind} {number}".encode()).hexdigest()[:20]
+
+
+def serve(month: str, number: int, **changes: Any) -> SandboxPhoto:
+    """Photo `number` of `month`: its photographer has a number below OWNERS."""
+    first = datetime.strptime(month, "%Y-%m")
+    owner = number % OWNERS
+    fields: dict[str, Any] = {
+        "owner": f"{70_000_000 + owner}@N01",
+        "owner_name": token("name", owner),
+        "title": token("title", 100 * first.month + number),
+        "license": 4,
+        "media": "photo",
+        "safe": True,
+        "taken": first + timedelta(days=number % 28),
+        "uploaded": int(first.timestamp()) + 40 * 86_400,
+        "width": 80 + number,
+        "height": 60,
+    }
+    return make_photo(1_000 * first.month + number, **(fields | changes))
+
+
+PHOTOS = [
+    serve(month, number, exif_access="hidden" if number == 1 else "shared")
+    for month in MONTHS
+    for number in range(OWNERS * EACH)
+]
+
+
+class Cameras(ListPopulation):
+    """Photos with cameras and images; one in five shows no image."""
+
+    def exif(self, photo: SandboxPhoto) -> list[Mapping[str, Any]]:
+        make = ("Canon", "NIKON CORPORATION")[photo.id % 2]
+        pairs = {"Make": make, "Model": f"{make} {photo.id % 3}", "FNumber": ("4.0", "8.0")[photo.id % 2]}
+        return [{"tagspace": "IFD0", "tag": tag, "raw": {"_content": raw}} for tag, raw in pairs.items()]
+
+    def image(self, photo: SandboxPhoto, size: str) -> bytes:  # noqa: ARG002
+        if photo.id % 5 == 0:
+            raise FileNotFoundError
+        pixels = np.random.default_rng(photo.id).integers(0, 256, (photo.height, photo.width, 3), np.uint8)
+        Image.fromarray(pixels).save(file := io.BytesIO(), "JPEG", quality=85)
+        return file.getvalue()
+
+
+def crawl(data: Path, sandbox: Sandbox, target: int = 10, months: tuple[str, ...] = MONTHS) -> list[int]:
+    """Photos kept a month."""
+    service = Service(endpoint=sandbox.endpoint, credentials=SANDBOX, calls_per_hour=None)
+    wanted = CrawlSettings(target=target, minimum=0, per_user_cap=CAP, images="large", workers=4)
+    found = crawl_into(data, months, wanted, service, CrawlProgress(len(months)), threading.Event())
+    return [summary.kept for summary in found]
+
+
+def processed(data: Path, out: str = "imagenet-traces", **options: Any) -> ProcessReport:
+    wanted = ("JPEG75_420", "RESIZE_HALF")
+    return process(ProcessSettings(source=str(data / "flickrexif"), out=data / out, variants=wanted, **options))
+
+
+def embedded(data: Path, out: str = "embeddings") -> EmbedReport:
+    sources = [*open_images("flickrexif", data_dir=data), *open_images("imagenet-traces", data_dir=data)]
+    return embed(EmbedSettings(out=data / out), [Linear()], sources)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(Cameras(PHOTOS)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with everything that can be made of a crawl."""
+    data = tmp_path_factory.mktemp("whole") / "data"
+    assert crawl(data, sandbox) == [10, 10]
+    root = data / "flickrexif"
+    build_dataset(data)
+    make_splits(root / "labels", root / "splits", proportional(2), ["Make", "Aperture"], 0, lambda _: None)
+    write_card(root)
+    processed(data)
+    write_card(data / "imagenet-traces")
+    embedded(data)
+    return data
+
+
+@pytest.fixture
+def data(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "data"))
+
+
+def kept(data: Path) -> list[dict[str, Any]]:
+    """Rows of the labels."""
+    files = sorted((data / "flickrexif/labels").glob("*.parquet"))
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+def files_of(data: Path) -> dict[str, tuple[str, int]]:
+    """Hash and time of every file but locks and the list, whose salt and time differ from run to run."""
+    found = {}
+    for path in data.rglob("*"):
+        if path.is_file() and path.suffix != ".lock" and path.name not in (".lock", "takedowns.csv"):
+            name = str(path.relative_to(data))
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns
+    return found
+
+
+# --- what is left of a photo
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """All that a file says: its bytes, and what they decode to."""
+    yield path.read_bytes()
+    if path.suffix == ".parquet":
+        for row in pq.ParquetFile(path).read().to_pylist():
+            yield repr(row).encode()
+            yield (row.get("image") or {}).get("bytes", b"")
+    elif path.suffix == ".safetensors":
+        found = read_embeddings(path)
+        yield repr((found.image_ids(), found.metadata)).encode()
+        yield found.image_embeddings.numpy().tobytes()
+    elif path.name == "journal.sqlite":
+        db = sqlite3.connect(path)
+        yield "\n".join(db.iterdump()).encode("utf-8", "replace")
+        yield from (zlib.decompress(answer) for (answer,) in db.execute("SELECT answer FROM exif"))
+        db.close()
+
+
+def traces(data: Path, needles: Mapping[str, bytes]) -> set[str]:
+    """Which file holds which needle."""
+    return {
+        f"{path.relative_to(data)}: {name}"
+        for path in sorted(data.rglob("*"))
+        if path.is_file()
+        for content in contents(path)
+        for name, needle in needles.items()
+        if needle in content
+    }
+
+
+def needles_of(photo: SandboxPhoto, data: Path) -> dict[str, bytes]:
+    """What tells of a photo: id, title, a piece of the image, its embedding."""
+    needles = {"id": str(photo.id).encode(), "title": photo.title.encode()}
+    for path in (data / "flickrexif/.crawl/images").rglob(f"{photo.id}.jpg"):
+        needles["image"] = path.read_bytes()[-400:]
+    for path in (data / "embeddings/FlickrExif").glob("*.safetensors"):
+        found = read_embeddings(path)
+        if str(photo.id) in found.image_ids():
+            needles["embedding"] = found.image_embeddings[found.image_ids().index(str(photo.id))].numpy().tobytes()
+    return needles
+
+
+def gone(data: Path, *, photo: list[int] | None = None, owner: list[str] | None = None) -> None:
+    forget(REASON, photo=list(map(str, photo or ())), owner=owner, data_dir=data, dry_run=False)
+
+
+subsets = st.tuples(
+    st.sets(st.sampled_from([photo.id for photo in PHOTOS]), max_size=4),
+    st.sets(st.sampled_from(sorted({photo.owner for photo in PHOTOS})), max_size=2),
+)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=subsets)
+@example(chosen=(set(), {photo.owner for photo in PHOTOS}))
+@example(chosen=({photo.id for photo in PHOTOS if photo.taken.month == 7}, set()))
+def test_nothing_is_left_of_what_is_forgotten(whole: Path, tmp_path: Path, chosen: tuple[set[int], set[str]]) -> None:
+    ids, owners = chosen
+    if not ids and not owners:
+        return
+    data = tmp_path / "data"
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.copytree(whole, data)
+    going = [photo for photo in PHOTOS if photo.id in ids or photo.owner in owners]
+    needles = {f"{photo.id} {name}": one for photo in going for name, one in needles_of(photo, data).items()}
+    needles |= {f"{owner} {n}": one for owner in owners for n, one in enumerate((owner, name_of(owner)))} | needles
+    encoded = {name: one if isinstance(one, bytes) else one.encode() for name, one in needles.items()}
+    assert traces(data, encoded)
+    gone(data, photo=sorted(ids), owner=sorted(owners))
+    assert traces(data, encoded) == set()
+    left = {photo.id for photo in PHOTOS} - {photo.id for photo in going}
+    assert {row["Flickr ID"] for row in kept(data)} == {row["Flickr ID"] for row in kept(whole)} & left
+    listed = read_takedowns(takedown_path(data / "flickrexif"))
+    assert all(map(listed.photo, ids))
+    assert all(map(listed.owner, owners))
+    assert not any(listed.photo(one) for one in left)
+
+
+def name_of(owner: str) -> str:
+    return next(photo.owner_name for photo in PHOTOS if photo.owner == owner)
+
+
+# --- what stays
+
+
+def test_other_files_keep_their_bytes_and_times(data: Path) -> None:
+    """Of a month without the photo, of its month's other kinds, and whatever else lies there."""
+    (data / "notes.txt").write_text("mine")
+    before = files_of(data)
+    row = next(row for row in kept(data) if row["month"] == "2024-08" and row["Flickr ID"] % 5)
+    gone(data, photo=[row["Flickr ID"]])
+    after = files_of(data)
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert {name for name in changed if "2024-07" in name} == set()
+    months = {name for name in changed if "2024-08" in name}
+    root = "flickrexif"
+    assert months == {
+        f"{root}/data/train-2024-08.parquet",
+        f"{root}/labels/train-2024-08.parquet",
+        f"{root}/images/train-2024-08-00000.parquet",
+        f"{root}/.crawl/images/2024-08/{row['Flickr ID']}.jpg",
+    }
+    assert "notes.txt" not in changed
+    assert f"{root}/collection.json" not in changed
+    assert {f"{root}/.huggingface.yaml", f"{root}/README.md", "imagenet-traces/.huggingface.yaml"} <= changed
+
+
+def test_a_photo_without_an_image_leaves_images_and_what_is_made_of_them(data: Path) -> None:
+    before = files_of(data)
+    gone(data, photo=[next(row["Flickr ID"] for row in kept(data) if row["Flickr ID"] % 5 == 0)])
+    changed = {name for name, found in files_of(data).items() if before[name] != found}
+    assert not [name for name in changed if name.startswith("imagenet-traces/") or "/images/" in name]
+    side_tables = [name for name in changed if name.startswith("embeddings/FlickrExif/")]
+    assert sorted(name.rpartition("_split")[0] or name[-len(".failures.csv") :] for name in side_tables)
+
+
+def test_a_build_afterwards_finds_every_file_as_it_is(data: Path) -> None:
+    """Rows, images and fingerprint are the bytes that the journal would give."""
+    ids = [row["Flickr ID"] for row in kept(data)]
+    gone(data, photo=ids[::3])
+    report = build_dataset(data)
+    assert [path for path in report.written if path.suffix == ".parquet"] == []
+    assert report.written == report.removed == ()
+    assert sum(report.rows.values()) == len(ids) - len(ids[::3])
+
+
+def test_processing_and_embedding_go_on_as_if_the_photo_had_never_been(data: Path) -> None:
+    """Nothing is made again or refused, and what is there is what the smaller source gives."""
+    ids = [row["Flickr ID"] for row in kept(data) if row["Flickr ID"] % 5]
+    gone(data, photo=ids[1::4])
+    assert [part.made for part in processed(data).parts] == [0, 0]
+    assert [part.rows for part in processed(data).parts] == [len(ids) - len(ids[1::4])] * 2
+    assert all(one.was_there for one in embedded(data).files)
+    processed(data, "again")
+    names = [path.relative_to(data / "again") for path in sorted((data / "again").rglob("*.parquet"))]
+    assert len(names) == 2
+    for name in [*names, *(name.parent / ".done/train.json" for name in names), Path(".huggingface.yaml")]:
+        assert (data / "again" / name).read_bytes() == (data / "imagenet-traces" / name).read_bytes(), name
+    embedded(data, "fresh")
+    files = sorted((data / "fresh").rglob("*.safetensors"))
+    assert len(files) == 3
+    for path in files:
+        made, fresh = read_embeddings(data / "embeddings" / path.relative_to(data / "fresh")), read_embeddings(path)
+        assert made.image_ids() == fresh.image_ids()
+        assert made.metadata == fresh.metadata
+        np.testing.assert_array_equal(made.image_embeddings.numpy(), fresh.image_embeddings.numpy())
+
+
+def test_split_entries_go_and_the_other_entries_stay(data: Path) -> None:
+    folder = data / "flickrexif/splits"
+    before = {path.name: read_split(path) for path in folder.glob("split_*")}
+    going = int(next(iter(before.values())).ids["train"][0])
+    gone(data, photo=[going])
+    assert {path.name for path in folder.glob("split_*")} == set(before)
+    for name, split in before.items():
+        after = read_split(folder / name)
+        assert (after.target_attribute, after.classes) == (split.target_attribute, split.classes)
+        for part in ("train", "val", "test"):
+            pairs = zip(split.ids[part].tolist(), split.labels[part].tolist(), strict=True)
+            left = list(zip(after.ids[part].tolist(), after.labels[part].tolist(), strict=True))
+            assert left == [pair for pair in pairs if pair[0] != going]
+
+
+def test_a_month_without_rows_loses_its_files(data: Path) -> None:
+    gone(data, photo=[row["Flickr ID"] for row in kept(data) if row["month"] == "2024-07"])
+    assert not list((data / "flickrexif").rglob("train-2024-07*"))
+    assert {row["month"] for row in kept(data)} == {"2024-08"}
+
+
+def test_other_data_sets_of_the_data_folder_are_handled(data: Path, tmp_path: Path) -> None:
+    """Another folder of the same layout, with an image that cannot be processed."""
+    other = data / "other"
+    going, broken = next(row["Flickr ID"] for row in kept(data)), 5 * 10**9
+    images = []
+    for number in (going, broken, broken + 1):
+        path = tmp_path / f"{number}.jpg"
+        pixels = np.full((40, 40, 3), number % 251, np.uint8)
+        Image.fromarray(pixels).save(path)
+        if number == broken:
+            path.write_bytes(path.read_bytes()[:40])
+        images.append(StoredImage(number, path, hashlib.sha256(path.read_bytes()).hexdigest(), 40, 40, "l"))
+    rows = [raw_photo(image.flickr_id) for image in images]
+    build([("2024-08", rows)], other, Collection(source="flickr"), lambda _: images)
+    process(ProcessSettings(source=str(other), out=data / "other-traces", variants=("SHARPEN_2",)))
+    assert str(broken) in (data / "other-traces/sharpen_2/train-failures.csv").read_text()
+    gone(data, photo=[going, broken])
+    needles = {"id": str(going).encode(), "broken": str(broken).encode()}
+    assert traces(data, needles) == set()
+    record = json.loads((data / "other-traces/sharpen_2/.done/train.json").read_bytes())
+    assert (record["rows"], record["failures"], record["settings"]["images"]) == (1, {}, 1)
+    report = process(ProcessSettings(source=str(other), out=data / "other-traces", variants=("SHARPEN_2",)))
+    assert [part.made for part in report.parts] == [0]
+
+
+def test_row_numbers_are_no_flickr_ids(data: Path, tmp_path: Path) -> None:
+    """A data set without ids calls its images 0, 1, 2 ...: photo 3 of Flickr is not its row 3."""
+    import pyarrow as pa
+
+    cells = []
+    for number in range(6):
+        Image.new("RGB", (30, 30), (number, 0, 0)).save(file := io.BytesIO(), "PNG")
+        cells.append({"bytes": file.getvalue(), "path": f"{number}.png"})
+    (tmp_path / "rows").mkdir()
+    features = {"image": {"_type": "Image"}, "label": {"dtype": "int64", "_type": "Value"}}
+    told = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    table = pa.table({"image": cells, "label": [0, 1] * 3}).replace_schema_metadata(told)
+    pq.write_table(table, tmp_path / "rows/train-00000-of-00001.parquet")
+    process(ProcessSettings(source=str(tmp_path / "rows"), out=data / "cifar", variants=("SHARPEN_2",)))
+    sources = open_images(str(data / "cifar"))
+    embed(EmbedSettings(out=data / "embeddings"), [Linear()], sources)
+    before = files_of(data)
+    gone(data, photo=[3])
+    assert files_of(data) == before
+
+
+def test_embeddings_of_the_released_code_stay(data: Path) -> None:
+    import torch
+
+    path = data / "embeddings/ImageNet/model=clip_variant=b_split=val.safetensors"
+    write_embeddings(path, torch.ones(4, 3), {"label": torch.arange(4)})
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    gone(data, photo=[2, kept(data)[0]["Flickr ID"]])
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_rows_of_an_unfinished_embedding_go(data: Path) -> None:
+    """A run that was killed left blocks: of the same images, which no run will go on with."""
+    (source,) = open_images("flickrexif", data_dir=data)
+    blocks = data / "embeddings/FlickrExif/.model=m_variant=v.0123456789abcdef.blocks"
+    import torch
+
+    write_embeddings(blocks / "0000000000-0000000004.safetensors", torch.ones(4, 3), {"row": torch.arange(4)})
+    elsewhere = data / "embeddings/PairCams/.model=m_variant=v.0123456789abcdef.blocks"
+    shutil.copytree(blocks, elsewhere)
+    gone(data, photo=[int(source.ids[0])])
+    assert not blocks.exists()
+    assert elsewhere.exists()
+
+
+# --- again, and interrupted
+
+
+def test_the_same_command_again_changes_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = kept(data)
+    chosen = partial(gone, data, photo=[rows[0]["Flickr ID"]], owner=[rows[-1]["owner"]])
+    chosen()
+    assert "2 new on the list" in capsys.readouterr().out
+    before, listed = files_of(data), takedown_path(data / "flickrexif").read_bytes()
+    chosen()
+    assert (files_of(data), takedown_path(data / "flickrexif").read_bytes()) == (before, listed)
+    said = capsys.readouterr().out
+    assert "0 new on the list" in said
+    assert f"In no data set and no journal here: {rows[0]['Flickr ID']}, {rows[-1]['owner']}." in said
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from flickrexif.cli.takedown import forget
+left = int(sys.argv[3])
+def hook(event, arguments):
+    global left
+    if event in ("os.rename", "os.remove") and str(arguments[0]).startswith(sys.argv[1]):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), 9)
+sys.addaudithook(hook)
+forget("asked by mail", owner=sys.argv[2].split(), data_dir=Path(sys.argv[1]))
+"""
+
+
+def test_killed_at_any_file_the_same_command_completes_it(data: Path, tmp_path: Path) -> None:
+    """Killed before a file is replaced or removed, over and over, at ever later ones."""
+    owners = sorted({row["owner"] for row in kept(data)})[:2]
+    expected = Path(shutil.copytree(data, tmp_path / "expected"))
+    forget(REASON, owner=owners, data_dir=expected)
+    codes = []
+    for allowed in (3, 8, 13, 10_000):
+        done = subprocess.run([sys.executable, "-c", KILLED, data, " ".join(owners), str(allowed)], timeout=300)
+        codes.append(done.returncode)
+    assert codes == [-9, -9, -9, 0]
+    found, wanted = ({n: h for n, (h, _) in files_of(folder).items()} for folder in (data, expected))
+    for name in ("journal.sqlite", "journal.sqlite-shm", "journal.sqlite-wal"):
+        found.pop(f"flickrexif/.crawl/{name}", None), wanted.pop(f"flickrexif/.crawl/{name}", None)
+    assert found == wanted
+    assert not {row["owner"] for row in kept(data)} & set(owners)
+
+
+# --- what comes later
+
+
+def test_a_later_crawl_does_not_take_it_back(data: Path, sandbox: Sandbox) -> None:
+    owner = kept(data)[0]["owner"]
+    photo = next(row["Flickr ID"] for row in kept(data) if row["owner"] != owner)
+    gone(data, photo=[photo], owner=[owner])
+    rows = len(kept(data))
+    began = len(sandbox.calls)
+    assert sum(crawl(data, sandbox)) == rows  # the months are done and stay done
+    assert [method for method, _ in sandbox.calls[began:]] == ["flickr.photos.licenses.getInfo"]
+    fresh = data / "fresh"
+    shutil.copytree(data / "flickrexif/.crawl", fresh / "flickrexif/.crawl", ignore=only_the_list)
+    for folder in (data, fresh):  # a raised target, and a crawl from nothing
+        crawl(folder, sandbox, target=36)
+        build_dataset(folder)
+        assert not [row for row in kept(folder) if row["Flickr ID"] == photo or row["owner"] == owner]
+        needles = {"id": str(photo).encode(), "owner": owner.encode()}
+        assert {one for one in traces(folder / "flickrexif", needles) if ".parquet" in one or ".crawl" in one} == set()
+    assert len(kept(fresh)) > 10
+
+
+def only_the_list(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name != "takedowns.csv"]
+
+
+def test_a_page_full_of_forgotten_photos_is_not_the_end_of_a_window(tmp_path: Path) -> None:
+    """A photographer who uploaded more than a page at once is forgotten; those after him are still found."""
+    many = [serve("2024-08", 0, id=60_000_000_000 + n, uploaded=1_725_000_000 + n) for n in range(PER_PAGE)]
+    last = [serve("2024-08", n, uploaded=1_726_000_000 + n) for n in range(1, 4)]
+    data = tmp_path / "data"
+    data.mkdir()
+    forget(REASON, owner=[many[0].owner], data_dir=data)
+    with Sandbox(Cameras(many + last)) as sandbox:
+        assert crawl(data, sandbox, target=3, months=("2024-08",)) == [3]
+
+
+def test_an_id_that_is_nowhere_is_listed(
+    data: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    photo = next(photo for photo in PHOTOS if photo.exif_access == "shared")
+    forget(REASON, photo=[str(photo.id)], data_dir=empty)
+    assert f"In no data set and no journal here: {photo.id}." in capsys.readouterr().out
+    crawl(empty, sandbox, target=36)
+    build_dataset(empty)
+    assert photo.id not in {row["Flickr ID"] for row in kept(empty)}
+    assert len(kept(empty)) > 10
+
+
+# --- the command
+
+
+def test_a_dry_run_says_what_the_run_does_and_changes_nothing(data: Path, run: Any) -> None:
+    owner = kept(data)[0]["owner"]
+    before = files_of(data)
+    code, said, _ = run("forget", "--owner", owner, "--reason", REASON, "--data-dir", data, "--dry-run")
+    assert (code, files_of(data)) == (0, before)
+    assert not takedown_path(data / "flickrexif").exists()
+    code, done, _ = run("forget", "--owner", owner, "--reason", REASON, "--data-dir", data)
+    assert code == 0
+
+    def numbers(text: str) -> list[str]:
+        return [line.split()[-1] for line in text.splitlines() if " in " in line and line.split()[-1].isdecimal()]
+
+    assert len(numbers(said)) >= 8
+    assert numbers(said) == numbers(done)
+
+
+def test_pages_that_may_show_it_are_named(data: Path, run: Any) -> None:
+    for name in ("report/index.html", "browse/flickrexif/index.html"):
+        (data / name).parent.mkdir(parents=True)
+        (data / name).write_text("<p>")
+    photo = kept(data)[0]["Flickr ID"]
+    code, out, _ = run("forget", "--photo", photo, "--reason", REASON, "--data-dir", data)
+    assert code == 0
+    flat = " ".join(out.split())
+    assert f"Pages in {data}/browse/flickrexif may show them: make them again." in flat
+    assert f"Pages in {data}/report may show them: make them again." in flat
+    assert "push the removal with `flickrexif publish`" in flat
+
+
+def test_a_crawl_that_runs_is_not_disturbed(data: Path, run: Any) -> None:
+    before = files_of(data)
+    with open_journal(journal_path(data)):
+        code, out, err = run("forget", "--photo", kept(data)[0]["Flickr ID"], "--reason", "x", "--data-dir", data)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "Another crawl is writing" in err
+    assert not takedown_path(data / "flickrexif").exists()
+    assert {n: h for n, (h, _) in files_of(data).items()} == {n: h for n, (h, _) in before.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--photo", "12x"), "'12x' is no id of a photo"),
+        (("--photo", "0"), "'0' is no id of a photo"),
+        (("--photo", "9" * 30), "is no id of a photo"),
+        (("--photo", "https://www.flickr.com/photos/jo/1/"), "the number in the address of its page"),
+        (("--owner", "jo"), "'jo' is no NSID"),
+        (("--owner", "1@N01\n"), "is no NSID"),
+        ((), "Nothing to forget was named"),
+        (("--photo", "1", "--reason", " \n\t"), "The reason is empty"),
+        (("--photo", "1", "--data-dir", "nowhere"), "There is no folder nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    data: Path, run: Any, options: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = files_of(data)
+    code, out, err = run("forget", "--reason", REASON, "--data-dir", data, *options)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert files_of(data) == before
+    assert not takedown_path(data / "flickrexif").exists()
+
+
+def test_a_damaged_list_stops_every_command_that_needs_it(data: Path, run: Any, sandbox: Sandbox) -> None:
+    gone(data, photo=[1])
+    path = takedown_path(data / "flickrexif")
+    path.write_bytes(path.read_bytes()[:-9])
+    code, _, err = run("forget", "--photo", "2", "--reason", "x", "--data-dir", data)
+    assert code == 1
+    assert "is damaged" in err
+    assert "Restore it from a copy" in err
+    with pytest.raises(Exception, match="is damaged"):
+        crawl(data, sandbox, target=36)
+
+
+def test_a_damaged_file_is_one_sentence_and_the_rest_completes_later(data: Path, run: Any) -> None:
+    path = data / "flickrexif/labels/train-2024-08.parquet"
+    whole = path.read_bytes()
+    row = kept(data)[0]
+    path.write_bytes(whole[:-50])
+    command = ("forget", "--photo", row["Flickr ID"], "--reason", "x", "--data-dir", data)
+    code, _, err = run(*command)
+    assert code == 1
+    assert str(path) in err
+    assert err.count("\n") == 1
+    path.write_bytes(whole)
+    assert run(*command)[0] == 0
+    assert row["Flickr ID"] not in {one["Flickr ID"] for one in kept(data)}

@@ -1,0 +1,479 @@
+"""The suite: every measurement that the data allow, nothing twice, a reason for what cannot be."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from eval import evaluate
+from eval.embeddings import read_embeddings
+from eval.encoders import resolve
+from eval.results import read_result
+from eval.suite import SuiteSettings, candidates_of, prepare
+from eval.suite_own import contents, own_record
+from eval.suite_plan import Candidate
+from eval.suite_running import groups
+from eval.suite_tasks import MASKS
+from eval.task_files import EmbeddingFiles, is_held_out
+from eval.tasks_neighbors import run_knn
+from flickrexif.errors import UsageError
+from tests.embed_encoders import Linear
+from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
+
+ROOT = Path(__file__).parents[1]
+IMAGENETTE = ROOT.parent / "shared/data/imagenette-224"
+FAST: dict[str, Any] = {"protocol": "fast", "seeds": 2, "device": "cpu"}
+OURS = "module-tests-linear"  # folder of the records of `Linear()`
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("suite"))
+
+
+@pytest.fixture
+def data(made: Path, tmp_path: Path) -> Path:
+    """A copy to work in."""
+    return Path(shutil.copytree(made, tmp_path / "data"))
+
+
+@pytest.fixture(scope="module")
+def finished(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy in which everything was measured of one encoder."""
+    data = Path(shutil.copytree(made, tmp_path_factory.mktemp("finished") / "data"))
+    evaluate(Linear(), data_dir=data, **FAST)
+    return data
+
+
+def states(data: Path, **options: Any) -> dict[str, str]:
+    """The state of every measurement in the plan, by task, label and data set."""
+    settings = SuiteSettings(data_dir=data, **{**FAST, **options})
+    suite = prepare(settings, [Candidate(Linear().record, Linear())])
+    return {
+        " ".join(filter(None, (m.task, m.label, m.dataset))): item.state
+        for item in suite.items
+        for m in [item.measurement]
+    }
+
+
+# --- what is possible
+
+
+def test_every_measurement_is_done_or_says_why_not(made: Path) -> None:
+    found = states(made)
+    possible = {name for name, state in found.items() if state == "to do"}
+    assert possible == {
+        *(f"{task} {p} ImageNet" for task in ("probe", "knn", "similarity") for p in ("jpeg", "sharpening")),
+        f"probe jpeg {MADE}",
+        "masking ImageNet",
+        "probe Make FlickrExif",
+        "probe Is Smartphone FlickrExif",
+        "neighbors FlickrExif",
+        "retrieval PairCams",
+    }
+    assert set(found.values()) == {"to do", "not possible"}
+
+
+def test_every_possible_measurement_leaves_a_record_with_values(finished: Path) -> None:
+    found = records(finished)
+    with_values = [name for name, record in found.items() if "state" not in record["detail"]]
+    assert len(with_values) == 12
+    assert all(None not in (found[name]["metrics"]["accuracy"],) for name in with_values if "/probe" in name)
+    assert found[f"{OURS}/probe_FlickrExif_Is-Smartphone_mask=0.9.json"]["settings"]["mask"] == 0.9
+    assert list(found[f"{OURS}/masking_ImageNet.json"]["metrics"]) == [f"{mask:g}" for mask in MASKS]
+    assert found[f"{OURS}/neighbors_FlickrExif.json"]["settings"]["k"] == [10, 25, 50]
+    assert not list(finished.rglob(".*.blocks"))
+
+
+def test_images_without_labels_have_no_neighbours_of_a_class_and_a_record_says_so(finished: Path) -> None:
+    for task in ("knn", "similarity"):
+        record = read_result(finished / "results" / OURS / f"{task}_{MADE}_jpeg.json")
+        assert record.detail == {"reason": "its images have no class labels", "state": "not possible"}
+        assert set(record.metrics.values()) == {None}
+    assert not (finished / "results" / OURS / f"masking_{MADE}.json").exists()  # and no images as they were
+
+
+@pytest.mark.parametrize(
+    ("gone", "dataset", "words"),
+    [
+        ("flickrexif/splits", "FlickrExif", "flickrexif splits"),
+        ("flickrexif/images", "FlickrExif", "--images"),
+        ("paircams", "PairCams", "pairs build"),
+        ("imagenet-traces/sharpen_2", "ImageNet", "it lacks SHARPEN_2: type `flickrexif process"),
+        ("imagenet-traces/identity", "ImageNet", "--variant identity"),
+    ],
+)
+def test_what_is_missing_is_said_with_what_to_type(data: Path, gone: str, dataset: str, words: str) -> None:
+    shutil.rmtree(data / gone)
+    suite = prepare(SuiteSettings(data_dir=data), candidates_of(["control:colour"]))
+    reasons = [item.reason for item in suite.items if item.measurement.dataset == dataset]
+    assert any(words in reason for reason in reasons)
+
+
+def test_nothing_to_measure_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no data folder"):
+        evaluate("control:colour", data_dir=tmp_path / "none")
+    with pytest.raises(UsageError, match=r"nothing to measure .*no images.*no pairs"):
+        evaluate("control:colour", data_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"tasks": ("probes",)}, "no task 'probes'"), ({"seeds": 0}, "needs a draw"), ({"device": "tpu"}, "no device")],
+)
+def test_settings_that_cannot_be(made: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        evaluate("control:colour", data_dir=made, **options)
+
+
+def test_tasks_that_are_named_are_all_that_is_done(data: Path) -> None:
+    results = evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    assert [result.task for result in results] == ["retrieval"]
+    assert [path.name for path in (data / "embeddings").iterdir()] == ["PairCams"]
+
+
+# --- images beside the data folder
+
+
+def test_variants_of_any_images_are_made_on_the_fly_and_equal_stored_ones(finished: Path, tmp_path: Path) -> None:
+    images = finished.parent / "originals"
+    write_classes(images / "imagenet")
+    (tmp_path / "data").mkdir()
+    options = {**FAST, "tasks": ("knn", "probe", "masking")}
+    evaluate(Linear(), data_dir=tmp_path / "data", images=(str(images / "imagenet"),), **options)
+    ours, stored = records(tmp_path / "data"), records(finished)
+    for name in ("knn_ImageNet_sharpening", "probe_ImageNet_jpeg", "masking_ImageNet"):
+        one, other = (found[f"{OURS}/{name}.json"] for found in (ours, stored))
+        assert one["metrics"] == pytest.approx(other["metrics"], abs=1e-6)
+    assert f"{OURS}/knn_ImageNet_interpolation.json" in ours
+
+
+def test_flickrexif_itself_can_be_processed_on_the_fly(data: Path) -> None:
+    shutil.rmtree(data / MADE)
+    results = evaluate(Linear(), data_dir=data, images=(str(data / "flickrexif"),), tasks=("probe",), **FAST)
+    labels = [result.parameter or result.attribute for result in results if result.dataset == "FlickrExif"]
+    assert labels == ["jpeg", "sharpening", "resizing", "interpolation", "Is Smartphone", "Make"]
+    jpeg = next(result for result in results if (result.dataset, result.parameter) == ("FlickrExif", "jpeg"))
+    assert sum(jpeg.detail["images"].values()) == PHOTOS
+
+
+def test_two_data_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
+    other = write_classes(tmp_path / "imagenet")
+    with pytest.raises(UsageError, match="Two data sets have the name ImageNet"):
+        evaluate("control:colour", data_dir=made, images=(str(other),))
+
+
+# --- test images where there is no validation split
+
+
+def test_drawn_test_images_depend_on_their_ids_alone(finished: Path) -> None:
+    record = read_result(finished / "results" / OURS / f"probe_{MADE}_jpeg.json")
+    place = finished / "embeddings" / MADE / "JPEG75_420" / "model=module_variant=tests-linear_split=train.safetensors"
+    ids = read_embeddings(place).image_ids()
+    drawn = sum(map(is_held_out, ids))
+    images = record.detail["images"]
+    assert (images["test"], images["train"] + images["validation"]) == (drawn, PHOTOS - drawn)
+    assert record.settings["test_images"] == "one in 5, drawn by id"
+    many = [is_held_out(f"photo {number}") for number in range(10_000)]
+    assert np.mean(many) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 10_000))
+
+
+def test_drawn_test_images_never_train(tmp_path: Path) -> None:
+    """Test images that copy no training image are answered at chance by a nearest neighbour that would know copies."""
+    labels = torch.arange(60) % 2
+    for name in ("JPEG75_420", "JPEG75_444", "JPEG85_420", "JPEG85_444", "JPEG95_420", "JPEG95_444"):
+        from eval.embeddings import embedding_path, pack_text, write_embeddings
+
+        path = embedding_path(tmp_path, "own", "m", "v", processing=name)
+        ids = pack_text([str(number) for number in range(60)])
+        write_embeddings(path, torch.eye(60), {"label": labels, "image_id": ids})
+    files = EmbeddingFiles(root=tmp_path, dataset="own", model="m", variant="v", held_out=True)
+    found = run_knn(files, parameter="jpeg", k=1, seeds=1)
+    drawn = [is_held_out(str(number)) for number in range(60)]
+    assert found.detail["images"] == [60 - sum(drawn), sum(drawn)]
+    assert found.metrics["all_same"] < 1  # a training image would find itself
+    with pytest.raises(UsageError, match="no embeddings file"):
+        run_knn(replace(files, held_out=False), parameter="jpeg", k=1, seeds=1)
+
+
+# --- nothing twice
+
+
+def test_a_second_run_computes_nothing(finished: Path) -> None:
+    before, encoder = snapshot(finished), Linear()
+    results = evaluate(encoder, data_dir=finished, **FAST)
+    assert snapshot(finished) == before
+    assert encoder.batches == []
+    assert sum(result.detail.get("state") is None for result in results) == 12
+    assert set(states(finished).values()) == {"done", "not possible"}
+
+
+def test_images_are_embedded_once_for_all_measurements(data: Path) -> None:
+    encoder = Linear()
+    evaluate(encoder, data_dir=data, **FAST)
+    variants = {"jpeg": 6, "sharpening": 2}  # JPEG95_444 is a class of both
+    imagenet = 24 * (sum(variants.values()) + len(MASKS))
+    expected = imagenet + PHOTOS * 6 + PHOTOS * 2 + 8  # variants of photos; no mask and 90%; pairs
+    assert sum(encoder.batches) == expected + 4 * 2 * 8  # and the speed of 8 images of 4 data sets, twice
+
+
+def test_only_what_a_setting_changes_is_measured_anew(finished: Path) -> None:
+    todo = {name for name, state in states(finished, seeds=3).items() if state == "to do"}
+    assert {name.split()[0] for name in todo} == {"probe", "knn"}
+    assert not any("FlickrExif" in name for name in todo if MADE not in name)  # their labels are not drawn
+    todo = {name for name, state in states(finished, protocol="paper").items() if state == "to do"}
+    assert {name.split()[0] for name in todo} == {"probe"}
+    assert "done" not in states(finished, resume=False).values()
+
+
+def test_only_what_an_input_changes_is_measured_anew(data: Path) -> None:
+    evaluate(Linear(), data_dir=data, **FAST)
+    path = data / "flickrexif/splits/split_data_target_attribute=Make.json"
+    path.write_text(path.read_text().replace("Apple", "Apfel"))
+    assert [name for name, state in states(data).items() if state == "to do"] == ["probe Make FlickrExif"]
+    (data / "embeddings/PairCams/model=module_variant=tests-linear.safetensors").unlink()
+    todo = [name for name, state in states(data).items() if state == "to do"]
+    assert todo == ["probe Make FlickrExif", "retrieval PairCams"]
+    before = records(data)
+    evaluate(Linear(), data_dir=data, **FAST)
+    after = records(data)
+    assert [name for name in after if after[name] != before[name]] == [f"{OURS}/probe_FlickrExif_Make_mask=0.9.json"]
+
+
+def test_a_damaged_record_is_made_again(data: Path) -> None:
+    evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    path = data / "results" / OURS / "retrieval_PairCams.json"
+    before = records(data)
+    path.write_text("{")
+    evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    assert records(data) == before
+
+
+def test_embeddings_alone_can_be_measured(finished: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(finished / "embeddings", data / "embeddings")
+    encoder = Linear()
+    evaluate(encoder, data_dir=data, **FAST)
+    assert not encoder.batches
+    ours, before = records(data), records(finished)
+    for name in (f"probe_{MADE}_jpeg", "knn_ImageNet_sharpening", "masking_ImageNet", "retrieval_PairCams"):
+        assert ours[f"{OURS}/{name}.json"] == before[f"{OURS}/{name}.json"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from eval import evaluate
+from tests.embed_encoders import Linear
+from tests.test_suite import FAST
+evaluate(Linear(dies_after=int(sys.argv[2])), data_dir=Path(sys.argv[1]), **FAST)
+"""
+
+
+@pytest.mark.parametrize("batches", [3, 12])
+def test_a_killed_run_goes_on_to_the_same_records(finished: Path, data: Path, batches: int) -> None:
+    command = [sys.executable, "-c", KILLED, str(data), str(batches)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert not any("/probe" in name for name in records(data))
+    evaluate(Linear(), data_dir=data, **FAST)
+    assert records(data) == records(finished)
+
+
+# --- failures
+
+
+class Blind(Linear):
+    """Fails on images that are masked."""
+
+    def embed(self, batch: torch.Tensor) -> torch.Tensor:
+        if bool((batch[:, :, 5:7, 5:7] == 0).all((1, 2, 3)).any()):
+            raise ValueError("it sees\nnothing \x1b[31m")
+        return super().embed(batch)
+
+
+def test_a_failure_is_a_record_with_its_reason_and_the_rest_goes_on(finished: Path, data: Path) -> None:
+    results = evaluate(Blind(), data_dir=data, **FAST)
+    failed = {(r.task, r.attribute): r for r in results if r.detail.get("state") == "failed"}
+    assert set(failed) == {("masking", None), ("probe", "Make"), ("probe", "Is Smartphone")}
+    assert {r.detail["reason"] for r in failed.values()} == {"ValueError: it sees nothing ?[31m"}
+    assert {value for r in failed.values() for value in r.metrics.values()} == {None}
+    ours, expected = records(data), records(finished)
+    others = [name for name in expected if "mask" not in name]
+    assert len(others) == 11  # with two that are not possible
+    assert {name: ours[name] for name in others} == {name: expected[name] for name in others}
+    assert set(ours) == set(expected)
+    assert "to do" in states(data).values()  # what failed is tried again
+
+
+def test_a_broken_split_file_is_a_reason(data: Path) -> None:
+    (data / "flickrexif/splits/split_data_target_attribute=Make.json").write_text("[]")
+    results = evaluate(Linear(), data_dir=data, **FAST)
+    failed = [r for r in results if r.detail.get("state") == "failed"]
+    assert [r.attribute for r in failed] == ["Make"]
+    assert "is no split file" in failed[0].detail["reason"]
+
+
+def test_images_that_cannot_be_read_are_a_reason(data: Path) -> None:
+    for path in (data / "paircams/data").iterdir():
+        path.write_bytes(b"PAR1")
+    results = evaluate(Linear(), data_dir=data, tasks=("retrieval", "neighbors"), **FAST)
+    assert [(r.task, r.detail.get("state")) for r in results] == [("neighbors", None), ("retrieval", "failed")]
+    assert "cannot be read" in results[1].detail["reason"]
+
+
+def test_an_embeddings_file_made_otherwise_is_left_and_told(data: Path) -> None:
+    evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    before = records(data)
+    changed = replace_weights(Linear())
+    results = evaluate(changed, data_dir=data, tasks=("retrieval",), **FAST)
+    assert "made with other settings" in results[0].detail["reason"]
+    assert records(data) == before  # values are not overwritten by a failure
+
+
+def replace_weights(encoder: Linear) -> Linear:
+    """The same name, another record: as after a change of the encoder."""
+
+    class Changed(Linear):
+        @property
+        def record(self) -> Any:
+            return replace(super().record, tag="changed")
+
+    return Changed(encoder.name)
+
+
+# --- one's own encoder
+
+
+class Means:
+    """Five lines that a user would write."""
+
+    input_size = 16
+
+    def embed(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.mean((2, 3))
+
+
+def test_an_object_with_embed_is_measured(data: Path) -> None:
+    results = evaluate(Means(), data_dir=data, tasks=("neighbors",), **FAST)
+    assert [(r.encoder, r.family, r.task) for r in results] == [("module:Means", "OWN", "neighbors")]
+    path = data / "embeddings/FlickrExif/model=module_variant=Means.safetensors"
+    assert read_embeddings(path).image_embeddings.shape == (PHOTOS, 3)
+    named = evaluate(Means(), data_dir=data, name="mine", tasks=("neighbors",), **FAST)
+    assert named[0].metrics == results[0].metrics
+    assert named[0].encoder == "mine"
+
+
+def test_a_changed_object_is_another_encoder() -> None:
+    class Other(Means):
+        def embed(self, batch: torch.Tensor) -> torch.Tensor:
+            return batch.amax((2, 3))
+
+    first, second = nn.Linear(3, 2), nn.Linear(3, 2)
+    hashes = [contents(one) for one in (Means(), Other(), first, second, nn.Linear(3, 2, bias=False))]
+    assert len(set(hashes)) == len(hashes)
+    assert contents(Means()) == hashes[0]
+    assert contents(first) == hashes[2]
+    with torch.no_grad():
+        first.bias += 1
+    assert contents(first) != hashes[2]
+    wider = Means()
+    wider.input_size = 32
+    assert contents(wider) != hashes[0]
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_an_object_is_the_same_encoder_in_every_process(seed: str) -> None:
+    code = "from eval.suite_own import contents; from tests.test_suite import Means, Blind; "
+    code += "print(contents(Means()), contents(Blind()))"
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [contents(Means()), contents(Blind())]
+
+
+def test_a_function_is_an_encoder() -> None:
+    def tint(batch: torch.Tensor) -> torch.Tensor:
+        return batch.mean((2, 3))
+
+    assert own_record(tint).name == "module:tint"
+    assert own_record(tint, "mine").name == "mine"
+    assert own_record(Linear()) == Linear().record
+
+
+# --- the plan
+
+
+def test_seconds_are_those_of_earlier_records(data: Path) -> None:
+    settings = SuiteSettings(data_dir=data, **FAST)
+    candidates = candidates_of(["control:colour", "control:random"])
+    assert {item.seconds for item in prepare(settings, candidates).items} == {None}
+    evaluate("control:colour", data_dir=data, **FAST)
+    items = prepare(replace(settings, resume=False), candidates).items
+    for item in items:
+        if item.state == "to do" and item.candidate.record.name == "control:colour":
+            assert item.seconds == read_result(item.path).seconds  # nothing is to be embedded
+    of_random = [item for item in items if item.state == "to do" and item.candidate.record.name == "control:random"]
+    assert {item.seconds is None for item in of_random} == {True, False}
+    for item in of_random:
+        like = read_result(data / "results" / "control-colour" / item.path.name)
+        assert item.seconds == (None if item.images else like.seconds)  # its own speed is not known
+
+
+def test_encoders_share_a_pass_as_memory_allows(made: Path) -> None:
+    names = ["paper:clip/RN50x64", "control:dct", "paper:openclip/ViT-g-14", "control:colour", "lite0"]
+    items = prepare(SuiteSettings(data_dir=made), candidates_of(names)).items
+    found = [[*dict.fromkeys(i.candidate.record.name for i in g)] for g in groups(items)]
+    sizes = {name: resolve(name).size_bytes or 0 for name in names}
+    assert [name for group in found for name in group] == names
+    assert len(found) > 1
+    assert all(sum(sizes[n] for n in group) <= 4e9 or len(group) == 1 for group in found)
+
+
+def test_encoders_that_would_share_records_are_refused(made: Path) -> None:
+    with pytest.raises(UsageError, match="would share their records"):
+        prepare(SuiteSettings(data_dir=made), [Candidate(Linear(n).record) for n in ("module:a/b", "module:a-b")])
+
+
+def test_the_import_of_eval_is_cheap() -> None:
+    code = "import sys, eval; print('torch' in sys.modules, callable(eval.evaluate), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
+# --- real photographs
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """24 training and 10 validation photographs of four classes."""
+    for split, count in (("train", 24), ("val", 10)):
+        folders = sorted((IMAGENETTE / split).iterdir())[:4]
+        for folder in folders:
+            for path in sorted(folder.iterdir())[:count]:
+                target = tmp_path / "photographs" / split / folder.name / path.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(path)
+    return tmp_path / "photographs"
+
+
+@pytest.mark.skipif(not IMAGENETTE.is_dir(), reason=f"{IMAGENETTE} is not there")
+def test_dct_reads_the_compression_of_photographs_and_random_does_not(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    options: dict[str, Any] = {"images": (str(photographs),), "tasks": ("probe",), "protocol": "fast", "device": "cpu"}
+    evaluate("@ctl", data_dir=tmp_path / "data", **options)
+    found = {name: record["metrics"] for name, record in records(tmp_path / "data").items()}
+    jpeg = {name.split("/")[0]: m["accuracy"] for name, m in found.items() if name.endswith("_jpeg.json")}
+    assert jpeg["control-dct"] > 0.6
+    assert jpeg["control-random"] == pytest.approx(1 / 6, abs=0.06)
+    assert jpeg["control-colour"] < 0.4
