@@ -32,6 +32,9 @@ from flickrexif.draws import rank
 from flickrexif.errors import UsageError
 from flickrexif.exif.tags import raw_tags, unusable
 from flickrexif.schema import RawPhoto
+from flickrexif.takedown import Takedowns
+
+NOBODY = Takedowns()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +107,16 @@ def crawl(
     stop: threading.Event,
     progress: Progress,
     fetcher: ImageFetcher | None = None,
+    takedowns: Takedowns = NOBODY,
 ) -> list[MonthSummary]:
     """Crawl `months` in order, after `settle`; `client_for(month)` books its calls under that month.
 
+    Photos and photographers on the list of `takedowns` are passed over as if Flickr did not have them.
     Raises FlickrExifError when Flickr refuses the key or stops answering; the journal then holds all that was done.
     """
-    with _pool(settings.workers, stop) as pool, _pool(downloads.WORKERS, stop) as image_pool:
+    with stopping_pool(settings.workers, stop) as pool, stopping_pool(downloads.WORKERS, stop) as image_pool:
         for month in months:
-            step = _MonthCrawl(month, settings, journal, client_for(month), progress, pool)
+            step = _MonthCrawl(month, settings, journal, client_for(month), progress, pool, takedowns)
             step.run(Downloads(month, journal, fetcher, image_pool) if fetcher else None)
     return [summary(journal, month) for month in months]
 
@@ -158,7 +163,7 @@ def _raw_photo(photo: SearchPhoto, tags: dict[str, str], month: str) -> RawPhoto
 
 
 @contextmanager
-def _pool(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+def stopping_pool(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
     """A thread pool whose workers are told to stop on any failure or Ctrl-C; what they got is journaled first."""
     pool = ThreadPoolExecutor(workers)
     try:
@@ -180,6 +185,7 @@ class _MonthCrawl:
     client: Client
     progress: Progress
     pool: ThreadPoolExecutor
+    takedowns: Takedowns
 
     def run(self, images: Downloads | None) -> None:
         round_, done = self.journal.start_month(self.month, self.settings.target)
@@ -225,14 +231,19 @@ class _MonthCrawl:
         except EndOfWindow:
             answer = SearchPage(0, ())
         readable = page > 1 or answer.total <= MAX_WINDOW or window.halves() is None
-        photos = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
+        found = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
+        photos = [photo for photo in found if not self._forgotten(photo)]
         return self.journal.add_search(
             self.month,
             window.key,
             page,
             answer.total,
             [(photo, self._rank(photo), before_exif(photo, self.month, self.settings.licenses)) for photo in photos],
+            len(found) - len(photos),
         )
+
+    def _forgotten(self, photo: SearchPhoto) -> bool:
+        return self.takedowns.photo(photo.id) or self.takedowns.owner(photo.owner)
 
     def _rank(self, photo: SearchPhoto) -> int:
         return rank(self.settings.seed, f"candidates of {self.month}", str(photo.id))

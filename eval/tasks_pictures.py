@@ -61,7 +61,7 @@ def run_tsne(
     began = clock()
     if limit < FEWEST:
         raise UsageError(f"{limit} photos are too few for a t-SNE.", "Give --limit 2000.")
-    if perplexity < 1:
+    if not 1 <= perplexity < float("inf"):
         raise UsageError(f"A perplexity of {perplexity:g} cannot be.", "Give --perplexity 30.")
     album = labelled_photos(files, labels)
     rows = balanced(album, limit, seed)
@@ -81,7 +81,7 @@ def run_tsne(
         attribute=LABEL,
         metrics=metrics,
         detail=told | {"classes": list(album.names), "images": len(rows), "left_out": album.left_out},
-        settings={"limit": limit, "perplexity": perplexity, "seed": seed},
+        settings={"limit": limit, "perplexity": float(perplexity), "seed": seed},
         versions=environment(),
         fingerprints=_inputs(files, album, labels),
         seconds=clock() - began,

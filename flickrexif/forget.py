@@ -1,29 +1,206 @@
-:root { color-scheme: light dark; --page: #fff; --text: #1a1a1a; --line: #c9c9c9; --fault: #b3261e; --quiet: #5c5c5c; --card: #f6f6f6; --bar: #d5e3f5; --link: #0b57d0; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #121212; --text: #e8e8e8; --line: #444; --fault: #ff8a80; --quiet: #a8a8a8; --card: #1e1e1e; --bar: #24405f; --link: #8ab4f8; }
-}
-* { box-sizing: border-box; }
-body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 90rem; overflow-wrap: anywhere; }
-html { background: var(--page); color: var(--text); }
-a { color: var(--link); }
-:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-h1 { margin: 0 0 .5rem; line-height: 1.2; }
-h2 { font-size: 1.15rem; margin: 0 0 .5rem; }
-h3 { font-size: 1rem; margin: 0; line-height: 1.3; }
-p { margin: 0 0 .5rem; max-width: 48rem; }
-.banner { border: 2px solid var(--fault); border-radius: .4rem; color: var(--fault); padding: .4rem .7rem; max-width: none; }
-.quiet, figcaption, footer { color: var(--quiet); font-size: .82rem; }
-footer { border-top: 1px solid var(--line); margin-top: 1.5rem; padding-top: .7rem; }
-.pages { margin: .7rem 0; display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
-.pages a, .pages strong { min-width: 2rem; padding: .15rem .4rem; text-align: center; border: 1px solid var(--line); border-radius: .3rem; }
-.pages strong { background: var(--bar); }
-button { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .3rem; padding: .25rem .7rem; cursor: pointer; }
-button:disabled { color: var(--quiet); cursor: default; opacity: .6; }
-article { border: 1px solid var(--line); border-radius: .4rem; padding: .7rem; background: var(--card); min-width: 0; }
-article p { margin: .1rem 0; }
-figure { margin: 0; }
-img { max-width: 100%; height: auto; display: block; border-radius: .2rem; }
-dl { margin: .4rem 0; display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; font-size: .82rem; }
-dt { color: var(--quiet); }
-dd { margin: 0; }
-.missing { display: grid; place-items: center; min-height: 6rem; border: 1px dashed var(--line); border-radius: .2rem; padding: .7rem; text-align: center; color: var(--quiet); font-size: .82rem; }
+"""Photos out of the folder of a FlickrExif data set: rows, images and split entries.
+
+Only files that hold them are written again, by the functions that made them; a month without rows loses its files.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flickrexif.build_images import BATCH_BYTES
+from flickrexif.errors import FlickrExifError
+from flickrexif.fingerprint import write_fingerprint
+from flickrexif.parquet import FOLDERS, image_writer, write_rows
+from flickrexif.schema import IMAGE_COLUMNS
+from flickrexif.split_files import SPLITS, STEM, Split, read_split, write_split
+from flickrexif.whole import put, put_bytes, remove, remove_unfinished
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+BATCH_ROWS = 64  # rows with images in memory when a shard is read
+
+
+def is_data_set(folder: Path) -> bool:
+    """Whether `folder` holds a FlickrExif data set, or one of the same layout."""
+    return (folder / "collection.json").is_file()
+
+
+def photos_of(root: Path, ids: Collection[int], owners: Collection[str]) -> dict[int, str]:
+    """The rows of these ids and of these photographers: id -> owner."""
+    found: dict[int, str] = {}
+    for path in chain(_tables(root, "default"), _tables(root, "labels")):
+        with _opened(path) as file:
+            table = file.read(columns=["Flickr ID", "owner"])
+        pairs = zip(table["Flickr ID"].to_pylist(), table["owner"].to_pylist(), strict=True)
+        found.update((photo_id, owner) for photo_id, owner in pairs if photo_id in ids or owner in owners)
+    return found
+
+
+def forget_photos(root: Path, ids: Collection[int], *, write: bool = True) -> Counter[str]:
+    """Take the photos `ids` out of `root`; returns how many of each kind there were.
+
+    Labels go last, so that a photographer's photos are found again when this is interrupted. With `write=False`
+    nothing is changed. Raises FlickrExifError for a file that cannot be read or written.
+    """
+    if write:
+        remove_unfinished((root, root / "splits", *(root / name for name in FOLDERS.values())))
+    removed: Counter[str] = Counter()
+    steps: tuple[tuple[str, list[Path], Callable[..., int]], ...] = (
+        ("credits", [*root.glob("ATTRIBUTION.csv")], _without_credits),
+        ("image files", _image_files(root, ids), _without_file),
+        ("images", _tables(root, "images"), _without_images),
+        ("split entries", _split_files(root), _without_entries),
+        ("data rows", _tables(root, "default"), _without_rows),
+        ("label rows", _tables(root, "labels"), _without_rows),
+    )
+    for kind, paths, step in steps:
+        for path in paths:
+            removed[kind] += step(path, ids, write=write)
+    if write and is_data_set(root):
+        write_fingerprint(root)
+    return +removed
+
+
+def _tables(root: Path, config: str) -> list[Path]:
+    return sorted((root / FOLDERS[config]).glob("*.parquet"))
+
+
+def _split_files(root: Path) -> list[Path]:
+    """One file of each split."""
+    files = (path for kind in ("parquet", "json") for path in (root / "splits").glob(f"{STEM}*.{kind}"))
+    return sorted({path.stem: path for path in files}.values())
+
+
+def _image_files(root: Path, ids: Collection[int]) -> list[Path]:
+    """Files named by a photo's id: what the crawl fetched, or images of one's own beside the labels."""
+    names = set(map(str, ids))
+    files = chain((root / ".crawl/images").glob("*/*"), (root / FOLDERS["images"]).rglob("*"))
+    return sorted(path for path in files if path.stem in names)
+
+
+def _without_file(path: Path, _ids: Collection[int], *, write: bool) -> int:
+    if write:
+        list(remove([path]))
+    return 1
+
+
+def _without_credits(path: Path, ids: Collection[int], *, write: bool) -> int:
+    """A table that the card makes again from the labels."""
+    names = set(map(str, ids))
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        count = sum(row.get("Flickr ID") in names for row in csv.DictReader(file))
+    if count and write:
+        list(remove([path]))
+    return count
+
+
+# --- Parquet
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[pq.ParquetFile]":
+    """The file, and Arrow's refusals of it as a sentence."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, KeyError) as error:
+        message = f"{path} cannot be read ({str(error).splitlines()[0][:120]})."
+        raise FlickrExifError(message, "Delete it, then run the same command again.") from None
+
+
+def _count(file: "pq.ParquetFile", ids: Collection[int]) -> int:
+    return sum(photo_id in ids for photo_id in file.read(columns=["Flickr ID"])["Flickr ID"].to_pylist())
+
+
+def _without_rows(path: Path, ids: Collection[int], *, write: bool) -> int:
+    with _opened(path) as file:
+        count = _count(file, ids)
+        table = file.read() if count and write else None
+    if table is not None:
+        kept = [row for row, photo_id in enumerate(table["Flickr ID"].to_pylist()) if photo_id not in ids]
+        if kept:
+            put(path, partial(write_rows, table=table.take(kept)))
+        else:
+            list(remove([path]))
+    return count
+
+
+def _without_images(path: Path, ids: Collection[int], *, write: bool) -> int:
+    with _opened(path) as file:
+        count, rows = _count(file, ids), file.metadata.num_rows
+        if write and 0 < count < rows:
+            put(path, partial(_write_images, file, ids))
+    if write and count == rows:
+        list(remove([path]))
+    return count
+
+
+def _write_images(file: "pq.ParquetFile", ids: Collection[int], path: Path) -> None:
+    """The rows of `file` without `ids`, in row groups as the build cuts them."""
+    import pyarrow as pa
+
+    with image_writer(path, IMAGE_COLUMNS) as writer:
+        for batch in _batches(_image_rows(file, ids)):
+            writer.write_table(pa.Table.from_pylist(batch, writer.schema))
+
+
+def _image_rows(file: "pq.ParquetFile", ids: Collection[int]) -> Iterator[dict[str, Any]]:
+    for batch in file.iter_batches(batch_size=BATCH_ROWS):
+        yield from (row for row in batch.to_pylist() if row["Flickr ID"] not in ids)
+
+
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Runs of rows whose images hold at most BATCH_BYTES together; at least one row each."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        length = len(row["image"]["bytes"])
+        if batch and size + length > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += length
+    if batch:
+        yield batch
+
+
+# --- split files
+
+
+def _without_entries(path: Path, ids: Collection[int], *, write: bool) -> int:
+    """Of a split that is there as JSON, as Parquet or both; `path` is either."""
+    files = [one for one in (path.with_suffix(".json"), path.with_suffix(".parquet")) if one.exists()]
+    splits = [read_split(one) for one in files]
+    counts = [_entries(split, ids) for split in splits]
+    for file, split, count in zip(files, splits, counts, strict=True):
+        if count and write:
+            with TemporaryDirectory() as folder:
+                made = write_split(_smaller(split, ids), Path(folder))
+                put_bytes(file, next(one for one in made if one.suffix == file.suffix).read_bytes())
+    return max(counts)
+
+
+def _entries(split: Split, ids: Collection[int]) -> int:
+    return sum(one in ids for name in SPLITS for one in split.ids[name].tolist())
+
+
+def _smaller(split: Split, ids: Collection[int]) -> Split:
+    kept = {name: np.array([one not in ids for one in split.ids[name].tolist()], dtype=bool) for name in SPLITS}
+    return replace(
+        split,
+        ids={name: split.ids[name][kept[name]] for name in SPLITS},
+        labels={name: split.labels[name][kept[name]] for name in SPLITS},
+    )

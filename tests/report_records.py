@@ -62,7 +62,7 @@ class Maker:
 
     def between(self, key: str, chance: float) -> float:
         """An accuracy between chance and 1, by the strength of the encoder's trace."""
-        strength = min(1.0, max(0.0, self.strength + self.draws(key).gauss(0, 0.05)))
+        strength = min(0.98, max(0.0, self.strength + self.draws(key).gauss(0, 0.05)))
         return round(chance + (1 - chance) * strength, 6)
 
 

@@ -1,5 +1,7 @@
 """A small data folder with something for every measurement of the suite, and what its tests share."""
 
+import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,13 @@ def picture(number: int, tint: tuple[int, int, int] = (0, 0, 0)) -> Image.Image:
     return Image.fromarray(base.astype(np.uint8))
 
 
+def encoded(image: Image.Image) -> bytes:
+    """The image as PNG."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 def write_classes(root: Path, train: int = 16, val: int = 8) -> Path:
     """train/ and val/ of the class folders red and blue."""
     for split, count in (("train", train), ("val", val)):
@@ -35,11 +44,17 @@ def write_classes(root: Path, train: int = 16, val: int = 8) -> Path:
 
 
 def write_flickrexif(root: Path) -> Path:
-    """Images named by their ids, labels in two files, and the splits of Make and Is Smartphone; phones are reddish."""
+    """Images, labels of two months, and the splits of Make and Is Smartphone; phones are reddish."""
     ids = [53_000_000_000 + number for number in range(PHOTOS)]
+    pictures = [encoded(picture(n, (50, 0, 0) if n % 2 else (0, 0, 50))) for n in range(PHOTOS)]
+    images = [{"bytes": data, "path": f"{flickr_id}.png"} for flickr_id, data in zip(ids, pictures, strict=True)]
+    hashes = [hashlib.sha256(data).hexdigest() for data in pictures]
     (root / "images").mkdir(parents=True)
-    for number, flickr_id in enumerate(ids):
-        picture(number, (50, 0, 0) if number % 2 else (0, 0, 50)).save(root / "images" / f"{flickr_id}.png")
+    table = pa.table({"Flickr ID": ids, "image": images, "sha256": hashes})
+    features = {"features": {"image": {"_type": "Image"}}}  # as `datasets` notes them
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": features})})
+    pq.write_table(table, root / "images" / "train-2024-08-00000.parquet")
+    (root / "collection.json").write_text("{}")
     (root / "labels").mkdir()
     for month, rows in (("2024-07", slice(0, 30)), ("2024-08", slice(30, PHOTOS))):
         numbers = range(PHOTOS)[rows]
@@ -62,15 +77,10 @@ def write_split(folder: Path, attribute: str, classes: list[str], ids: list[int]
 def write_pairs(root: Path) -> Path:
     """Every subject with a camera and with a phone."""
     rows = [(subject, side) for subject in range(PAIRS) for side in ("camera", "phone")]
-    images = []
-    for place, (subject, side) in enumerate(rows):
-        path = root / f"{place}.png"
-        root.mkdir(parents=True, exist_ok=True)
-        picture(200 + subject, (30, 0, 0) if side == "phone" else (0, 0, 30)).save(path)
-        images.append({"bytes": path.read_bytes(), "path": path.name})
-        path.unlink()
+    tints = {"phone": (30, 0, 0), "camera": (0, 0, 30)}
+    images = [{"bytes": encoded(picture(200 + subject, tints[side])), "path": None} for subject, side in rows]
     table = pa.table({"image": images, "subject_idx": [s for s, _ in rows], "side": [side for _, side in rows]})
-    (root / "data").mkdir()
+    (root / "data").mkdir(parents=True)
     pq.write_table(table, root / "data" / "train-00000-of-00001.parquet")
     return root
 
@@ -82,10 +92,7 @@ def write_data(root: Path) -> Path:
     process(ProcessSettings(**traces, parameter="jpeg"))  # type: ignore[arg-type]
     process(ProcessSettings(**traces, parameter="sharpening"))  # type: ignore[arg-type]
     photos = write_flickrexif(root / "data" / "flickrexif")
-    flat = root / "originals" / "photos"
-    (flat / "train").mkdir(parents=True)
-    (flat / "train" / "all").symlink_to(photos / "images")
-    process(ProcessSettings(source=str(flat), out=root / "data" / MADE, parameter="jpeg", split="train"))
+    process(ProcessSettings(source=str(photos), out=root / "data" / MADE, parameter="jpeg"))
     write_pairs(root / "data" / "paircams")
     return root / "data"
 

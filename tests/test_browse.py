@@ -15,11 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-from typer.testing import CliRunner
+from PIL import Image, ImageCms
 
 from cards.browse import browse
 from cards.browse.page import OURS, link
@@ -30,7 +28,6 @@ from collectors.sandbox.pairs import simulate_pairs
 from flickrexif.attribution import plain
 from flickrexif.build import Collection, build
 from flickrexif.build_images import StoredImage
-from flickrexif.cli.browse import browse as command
 from flickrexif.errors import FlickrExifError, UsageError
 from flickrexif.schema import RawPhoto
 from paircams.build import build_pairs
@@ -83,7 +80,8 @@ def jpeg(seed: int, size: tuple[int, int] = (480, 360)) -> bytes:
     exif[271], exif[42033] = "Shot", "SERIAL-77"
     grid = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
     picture = Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC)
-    picture.save(file, "JPEG", quality=95, exif=exif, comment=b"COMMENT-77")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.save(file, "JPEG", quality=95, exif=exif, comment=b"COMMENT-77", icc_profile=profile)
     return file.getvalue()
 
 
@@ -570,10 +568,11 @@ def test_row_groups_without_a_wanted_row_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     table = pa.table({"id": [1, 2, 3], "image": [b"one" * 99, b"two" * 99, b"three" * 99]})
     pq.write_table(table, path, row_group_size=1, compression="none", use_dictionary=False)
-    column = pq.ParquetFile(path).metadata.row_group(1).column(1)
+    group = pq.ParquetFile(path).metadata.row_group(1)
     with path.open("r+b") as file:
-        file.seek(column.data_page_offset)
-        file.write(b"\xff" * column.total_compressed_size)
+        for column in (group.column(0), group.column(1)):
+            file.seek(column.data_page_offset)
+            file.write(b"\xff" * column.total_compressed_size)
     assert [row["id"] for row in read_rows([path], "id", {1, 3}, ("id", "image"))] == [1, 3]
     with pytest.raises(FlickrExifError, match="cannot be read"):
         list(read_rows([path], "id", {2}, ("id", "image")))
@@ -689,11 +688,12 @@ def test_an_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_the_command_prints_the_page_to_open(tmp_path: Path) -> None:
+def test_the_command_prints_the_page_to_open(tmp_path: Path, run: Callable[..., tuple[int, str, str]]) -> None:
     root = data_set(tmp_path / "flickrexif", some_photos(5))
-    app = typer.Typer()
-    app.command()(command)
-    done = CliRunner().invoke(app, [str(root), "--photos", "3", "--out", str(tmp_path / "out"), "--seed", "4"])
-    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'out/index.html'}\n")
-    assert "3 of 5 images" in done.stderr
+    code, out, err = run("browse", root, "--photos", 3, "--out", tmp_path / "out", "--seed", 4)
+    assert (code, out) == (0, f"{tmp_path / 'out/index.html'}\n")
+    assert "3 of 5 images" in err
     assert len(Page(tmp_path / "out/index.html").shown) == 3
+    code, out, err = run("browse", tmp_path / "nothing")
+    assert (code, out) == (2, "")
+    assert err.startswith("flickrexif: There is no folder")

@@ -163,21 +163,19 @@ def test_the_policy_stops_what_escaping_might_miss(browser: Browser, site: Path)
     with socket.create_server(("127.0.0.1", 0)) as server, visit(browser, site / "flickrexif/index.html") as opened:
         page = opened.page
         page.evaluate(
-            """(port) => new Promise((done) => {
-                const seen = new Set();
-                document.addEventListener("securitypolicyviolation", (event) => {
-                    seen.add(event.effectiveDirective);
-                    if (seen.size === 3) done();
-                });
+            """(port) => {
+                window.stopped = new Set();
+                document.addEventListener("securitypolicyviolation", (e) => window.stopped.add(e.effectiveDirective));
                 const script = document.createElement("script");
                 script.textContent = "window.hacked = 1";
                 const image = document.createElement("img");
                 image.setAttribute("onerror", "window.hacked = 1");
                 image.src = `http://127.0.0.1:${port}/x.png`;
                 document.body.append(script, image);
-            })""",
+            }""",
             server.getsockname()[1],
         )
+        page.wait_for_function("window.stopped.size === 3", timeout=20_000)  # script, handler and image
         assert page.evaluate("window.hacked") is None
         server.setblocking(False)
         with pytest.raises(BlockingIOError):  # nobody has called

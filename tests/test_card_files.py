@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -108,7 +109,9 @@ KEPT = (
     ".crawl/README.md",
     ".crawl/train-00000-of-00012.parquet",
     ".crawl/images/1.jpg",
-    "jpeg75_420/.done/train.json",
+    "jpeg75_420/.done/train-00000-of-00012.json",
+    "jpeg75_420/val-00000-of-00002.parquet",  # a split that is not finished
+    "jpeg75_444/train-00000-of-00012.parquet",
     "jpeg75_420/.train-00000-of-00012.parquet.tmp",
     "data/.train-2024-08.parquet.tmp",
     "data/notes.txt",
@@ -131,6 +134,10 @@ def test_only_listed_names_are_published(tmp_path: Path) -> None:
     for name in (*ALLOWED, *KEPT):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
+    for config, split in (("jpeg75_420", "train"), ("jpeg_uniform_seed0", "val")):
+        record = {"settings": {"split": split}, "source": "x", "rows": 1, "failures": {}, "content": ""}
+        (tmp_path / config / ".done").mkdir(exist_ok=True)
+        (tmp_path / config / f".done/{split}.json").write_text(json.dumps(record))
     assert published_files(tmp_path) == sorted(ALLOWED)
 
 

@@ -79,7 +79,7 @@ def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path:
     code, out, err = run("eval", "all", *names, "--data-dir", data, "--dry-run")
     assert (code, err) == (0, "")
     assert snapshot(data) == before
-    assert "24 to do, 26 not possible" in out
+    assert "24 to do, 36 not possible" in out
     assert "its images have no class labels" in out
 
 

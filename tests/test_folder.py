@@ -157,5 +157,5 @@ def test_what_cannot_be_is_said_in_a_sentence(tmp_path: Path) -> None:
     photo(tmp_path / "album/a.jpg")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/collection.json").write_text('{"source": "flickr"}')
-    with pytest.raises(FlickrExifError, match="holds photos of the source `flickr`, .* with --out"):
+    with pytest.raises(FlickrExifError, match=r"holds photos of the source `flickr`, .* with --out"):
         label_folder(tmp_path / "album", tmp_path / "mine")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -542,6 +543,22 @@ def test_a_crawl_that_runs_is_not_disturbed(data: Path, run: Any) -> None:
     assert "Another crawl is writing" in err
     assert not takedown_path(data / "flickrexif").exists()
     assert {n: h for n, (h, _) in files_of(data).items()} == {n: h for n, (h, _) in before.items()}
+
+
+@pytest.mark.parametrize("lock", ["imagenet-traces", "embeddings/FlickrExif/.model=m_variant=v.01.blocks"])
+def test_a_run_that_makes_files_is_waited_for(data: Path, run: Any, lock: str) -> None:
+    """The photo is on the list by then, and the same command completes it."""
+    photo = next(row["Flickr ID"] for row in kept(data) if row["Flickr ID"] % 5)
+    command = ("forget", "--photo", photo, "--reason", "x", "--data-dir", data)
+    (data / lock).mkdir(exist_ok=True)
+    with FileLock(data / lock / ".lock"):
+        code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    assert "Another run is" in err
+    assert "Wait for it, then run the same command again." in err
+    assert read_takedowns(takedown_path(data / "flickrexif")).photo(photo)
+    assert run(*command)[0] == 0
+    assert traces(data, {"id": str(photo).encode()}) == set()
 
 
 @pytest.mark.parametrize(

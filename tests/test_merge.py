@@ -36,7 +36,7 @@ from flickrexif.takedown import takedown_path
 from tests.test_build import hashes, photo
 
 MONTHS = ("2024-07", "2024-08", "2024-09")
-EARLY, LATE = ("2026-01-01", "2026-01-09"), ("2026-01-05", "2026-02-01")
+EARLY, LATE = ("2026-01-05", "2026-01-09"), ("2026-01-01", "2026-02-01")  # the last day decides
 CAP = 2  # of the crawls
 
 
@@ -160,6 +160,20 @@ def test_of_two_images_the_larger_is_kept_as_it_was_fetched(crawls: tuple[Path, 
         best = min(held, key=lambda one: ("olczm".index(one["image_size"]), one["sha256"]))
         assert content == best["image"]["bytes"]
         assert row["width"] * row["height"] == max(one["width"] * one["height"] for one in held)
+
+
+def test_of_images_of_one_size_the_smaller_hash_is_kept(tmp_path: Path) -> None:
+    inputs, contents = [], [random.Random(i).randbytes(300) for i in range(3)]
+    for number, content in enumerate(contents):
+        path = tmp_path / f"{number}/1_b.jpg"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        image = StoredImage(1, path, hashlib.sha256(content).hexdigest(), 8, 8, "l")
+        inputs.append(make(path.parent / "data", [photo(1)], images=[image]))
+    smallest = min(contents, key=lambda content: hashlib.sha256(content).hexdigest())
+    for number, order in enumerate(permutations(inputs)):
+        merged(tmp_path / f"out{number}", *order)
+        assert rows(tmp_path / f"out{number}", "images")["image"][0]["bytes"] == smallest
 
 
 def test_the_collection_tells_of_the_parts(crawls: tuple[Path, Path], tmp_path: Path) -> None:
@@ -293,10 +307,11 @@ def test_the_row_of_the_later_collection_wins(tmp_path: Path) -> None:
     old = make(tmp_path / "old", [photo(1, title="z old"), photo(2)], EARLY)
     new = make(tmp_path / "new", [photo(1, title="a new"), photo(3)], LATE)
     undated = make(tmp_path / "undated", [photo(1, title="zz undated")], None)
-    merged(tmp_path / "out", undated, new, old)
+    oldest = make(tmp_path / "oldest", [photo(1, title="zzz oldest")], ("2025-12-01", "2025-12-31"))
+    merged(tmp_path / "out", undated, new, old, oldest)
     assert rows(tmp_path / "out")["title"].tolist() == ["a new", "Photo 2", "Photo 3"]
     told = json.loads((tmp_path / "out/flickrexif/collection.json").read_text())
-    assert told["dates"] == [EARLY[0], LATE[1]]
+    assert told["dates"] == ["2025-12-01", "2026-02-01"]
 
 
 def test_equally_late_rows_are_told_apart_by_their_content(tmp_path: Path) -> None:
@@ -374,14 +389,16 @@ def test_what_was_forgotten_in_the_result_does_not_come_back(tmp_path: Path) -> 
 
 
 def test_a_photo_forgotten_in_an_input_leaves_the_result(tmp_path: Path) -> None:
-    a, b = make(tmp_path / "a", [photo(1), photo(2)]), make(tmp_path / "b", [photo(3, owner="3@N01")])
+    a = make(tmp_path / "a", [photo(1), photo(2)])
+    b = make(tmp_path / "b", [photo(3, "2024-09", owner="3@N01")])
     merged(tmp_path / "out", a, b)
     gone(a, photos=[2])
     gone(b, owners=["3@N01"])
     make(a, [photo(1)])
-    build([("2024-08", [])], b / "flickrexif", Collection(source="sandbox:simulated", settings={"per_user_cap": 9}))
+    build([("2024-09", [])], b / "flickrexif", Collection(source="sandbox:simulated", settings={"per_user_cap": 9}))
     merged(tmp_path / "out", a, b)
     assert ids(tmp_path / "out") == [1]
+    assert not list((tmp_path / "out").rglob("*2024-09*"))
 
 
 def test_a_damaged_list_is_never_passed_over(tmp_path: Path) -> None:
@@ -627,6 +644,17 @@ def test_the_result_loads_by_name(
     for config in ("default", "labels", "images"):
         loaded = load_dataset("flickrexif", config, data_dir=tmp_path / "out")["train"]
         assert sorted(loaded["Flickr ID"]) == by_pandas(map(rows, crawls), CAP)
+
+
+def test_the_command_when_every_photo_is_forgotten(
+    pair: tuple[Path, Path, Path], run: Callable[..., tuple[int, str, str]]
+) -> None:
+    out, a, b = pair
+    gone(a, photos=[1, 2, 3])
+    code, printed, said = run("merge", a, b, "--data-dir", out)
+    assert (code, said) == (0, "")
+    assert "0 photos of 0 month(s)" in printed
+    assert not list(out.rglob("*.parquet"))
 
 
 @pytest.mark.parametrize(

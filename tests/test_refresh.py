@@ -371,7 +371,7 @@ def test_when_most_are_gone_nothing_is_forgotten_without_yes(
     for photo_id in IDS[: COUNT // 2 + 1]:
         population.delete(photo_id)
     command = ("refresh", "--data-dir", data, "--endpoint", sandbox.endpoint)
-    code, out, err = run(*command)
+    code, _, err = run(*command)
     assert code == 1
     assert "More than half of the photos would be forgotten; nothing was." in err
     assert "add --yes" in err

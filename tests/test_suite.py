@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from eval import evaluate
-from eval.embeddings import read_embeddings
+from eval.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
 from eval.encoders import resolve
 from eval.results import read_result
 from eval.suite import SuiteSettings, candidates_of, prepare
@@ -26,6 +26,7 @@ from eval.suite_tasks import MASKS
 from eval.task_files import EmbeddingFiles, is_held_out
 from eval.tasks_neighbors import run_knn
 from flickrexif.errors import UsageError
+from processing.variants import classes
 from tests.embed_encoders import Linear
 from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
 
@@ -127,6 +128,15 @@ def test_nothing_to_measure_is_a_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_images_of_one_class_have_no_neighbours_of_a_class(tmp_path: Path) -> None:
+    images = write_classes(tmp_path / "originals")
+    shutil.rmtree(images / "train" / "red")
+    shutil.rmtree(images / "val" / "red")
+    (tmp_path / "data").mkdir()
+    with pytest.raises(UsageError, match="its images are all of one class"):
+        evaluate("control:colour", data_dir=tmp_path / "data", images=(str(images),), tasks=("knn",))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"tasks": ("probes",)}, "no task 'probes'"), ({"seeds": 0}, "needs a draw"), ({"device": "tpu"}, "no device")],
@@ -191,9 +201,7 @@ def test_drawn_test_images_depend_on_their_ids_alone(finished: Path) -> None:
 def test_drawn_test_images_never_train(tmp_path: Path) -> None:
     """Test images that copy no training image are answered at chance by a nearest neighbour that would know copies."""
     labels = torch.arange(60) % 2
-    for name in ("JPEG75_420", "JPEG75_444", "JPEG85_420", "JPEG85_444", "JPEG95_420", "JPEG95_444"):
-        from eval.embeddings import embedding_path, pack_text, write_embeddings
-
+    for name in classes("jpeg"):
         path = embedding_path(tmp_path, "own", "m", "v", processing=name)
         ids = pack_text([str(number) for number in range(60)])
         write_embeddings(path, torch.eye(60), {"label": labels, "image_id": ids})
@@ -373,6 +381,17 @@ def test_an_object_with_embed_is_measured(data: Path) -> None:
     assert named[0].encoder == "mine"
 
 
+def test_the_example_of_the_documentation_runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (ROOT / "docs" / "suite.md").read_text().split("```python\n")[1].split("```")[0]
+    for name in ("flickrexif", "paircams"):
+        shutil.copytree(made / name, tmp_path / "data" / name)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(example, names)
+    assert {result.task for result in names["results"]} == {"probe", "neighbors", "retrieval"}
+    assert all(result.encoder == "module:Means" and not result.detail.get("state") for result in names["results"])
+
+
 def test_a_changed_object_is_another_encoder() -> None:
     class Other(Means):
         def embed(self, batch: torch.Tensor) -> torch.Tensor:
@@ -431,7 +450,7 @@ def test_seconds_are_those_of_earlier_records(data: Path) -> None:
 
 
 def test_encoders_share_a_pass_as_memory_allows(made: Path) -> None:
-    names = ["paper:clip/RN50x64", "control:dct", "paper:openclip/ViT-g-14", "control:colour", "lite0"]
+    names = ["paper:clip/RN50x64", "control:dct", "paper:openclip/ViT-g-14-laion2B", "control:colour", "lite0"]
     items = prepare(SuiteSettings(data_dir=made), candidates_of(names)).items
     found = [[*dict.fromkeys(i.candidate.record.name for i in g)] for g in groups(items)]
     sizes = {name: resolve(name).size_bytes or 0 for name in names}

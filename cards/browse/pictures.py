@@ -86,7 +86,7 @@ def difference(reference: "Image.Image", variant: "Image.Image", box: Box) -> Di
 
 
 def _picture(image: "Image.Image", **options: object) -> Picture:
-    image.info = {}  # Pillow would write the metadata it finds here
+    """As WebP, in which Pillow writes no metadata that it is not given."""
     file = io.BytesIO()
     image.save(file, "WEBP", **options)
     return Picture(f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}", *image.size)

@@ -81,7 +81,11 @@ def save_all(
 
 
 def _encoded(canvas: "Canvas", name: str) -> bytes:
+    from matplotlib.text import Text
+
     buffer = io.BytesIO()
+    for text in canvas.findobj(Text):
+        text.set_fontfeatures(("-liga",))  # a PDF holds ligatures as a second font
     canvas.savefig(buffer, format=name, dpi=RESOLUTION, metadata=METADATA.get(name))
     content = buffer.getvalue()
     return content.replace(b"'DejaVu Sans'", FONTS) if name == "svg" else content

@@ -11,10 +11,10 @@ from eval.report.paper_parts import (
     framed,
     in_percent,
     label_height,
+    name_axes,
     name_encoders,
     note_gaps,
     number,
-    shown,
     whiskers,
 )
 from eval.report.spec import Bars, GroupedDots, Lines, Point, Series
@@ -86,7 +86,7 @@ def bars(content: Bars, title: str, y_label: str) -> "Canvas":
         axes.axhline(value, color=INK, linestyle=":", linewidth=0.8)
     _published(axes, own, place, INK, "D")
     axes.set_ylim(0, 1.02)
-    axes.set_ylabel(shown(y_label, 60))
+    name_axes(axes, "", y_label)
     in_percent(axes.yaxis)
     return figure
 
@@ -135,7 +135,7 @@ def grouped_dots(content: GroupedDots, title: str, y_label: str) -> "Canvas":
     empty = [(p, x) for p, x, none in zip(points, at, without, strict=True) if none]
     note_gaps(axes, [p for p, _ in empty], [x for _, x in empty])
     axes.set_ylim(*span_of(content.series, content.chance))
-    axes.set_ylabel(shown(y_label, 60))
+    name_axes(axes, "", y_label)
     in_percent(axes.yaxis)
     return figure
 
@@ -176,8 +176,7 @@ def lines(content: Lines, title: str, y_label: str) -> "Canvas":
             linestyle=look.dash[0], markersize=3.5 if few else 1.5, linewidth=1.2 if few else 0.5,
             alpha=1 if few else 0.7, markeredgewidth=0,
         )  # fmt: skip
-    axes.set_xlabel(shown(content.x_label, 60))
-    axes.set_ylabel(shown(y_label, 60))
+    name_axes(axes, content.x_label, y_label)
     axes.grid()
     in_percent(axes.xaxis)
     in_percent(axes.yaxis)

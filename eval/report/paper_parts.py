@@ -19,7 +19,8 @@ SINGLE, DOUBLE = 3.35, 6.9  # widths of one column and of two, in inches
 MANY = 12  # encoders from which on a figure takes both columns
 TICK_LENGTH = 34  # characters of an encoder's name on an axis
 SMALL, NORMAL = 5.5, 7.0  # sizes of letters in points
-LETTER = 0.62 / 72  # width of a letter, about, in inches for each point of its size
+LEFT = 0.5  # room for the names beside the axes, in inches
+EDGE = 0.06  # room along the edges of a figure, in inches
 LINE = 0.15  # height of a line of the legend, in inches
 GREY = "#555555"
 
@@ -28,11 +29,12 @@ SETTINGS: Mapping[str, Any] = {
     "font.size": NORMAL,
     "text.parse_math": False,  # a name with $ is no formula
     "axes.linewidth": 0.6,
+    "axes.labelsize": SMALL + 1,
+    "xtick.labelsize": SMALL + 0.5,
+    "ytick.labelsize": SMALL + 0.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.formatter.use_mathtext": False,
-    "axes.unicode_minus": True,
     "grid.linewidth": 0.4,
     "grid.color": "#DDDDDD",
     "hatch.linewidth": 0.5,
@@ -64,6 +66,24 @@ def shown(text: object, length: int) -> str:
     return "".join(char if ord(char) in _glyphs() else "?" for char in plain(text, length))
 
 
+@cache
+def width_of(text: str, size: float) -> float:
+    """How wide a text is, in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=["DejaVu Sans"], size=size)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
+
+
+def _fitting(text: str, size: float, width: float) -> str:
+    """`text`, its middle cut out where it is wider than that."""
+    length = len(text)
+    while length > 1 and width_of(plain(text, length), size) > width:
+        length -= 1
+    return plain(text, length)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """The room around the axes, in inches."""
@@ -71,8 +91,8 @@ class Frame:
     width: float
     height: float  # of the axes alone
     below: float = 0.4
-    left: float = 0.48
-    right: float = 0.08
+    left: float = LEFT
+    right: float = 0.16
 
 
 def framed(frame: Frame, title: str, legend: Sequence[tuple[str, Any]]) -> tuple["Canvas", "Axes"]:
@@ -89,21 +109,22 @@ def framed_grid(
 
     names = [shown(name, 60) for name, _ in legend]
     columns = _columns(names, frame.width)
+    order = [at for column in range(columns) for at in range(column, len(names), columns)]  # to be read along the lines
     lines = -(-len(names) // columns) if names else 0
     above = 0.24 + LINE * lines
     height = frame.below + frame.height + above
     figure = Canvas(figsize=(frame.width, height), dpi=100)
-    letters = int((frame.width - 0.1) / (LETTER * NORMAL))
-    figure.text(0.05 / frame.width, 1 - 0.06 / height, shown(title, letters), va="top", fontsize=NORMAL)
+    heading = _fitting(shown(title, 200), NORMAL, frame.width - 2 * EDGE)
+    figure.text(EDGE / frame.width, 1 - EDGE / height, heading, va="top", fontsize=NORMAL)
     if legend:
         figure.legend(
-            [handle for _, handle in legend],
-            names,
+            [legend[at][1] for at in order],
+            [names[at] for at in order],
             loc="upper left",
-            bbox_to_anchor=(0, 1 - 0.18 / height),
+            bbox_to_anchor=(EDGE / frame.width, 1 - 0.19 / height),
             ncols=columns,
             borderaxespad=0,
-            borderpad=0.2,
+            borderpad=0,
             columnspacing=1.2,
             handlelength=2.2,
             labelspacing=0.3,
@@ -117,13 +138,27 @@ def framed_grid(
 
 def _columns(names: Sequence[str], width: float) -> int:
     """How many entries of the legend fit beside each other."""
-    widest = max((len(name) for name in names), default=0)
-    return max(1, min(len(names) or 1, int((width - 0.1) / (widest * LETTER * (SMALL + 0.5) + 0.42))))
+    widest = max((width_of(name, SMALL + 0.5) for name in names), default=0)
+    return max(1, min(len(names) or 1, int((width - 2 * EDGE) / (widest + 0.4))))
+
+
+def name_axes(axes: "Axes", x_label: str, y_label: str, left: float = LEFT) -> None:
+    """The names of the axes at fixed places; `left` is the room beside the axes in inches."""
+    figure = axes.figure.get_figure(root=True)
+    assert figure is not None
+    width = axes.get_position().width * figure.get_figwidth()
+    axes.set_xlabel(shown(x_label, 60))
+    axes.set_ylabel(shown(y_label, 60), va="top")
+    axes.yaxis.set_label_coords(-(left - EDGE) / width, 0.5)
 
 
 def label_height(points: Sequence[Point]) -> float:
     """The room below the axes for the upright names of encoders, in inches."""
-    return max(len(short(point.encoder, TICK_LENGTH)) for point in points) * LETTER * SMALL + 0.12
+    return max(width_of(_tick(point), SMALL) for point in points) + 2 * EDGE
+
+
+def _tick(point: Point) -> str:
+    return shown(short(point.encoder, TICK_LENGTH), TICK_LENGTH)
 
 
 def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
@@ -131,8 +166,8 @@ def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
     at = places(points)
     for point, x in zip(points, at, strict=True):  # plain texts: ticks take twice the time
         axes.text(
-            x, -0.02, shown(short(point.encoder, TICK_LENGTH), TICK_LENGTH), rotation=90, ha="center", va="top",
-            fontsize=SMALL, transform=axes.get_xaxis_transform(),
+            x, -0.02, _tick(point), rotation=90, ha="center", va="top", fontsize=SMALL,
+            transform=axes.get_xaxis_transform(),
         )  # fmt: skip
     axes.set_xticks([])
     axes.set_xlim(-0.7, at[-1] + 0.7)
@@ -142,9 +177,7 @@ def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
 
 def in_percent(axis: Any) -> None:
     """Fractions on an axis as percentages."""
-    from matplotlib.ticker import PercentFormatter
-
-    axis.set_major_formatter(PercentFormatter(xmax=1, decimals=None, symbol="%"))
+    axis.set_major_formatter(lambda value, _: f"{round(100 * value, 4):g}%")
 
 
 def note_gaps(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> None:

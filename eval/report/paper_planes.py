@@ -12,6 +12,7 @@ from eval.report.paper_parts import (
     framed,
     framed_grid,
     in_percent,
+    name_axes,
     number,
     shown,
     whiskers,
@@ -40,11 +41,10 @@ def distributions(content: Distributions, title: str, y_label: str) -> "Canvas":
         axes.set_ylim(0, 1.15 * top)
         axes.text(0.02, 0.98, shown(short(panel.encoder), 30), transform=axes.transAxes, va="top", fontsize=SMALL + 0.5)
         axes.grid()
-        axes.set_xlabel(shown(content.x_label, 60))
+        name_axes(axes, content.x_label, "" if place else y_label)
         in_percent(axes.yaxis)
         if place:
             axes.tick_params(axis="y", labelleft=False)
-    row[0].set_ylabel(shown(y_label, 60))
     return figure
 
 
@@ -75,15 +75,14 @@ def pairwise(content: Pairwise, title: str) -> "Canvas":
     legend = [(family or title_of(family), mark(look_of(family))) for family in families]
     corners = [whole] if low is None else [whole, low]
     width = SINGLE if low is None else DOUBLE
-    figure, (row,) = framed_grid(Frame(width, 2.75 if low is None else 2.9), title, legend, len(corners), gap=0.5)
+    figure, (row,) = framed_grid(Frame(width, 2.69 if low is None else 2.79), title, legend, len(corners), gap=0.66)
     for axes, start in zip(row, corners, strict=True):
         for family in families:
             _family_points(axes, pairs, look_of(family))
         axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=0.8, zorder=1)
         axes.set_xlim(start, 1 + 0.02 * (1 - start))
         axes.set_ylim(start, 1 + 0.02 * (1 - start))
-        axes.set_xlabel(shown(content.x_label, 60))
-        axes.set_ylabel(shown(content.y_label, 60))
+        name_axes(axes, content.x_label, content.y_label)
         axes.grid()
         in_percent(axes.xaxis)
         in_percent(axes.yaxis)

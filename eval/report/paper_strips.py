@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PIXELS = 160  # a side of a thumbnail
 SIDE, BADGE = 0.9, 0.2  # of a picture and of the line below it, in cells
-MARKS = {True: ("✓", GREEN, "-"), False: ("✗", VERMILLION, "--"), None: ("", "black", "-")}
+MARKS = {True: ("✓", GREEN, "-"), False: ("✗", VERMILLION, "--"), None: ("query", "black", "-")}
 
 
 def strips(content: Strips, title: str) -> "Canvas":
@@ -47,12 +47,11 @@ def _draw(axes: "Axes", shot: Shot, x: float, y: float) -> None:
         axes.imshow(pixels, extent=box, aspect="auto", interpolation="antialiased")
     corner = (x + 0.5 - SIDE / 2, y + 0.5 - SIDE / 2)
     axes.add_patch(Rectangle(corner, SIDE, SIDE, fill=False, edgecolor=color, linestyle=line, linewidth=1.4, zorder=3))
-    if mark:
-        axes.text(
-            corner[0] + 0.12, corner[1] + 0.13, mark, fontsize=SMALL, color=color, ha="center", va="center", zorder=4,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-        )  # fmt: skip
-    badge = shown(shot.badge, 15) if mark else f"query: {shown(shot.badge, 9)}"
+    axes.text(
+        corner[0] + 0.05, corner[1] + 0.05, mark, fontsize=SMALL - 0.5, color=color, ha="left", va="top", zorder=4,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+    )  # fmt: skip
+    badge = shown(shot.badge, 15)
     axes.text(middle, y + 1 + BADGE / 4, badge, fontsize=SMALL - 1.5, ha="center", va="center")
 
 

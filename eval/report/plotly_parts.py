@@ -91,7 +91,7 @@ def rows(points: Sequence[Point]) -> tuple[tuple[float, ...], dict[str, Any]]:
     axis = {
         "tickvals": list(at),
         "ticktext": [inert(short(point.encoder), TICK_LENGTH) for point in points],
-        "range": [at[-1] + 0.7, -0.7],
+        "range": [round(at[-1] + 0.7, 2), -0.7],
         "showgrid": False,
     }
     return at, axis
@@ -124,7 +124,7 @@ def level(value: float, at: Sequence[float], name: str, dash: str) -> dict[str, 
         "type": "scatter",
         "mode": "lines",
         "x": [rounded(value)] * 2,
-        "y": [-0.7, at[-1] + 0.7],
+        "y": [-0.7, round(at[-1] + 0.7, 2)],
         "name": name,
         "line": {"dash": dash, "width": 1.5},
         "hoverinfo": "skip",

@@ -13,7 +13,7 @@ from typing import Any
 from eval.report.spec import Point, Series
 
 GREY = "#7F7F7F"
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 NAME_LENGTH = 48
 FEW = 5  # lines that a legend tells apart by name
 CROWD = 8  # pairs from which on a corner is shown enlarged
@@ -38,7 +38,7 @@ FAMILIES: Mapping[str, Look] = MappingProxyType(
         "SSL": Look(GREEN, "self-supervised", ("....", "."), ("^", "triangle-up"), (":", "dot")),
         "CTL": Look(GREY, "controls", ("xxxx", "x"), ("X", "x"), ("-.", "dashdot")),
         "OWN": Look(PURPLE, "own and others", ("----", "-"), ("D", "diamond"), ((0, (5, 1, 1, 1)), "longdashdot")),
-        "": Look(ORANGE, "family not known", ("||||", "|"), ("P", "cross"), ((0, (1, 3)), "longdash")),
+        "": Look(GREY, "family not known", ("||||", "|"), ("P", "cross"), ((0, (1, 3)), "longdash")),
     }
 )
 """In the order in which they are shown."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def merge(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="A B...", help="Folders that were given as --data-dir; two or more.")
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders that were given as --data-dir; two or more.")
     ],
     data_dir: DataDir = Path("data"),
     per_user_cap: Annotated[

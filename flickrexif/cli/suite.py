@@ -1,6 +1,7 @@
 """`eval all`: every measurement that the data at hand allow, of any number of encoders."""
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from eval.suite_running import Progress
 
 WIDE = 6  # columns of a summary table, beside the encoders
+LINE_EVERY = 30.0  # seconds, when stderr is no terminal
 
 
 def evaluate_all(
@@ -130,18 +132,18 @@ def _bar() -> "Iterator[Progress]":
     from tqdm import tqdm
 
     form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
-    said = ""
+    said, line_at = "", 0.0
     with tqdm(total=1.0, bar_format=form, disable=None, file=sys.stderr) as bar:
 
         def progress(done: float, total: float, text: str) -> None:
-            nonlocal said
-            if bar.disable:
-                if text and text != said:
-                    say(f"{min(1.0, done / max(total, 1e-9)):4.0%} {text}")
-            else:
-                bar.total = max(total, 1e-9)
+            nonlocal said, line_at
+            share = min(1.0, done / total) if total else 1.0
+            if not bar.disable:
                 bar.set_description_str(text or said, refresh=False)
-                bar.update(min(done, bar.total) - bar.n)
+                bar.update(share - bar.n)
+            elif text and (text != said or time.monotonic() >= line_at):
+                line_at = time.monotonic() + LINE_EVERY
+                say(f"{share:4.0%} {text}")
             said = text or said
 
         yield progress
@@ -151,34 +153,38 @@ def _bar() -> "Iterator[Progress]":
 
 
 def _print_summary(outcomes: "Sequence[Outcome]") -> None:
-    """Encoders by headline metrics, a table a task, of at most WIDE columns; the chance above what has one."""
+    """Encoders by headline metrics: a table a task and data set, of at most WIDE columns."""
     from eval.suite_tasks import HEADLINES
 
-    for task, metrics in HEADLINES.items():
-        some = [outcome for outcome in outcomes if outcome.item.measurement.task == task and outcome.result is not None]
-        columns = list(dict.fromkeys((*_column(outcome), metric) for outcome in some for metric in metrics))
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.item.state != "not possible" or outcome.failed:
+            m = outcome.item.measurement
+            groups.setdefault((m.task, m.dataset), []).append(outcome)
+    for (task, dataset), some in groups.items():
+        columns = [(label, metric) for label in dict.fromkeys(map(_label, some)) for metric in HEADLINES[task]]
         for start in range(0, len(columns), WIDE):
-            _print_part(task, some, columns[start : start + WIDE])
+            _print_part(f"{task}, {dataset}", some, columns[start : start + WIDE])
     for line in _lacking([outcome.item for outcome in outcomes if not outcome.failed]):
         say(line)
 
 
-def _print_part(task: str, some: "Sequence[Outcome]", columns: Sequence[tuple[str, str, str]]) -> None:
-    cells: dict[str, dict[tuple[str, str, str], str]] = {}
+def _print_part(title: str, some: "Sequence[Outcome]", columns: Sequence[tuple[str, str]]) -> None:
+    chances: dict[tuple[str, str], str] = {}
+    rows: dict[str, dict[tuple[str, str], str]] = {}
     for outcome in some:
         for column in columns:
-            if _column(outcome) == column[:2]:
-                of_encoder = cells.setdefault(outcome.item.candidate.record.key, {})
-                of_encoder[column] = _cell(outcome, column[2])
-                if (chance := _chance(outcome, column[2])) is not None:
-                    cells.setdefault("(chance)", {})[column] = f"{chance:.3f}"
-    names = [" ".join(filter(None, (dataset, label, metric))) for dataset, label, metric in columns]
-    rows = [(encoder, *(found.get(column, "") for column in columns)) for encoder, found in cells.items()]
-    table((task, *names), rows)
+            if _label(outcome) == column[0]:
+                rows.setdefault(outcome.item.candidate.record.key, {})[column] = _cell(outcome, column[1])
+                if (chance := _chance(outcome, column[1])) is not None:
+                    chances[column] = f"{chance:.3f}"
+    named = {"(chance)": chances, **rows} if chances else rows
+    header = [label if label and metric == "accuracy" else f"{label} {metric}".strip() for label, metric in columns]
+    table((title, *header), [(name, *(row.get(column, "") for column in columns)) for name, row in named.items()])
 
 
-def _column(outcome: "Outcome") -> tuple[str, str]:
-    return outcome.item.measurement.dataset, outcome.item.measurement.label
+def _label(outcome: "Outcome") -> str:
+    return outcome.item.measurement.label
 
 
 def _cell(outcome: "Outcome", metric: str) -> str:

@@ -54,8 +54,9 @@ def forget(
 ) -> None:
     """Remove photos everywhere below the data folder, for good: no later crawl takes them back.
 
-    Rows, images, split entries, embeddings, processed variants and the journal's records go. What stays is a line
-    with a salted hash in flickrexif/.crawl/takedowns.csv, which is never published.
+    Rows, images, split entries, embeddings, processed variants and the
+    journal's records go. A line with a salted hash stays, in
+    flickrexif/.crawl/takedowns.csv, which is never published.
 
     Stop it at any time: the same command again completes it.
     """
@@ -70,7 +71,9 @@ def refresh(
     first: Annotated[str | None, typer.Option("--from", help="First month of a span, YYYY-MM.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last month of a span, YYYY-MM.")] = None,
     data_dir: DataDir = Path("data"),
-    older_than: Annotated[float, typer.Option(min=0, metavar="DAYS", help="Leave out photos asked since.")] = 1.0,
+    older_than: Annotated[
+        float, typer.Option(min=0, metavar="DAYS", help="Pass over photos asked for in the last DAYS.")
+    ] = 1.0,
     calls_per_hour: Annotated[
         int | None,
         typer.Option(
@@ -86,7 +89,8 @@ def refresh(
 
     Keys come from where `crawl` takes them, and its calls count against the same hour.
 
-    Stop it at any time: the same command goes on where it was. Nothing is forgotten before all answers are there.
+    Stop it at any time: the same command goes on where it was. Nothing is
+    forgotten before all answers are there.
     """
     from collectors.refresh import refresh as ask
 

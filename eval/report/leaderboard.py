@@ -1,0 +1,58 @@
+"""The leaderboard: a row an encoder with its trace sensitivity, the parts of it, and what it finds undisturbed."""
+
+from collections.abc import Mapping
+
+from eval.report.sensitivity import PARTS, Board, Score
+from eval.report.spec import Column, Point, Table
+from eval.report.tables import ENCODER, FAMILY
+
+RANK = Column(name="rank", title="Rank", help="By trace sensitivity; only encoders with all measurements.",
+              is_metric=False)  # fmt: skip
+SENSITIVITY = Column(name="sensitivity", title="Trace sensitivity", help="The mean of the parts.",
+                     higher_is="more trace")  # fmt: skip
+MEASURED = Column(name="measured", title="Measured", help="Of the measurements that count.", is_metric=False)
+SEMANTICS = Column(
+    name="semantics",
+    title="Class found",
+    help="kNN accuracy where all images are processed alike, averaged over the set-ups measured.",
+    higher_is="more semantics",
+)
+
+
+def leaderboard(board: Board) -> Table:
+    """The board as a table: ranked encoders first; a part that nobody has is left out."""
+    parts = [part for part in PARTS if part.name in board.parts]
+    columns = [Column(name=p.name, title=p.title, help=p.meaning, higher_is="more trace") for p in parts]
+    semantics = any(score.semantics is not None for score in board.scores)
+    return Table(
+        name="leaderboard",
+        title="Leaderboard",
+        caption="Trace sensitivity by encoder and the parts it is the mean of, in %.",
+        columns=(RANK, ENCODER, FAMILY, SENSITIVITY, *columns, *([SEMANTICS] if semantics else []), MEASURED),
+        cells=tuple(_row(score, board, semantics) for score in board.scores),
+    )
+
+
+def _row(score: Score, board: Board, semantics: bool) -> tuple[str | Point, ...]:
+    rank = str(score.rank) if score.rank is not None else "-"
+    values = [score.value, *(score.parts[name] for name in board.parts), *([score.semantics] if semantics else [])]
+    points = (Point(encoder=score.encoder, family=score.family, value=v, reason="not measured" if v is None else "")
+              for v in values)  # fmt: skip
+    return rank, score.encoder, score.family, *points, f"{len(score.cells)} of {len(board.basis)}"
+
+
+def board_differences(ours: Board, theirs: Board) -> Mapping[tuple[str, str], float]:
+    """(encoder, column) -> our number less theirs, of encoders that have the same measurements in both.
+
+    Both boards have the same basis, see `sensitivity.board_of`.
+    """
+    before = {score.encoder: score for score in theirs.scores}
+    found = {}
+    for now in ours.scores:
+        then = before.get(now.encoder)
+        if then is None or [cell.key for cell in now.cells] != [cell.key for cell in then.cells]:
+            continue
+        pairs = {"sensitivity": (now.value, then.value), "semantics": (now.semantics, then.semantics)}
+        pairs |= {name: (now.parts[name], then.parts[name]) for name in ours.parts}
+        found |= {(now.encoder, name): a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
+    return found

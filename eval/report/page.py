@@ -1,0 +1,228 @@
+"""The page of a report: one HTML file that opens from disk and loads nothing."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from eval.report import interactive
+from eval.report.compare import Comparison
+from eval.report.headlines import Headline
+from eval.report.sensitivity import PARTS, Board
+from eval.report.spec import Figure, Point, Strips, Table
+from eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).with_name("templates")
+OURS = '<meta name="generator" content="flickrexif report">'  # by which the page of an earlier run is known
+FIRST = 4  # figures of a kind that are shown before one asks for more
+CHANGES = 25  # of the largest ones that are shown
+GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✖", "OWN": "◆", "": "✚"}
+PHOTO_LABEL = 60
+SHOWN = ("probe-", "neighbors-", "retrieval-")  # tables that tell more than one figure does
+Differences = Mapping[tuple[str, str], float]
+
+QUESTIONS = {
+    "Processing": "Can a linear classifier tell from an embedding how its image was compressed, sharpened or resized?",
+    "Acquisition": "Can it tell the camera and its settings, even where most of the photo is hidden?",
+    "Semantics": "Do these traces pull nearest neighbours away from what the images show?",
+    "Neighbours": "Are the nearest photos, or those taken for a pair, from the same type of camera?",
+    "Mitigation": "What is left of the traces, and of what images show, once embeddings are corrected?",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A table with its differences from the baseline, {} without one."""
+
+    table: Table
+    differences: Differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that the page shows."""
+
+    banners: Sequence[str]
+    encoders: int
+    records: int
+    headlines: Sequence[Headline]
+    board: Board
+    leaderboard: Shown
+    figures: Sequence[tuple[Figure, Shown | None]]
+    tables: Sequence[tuple[str, Shown]]  # with the section
+    sources: Mapping[str, Any]  # of `provenance.sources_of`
+    compositions: Sequence[Mapping[str, Any]]  # of `provenance.compositions_of`
+    gaps: Sequence[tuple[str, str, Sequence[str]]]
+    unreadable: Sequence[tuple[str, str]]  # files that are no records, and why
+    replaced: Sequence[tuple[str, str]]  # records that another one stands for
+    place: Callable[[str], int]  # of a record's path in the sources
+    formats: Sequence[str]
+    has_flickr: bool  # whether photos of Flickr are shown
+    baseline: str = ""
+    comparison: Comparison | None = None
+
+
+def render(view: View) -> str:
+    """The page. Equal views give equal texts."""
+    from plotly.offline import get_plotlyjs
+
+    sections = [_section(name, view) for name in QUESTIONS]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            view=view,
+            generator=OURS,
+            sections=[section for section in sections if section["shown"] or section["tables"]],
+            parts={part.name: part for part in PARTS},
+            families=families_in(_points(view.leaderboard.table)),
+            data=_data(view),
+            plotly=get_plotlyjs(),
+        )
+    )
+
+
+def _points(table: Table) -> list[Point]:
+    """A number a row."""
+    return [next(cell for cell in row if isinstance(cell, Point)) for row in table.cells]
+
+
+def _section(name: str, view: View) -> dict[str, Any]:
+    """The figures of a section, the first of each kind apart from the others, and its tables."""
+    shown: list[Figure] = []
+    more: dict[str, list[Figure]] = {}
+    counts: dict[str, int] = {}
+    for figure, _ in view.figures:
+        if figure.section == name:
+            kind = figure.name.partition("-")[0]
+            counts[kind] = counts.get(kind, 0) + 1
+            (shown if counts[kind] <= FIRST else more.setdefault(kind, [])).append(figure)
+    tables = [one.table for section, one in view.tables if section == name]
+    return {"name": name, "question": QUESTIONS[name], "shown": shown, "more": more, "tables": tables}
+
+
+# --- the data that the script draws
+
+
+def _data(view: View) -> dict[str, str]:
+    """Script elements by id, as JSON that cannot end them."""
+    config = dict(interactive.CONFIG)
+    config["modeBarButtonsToRemove"] = [*config["modeBarButtonsToRemove"], "toImage"]  # the files are beside the page
+    made: dict[str, Any] = {
+        "sources": view.sources,
+        "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in PARTS}},
+        "settings": {"config": config, "templates": interactive.TEMPLATES, "narrow": interactive.NARROW},
+    }
+    for figure, numbers in view.figures:
+        if plot := interactive.plot(figure):
+            made[f"plot-{figure.name}"] = plot
+        if numbers:
+            made[f"table-{figure.name}"] = table_data(numbers, view.place)
+    made |= {f"table-{one.table.name}": table_data(one, view.place) for _, one in view.tables if is_shown(one.table)}
+    return {name: interactive.to_json(value) for name, value in made.items()}
+
+
+def is_shown(table: Table) -> bool:
+    """Whether a table is on the page; the others are files, as figures there tell the same numbers."""
+    return table.name.startswith(SHOWN)
+
+
+def table_data(shown: Shown, place: Callable[[str], int]) -> dict[str, Any]:
+    """A table as the script reads it.
+
+    A cell is a text, or [value, low, high, place of the record or -1, difference]; without a value [null, the reason].
+    The paper's numbers are bare.
+    """
+    table = shown.table
+    return {
+        "caption": table.caption,
+        "columns": [[column.title, column.help, column.is_metric] for column in table.columns],
+        "rows": [
+            [_cell(cell, shown.differences.get((_encoder(cell), column.name)), place)
+             for column, cell in zip(table.columns, row, strict=True)]
+            for row in table.cells
+        ],
+        "paper": [[short(cell) if isinstance(cell, str) else cell for cell in row] for row in table.published],
+    }  # fmt: skip
+
+
+def _encoder(cell: str | Point) -> str:
+    return cell.encoder if isinstance(cell, Point) else ""
+
+
+def _cell(cell: str | Point, difference: float | None, place: Callable[[str], int]) -> str | list[Any]:
+    if isinstance(cell, str):
+        return short(cell, NAME_LENGTH)
+    if cell.value is None:
+        return [None, cell.reason]
+    numbers = [None if n is None else round(n, 5) for n in (cell.value, cell.low, cell.high, difference)]
+    return [*numbers[:3], place(cell.record) if cell.record else -1, numbers[3]]
+
+
+# --- what the template calls
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "percent": percent,
+        "plain": plain,
+        "short": short,
+        "signed": signed,
+        "family_title": title_of,
+        "link": link,
+        "jpeg": _jpeg,
+    }
+    made.globals |= {
+        "glyph": lambda family: GLYPHS[family if family in FAMILIES else ""],
+        "height": _height,
+        "is_strips": lambda figure: isinstance(figure.content, Strips),
+        "is_point": lambda cell: isinstance(cell, Point),
+        "is_shown": is_shown,
+        "most_changes": CHANGES,
+        "photo_label": PHOTO_LABEL,
+        "looks": FAMILIES,
+    }
+    return made
+
+
+def signed(value: float) -> str:
+    """A difference in percentage points with arrow and sign: "▲ +1.2"."""
+    points = round(100 * value, 1)
+    if points == 0:
+        return "= 0.0"
+    return f"▲ +{points:.1f}" if points > 0 else f"▼ \N{MINUS SIGN}{-points:.1f}"
+
+
+def link(url: str) -> str:
+    """`url` where it leads to a web page, else "": other schemes run code or open programs."""
+    if not url or plain(url, 500) != url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        return url if parts.scheme in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def _jpeg(content: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+
+
+def _height(figure: Figure) -> int:
+    """Pixels that a plot will take, so that nothing moves when it is drawn."""
+    plot = interactive.plot(figure)
+    return int(plot["layout"]["height"]) if plot else 0

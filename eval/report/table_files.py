@@ -1,0 +1,116 @@
+"""Tables as files: CSV for programs (fractions, with intervals) and LaTeX for papers (%, one decimal)."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from eval.report.choice import Entry
+from eval.report.compare import Comparison
+from eval.report.spec import Point, Table
+from eval.report.style import plain, short
+from eval.results import COLUMNS, rows_for_table
+
+LENGTH = 200  # characters of a text in a CSV file
+FORMULA = "=+-@\t\r"  # what makes a spreadsheet run a cell
+TEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "…": r"\ldots{}",
+        **{char: f"\\{char}" for char in "&%$#_{}"},
+    }
+)
+
+
+def to_csv(table: Table) -> str:
+    """The table as CSV: a metric has three columns, the value and its interval; the paper's rows come last."""
+    header: list[object] = []
+    for column in table.columns:
+        name = cell(column.name)
+        header += [name, f"{name} low", f"{name} high"] if column.is_metric else [name]
+    every = [*table.cells, *map(_of_the_paper, table.published)]
+    rows = [
+        [value for column, shown in zip(table.columns, row, strict=True) for value in _values(shown, column.is_metric)]
+        for row in every
+    ]
+    return _text([header, *rows])
+
+
+def numbers_csv(entries: Iterable[Entry]) -> str:
+    """Every metric of every record as a row of COLUMNS, with the record's path."""
+    rows: list[list[object]] = [[*COLUMNS, "record"]]
+    for path, result in entries:
+        for row in rows_for_table([result]):
+            values = (row[name] for name in COLUMNS)
+            rows.append([*(cell(value) if isinstance(value, str) else value for value in values), cell(path)])
+    return _text(rows)
+
+
+def compared_csv(comparison: Comparison) -> str:
+    """Every number that two runs have, the largest change first."""
+    header = ["encoder", "measurement", "here", "baseline", "difference", "intervals_overlap", "record"]
+    rows: list[list[object]] = [
+        [cell(c.encoder), cell(c.what), c.now, c.before, round(c.difference, 9), c.overlap, cell(c.record)]
+        for c in comparison.changes
+    ]
+    return _text([header, *rows])
+
+
+def cell(text: str) -> str:
+    """Strangers' text that a spreadsheet does not run."""
+    line = plain(text, LENGTH)
+    return f"'{line}" if line[:1] in FORMULA and line else line
+
+
+def _of_the_paper(row: Sequence[str | float | None]) -> list[str | float | None]:
+    return [f"paper: {row[0]}", *row[1:]]
+
+
+def _values(shown: object, is_metric: bool) -> list[object]:
+    if isinstance(shown, Point):
+        return [shown.value, shown.low, shown.high]
+    if isinstance(shown, str):
+        return [cell(shown), "", ""] if is_metric else [cell(shown)]
+    return [shown, "", ""]
+
+
+def _text(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+# --- LaTeX
+
+
+def to_tex(table: Table) -> str:
+    r"""The table as a LaTeX `tabular` (packages booktabs, textcomp, T1 fonts); the paper's rows are in italics."""
+    kinds = "".join("r" if column.is_metric else "l" for column in table.columns)
+    head = " & ".join(tex(column.title) for column in table.columns)
+    rows = [" & ".join(map(_tex_cell, row)) for row in table.cells]
+    stated = [" & ".join(_tex_stated(value, place) for place, value in enumerate(row)) for row in table.published]
+    body = [f"{row} \\\\" for row in rows] + (["\\midrule", *(f"{row} \\\\" for row in stated)] if stated else [])
+    lines = [f"% {plain(table.caption, 300)}", f"\\begin{{tabular}}{{{kinds}}}", "\\toprule", f"{head} \\\\"]
+    return "\n".join([*lines, "\\midrule", *body, "\\bottomrule", "\\end{tabular}", ""])
+
+
+def tex(text: str) -> str:
+    """Strangers' text in which LaTeX finds no command."""
+    return short(text, 60).translate(TEX)
+
+
+def _tex_cell(shown: str | Point) -> str:
+    if isinstance(shown, Point):
+        return "--" if shown.value is None else f"{100 * shown.value:.1f}"
+    return tex(shown)
+
+
+def _tex_stated(value: str | float | None, place: int) -> str:
+    if isinstance(value, str):
+        return f"\\textit{{paper: {tex(value)}}}" if place == 0 else tex(value)
+    return "" if value is None else f"\\textit{{{100 * value:.1f}}}"

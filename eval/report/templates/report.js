@@ -1,0 +1,262 @@
+"use strict";
+// Draws the figures when they come into view, builds tables when they are opened, sorts, filters, tells sources.
+{
+  const find = (id) => document.getElementById(id);
+  const all = (css, root = document) => [...root.querySelectorAll(css)];
+  const data = (name) => JSON.parse(find(`data-${name}`).textContent);
+  const settings = data("settings");
+  let known;
+  const sources = () => (known ??= data("sources"));
+
+  // An element with texts and elements in it; texts are never read as markup.
+  const make = (tag, attributes = {}, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  };
+  const bdi = (text) => make("bdi", {}, text);
+  const percent = (value) => `${(100 * value).toFixed(1)}%`;
+  const signed = (value) => {
+    const points = Math.round(1000 * value) / 10;
+    if (points === 0) return "= 0.0";
+    return points > 0 ? `▲ +${points.toFixed(1)}` : `▼ −${(-points).toFixed(1)}`;
+  };
+
+  // --- themes
+
+  const root = document.documentElement;
+  const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkScheme.matches);
+  const themeButton = find("theme");
+  const drawn = new Set();
+  const setThemes = (theme) => {
+    for (const place of drawn) Plotly.relayout(place, { template: settings.templates[theme] });
+  };
+  const showTheme = () => {
+    themeButton.textContent = isDark() ? "Light" : "Dark";
+    themeButton.setAttribute("aria-label", `Use ${isDark() ? "light" : "dark"} colours`);
+    setThemes(isDark() ? "dark" : "light");
+  };
+  themeButton.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    showTheme();
+  });
+  darkScheme.addEventListener("change", showTheme);
+  themeButton.hidden = false;
+  showTheme();
+
+  // --- plots
+
+  const narrow = matchMedia(`(max-width: ${settings.narrow}px)`);
+  const draw = (place) => {
+    const plot = data(place.dataset.plot);
+    const layout = { ...plot.layout, template: settings.templates[isDark() ? "dark" : "light"] };
+    if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false; // a finger scrolls the page
+    Plotly.newPlot(place, plot.data, layout, settings.config);
+    const changes = layout.meta?.narrow ?? {};
+    if (narrow.matches && Object.keys(changes).length) Plotly.relayout(place, changes);
+    const [main, ...others] = all("svg.main-svg", place);
+    main.setAttribute("role", "img");
+    main.setAttribute("aria-label", place.dataset.label);
+    for (const other of others) other.setAttribute("aria-hidden", "true");
+    place.style.minHeight = "";
+    drawn.add(place);
+  };
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          observer.unobserve(entry.target);
+          draw(entry.target);
+        }
+      }
+    },
+    { rootMargin: "600px" },
+  );
+  for (const place of all("[data-plot]")) observer.observe(place);
+  narrow.addEventListener("change", () => drawn.forEach(draw));
+
+  // --- tables: sorting
+
+  const valueOf = (row, column) => {
+    const cell = row.cells[column];
+    const text = cell.dataset.value ?? cell.textContent.trim();
+    if (text === "") return null;
+    const number = Number(text);
+    return Number.isNaN(number) ? text.toLowerCase() : number;
+  };
+  // Cells without a value come last, whatever the direction.
+  const sort = (body, column, direction) => {
+    const rows = [...body.rows].filter((row) => !row.classList.contains("stated"));
+    const stated = [...body.rows].filter((row) => row.classList.contains("stated"));
+    const keyed = rows.map((row) => [valueOf(row, column), row]);
+    keyed.sort(([a], [b]) => {
+      if (a === null || b === null) return (a === null) - (b === null);
+      return direction * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
+    });
+    body.append(...keyed.map(([, row]) => row), ...stated);
+  };
+  const makeSortable = (table) => {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      const button = make("button", { type: "button" }, ...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const first = head.classList.contains("number") && head.textContent !== "Rank" ? "descending" : "ascending";
+        const now = head.getAttribute("aria-sort");
+        const next = now === "ascending" ? "descending" : now === "descending" ? "ascending" : first;
+        for (const other of heads) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", next);
+        sort(table.tBodies[0], column, next === "ascending" ? 1 : -1);
+      });
+    });
+  };
+
+  // --- tables: building
+
+  const numberCell = ([value, low, high, record, difference]) => {
+    if (value === null) {
+      const gap = make("span", { class: "gap", title: low }, make("span", { "aria-hidden": "true" }, "–"));
+      gap.append(make("span", { class: "unseen" }, low));
+      return make("td", { class: "number", "data-value": "" }, gap);
+    }
+    const shown = record < 0 ? percent(value) : make("a", { href: `#r${record}` }, percent(value));
+    const cell = make("td", { class: "number", "data-value": value }, shown);
+    if (low !== null && high !== null) {
+      cell.append(make("span", { class: "interval" }, `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`));
+    }
+    if (difference !== null) cell.append(make("span", { class: "difference" }, signed(difference)));
+    return cell;
+  };
+  const cellOf = (value, place, isMetric) => {
+    if (Array.isArray(value)) return numberCell(value);
+    if (typeof value === "number") return make("td", { class: "number" }, percent(value));
+    if (place === 0) return make("th", { scope: "row", class: "key" }, bdi(value));
+    return make("td", { class: isMetric ? "number" : "text" }, bdi(value ?? ""));
+  };
+  const buildTable = (name, label) => {
+    const { caption, columns, rows, paper } = data(name);
+    const head = columns.map(([title, help, isMetric], place) => {
+      const kind = `${isMetric ? "number" : "text"}${place === 0 ? " key" : ""}`;
+      return make("th", { scope: "col", class: kind, ...(help ? { title: help } : {}) }, title);
+    });
+    const row = (cells, stated) =>
+      make("tr", stated ? { class: "stated" } : {}, ...cells.map((cell, at) => cellOf(cell, at, columns[at][2])));
+    const ours = rows.map((cells) => row(cells, cells[0] === "chance"));
+    const theirs = paper.map(([who, ...cells]) => row([`Paper: ${who}`, ...cells], true));
+    const table = make("table", {}, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...head)));
+    table.append(make("tbody", {}, ...ours, ...theirs));
+    makeSortable(table);
+    return make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label }, table);
+  };
+  for (const details of all("details[data-table]")) {
+    details.addEventListener("toggle", () => {
+      if (details.open && details.children.length === 1) {
+        details.append(buildTable(details.dataset.table, details.dataset.label));
+      }
+    });
+  }
+  all("table[data-sortable]").forEach(makeSortable);
+
+  // --- the leaderboard's filter
+
+  const boxes = all("#filter input");
+  const boardRows = all("#leaderboard tbody tr");
+  const filter = () => {
+    const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    for (const row of boardRows) row.hidden = !chosen.has(row.dataset.family);
+    const shown = boardRows.filter((row) => !row.hidden).length;
+    find("filtered").textContent = shown < boardRows.length ? `${shown} of ${boardRows.length} encoders are shown.` : "";
+  };
+  find("filter").addEventListener("change", filter);
+  find("filter").hidden = boxes.length < 2;
+
+  // --- sources
+
+  const dialog = find("source");
+  const pairs = (entries) => make("dl", {}, ...entries.flatMap(([name, value]) => [
+    make("dt", {}, bdi(name)),
+    make("dd", {}, typeof value === "string" ? bdi(value) : value),
+  ]));
+  const part = (title, entries) => (entries.length ? [make("h3", {}, title), pairs(entries)] : []);
+  const record = (place) => {
+    const { records, settings: all_settings, versions, files } = sources();
+    const [path, encoder, family, task, dataset, subject, set, made, read, seconds, reason, note] = records[place];
+    const what = [["Record", path], ["Encoder", encoder], ["Family", family || "not known"], ["Task", task], ["Data set", dataset]];
+    if (subject) what.push(["Label", subject]);
+    if (reason) what.push(["No number", reason]);
+    if (note) what.push(["Note", note]);
+    what.push(["Took", `${seconds} s`]);
+    const hashes = read.map((file) => [files[file][0], make("span", { class: "hash" }, files[file][1])]);
+    return [`${task}${subject ? `, ${subject}` : ""}`, [
+      pairs(what), ...part("Settings", all_settings[set]), ...part("Made with", versions[made]), ...part("Made of", hashes),
+    ]];
+  };
+  const composition = (place) => {
+    const { encoders, parts } = data("compositions");
+    const { encoder, value, parts: mine, cells, lacking } = encoders[place];
+    const body = [make("p", {}, value === null ? "No measurement that counts." : `Trace sensitivity ${percent(value)}: the mean of the parts below.`)];
+    for (const [name, share] of mine) {
+      if (share === null) continue;
+      const of_part = cells.filter(([its]) => its === name);
+      const rows = of_part.map(([, label, number, from]) => [label, make("a", { href: `#r${from}` }, percent(number))]);
+      body.push(make("h3", {}, `${parts[name][0]}: ${percent(share)} `, make("span", { class: "formula" }, parts[name][1].replaceAll(" - ", " − "))), pairs(rows));
+    }
+    if (lacking.length) body.push(make("h3", {}, "Not measured"), make("ul", {}, ...lacking.map((text) => make("li", {}, bdi(text)))));
+    return [encoder, body];
+  };
+  const TARGET = /^#([re])(\d+)$/;
+  const open = (hash) => {
+    const [, kind, place] = TARGET.exec(hash) ?? [];
+    const length = kind === "r" ? sources().records.length : boardRows.length;
+    if (!kind || Number(place) >= length) return;
+    const [title, body] = kind === "r" ? record(place) : composition(place);
+    find("source-title").replaceChildren(bdi(title));
+    find("source-body").replaceChildren(...body);
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+    find("source-title").focus();
+  };
+  document.addEventListener("click", (event) => {
+    const hash = event.target.closest?.("a[href^='#']")?.getAttribute("href");
+    if (hash && TARGET.test(hash)) {
+      event.preventDefault();
+      open(hash);
+    }
+    if (event.target === dialog) dialog.close();
+  });
+  find("close").addEventListener("click", () => dialog.close());
+
+  find("all-records").addEventListener("toggle", ({ target }) => {
+    if (target.children.length > 1) return;
+    const byEncoder = new Map();
+    sources().records.forEach(([path, encoder], place) => {
+      const link = make("li", {}, make("a", { href: `#r${place}` }, bdi(path)));
+      byEncoder.set(encoder, [...(byEncoder.get(encoder) ?? []), link]);
+    });
+    for (const [encoder, links] of byEncoder) {
+      const summary = make("summary", {}, bdi(encoder), ` (${links.length})`);
+      target.append(make("details", {}, summary, make("ul", {}, ...links)));
+    }
+  });
+
+  // --- links into the page, and print
+
+  const reveal = () => {
+    if (TARGET.test(location.hash)) open(location.hash);
+    const target = location.hash.length > 1 && find(decodeURIComponent(location.hash.slice(1)));
+    const closed = target && target.closest("details:not([open])");
+    if (closed) {
+      closed.open = true;
+      target.scrollIntoView();
+    }
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+  addEventListener("beforeprint", () => {
+    for (const place of all("[data-plot]")) if (place.checkVisibility() && !drawn.has(place)) draw(place);
+    setThemes("light");
+  });
+  addEventListener("afterprint", () => setThemes(isDark() ? "dark" : "light"));
+}

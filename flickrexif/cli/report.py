@@ -1,0 +1,43 @@
+"""`report`: result records as one page, figures and tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flickrexif.cli.options import DataDir
+from flickrexif.cli.output import SHORT, say, table
+
+
+def report(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of result records: data/results.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write. [default: report beside RESULTS]", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Another folder of result records, to compare with.", show_default=False)
+    ] = None,
+    data_dir: DataDir = Path("data"),
+    formats: Annotated[str, typer.Option(help="Of the figures for print, with commas between.")] = "png,svg,pdf",
+) -> None:
+    """Write a page with a leaderboard, figures and tables: it opens from disk and loads nothing.
+
+    Beside it the figures are written for papers and the tables as CSV and LaTeX. Prints the leaderboard and the page.
+    """
+    from eval.report.build import write_report
+    from eval.report.spec import Point
+    from eval.report.style import percent, short
+
+    wanted = [name for part in formats.split(",") if (name := part.strip().lower())]
+    made = write_report(results, out or results.parent / "report", baseline=baseline, data_dir=data_dir, formats=wanted)
+    shown = made.leaderboard
+    table(
+        [column.title for column in shown.columns],
+        [[percent(c.value) if isinstance(c, Point) else short(c) for c in row] for row in shown.cells],
+    )
+    say(f"{made.records:,} records are shown. Open this page in a browser:")
+    typer.echo(made.index)
+    for path, problem in made.unreadable:
+        say(f"Left out: {short(path, 200)}: {short(problem, 400)}")
+    if made.unreadable:
+        raise typer.Exit(SHORT)

@@ -1,0 +1,377 @@
+"""Which figures records give: every number is its record's, gaps have reasons, strangers' text is harmless."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.neighbors import NearestNeighbors
+
+from eval.report.choice import replaced, slug, used
+from eval.report.figures import figures
+from eval.report.figures_neighbors import GROUPS, SETUPS
+from eval.report.figures_probe import MITIGATIONS
+from eval.report.spec import (
+    Bars,
+    Cloud,
+    Distributions,
+    Figure,
+    GroupedDots,
+    Lines,
+    Pairwise,
+    Point,
+    Shot,
+    Strips,
+)
+from eval.report.style import places, plain
+from eval.results import Result, from_json, to_json
+from flickrexif.errors import FlickrExifError
+from tests.report_records import RATIOS, encoders, records
+
+RECORDS = records(47, points=120)
+BY_PATH = dict(RECORDS)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    return {figure.name: figure for figure in figures(RECORDS)}
+
+
+def points_of(figure: Figure) -> Iterator[Point]:
+    """All points of a figure, with the paper's ones left out."""
+    match figure.content:
+        case Bars(points=points):
+            yield from points
+        case GroupedDots(series=series) | Lines(series=series):
+            for one in series:
+                yield from one.points
+        case Pairwise(x=x, y=y):
+            yield from (*x, *y)
+
+
+def probe(path: str = "a/probe.json", encoder: str = "lite0", **changes: Any) -> tuple[str, Result]:
+    """A record of a probe with some fields changed."""
+    result = BY_PATH["paper_clip_ViT-B-16/probe-ImageNet-jpeg.json"]
+    return path, replace(result, encoder=encoder, **changes)
+
+
+def test_generated_records_are_records() -> None:
+    for _, result in RECORDS[:60]:
+        assert from_json(to_json(result)) == from_json(to_json(from_json(to_json(result))))
+    assert {result.task for _, result in RECORDS} == {
+        "probe", "knn", "retrieval", "neighbors", "similarity", "masking", "mitigation", "tsne", "strips"
+    }  # fmt: skip
+    assert records(2) == records(2) != records(2, seed=1)
+
+
+def test_every_measurement_has_its_figure(drawn: dict[str, Figure]) -> None:
+    kinds = Counter(type(figure.content) for figure in drawn.values())
+    assert kinds == {Bars: 16, GroupedDots: 8 + 1 + 16, Distributions: 8, Lines: 1, Cloud: 3, Pairwise: 1, Strips: 6}
+    assert {figure.paper for figure in drawn.values()} - {""} == {
+        "Fig. 2", "Fig. 4", "Fig. 5", "Fig. 6", "Fig. 7", "Fig. 8", "Fig. 9", "Fig. 10", "Table 2"
+    }  # fmt: skip
+
+
+def test_every_number_is_one_of_its_record(drawn: dict[str, Figure]) -> None:
+    seen = 0
+    for figure in drawn.values():
+        for point in points_of(figure):
+            result = BY_PATH[point.record]
+            assert point.record in figure.records
+            assert (point.encoder, point.family) == (result.encoder, result.family)
+            assert point.value in set(result.metrics.values())
+            if point.low is not None:
+                assert (point.low, point.high) in set(result.intervals.values())
+            seen += 1
+    assert seen == 47 * (16 + 8 * 5 + 3 + 8 * 2 * 4 + len(RATIOS) + 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "metrics"),
+    [
+        ("setups-jpeg-imagenet", "knn-ImageNet-jpeg", ["all_same", "all_diff", "pos_same", "neg_same", "uniform"]),
+        ("neighbors-is-smartphone-flickrexif", "neighbors", ["10", "25", "50"]),
+        (
+            "mitigation-resizing-imagenet-accuracy",
+            "mitigation-ImageNet-resizing",
+            ["none.accuracy", "centring.accuracy", "leace.accuracy", "averaging.accuracy"],
+        ),
+    ],
+)
+def test_each_series_shows_its_metric(drawn: dict[str, Figure], name: str, task: str, metrics: list[str]) -> None:
+    content = drawn[name].content
+    assert isinstance(content, GroupedDots)
+    for series, metric in zip(content.series, metrics, strict=True):
+        expected = {r.encoder: r.metrics[metric] for path, r in RECORDS if path.endswith(f"/{task}.json")}
+        assert {point.encoder: point.value for point in series.points} == expected
+
+
+def test_the_axes_of_recall_and_masks_are_the_metrics(drawn: dict[str, Figure]) -> None:
+    recall = drawn["retrieval-paircams"].content
+    assert isinstance(recall, Pairwise)
+    for x, y in zip(recall.x, recall.y, strict=True):
+        metrics = BY_PATH[x.record].metrics
+        assert (x.value, y.value) == (metrics["different"], metrics["same"])
+    masks = drawn["masking-imagenet"].content
+    assert isinstance(masks, Lines)
+    assert masks.x == RATIOS
+    for series in masks.series:
+        metrics = BY_PATH[series.points[0].record].metrics
+        assert [point.value for point in series.points] == [metrics[f"{ratio:g}"] for ratio in RATIOS]
+
+
+def test_chance_is_the_records_or_none_where_they_differ(drawn: dict[str, Figure]) -> None:
+    chances = {name: f.content.chance for name, f in drawn.items() if isinstance(f.content, Bars | GroupedDots)}
+    assert chances["probe-jpeg-imagenet"] == 1 / 6
+    assert chances["probe-model-flickrexif-mask-0.9"] == 1 / 88
+    assert chances["neighbors-is-smartphone-flickrexif"] == 0.5003
+    assert chances["mitigation-interpolation-imagenet-accuracy"] == 0.25
+    assert chances["mitigation-interpolation-imagenet-all-same"] is chances["setups-jpeg-imagenet"] is None
+    other = probe("b", "other", metrics={"accuracy": 0.5, "chance": 0.25})
+    (figure,) = figures([probe(), other])
+    assert isinstance(figure.content, Bars)
+    assert figure.content.chance is None
+
+
+def test_encoders_stand_by_family_then_name(drawn: dict[str, Figure]) -> None:
+    content = drawn["probe-make-flickrexif-mask-0.9"].content
+    assert isinstance(content, Bars)
+    names = [name for family in ("CVL", "SUP", "SSL") for name in sorted(
+        (n for n, f in encoders(47) if f == family), key=str.casefold)]  # fmt: skip
+    assert [point.encoder for point in content.points] == names
+    others = [probe(str(n), f"e{n}", family=f) for n, f in enumerate([None, "OWN", "CTL", "SSL", "SUP", "CVL", "xyz"])]
+    (figure,) = figures(others)
+    assert [p.family for p in points_of(figure)] == ["CVL", "SUP", "SSL", "CTL", "OWN", "", ""]
+
+
+def test_places_leave_room_between_families() -> None:
+    points = [Point(encoder=f"e{n}", family=f, value=0.5) for n, f in enumerate(["CVL", "CVL", "SUP", "SSL"])]
+    steps = np.diff(places(points))
+    assert steps[0] == 1
+    assert (steps[1:] > 1.5).all()
+
+
+def test_the_last_record_by_path_is_used() -> None:
+    old, new = (
+        probe(path, metrics={"accuracy": a, "chance": 1 / 6}) for path, a in (("a/9.json", 0.2), ("b/1.json", 0.8))
+    )
+    for order in ([old, new], [new, old]):
+        (figure,) = figures(order)
+        assert [(p.value, p.record) for p in points_of(figure)] == [(0.8, "b/1.json")]
+        assert used(order) == [new]
+        assert replaced(order) == [("a/9.json", "b/1.json")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"mask": 0.5}, "50% masked"), ({"protocol": "fast"}, "fast protocol"), ({"mask": 0}, None), ({}, None)],
+)
+def test_another_mask_or_protocol_is_another_measurement(settings: dict[str, Any], said: str | None) -> None:
+    usual = probe("a")
+    other = probe("b", settings={**usual[1].settings, **settings})
+    found = figures([usual, other])
+    assert len(found) == len({figure.name for figure in found}) == (1 if said is None else 2)
+    if said:
+        assert said in next(figure.title for figure in found if figure.records == ("b",))
+
+
+def test_a_null_metric_is_a_gap_with_its_reason(drawn: dict[str, Figure]) -> None:
+    figure = drawn["probe-sharpening-imagenet"]
+    (gap,) = [point for point in points_of(figure) if point.value is None]
+    assert (gap.encoder, gap.reason, gap.low) == ("paper:clip/ViT-L-14@336px", "every trial diverged", None)
+    assert "No number for clip/ViT-L-14@336px (every trial diverged)." in figure.caption
+    assert "46 encoders" in figure.alt
+
+
+def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
+    failed = Result(task="knn", encoder="e", family="OWN", dataset="d", parameter="jpeg", metrics={},
+                    detail={"reason": "no file"})  # fmt: skip
+    (setups,) = figures([("p", failed)])
+    assert [(point.value, point.reason) for point in points_of(setups)] == [(None, "no file")] * 5
+    (trace, semantics) = figures([("p", replace(failed, task="mitigation"))])
+    assert all(point.value is None for figure in (trace, semantics) for point in points_of(figure))
+    for task in ("tsne", "strips", "similarity", "masking", "neighbors"):
+        assert figures([("p", replace(failed, task=task))]) == []
+
+
+def test_alt_texts_tell_the_finding(drawn: dict[str, Figure]) -> None:
+    figure = drawn["probe-jpeg-imagenet"]
+    known = {r.encoder: r.metrics["accuracy"] for p, r in RECORDS if p.endswith("/probe-ImageNet-jpeg.json")}
+    lowest = min(known, key=lambda encoder: known[encoder] or 0)
+    assert f"from {known[lowest]:.1%} ({lowest.removeprefix('paper:')})" in figure.alt
+    cvl = [known[name] for name, family in encoders(47) if family == "CVL"]
+    assert f"CVL {np.median(cvl):.1%}" in figure.alt
+    assert figure.alt.endswith("Chance: 16.7%.")
+    assert all(figure.alt and figure.caption for figure in drawn.values())
+
+
+def test_one_encoder_stands_for_its_family(drawn: dict[str, Figure]) -> None:
+    figure = drawn["similarity-jpeg-imagenet"]
+    assert isinstance(figure.content, Distributions)
+    shown = ["clip/ViT-L-14@336px", "convnext/large", "dinov2/vitl14"]
+    assert [panel.encoder for panel in figure.content.panels] == [f"paper:{name}" for name in shown]
+    assert f"({', '.join(shown)}); 44 more were measured." in figure.caption
+
+
+def test_distributions_keep_their_shares(drawn: dict[str, Figure]) -> None:
+    figure = drawn["similarity-jpeg-imagenet"]
+    assert isinstance(figure.content, Distributions)
+    edges = np.array(figure.content.edges)
+    for path, panel in zip(figure.records, figure.content.panels, strict=True):
+        detail = BY_PATH[path].detail
+        for (_, shares), name in zip(panel.shares, detail["averaged"], strict=True):
+            assert sum(shares) == pytest.approx(1, abs=0.01)
+            mean = (np.array(shares) * (edges[:-1] + edges[1:]) / 2).sum()
+            assert mean == pytest.approx(BY_PATH[path].metrics[name], abs=0.01)
+
+
+def test_a_group_without_pairs_is_left_out() -> None:
+    path, result = next(entry for entry in RECORDS if entry[1].task == "similarity")
+    averaged = dict(result.detail["averaged"]) | {"same_class_same_metadata": [None] * 200}
+    (figure,) = figures([(path, replace(result, detail=dict(result.detail) | {"averaged": averaged}))])
+    assert isinstance(figure.content, Distributions)
+    assert [name for name, _ in figure.content.panels[0].shares] == list(GROUPS.values())[1:]
+
+
+def test_the_alt_text_of_a_cloud_counts_its_neighbours(drawn: dict[str, Figure]) -> None:
+    figure = drawn["tsne-is-smartphone-flickrexif-convnext-large"]
+    assert isinstance(figure.content, Cloud)
+    labels = np.array(figure.content.labels)
+    detail = BY_PATH[figure.records[0]].detail
+    assert (labels == np.array(detail["classes"])[detail["label"]]).all()
+    at = np.array([detail["x"], detail["y"]]).T
+    near = NearestNeighbors(n_neighbors=11).fit(at).kneighbors(at, return_distance=False)[:, 1:]
+    assert f"In the plane {(labels[near] == labels[:, None]).mean():.1%} of the 10 nearest" in figure.alt
+
+
+def test_rare_labels_of_a_cloud_are_others() -> None:
+    label = [n for n in range(9) for _ in range(10 - n)]
+    detail = {"x": [0.5] * len(label), "y": [0.5] * len(label), "label": label, "classes": list("abcdefghi")}
+    (figure,) = figures([("p", Result(task="tsne", encoder="e", family="OWN", dataset="d", metrics={}, detail=detail))])
+    assert isinstance(figure.content, Cloud)
+    assert Counter(figure.content.labels) == {"a": 10, "b": 9, "c": 8, "d": 7, "other": 6 + 5 + 4 + 3 + 2}
+
+
+def test_strips_show_the_neighbours_in_their_order() -> None:
+    path, result = next(entry for entry in RECORDS if entry[0].endswith("/strips-jpeg.json"))
+    asked: list[tuple[str, str]] = []
+
+    def pictures(dataset: str, image_id: str) -> Shot:
+        asked.append((dataset, image_id))
+        return Shot(image_id="?", same=True, jpeg=image_id.encode(), attribution="by A", page_url="https://x.org")
+
+    (figure,) = figures([(path, result)], pictures)
+    assert isinstance(figure.content, Strips)
+    for row, query in zip(figure.content.rows, result.detail["queries"], strict=True):
+        assert (row[0].image_id, row[0].same, row[0].similarity) == (query["id"], None, None)
+        assert [(s.image_id, s.same, s.similarity, s.badge, s.label) for s in row[1:]] == [
+            (n["id"], n["same"], n["similarity"], n["variant"], n["label"]) for n in query["neighbors"]
+        ]
+        assert all(shot.jpeg == shot.image_id.encode() and shot.attribution == "by A" for shot in row)
+    assert set(asked) == {("ImageNet", shot.image_id) for row in figure.content.rows for shot in row}
+
+
+BROKEN: list[tuple[str, dict[str, Any]]] = [
+    ("similarity", {}),
+    ("similarity", {"edges": [0, 1], "averaged": {"same_class_same_metadata": [0.5, 0.5]}}),
+    ("similarity", {"edges": [0, 1], "averaged": {"same_class_same_metadata": ["x"]}}),
+    ("similarity", {"edges": [0, 1], "averaged": 3}),
+    ("tsne", {"x": [1], "y": [1, 2], "label": [0], "classes": ["a"]}),
+    ("tsne", {"x": [1], "y": [1], "label": [1], "classes": ["a"]}),
+    ("tsne", {"x": [1], "y": [None], "label": [0], "classes": ["a"]}),
+    ("tsne", {"x": [1], "y": [1], "label": [-1], "classes": ["a"]}),
+    ("strips", {"queries": [{"id": "a"}]}),
+    ("strips", {"queries": [{"id": "a", "label": "b", "neighbors": [{"id": "a", "label": "b", "same": 1}]}]}),
+    ("strips", {"queries": 3}),
+]
+
+
+@pytest.mark.parametrize(("task", "detail"), BROKEN)
+def test_a_detail_of_another_shape_is_refused_by_name(task: str, detail: dict[str, Any]) -> None:
+    result = Result(task=task, encoder="e", family="OWN", dataset="d", metrics={}, detail=detail)
+    with pytest.raises(FlickrExifError, match=r"record one/two\.json has no usable `\w+`.*Measure again") as caught:
+        figures([("one/two.json", result)])
+    assert caught.value.hint
+
+
+def test_strangers_text_is_bounded_and_on_one_line() -> None:
+    hostile = "\u202eevil\n<b>" + "x" * 500
+    bad = probe(
+        "p", hostile, dataset=hostile, parameter=None, attribute=hostile, metrics={"accuracy": None, "chance": 0.5},
+        detail={"reason": hostile},
+    )  # fmt: skip
+    (figure,) = figures([bad])
+    for text in (figure.title, figure.caption, figure.alt, figure.y_label):
+        assert text.isprintable()
+        assert len(text) < 800
+    assert len(figure.name) <= 90
+    assert set(figure.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-")
+
+
+def test_figures_with_the_same_slug_have_names_of_their_own() -> None:
+    found = figures([probe("a", dataset="A b"), probe("b", dataset="A/b"), probe("c", dataset="A-b")])
+    assert sorted(figure.name for figure in found) == ["probe-jpeg-a-b", "probe-jpeg-a-b-2", "probe-jpeg-a-b-3"]
+    assert slug("../..", "Ünï") not in ("", ".", "..")
+    assert slug("///") == "figure"
+
+
+def test_the_order_of_the_records_changes_nothing(drawn: dict[str, Figure]) -> None:
+    shuffled = list(RECORDS)
+    Random(1).shuffle(shuffled)
+    assert figures(shuffled) == list(drawn.values())
+
+
+def test_the_papers_numbers_stand_beside_ours() -> None:
+    asked = []
+
+    def published(result: Result, metric: str) -> list[tuple[str, float]]:
+        asked.append((result.task, metric))
+        return [("paper:clip/ViT-B-16", 0.7)] if metric in ("accuracy", "25") else []
+
+    found = figures(records(2), published=published)
+    assert {("probe", "accuracy"), ("neighbors", "10"), ("neighbors", "25"), ("neighbors", "50")} == set(asked)
+    for figure in found:
+        if isinstance(figure.content, Bars):
+            assert figure.content.published == (("paper:clip/ViT-B-16", 0.7),)
+        if figure.name.startswith("neighbors"):
+            assert isinstance(figure.content, GroupedDots)
+            assert [s.published for s in figure.content.series] == [(), (("paper:clip/ViT-B-16", 0.7),), ()]
+
+
+def test_names_are_those_of_the_measurements() -> None:
+    import torch
+
+    from eval import knn, similarity
+    from eval.mitigation import mitigations
+
+    assert SETUPS == knn.SETUPS
+    assert tuple(GROUPS) == similarity.GROUPS
+    train = [torch.randn(40, 3, generator=torch.Generator().manual_seed(n)) for n in range(2)]
+    assert tuple(mitigations(train)) == MITIGATIONS
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = (
+        "import json, sys, eval.report.figures, eval.report.interactive, eval.report.paper; "
+        "print(json.dumps(sorted({'matplotlib', 'plotly', 'numpy', 'PIL', 'torch', 'pandas'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+@given(st.text(), st.integers(2, 60))
+def test_plain_text_is_bounded_printable_and_keeps_its_ends(text: str, length: int) -> None:
+    found = plain(text, length)
+    assert len(found) <= length
+    assert found.isprintable()
+    if len(text) <= length and text.isprintable() and text == " ".join(text.split()):
+        assert found == text
+    assert plain("a" * 30 + text + "z" * 30, 20)[::19] == "az"

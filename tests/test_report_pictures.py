@@ -1,0 +1,270 @@
+"""Thumbnails for the report from real photographs: upright, without metadata, credited, and few of Flickr's."""
+
+import io
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from eval.report.figures_pictures import strip_figures
+from eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, keys_of, pictures, shot_of, thumbnail
+from eval.report.spec import Strips
+from eval.results import Result
+from flickrexif.errors import FlickrExifError
+from flickrexif.parquet import image_writer
+from flickrexif.schema import IMAGE_COLUMNS
+from processing.build import ProcessSettings, process
+from processing.variants import classes
+from tests.test_sandbox_photos import CAMERA_PHOTOS, needs_camera_photos
+from tests.test_tasks_pictures import IMAGENETTE, needs_imagenette
+
+PAGE = "https://www.flickr.com/photos/someone/{}/"
+
+
+def jpeg(number: int, **options: Any) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(number).integers(0, 255, (6, 9, 3), np.uint8)
+    Image.fromarray(pixels).resize((270, 180)).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def flickrexif(root: Path, images: dict[int, bytes], group: int = 1) -> Path:
+    """A FlickrExif data set with images, row groups of `group`, and labels that credit them."""
+    folder = root / "flickrexif"
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    rows = [{"Flickr ID": i, "image": {"bytes": data, "path": f"{i}.jpg"}} for i, data in sorted(images.items())]
+    with image_writer(folder / "images" / "train-2024-08-00000.parquet", IMAGE_COLUMNS) as writer:
+        for start in range(0, len(rows), group):
+            writer.write_table(pa.Table.from_pylist(rows[start : start + group], writer.schema))
+    labels = {"Flickr ID": list(images), "attribution": [f"“{i}” by <b>someone</b>" for i in images]}
+    labels["page_url"] = [PAGE.format(i) for i in images]
+    pq.write_table(pa.table(labels), folder / "labels" / "train-2024-08.parquet")
+    return folder
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
+
+
+def upright(data: bytes, size: tuple[int, int]) -> np.ndarray:
+    """OpenCV's answer: it turns as the Exif orientation says, and averages areas."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)[..., ::-1].astype(float)
+
+
+def orientation(path: Path) -> int:
+    with Image.open(path) as image:
+        return int(image.getexif().get(274, 1))
+
+
+# --- thumbnails
+
+
+@needs_camera_photos
+def test_real_photos_are_upright_small_and_without_metadata(tmp_path: Path) -> None:
+    paths = sorted(path for path in CAMERA_PHOTOS.glob("*.jp*g"))
+    turned = [path for path in paths if orientation(path) > 1]
+    assert len(turned) >= 3
+    for path in [*turned, *paths[::12]]:
+        data = path.read_bytes()
+        small = thumbnail(data)
+        assert small
+        (tmp_path / path.name).write_bytes(small)
+        found = pixels(small)
+        assert max(found.shape[:2]) == SIDE
+        expected = upright(data, (found.shape[1], found.shape[0]))
+        apart = np.abs(found - expected).mean()
+        assert apart < 10, path
+        assert apart < np.abs(found[::-1, ::-1] - expected).mean() / 2 or not expected.any(), path  # one is black
+        assert len(small) < 20_000
+    said = subprocess.run(["exiftool", "-json", "-G", "-r", tmp_path], capture_output=True, check=True).stdout
+    tags = json.loads(said)
+    assert len(tags) == len({*turned, *paths[::12]})
+    groups = {name.partition(":")[0] for one in tags for name in one}
+    assert groups == {"SourceFile", "ExifTool", "File", "Composite", "JFIF"}
+    assert not any("Comment" in name for one in tags for name in one)
+
+
+def test_a_comment_a_profile_and_xmp_do_not_come_along(tmp_path: Path) -> None:
+    secret = b"JANE ROE WAS HERE"
+    data = jpeg(1, comment=secret, icc_profile=secret, xmp=b"<x>" + secret, exif=b"Exif\0\0" + secret)
+    assert data.count(secret) == 4
+    small = thumbnail(data)
+    assert small
+    assert secret not in small
+    assert thumbnail(data) == small
+
+
+@pytest.mark.parametrize("data", [b"", b"no image", jpeg(1)[:200], b"\xff\xd8\xff"])
+def test_what_is_no_whole_image_has_none(data: bytes) -> None:
+    assert thumbnail(data) is None
+
+
+def test_small_images_are_not_enlarged_and_narrow_ones_keep_a_pixel() -> None:
+    for size, expected in (((5, 7), (5, 7)), ((4000, 2), (160, 1)), ((SIDE, SIDE), (SIDE, SIDE))):
+        file = io.BytesIO()
+        Image.new("RGBA", size, (9, 8, 7, 0)).save(file, "PNG")
+        small = thumbnail(file.getvalue())
+        assert small
+        assert Image.open(io.BytesIO(small)).size == expected
+
+
+# --- FlickrExif
+
+
+def test_photos_by_their_ids_with_their_credit(tmp_path: Path) -> None:
+    flickrexif(tmp_path, {7: jpeg(7), 8: jpeg(8), 9: b"damaged"})
+    wanted = [Key("FlickrExif", one) for one in ("8", "7", "9", "10", "x", "²", "9" * 30)]
+    found = pictures(tmp_path, wanted)
+    assert set(found) == set(wanted[:2])
+    assert found[wanted[0]] == Picture(
+        jpeg=thumbnail(jpeg(8)) or b"", attribution="“8” by <b>someone</b>", page_url=PAGE.format(8)
+    )
+    assert pictures(tmp_path, wanted) == found
+    assert pictures(tmp_path, []) == pictures(tmp_path / "none", wanted) == {}
+    (tmp_path / "none" / "flickrexif").mkdir(parents=True)
+    assert pictures(tmp_path / "none", wanted) == {}
+
+
+def test_only_the_row_groups_that_hold_them_are_read(tmp_path: Path) -> None:
+    images = {number: jpeg(number) for number in range(100, 110)}
+    folder = flickrexif(tmp_path, images)
+    path = folder / "images" / "train-2024-08-00000.parquet"
+    content = bytearray(path.read_bytes())
+    for number in (100, 109):  # their bytes are gone, and the file's length is told wrong where they begin
+        start = content.index(images[number])
+        content[start - 8 : start + len(images[number])] = bytes(len(images[number]) + 8)
+    path.write_bytes(bytes(content))
+    assert len(pictures(tmp_path, [Key("FlickrExif", str(number)) for number in range(101, 109)])) == 8
+    with pytest.raises(FlickrExifError, match="cannot be read"):
+        pictures(tmp_path, [Key("FlickrExif", "100")])
+
+
+def test_no_page_shows_more_of_flickr_than_its_terms_allow(tmp_path: Path) -> None:
+    flickrexif(tmp_path, {number: jpeg(number % 3) for number in range(50)}, group=50)
+    wanted = [Key("FlickrExif", str(number)) for number in reversed(range(50))]
+    found = pictures(tmp_path, wanted)
+    assert list(found) == sorted(wanted[:MOST_FLICKR], key=lambda key: int(key.image_id))
+    assert MOST_FLICKR == 30
+
+
+def test_an_address_that_is_none_is_left_out(tmp_path: Path) -> None:
+    folder = flickrexif(tmp_path, {1: jpeg(1), 2: jpeg(2), 3: jpeg(3)})
+    labels = {"Flickr ID": [1, 2], "attribution": [None, "x"], "page_url": ["javascript:alert(1)", None]}
+    pq.write_table(pa.table(labels), folder / "labels" / "train-2024-08.parquet")
+    found = pictures(tmp_path, [Key("FlickrExif", one) for one in "123"])
+    assert {key.image_id: (one.attribution, one.page_url) for key, one in found.items()} == {
+        "1": ("", ""),
+        "2": ("x", ""),
+        "3": ("", ""),
+    }
+
+
+@pytest.mark.parametrize("table", [b"no table", {"Flickr ID": [1]}, {"Flickr ID": ["1"], "attribution": [""]}])
+def test_labels_that_cannot_be_read_are_told_in_a_sentence(tmp_path: Path, table: Any) -> None:
+    folder = flickrexif(tmp_path, {1: jpeg(1)})
+    path = folder / "labels" / "train-2024-08.parquet"
+    if isinstance(table, bytes):
+        path.write_bytes(table)
+    else:
+        pq.write_table(pa.table(table), path)
+    with pytest.raises(FlickrExifError, match="is no table of labels"):
+        pictures(tmp_path, [Key("FlickrExif", "1")])
+
+
+# --- other data sets
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Imagenette photos in stored variants, as data/imagenet-traces."""
+    root = tmp_path_factory.mktemp("traces")
+    source = root / "source"
+    for split in ("train", "val"):
+        for folder in sorted((IMAGENETTE / split).iterdir())[:2]:
+            for number, path in enumerate(sorted(folder.iterdir())[:3]):  # the same ids in both splits
+                place = source / split / folder.name / f"{number}.JPEG"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(path.read_bytes())
+    settings = ProcessSettings(source=str(source), out=root / "data" / "imagenet-traces", parameter="jpeg")
+    process(settings)
+    return root / "data"
+
+
+@needs_imagenette
+def test_variants_are_those_of_the_test_images(traces: Path) -> None:
+    names = classes("jpeg")
+    keys = [Key("ImageNet", f"{folder.name}/{n}.JPEG", name)
+            for folder in sorted((IMAGENETTE / "val").iterdir())[:2] for n in range(3) for name in names]  # fmt: skip
+    found = pictures(traces, [*keys, Key("ImageNet", "gone", names[0]), Key("ImageNet", keys[0].image_id, "../x")])
+    assert set(found) == set(keys)
+    for name in names:
+        (path,) = (traces / "imagenet-traces" / name.lower()).glob("val*.parquet")
+        for row in pq.read_table(path).to_pylist():
+            picture = found[Key("ImageNet", row["image_id"], name)]
+            assert picture == Picture(jpeg=thumbnail(row["image"]["bytes"]) or b"")
+
+
+def test_a_variant_that_is_not_stored_is_shown_as_it_came(tmp_path: Path) -> None:
+    for number in range(2):
+        place = tmp_path / "pets" / "val" / "cat" / f"{number}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(jpeg(number))
+    keys = [Key("pets", "cat/0.jpg", "JPEG75_420"), Key("pets", "cat/0.jpg", "HALF"), Key("pets", "cat/1.jpg")]
+    found = pictures(tmp_path, keys)
+    assert [found[key].jpeg for key in keys] == [thumbnail(jpeg(0)), thumbnail(jpeg(0)), thumbnail(jpeg(1))]
+    assert pictures(tmp_path, [Key("../pets", "cat/0.jpg"), Key(".", "pets/val/cat/0.jpg"), Key("other", "1")]) == {}
+
+
+def test_images_made_of_photos_on_flickr_are_credited_too(tmp_path: Path) -> None:
+    flickrexif(tmp_path, {number: jpeg(number) for number in range(3)})
+    for name, ids in (("crawled", (0, 1, 2)), ("numbered", (1, 2, 3))):
+        (tmp_path / name / "jpeg75_420").mkdir(parents=True)
+        images = [{"bytes": jpeg(one), "path": None} for one in ids]
+        table = pa.table({"image_id": [str(one) for one in ids], "image": images, "label": [0] * 3})
+        pq.write_table(table, tmp_path / name / "jpeg75_420" / "val-00000-of-00001.parquet")
+    keys = [Key(name, str(one), "JPEG75_420") for name in ("crawled", "numbered") for one in (1, 2, 3)]
+    found = pictures(tmp_path, [key for key in keys if key != Key("crawled", "3", "JPEG75_420")])
+    assert [bool(found[key].page_url) for key in keys if key in found] == [True, True, False, False, False]
+
+
+# --- what a report shows
+
+
+def strips(dataset: str, ids: str, **fields: Any) -> Result:
+    query, *near = ({"id": one, "label": "a", "variant": None} for one in ids)
+    neighbors = [one | {"similarity": 0.5, "same": True} for one in near]
+    return Result(
+        task="strips", encoder="lite0", family="SUP", dataset=dataset, metrics={"same": 1.0},
+        detail={"queries": [query | {"neighbors": neighbors}]}, **fields,
+    )  # fmt: skip
+
+
+def test_the_images_of_the_strips_that_are_shown(tmp_path: Path) -> None:
+    flickrexif(tmp_path, {number: jpeg(number) for number in range(4)})
+    shown = strips("FlickrExif", "012")
+    failed = replace(strips("PairCams", "01"), detail={"reason": "out of memory"})
+    entries = [("a.json", shown), ("b.json", failed), ("c.json", replace(shown, task="knn"))]
+    keys = keys_of(entries)
+    assert keys == [Key("FlickrExif", one) for one in "012"]
+    found = pictures(tmp_path, keys)
+    (figure,) = strip_figures(entries, lambda *image: shot_of(found, *image))
+    assert isinstance(figure.content, Strips)
+    ((query, *near),) = figure.content.rows
+    assert (query.image_id, query.jpeg, query.page_url) == ("0", thumbnail(jpeg(0)), PAGE.format(0))
+    assert [one.jpeg for one in near] == [thumbnail(jpeg(1)), thumbnail(jpeg(2))]
+    assert shot_of({}, "FlickrExif", "5").jpeg == b""
+
+
+def test_a_record_that_is_none_is_told_in_a_sentence() -> None:
+    with pytest.raises(FlickrExifError, match="no usable `queries`"):
+        keys_of([("a.json", replace(strips("x", "01"), detail={"queries": [{"id": 5}]}))])
