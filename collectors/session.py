@@ -20,6 +20,7 @@ from collectors.flickr.models import FLICKR_ENDPOINT
 from collectors.flickr.transport import is_loopback
 from collectors.images import ImageFetcher
 from collectors.journal import Journal, open_journal
+from flickrexif.build import check_not_merged
 from flickrexif.errors import UsageError
 from flickrexif.takedown import read_takedowns, takedown_path
 
@@ -104,6 +105,7 @@ def crawl_into(
         hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
         raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
     with open_journal(journal_path(data_dir)) as journal:
+        check_not_merged(data_root(data_dir))
         takedowns = read_takedowns(takedown_path(data_root(data_dir)))
         client_for = clients(service, journal, stop, progress.called)
         settle(journal, settings, client_for("").identify().source)

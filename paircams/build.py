@@ -33,7 +33,7 @@ from paircams.scrub import kind_of, scrub
 SHARD_BYTES = 500_000_000  # of image bytes a file
 BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group
 STAGING = ".paircams.tmp"
-OURS = frozenset(("data", "README.md", "pairs.json", ".huggingface.yaml", STAGING))
+OURS = frozenset(("data", "figures", "README.md", "croissant.json", "pairs.json", ".huggingface.yaml", STAGING))
 ENDINGS = {"jpeg": "jpg", "png": "png", "heif": "heic"}
 
 Row = dict[str, Any]

@@ -521,16 +521,34 @@ def test_a_dry_run_says_what_the_run_does_and_changes_nothing(data: Path, run: A
     assert numbers(said) == numbers(done)
 
 
-def test_pages_that_may_show_it_are_named(data: Path, run: Any) -> None:
-    for name in ("report/index.html", "browse/flickrexif/index.html"):
-        (data / name).parent.mkdir(parents=True)
-        (data / name).write_text("<p>")
+def test_pages_and_records_that_show_it_go(data: Path, run: Any) -> None:
+    def write(name: str, text: str) -> Path:
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text(text)
+        return data / name
+
     photo = kept(data)[0]["Flickr ID"]
+    head = '<!doctype html><meta charset="utf-8"><meta name="generator" content="flickrexif {}">'
+    shown = [
+        write("report/index.html", head.format("report")),
+        write("report/figures/strips-is_smartphone.svg", "<svg/>"),
+        write("browse/flickrexif/index.html", head.format("browse")),
+        write("results/lite0/strips_FlickrExif.json", f'{{"id": "{photo}"}}'),
+    ]
+    others = [
+        write("results/lite0/strips_Other.json", f'{{"id": "{photo}1"}}'),
+        write("report/figures/probe-jpeg.svg", "<svg/>"),
+        write("mine/index.html", "<p>"),
+    ]
+    code, out, _ = run("forget", "--photo", 1, "--reason", REASON, "--data-dir", data)  # nowhere: nothing shows it
+    assert code == 0
+    assert all(path.exists() for path in (*shown, *others))
     code, out, _ = run("forget", "--photo", photo, "--reason", REASON, "--data-dir", data)
     assert code == 0
+    assert [path for path in shown if path.exists()] == []
+    assert [path for path in others if not path.exists()] == []
     flat = " ".join(out.split())
-    assert f"Pages in {data}/browse/flickrexif may show them: make them again." in flat
-    assert f"Pages in {data}/report may show them: make them again." in flat
+    assert "make them again with `flickrexif browse` and `report`" in flat
     assert "push the removal with `flickrexif publish`" in flat
 
 

@@ -128,7 +128,8 @@ def _figures(entries: Sequence[Entry], data_dir: Path | None) -> list[Figure]:
 
 def _compared(ours: Sequence[Table | None], theirs: Iterable[Table | None]) -> list[Shown | None]:
     before = [table for table in theirs if table]
-    return [table and Shown(table=table, differences=differences(table, before)) for table in _named(ours)]
+    named = _named(ours)
+    return [Shown(table=table, differences=differences(table, before)) if table else None for table in named]
 
 
 def _named(found: Sequence[Table | None]) -> list[Table | None]:

@@ -38,6 +38,13 @@ class Comparison:
     only_theirs: tuple[str, ...]
     unmatched: int  # measurements of encoders in both that only one has
 
+    def largest(self, count: int) -> list[Change]:
+        """The largest change of each record, at most so many."""
+        first: dict[str, Change] = {}
+        for change in self.changes:
+            first.setdefault(change.record, change)
+        return list(first.values())[:count]
+
 
 def compare(ours: Iterable[Entry], theirs: Iterable[Entry]) -> Comparison:
     """Compare the records of the same measurement and encoder."""

@@ -47,7 +47,7 @@ def board_differences(ours: Board, theirs: Board) -> Mapping[tuple[str, str], fl
     Both boards have the same basis, see `sensitivity.board_of`.
     """
     before = {score.encoder: score for score in theirs.scores}
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for now in ours.scores:
         then = before.get(now.encoder)
         if then is None or [cell.key for cell in now.cells] != [cell.key for cell in then.cells]:

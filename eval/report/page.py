@@ -13,6 +13,7 @@ from eval.report.headlines import Headline
 from eval.report.sensitivity import PARTS, Board
 from eval.report.spec import Figure, Point, Strips, Table
 from eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
+from eval.report.tables import CHANCE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -136,19 +137,23 @@ def table_data(shown: Shown, place: Callable[[str], int]) -> dict[str, Any]:
     """A table as the script reads it.
 
     A cell is a text, or [value, low, high, place of the record or -1, difference]; without a value [null, the reason].
-    The paper's numbers are bare.
+    `stated` are the chance levels and the paper's numbers, which are bare.
     """
     table = shown.table
     return {
         "caption": table.caption,
         "columns": [[column.title, column.help, column.is_metric] for column in table.columns],
-        "rows": [
-            [_cell(cell, shown.differences.get((_encoder(cell), column.name)), place)
-             for column, cell in zip(table.columns, row, strict=True)]
-            for row in table.cells
-        ],
-        "paper": [[short(cell) if isinstance(cell, str) else cell for cell in row] for row in table.published],
-    }  # fmt: skip
+        "rows": [_row(row, shown, place) for row in table.cells if row[0] != CHANCE],
+        "stated": [_row(row, shown, place) for row in table.cells if row[0] == CHANCE]
+        + [[f"Paper: {short(str(row[0]))}", *row[1:]] for row in table.published],
+    }
+
+
+def _row(row: Sequence[str | Point], shown: Shown, place: Callable[[str], int]) -> list[Any]:
+    return [
+        _cell(cell, shown.differences.get((_encoder(cell), column.name)), place)
+        for column, cell in zip(shown.table.columns, row, strict=True)
+    ]
 
 
 def _encoder(cell: str | Point) -> str:

@@ -36,15 +36,15 @@ class Stated:
 @cache
 def stated() -> tuple[Stated, ...]:
     """All of them, in the order of the table published.csv."""
-    with files("eval.report").joinpath("published.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(
-            Stated(
-                **{name: text for name, text in row.items() if name not in ("mask", "value")},
-                mask=float(row["mask"]) if row["mask"] else None,
-                value=float(row["value"]),
-            )
-            for row in csv.DictReader(file)
+    text = files("eval.report").joinpath("published.csv").read_text("utf-8")
+    return tuple(
+        Stated(
+            **{name: value for name, value in row.items() if name not in ("mask", "value")},
+            mask=float(row["mask"]) if row["mask"] else None,
+            value=float(row["value"]),
         )
+        for row in csv.DictReader(text.splitlines())
+    )
 
 
 def published(result: Result, metric: str) -> Sequence[tuple[str, float]]:

@@ -31,6 +31,7 @@ Wanted = Sequence[tuple[str, str]]
 ENCODER = Column(name="encoder", title="Encoder", is_metric=False)
 FAMILY = Column(name="family", title="Family", is_metric=False)
 NO_RECORD = "not measured"
+CHANCE = "chance"  # in the place of an encoder
 
 SETUPS = (
     ("all_same", "all-same"),
@@ -94,7 +95,7 @@ def _probe_table(kind: str, groups: Sequence[list[Entry]]) -> Table:
         title=f"Linear probe of {kind}{told}{next(iter(settings)) if len(settings) == 1 else ''}",
         caption=f"Accuracy of the linear probe, in %, by encoder{told}.",
         columns=tuple(columns),
-        cells=(("chance", "", *(percent(value) for value in chance)), *rows),
+        cells=((CHANCE, "", *(percent(value) for value in chance)), *rows),
     )
 
 
@@ -206,7 +207,7 @@ def _by_bin(content: Distributions) -> tuple[tuple[Column, ...], tuple[Cells, ..
     lines = [(panel.encoder, name, shares) for panel in content.panels for name, shares in panel.shares]
     columns = [Column(name="bin", title=content.x_label, is_metric=False)]
     columns += [Column(name=slug(encoder, name), title=f"{short(encoder)}: {name}") for encoder, name, _ in lines]
-    rows = []
+    rows: list[Cells] = []
     for at, (low, high) in enumerate(pairwise(content.edges)):
         shares = (Point(encoder=encoder, family="", value=shares[at]) for encoder, _, shares in lines)
         rows.append((f"{low:.2f} to {high:.2f}", *shares))

@@ -67,7 +67,7 @@ def crawl(
     from collectors.crawl import CrawlSettings
     from collectors.flickr.licenses import parse_licenses
 
-    months = _months(month, first, last)
+    months = months_of(month, first, last)
     settings = CrawlSettings(
         target=target,
         minimum=target // 2 if minimum is None else minimum,
@@ -81,7 +81,7 @@ def crawl(
         _print_estimate(data_dir, months, settings, calls_per_hour or 3_500)
         return
     with ExitStack() as stack:
-        service = _service(stack, endpoint, sandbox, faults, calls_per_hour)
+        service = service_of(stack, endpoint, sandbox, faults, calls_per_hour)
         summaries = _crawl(data_dir, months, settings, service)
     _print_summaries(summaries, _built(data_dir, months))
     short = [s.month for s in summaries if s.kept < settings.minimum]
@@ -140,7 +140,8 @@ def sandbox(
     serve(population, port, parse_faults(faults) if faults else None, latency, say)
 
 
-def _months(month: Sequence[str] | None, first: str | None, last: str | None) -> list[str]:
+def months_of(month: Sequence[str] | None, first: str | None, last: str | None) -> list[str]:
+    """The months that the options name. Raises UsageError."""
     from collectors.month import FIRST_MONTH, months_between, parse_month
 
     if month and (first or last):
@@ -164,7 +165,10 @@ def _images(text: str) -> Literal["none", "large", "original"]:
     return text  # type: ignore[return-value]
 
 
-def _service(stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls: int | None) -> "Service":
+def service_of(
+    stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls: int | None
+) -> "Service":
+    """Flickr, another server, or an embedded one that runs as long as `stack`."""
     from collectors.flickr.credentials import SANDBOX, from_environment
     from collectors.flickr.models import FLICKR_ENDPOINT
     from collectors.session import Service

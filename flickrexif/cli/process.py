@@ -61,7 +61,8 @@ def process(
         raise Interrupted("Interrupted; finished shards are kept.", "Run the same command again to go on.") from None
     finally:
         progress.close()
-    write_card(out)
+    if any(part.rows for part in report.parts):
+        write_card(out)
     typer.echo(summary(report))
     if report.failed:
         raise typer.Exit(SHORT)

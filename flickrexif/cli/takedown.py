@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flickrexif.cli.collect import _months, _service
+from flickrexif.cli.collect import months_of, service_of
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import progress_bar, table
 from flickrexif.errors import FlickrExifError, Interrupted, UsageError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_IDS = 20  # listed one by one
 UNFINISHED = "takedown.unfinished"  # beside the list, while files are being rewritten
+GENERATOR = re.compile(rb'<meta name="generator" content="flickrexif (browse|report)">')
+HEAD = 10_000  # bytes of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def forget(
     wanted = Wanted(reason, frozenset(map(_photo_id, photo or ())), frozenset(map(_nsid, owner or ())))
     if not wanted.photos and not wanted.owners:
         raise UsageError("Nothing to forget was named.", "Give --photo ID or --owner NSID.")
-    _print_forgotten(data_dir, _forget(data_dir, [wanted], write=not dry_run), dry_run=dry_run)
+    _print_forgotten(_forget(data_dir, [wanted], write=not dry_run), dry_run=dry_run)
 
 
 def refresh(
@@ -94,13 +96,13 @@ def refresh(
     """
     from collectors.refresh import refresh as ask
 
-    months = _months(month, first, last) if month or first or last else None
+    months = months_of(month, first, last) if month or first or last else None
     if dry_run:
         _print_due(data_dir, months, older_than, calls_per_hour or 3_500)
         return
     try:
         with ExitStack() as stack, progress_bar("photo") as progress:
-            service = _service(stack, endpoint, sandbox, None, calls_per_hour)
+            service = service_of(stack, endpoint, sandbox, None, calls_per_hour)
             report = ask(data_dir, months, service, threading.Event(), progress, older_than)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; what was learnt is saved.", "Run the same command again to go on.") from None
@@ -111,7 +113,7 @@ def refresh(
         message = "More than half of the photos would be forgotten; nothing was."
         raise FlickrExifError(message, "Look at some of their pages; if they must go, add --yes.")
     wanted = [Wanted(f"refresh: {verdict}", frozenset(ids)) for verdict, ids in report.going.items()]
-    _print_forgotten(data_dir, _forget(data_dir, wanted, write=True), dry_run=False)
+    _print_forgotten(_forget(data_dir, wanted, write=True), dry_run=False)
 
 
 def _photo_id(text: str) -> int:
@@ -193,6 +195,7 @@ def _sweep(
     """What is made from the data sets goes before their rows, by which a photographer's photos are found."""
     from eval.forget import forget_images as forget_embeddings
     from flickrexif.forget import forget_photos
+    from flickrexif.whole import remove
     from processing.forget import forget_images, is_processed
 
     names = set(map(str, photos))
@@ -211,9 +214,28 @@ def _sweep(
         removed[journal.path] = Counter({"journal rows": journal.holds(photos)})
         if write and (again or +removed[journal.path]):
             journal.forget(photos)
+    pages = _pages(data_dir, names, photos_found=again or any(map(Counter.total, removed.values())))
+    for path in pages:
+        removed.setdefault(path.parent, Counter())["pages and records that show photos"] += 1
     if write:
+        list(remove(pages))
         _describe([folder for folder in (*processed, *data_sets) if again or +removed[folder]])
     return [(f"{kind} in {place}", count) for place, kinds in removed.items() for kind, count in kinds.items() if count]
+
+
+def _pages(data_dir: Path, names: Collection[str], *, photos_found: bool) -> list[Path]:
+    """Records that name one of the photos; and where any was found, as they hold pictures, the pages of `browse` and
+    `report` with their figures of neighbours."""
+    records = [path for path in data_dir.glob("results/**/strips*.json") if _quotes(path, names)]
+    if not photos_found and not records:
+        return []
+    pages = (path for path in data_dir.rglob("*.html") if GENERATOR.search(path.read_bytes()[:HEAD]))
+    return sorted((*records, *pages, *data_dir.rglob("figures/strips*.*")))
+
+
+def _quotes(path: Path, names: Collection[str]) -> bool:
+    text = path.read_text("utf-8")
+    return any(f'"{name}"' in text for name in names)
 
 
 def _describe(folders: Iterable[Path]) -> None:
@@ -246,7 +268,7 @@ def _data_sets(data_dir: Path) -> list[Path]:
 # --- what is printed
 
 
-def _print_forgotten(data_dir: Path, done: Forgotten, *, dry_run: bool) -> None:
+def _print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
     if done.removed:
         table(("what", "would go" if dry_run else "removed"), done.removed)
     if done.unknown:
@@ -258,13 +280,7 @@ def _print_forgotten(data_dir: Path, done: Forgotten, *, dry_run: bool) -> None:
     typer.echo(f"{done.listed:,} new on the list of takedowns: no later crawl takes them.")
     if done.removed:
         typer.echo("What was published before still has them: push the removal with `flickrexif publish`.")
-        for folder in sorted({_top(path.parent, data_dir) for path in data_dir.rglob("*.html")}):
-            typer.echo(f"Pages in {folder} may show them: make them again.")
-
-
-def _top(folder: Path, data_dir: Path) -> Path:
-    """The folder of a report, or of a data set's pages."""
-    return data_dir.joinpath(*folder.relative_to(data_dir).parts[:2])
+        typer.echo("Pages that could show them were removed: make them again with `flickrexif browse` and `report`.")
 
 
 def _print_due(data_dir: Path, months: Sequence[str] | None, older_than: float, calls_per_hour: int) -> None:

@@ -95,7 +95,7 @@
       if (a === null || b === null) return (a === null) - (b === null);
       return direction * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
     });
-    body.append(...keyed.map(([, row]) => row), ...stated);
+    body.append(...stated, ...keyed.map(([, row]) => row));
   };
   const makeSortable = (table) => {
     const heads = [...table.tHead.rows[0].cells];
@@ -136,17 +136,17 @@
     return make("td", { class: isMetric ? "number" : "text" }, bdi(value ?? ""));
   };
   const buildTable = (name, label) => {
-    const { caption, columns, rows, paper } = data(name);
+    const { caption, columns, rows, stated } = data(name);
     const head = columns.map(([title, help, isMetric], place) => {
       const kind = `${isMetric ? "number" : "text"}${place === 0 ? " key" : ""}`;
       return make("th", { scope: "col", class: kind, ...(help ? { title: help } : {}) }, title);
     });
     const row = (cells, stated) =>
       make("tr", stated ? { class: "stated" } : {}, ...cells.map((cell, at) => cellOf(cell, at, columns[at][2])));
-    const ours = rows.map((cells) => row(cells, cells[0] === "chance"));
-    const theirs = paper.map(([who, ...cells]) => row([`Paper: ${who}`, ...cells], true));
+    const ours = rows.map((cells) => row(cells, false));
+    const theirs = stated.map((cells) => row(cells, true));
     const table = make("table", {}, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...head)));
-    table.append(make("tbody", {}, ...ours, ...theirs));
+    table.append(make("tbody", {}, ...theirs, ...ours));
     makeSortable(table);
     return make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label }, table);
   };
