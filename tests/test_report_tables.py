@@ -1,0 +1,248 @@
+"""The tables of a report as files, read back with pandas, and the records that they are made of."""
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.report.headlines import headlines
+from eval.report.published import published, stated
+from eval.report.reading import NOT_FLICKR, SIMULATED, banners, read_records
+from eval.report.sensitivity import board_of
+from eval.report.spec import Column, Point, Table
+from eval.report.table_files import cell, numbers_csv, tex, to_csv, to_tex
+from eval.report.tables import tables
+from eval.results import Result, write_result
+from flickrexif.errors import FlickrExifError, UsageError
+from tests.report_records import records
+
+TABLE_2 = {  # the paper's, in %
+    "paper:clip/ViT-L-14@336px": (70.1, 69.1, 67.6),
+    "paper:siglip/base_256": (58.6, 57.3, 56.1),
+    "paper:convnext/large": (56.8, 56.2, 55.4),
+    "paper:vit/huge_patch14_224": (52.8, 53.0, 52.6),
+    "paper:dino/resnet50": (58.0, 55.5, 54.3),
+    "paper:dinov2/vitl14": (54.0, 53.6, 52.9),
+}
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[tuple[str, Result]]:
+    return records(4, points=20)
+
+
+def read(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+
+
+def test_every_number_of_the_records_is_in_the_csv(entries: list[tuple[str, Result]]) -> None:
+    found = read(numbers_csv(entries)).set_index(["record", "metric"])
+    expected = {(path, metric): value for path, result in entries for metric, value in result.metrics.items()}
+    assert found["value"].to_dict() == pytest.approx(expected, nan_ok=True, abs=1e-12) or _same(found, expected)
+    low, high = entries[0][1].intervals["accuracy"]
+    assert tuple(found.loc[(entries[0][0], "accuracy"), ["low", "high"]]) == (low, high)
+
+
+def _same(found: pd.DataFrame, expected: Mapping[tuple[str, str], float | None]) -> bool:
+    values = found["value"].to_dict()
+    return values.keys() == expected.keys() and all(
+        pd.isna(values[key]) if value is None else values[key] == value for key, value in expected.items()
+    )
+
+
+def test_tables_hold_the_records_numbers(entries: list[tuple[str, Result]]) -> None:
+    by_name = {table.name: table for _, table in tables(entries, published)}
+    processing = read(to_csv(by_name["probe-processing"])).set_index("encoder")
+    chance = processing.loc["chance"].dropna()
+    assert list(chance[[c for c in chance.index if not c.endswith((" low", " high"))]])[:3] == [
+        "16.7%",
+        "16.7%",
+        "33.3%",
+    ]
+    by_path = dict(entries)
+    for path, result in entries:
+        if result.task == "probe" and result.parameter and result.metrics["accuracy"] is not None:
+            column = f"probe-{result.parameter}-{result.dataset.lower().replace(' ', '-')}"
+            assert float(processing.loc[result.encoder, column]) == by_path[path].metrics["accuracy"]
+            assert float(processing.loc[result.encoder, f"{column} low"]) == result.intervals["accuracy"][0]
+    neighbors = read(to_csv(by_name["neighbors-is-smartphone-flickrexif"])).set_index("encoder")
+    clip = [100 * neighbors.loc["paper: paper:clip/ViT-L-14@336px", k] for k in ("10", "25", "50")]
+    assert clip == pytest.approx(TABLE_2["paper:clip/ViT-L-14@336px"])
+    knn = read(to_csv(by_name["knn-jpeg-imagenet"]))
+    assert len(knn) == 4
+    assert [c for c in knn.columns if not c.endswith((" low", " high"))][2:] == [
+        *("all_same", "all_diff", "pos_same", "neg_same", "uniform")
+    ]
+
+
+def test_a_gap_has_no_number_in_any_file(entries: list[tuple[str, Result]]) -> None:
+    processing = next(table for _, table in tables(entries) if table.name == "probe-processing")
+    fourth = entries[-1][1].encoder
+    frame = read(to_csv(processing)).set_index("encoder")
+    assert pd.isna(frame.loc[fourth, "probe-sharpening-imagenet"])
+    row = next(line for line in to_tex(processing).splitlines() if line.startswith(fourth.removeprefix("paper:")))
+    assert row.removesuffix(r" \\").split(" & ")[4] == "--"
+
+
+# --- strangers' texts
+
+
+@given(st.text())
+def test_no_cell_of_a_csv_file_is_a_formula(text: str) -> None:
+    assert cell(text)[:1] not in set("=+-@\t\r")
+    assert cell(text).isprintable()
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=40))
+def test_latex_finds_no_command_in_a_text(text: str) -> None:
+    escaped = tex(text)
+    harmless = re.sub(r"\\text[a-z]+\{\}|\\ldots\{\}|\\[&%$#_{}]", "", escaped)
+    assert not set(harmless) & set("\\{}$&#_^~%")
+
+
+def test_hostile_names_in_both_formats() -> None:
+    table = Table(
+        name="t",
+        title="t",
+        caption="100%\n\\input{x}",
+        columns=(Column(name="encoder", title="A & B", is_metric=False), Column(name="=1", title="50% of_it")),
+        cells=(("=HYPERLINK(1)", Point(encoder="e", family="", value=0.5)), ("a\n\\end{tabular}\u202e", "x")),
+        published=(("paper:clip/x_y", 0.25),),
+    )
+    frame = read(to_csv(table))
+    assert list(frame.iloc[:, 0]) == ["'=HYPERLINK(1)", "a \\end{tabular}", "paper: paper:clip/x_y"]
+    assert list(frame.columns[1:]) == ["'=1", "'=1 low", "'=1 high"]
+    assert to_tex(table).splitlines() == [
+        r"% 100% \input{x}",
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"A \& B & 50\% of\_it \\",
+        r"\midrule",
+        r"=HYPERLINK(1) & 50.0 \\",
+        r"a \textbackslash{}end\{tabular\} & x \\",
+        r"\midrule",
+        r"\textit{paper: clip/x\_y} & \textit{25.0} \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+# --- the paper's numbers
+
+
+def neighbors(dataset: str = "FlickrExif") -> Result:
+    return Result(task="neighbors", encoder="e", family=None, dataset=dataset, attribute="is_smartphone", metrics={})
+
+
+def test_the_papers_table_2_is_told_for_its_own_data_set_alone() -> None:
+    found = [dict(published(neighbors(), k)) for k in ("10", "25", "50")]
+    assert {name: tuple(100 * column[name] for column in found) for name in found[0]} == {
+        name: pytest.approx(values) for name, values in TABLE_2.items()
+    }
+    assert published(neighbors("other"), "10") == []
+
+
+def test_every_encoder_that_the_paper_names_is_known() -> None:
+    from eval.encoders.registry import known
+
+    assert {one.encoder for one in stated() if one.encoder} <= known().keys()
+
+
+def test_levels_need_the_papers_mask() -> None:
+    about = {"task": "probe", "encoder": "e", "family": "CVL", "dataset": "FlickrExif", "attribute": "Is Smartphone"}
+    masked = Result(**about, metrics={"accuracy": 0.5}, settings={"mask": 0.9})
+    assert published(masked, "accuracy") == [("most CVL encoders over", 0.7)]
+    assert published(replace(masked, settings={}), "accuracy") == []
+
+
+def test_headlines_are_medians_beside_the_papers_levels(entries: list[tuple[str, Result]]) -> None:
+    told = {one.name: one for one in headlines(entries, board_of(entries))}
+    values = sorted(
+        r.metrics["accuracy"] or 0
+        for _, r in entries
+        if (r.task, r.parameter, r.dataset) == ("probe", "jpeg", "ImageNet")
+    )
+    assert told["probe-jpeg"].value == f"{100 * (values[1] + values[2]) / 2:.1f}%"
+    assert told["probe-jpeg"].paper == "CVL encoders over 80% on ImageNet, chance 16.7%"
+    assert told["probe-jpeg"].text == "Median of 4 CVL encoders on ImageNet. Chance: 16.7%."
+    assert "Median of 3 CVL encoders" in told["probe-sharpening"].text  # the fourth has no number
+    assert told.keys() >= {"strongest", "probe-resizing", "probe-is-smartphone", "retrieval"}
+
+
+# --- records that cannot be shown
+
+
+def put(folder: Path, entries: list[tuple[str, Result]]) -> Path:
+    for path, result in entries:
+        write_result(folder / path, result)
+    return folder
+
+
+def test_files_that_are_no_records_are_named_and_the_others_kept(
+    tmp_path: Path, entries: list[tuple[str, Result]]
+) -> None:
+    folder = put(tmp_path / "results", entries[:60])
+    (folder / "broken.json").write_text("{")
+    (folder / "odd.json").write_text(json.dumps({"schema_version": 1, "task": "probe"}))
+    (folder / "bytes.json").write_bytes(b"\xff\xfe")
+    found = read_records(folder)
+    assert {path for path, _ in found.entries} == {path for path, _ in entries[:60]}
+    assert [path for path, _ in found.unreadable] == ["broken.json", "bytes.json", "odd.json"]
+    assert "`encoder` is missing" in found.unreadable[2][1]
+    assert str(tmp_path) not in " ".join(why for _, why in found.unreadable)
+
+
+@pytest.mark.parametrize("changed", [{"edges": "x"}, {"averaged": {"same_class_same_metadata": [1.0]}}])
+def test_records_whose_details_are_not_right_are_named(
+    tmp_path: Path, entries: list[tuple[str, Result]], changed: dict[str, Any]
+) -> None:
+    similar = [entry for entry in entries if entry[1].task == "similarity"][:4]
+    path, result = similar[0]
+    bad = path, replace(result, detail={**result.detail, **changed})
+    found = read_records(put(tmp_path, [bad, *entries[:3], *similar[1:]]))
+    assert [where for where, _ in found.unreadable] == [path]
+    assert path not in dict(found.entries)
+    assert len(found.entries) == len({p for p, _ in [*entries[:3], *similar[1:]]} - {path})
+
+
+def test_a_record_that_does_not_fit_the_others_is_named(tmp_path: Path, entries: list[tuple[str, Result]]) -> None:
+    similar = [e for e in entries if (e[1].task, e[1].parameter, e[1].dataset) == ("similarity", "jpeg", "ImageNet")]
+    one, other = similar[:2]
+    shifted = [edge / 2 for edge in other[1].detail["edges"]]
+    moved = replace(other[1], family="SSL", detail={**other[1].detail, "edges": shifted})
+    found = read_records(put(tmp_path, [one, (other[0], moved)]))
+    assert [path for path, _ in found.entries] == [one[0]]
+    assert [path for path, _ in found.unreadable] == [other[0]]
+
+
+@pytest.mark.parametrize("kind", ["no folder", "empty", "broken"])
+def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "results"
+    if kind != "no folder":
+        folder.mkdir()
+    if kind == "broken":
+        (folder / "x.json").write_text("[]")
+        with pytest.raises(FlickrExifError, match="None of the files in .* can be shown. .*is no object"):
+            read_records(folder)
+        return
+    with pytest.raises(UsageError) as raised:
+        read_records(folder)
+    assert "flickrexif eval all" in raised.value.hint
+
+
+def test_banners_name_what_is_not_from_flickr() -> None:
+    def of(source: object) -> list[str]:
+        made = Result(task="probe", encoder="e", family=None, dataset="d", metrics={}, settings={"source": source})
+        return banners([("p", made)])
+
+    assert of("sandbox:simulated") == [SIMULATED]
+    assert of("sandbox:photos") == [NOT_FLICKR]
+    assert of("flickr") == of(None) == of(["x"]) == []
