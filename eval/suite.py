@@ -16,7 +16,7 @@ from eval.suite_own import own_record
 from eval.suite_plan import Candidate, Known, earlier_records, plan, read_speeds
 from eval.suite_running import Outcome, Progress, Suite, SuiteSettings, run_suite
 from eval.suite_sets import image_sets
-from eval.suite_tasks import measurements
+from eval.suite_tasks import check_tasks, measurements
 from flickrexif.errors import UsageError
 
 __all__ = ["Outcome", "Suite", "SuiteSettings", "candidates_of", "evaluate", "prepare", "run_suite"]
@@ -75,6 +75,7 @@ def prepare(settings: SuiteSettings, candidates: Sequence[Candidate]) -> Suite:
     settings = replace(settings, device=pick_device(settings.device))
     if settings.seeds < 1:
         raise UsageError(f"A probe needs a draw of the processing, not {settings.seeds}.", "Give --seeds 10.")
+    check_tasks(settings.tasks)
     if not settings.data_dir.is_dir():
         raise UsageError(f"There is no data folder {settings.data_dir}.", "Name it with --data-dir.")
     sets, broken = image_sets(settings.data_dir, settings.images, settings.embeddings)

@@ -55,15 +55,19 @@ class Measurement:
         return "_".join(part.translate(UNSAFE).replace(" ", "-") for part in parts if part) + ".json"
 
 
+def check_tasks(tasks: Sequence[str]) -> None:
+    """Raises UsageError for a task that is none."""
+    if unknown := [task for task in tasks if task not in TASKS]:
+        raise UsageError(f"There is no task {unknown[0][:40]!r}.", f"Known: {', '.join(TASKS)}.")
+
+
 def measurements(
     sets: Sequence[ImageSet], broken: Sequence[Unreadable], flickrexif: Path, tasks: Sequence[str]
 ) -> list[Measurement]:
     """Every measurement of `tasks` (all of TASKS where none is named), possible or not, in the order of TASKS.
 
-    `flickrexif` is the folder with labels/ and splits/. UsageError for a task that is none.
+    `flickrexif` is the folder with labels/ and splits/.
     """
-    if unknown := [task for task in tasks if task not in TASKS]:
-        raise UsageError(f"There is no task {unknown[0][:40]!r}.", f"Known: {', '.join(TASKS)}.")
     by_name = {one.name: one for one in sets}
     told = {one.name: one.reason for one in broken}
     found = [m for one in sets if one.processed for m in _of_processing(one)]

@@ -46,7 +46,7 @@ def read(text: str) -> pd.DataFrame:
 def test_every_number_of_the_records_is_in_the_csv(entries: list[tuple[str, Result]]) -> None:
     found = read(numbers_csv(entries)).set_index(["record", "metric"])
     expected = {(path, metric): value for path, result in entries for metric, value in result.metrics.items()}
-    assert found["value"].to_dict() == pytest.approx(expected, nan_ok=True, abs=1e-12) or _same(found, expected)
+    assert _same(found, expected)
     low, high = entries[0][1].intervals["accuracy"]
     assert tuple(found.loc[(entries[0][0], "accuracy"), ["low", "high"]]) == (low, high)
 
@@ -207,10 +207,10 @@ def test_records_whose_details_are_not_right_are_named(
     similar = [entry for entry in entries if entry[1].task == "similarity"][:4]
     path, result = similar[0]
     bad = path, replace(result, detail={**result.detail, **changed})
-    found = read_records(put(tmp_path, [bad, *entries[:3], *similar[1:]]))
+    others = [entries[0], *similar[1:]]
+    found = read_records(put(tmp_path, [bad, *others]))
     assert [where for where, _ in found.unreadable] == [path]
-    assert path not in dict(found.entries)
-    assert len(found.entries) == len({p for p, _ in [*entries[:3], *similar[1:]]} - {path})
+    assert sorted(where for where, _ in found.entries) == sorted(where for where, _ in others)
 
 
 def test_a_record_that_does_not_fit_the_others_is_named(tmp_path: Path, entries: list[tuple[str, Result]]) -> None:
@@ -230,7 +230,7 @@ def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind
         folder.mkdir()
     if kind == "broken":
         (folder / "x.json").write_text("[]")
-        with pytest.raises(FlickrExifError, match="None of the files in .* can be shown. .*is no object"):
+        with pytest.raises(FlickrExifError, match=r"None of the files in .* can be shown. .*is no object"):
             read_records(folder)
         return
     with pytest.raises(UsageError) as raised:

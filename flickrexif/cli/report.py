@@ -1,12 +1,17 @@
 """`report`: result records as one page, figures and tables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
+
+if TYPE_CHECKING:
+    from eval.report.spec import Table
+
+PRINTED = ("rank", "encoder", "family", "sensitivity", "measured")
 
 
 def report(
@@ -25,19 +30,27 @@ def report(
     Beside it the figures are written for papers and the tables as CSV and LaTeX. Prints the leaderboard and the page.
     """
     from eval.report.build import write_report
-    from eval.report.spec import Point
-    from eval.report.style import percent, short
+    from eval.report.style import short
 
     wanted = [name for part in formats.split(",") if (name := part.strip().lower())]
     made = write_report(results, out or results.parent / "report", baseline=baseline, data_dir=data_dir, formats=wanted)
-    shown = made.leaderboard
-    table(
-        [column.title for column in shown.columns],
-        [[percent(c.value) if isinstance(c, Point) else short(c) for c in row] for row in shown.cells],
-    )
+    print_leaderboard(made.leaderboard)
     say(f"{made.records:,} records are shown. Open this page in a browser:")
     typer.echo(made.index)
     for path, problem in made.unreadable:
         say(f"Left out: {short(path, 200)}: {short(problem, 400)}")
     if made.unreadable:
         raise typer.Exit(SHORT)
+
+
+def print_leaderboard(shown: "Table") -> None:
+    """The columns of the leaderboard that fit a terminal."""
+    from eval.report.spec import Point
+    from eval.report.style import percent, short
+
+    places = [place for place, column in enumerate(shown.columns) if column.name in PRINTED]
+    rows = [
+        [percent(cell.value) if isinstance(cell, Point) else short(cell) for cell in map(row.__getitem__, places)]
+        for row in shown.cells
+    ]
+    table([shown.columns[place].title for place in places], rows)

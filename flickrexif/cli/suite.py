@@ -64,17 +64,17 @@ def evaluate_all(
         device=device,
         workers=workers,
     )
-    suite = prepare(settings, candidates_of(encoder))
-    if dry_run:
-        _print_plan(suite)
-        return
-    say(_totals(suite.items))
     try:
+        suite = prepare(settings, candidates_of(encoder))
+        if dry_run:
+            _print_plan(suite)
+            return
+        say(_totals(suite.items))
         with _bar() as progress:
             outcomes = run_suite(suite, progress, say)
+        _print_summary(outcomes)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
-    _print_summary(outcomes)
     failed = [outcome for outcome in outcomes if outcome.failed]
     for outcome in failed:
         say(f"Failed: {_name(outcome.item)}: {outcome.failed}")

@@ -1,0 +1,437 @@
+"""The page of a report in a real browser, and the command that writes it."""
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from typer.testing import CliRunner
+
+from eval.report.build import write_report
+from eval.report.page import link, signed
+from eval.report.pictures import MOST_FLICKR
+from eval.report.sensitivity import board_of
+from eval.results import Result, write_result
+from flickrexif.cli.report import report
+from flickrexif.errors import UsageError
+from tests.browser import axe_faults, visit
+from tests.report_records import records
+from tests.test_browse import BAD_LINKS, NOTICE, SIMULATED, data_set, some_photos
+
+Entry = tuple[str, Result]
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    '"><img src=x onerror="window.hacked = 1">',
+    "</script><script>window.hacked = 1</script>",
+    "' onmouseover='window.hacked = 1",
+    "{{ 7 * 7 }}<a href=javascript:window.hacked=1>b</a>",
+    "\u202egnp.exe\u2066\x1b[31m\n<!--<script>\u2028",
+)
+VISIBLE_ROWS = "[...document.querySelectorAll('#leaderboard tbody tr')].filter(r => !r.hidden)"
+
+
+def of(count: int, seed: int = 0) -> list[Entry]:
+    """Records of some encoders of all families."""
+    every = records(47, seed=seed, points=40)
+    names = list(dict.fromkeys(result.encoder for _, result in every))
+    chosen = {names[place] for place in (0, 3, 8, 24, 25, 36, 40, 46)[:count]}
+    return [entry for entry in every if entry[1].encoder in chosen and _is_kept(entry[1])]
+
+
+def _is_kept(result: Result) -> bool:
+    """Enough for figures of every kind, and for more of one kind than are shown at first."""
+    parameters, attributes = ("jpeg", "sharpening"), ("Make", "Exposure", "Aperture", "ISO Speed", "Is Smartphone")
+    is_shown = (result.parameter in parameters and result.dataset == "ImageNet") or result.attribute in attributes
+    return is_shown or result.task in ("masking", "neighbors", "retrieval", "tsne", "strips")
+
+
+def put(folder: Path, entries: list[Entry]) -> Path:
+    for path, result in entries:
+        write_result(folder / path, result)
+    return folder
+
+
+def hostile() -> list[Entry]:
+    """Records in which every text is somebody's attempt."""
+    made = []
+    for number, (path, result) in enumerate(of(6)):
+        text = HOSTILE[number % len(HOSTILE)]
+        detail: dict[str, Any] = {**result.detail, "reason": text if number % 7 == 0 else None}
+        if result.task == "tsne":
+            detail["classes"] = list(HOSTILE[:2])
+        if result.task == "strips":
+            detail["queries"] = [
+                {**query, "id": text, "label": text, "neighbors": [{**n, "label": text} for n in query["neighbors"]]}
+                for query in result.detail["queries"]
+            ]
+        changed = replace(
+            result,
+            encoder=HOSTILE[sum(map(ord, result.encoder)) % len(HOSTILE)],
+            family=HOSTILE[0] if number % 3 else result.family,
+            dataset=f"{result.dataset} {HOSTILE[2]}",
+            attribute=result.attribute and f"{result.attribute} {text}",
+            detail=detail,
+            settings={**result.settings, text: text},
+            versions={text: text},
+            fingerprints={text: text},
+        )
+        made.append((path, changed))
+    return made
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders with reports: `plain` (with figures for print), `compared`, `hostile` and `flickr`."""
+    root = tmp_path_factory.mktemp("reports")
+    ours, before = put(root / "ours", of(8)), put(root / "before", of(7, seed=1))
+    write_report(put(root / "small", of(2)), root / "plain", formats=("png",))
+    write_report(ours, root / "compared", baseline=before, formats=())
+    write_report(put(root / "odd", hostile()), root / "hostile", baseline=root / "odd", formats=())
+    _flickr(root)
+    return root
+
+
+def _flickr(root: Path) -> None:
+    """A report with photos: more than may be shown, of simulated photographers."""
+    data_set(root / "data/flickrexif", some_photos(44, title=HOSTILE[0]), SIMULATED, images=True)
+
+    def image(number: int) -> dict[str, Any]:
+        return {"id": str(number), "label": "phone", "variant": None}
+
+    def queries(first: int) -> list[dict[str, Any]]:
+        near = [image(first + rank) | {"similarity": 0.9, "same": rank % 2 == 0} for rank in range(1, 11)]
+        return [image(first) | {"neighbors": near}]
+
+    for number, family in enumerate(("CVL", "SUP", "SSL", "OWN")):
+        about = {"task": "strips", "encoder": f"e{number}", "family": family, "dataset": "FlickrExif", "metrics": {}}
+        detail = {"queries": queries(1 + 11 * number)}
+        made = Result(**about, detail=detail, settings={"source": "sandbox:simulated"})  # type: ignore[arg-type]
+        write_result(root / "strips" / f"{number}.json", made)
+    write_report(root / "strips", root / "flickr", data_dir=root / "data", formats=())
+
+
+def page_of(root: Path, kind: str) -> Path:
+    return root / kind / "index.html"
+
+
+def scroll_through(page: Page) -> None:
+    """Let every figure come into view."""
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate(
+        "async () => { for (const plot of document.querySelectorAll('[data-plot]')) "
+        "{ plot.scrollIntoView(); await new Promise(requestAnimationFrame); } }"
+    )
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-plot]')].every(plot => plot.querySelector('svg.main-svg'))"
+    )
+
+
+# --- opening
+
+
+@pytest.mark.parametrize("kind", ["plain", "compared", "hostile", "flickr"])
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_it_loads_nothing_fits_and_is_accessible(
+    browser: Browser, root: Path, kind: str, width: int, scheme: str
+) -> None:
+    with visit(browser, page_of(root, kind), width, color_scheme=scheme) as opened:
+        page = opened.page
+        if kind in ("plain", "flickr"):
+            scroll_through(page)
+        assert axe_faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert (opened.requests, opened.complaints) == ([], [])
+
+
+def test_figures_are_drawn_only_when_they_come_into_view(browser: Browser, root: Path) -> None:
+    drawn = "document.querySelectorAll('[data-plot] svg.main-svg[role=img]').length"
+    with visit(browser, page_of(root, "plain")) as opened:
+        page = opened.page
+        figures = page.locator("[data-plot]").count()
+        assert page.evaluate(drawn) < figures
+        scroll_through(page)
+        assert page.evaluate(drawn) == figures
+        unnamed = "[...document.querySelectorAll('svg.main-svg[role=img]')].filter(s => !s.ariaLabel).length"
+        assert page.evaluate(unnamed) == 0
+
+
+def test_links_to_files_lead_to_files(browser: Browser, root: Path) -> None:
+    with visit(browser, page_of(root, "plain")) as opened:
+        links = opened.page.evaluate("[...document.querySelectorAll('a[download]')].map(a => a.getAttribute('href'))")
+    assert {Path(one).suffix for one in links} == {".csv", ".tex", ".png"}
+    assert [one for one in links if not (root / "plain" / one).is_file()] == []
+
+
+def test_nothing_hostile_runs_or_reorders(browser: Browser, root: Path) -> None:
+    with visit(browser, page_of(root, "hostile")) as opened:
+        page = opened.page
+        scroll_through(page)
+        for kind in "re":
+            page.locator(f"main a[href^='#{kind}']").first.evaluate("a => a.click()")
+            page.keyboard.press("Escape")
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("img[src=x], a[href^=javascript]").count() == 0
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", page.evaluate("document.body.innerText"))
+        assert "{{ 7 * 7 }}" in page.evaluate("document.body.innerText")
+        assert (opened.requests, opened.complaints) == ([], [])
+    text = page_of(root, "hostile").read_text("utf-8")
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\x1b]", text.partition("plotly.js")[0])
+
+
+# --- the leaderboard
+
+
+def board(page: Page) -> list[list[str]]:
+    rows: list[list[str]] = page.evaluate(
+        f"{VISIBLE_ROWS}.map(r => [...r.cells].map(c => c.querySelector('a, .gap')?.firstChild.textContent ?? "
+        "c.textContent.trim()))"
+    )
+    return rows
+
+
+def test_the_leaderboard_shows_the_scores(browser: Browser, root: Path) -> None:
+    scores = board_of(of(8)).scores
+    with visit(browser, page_of(root, "compared")) as opened:
+        shown = board(opened.page)
+    assert [row[1] for row in shown] == [score.encoder.removeprefix("paper:") for score in scores]
+    assert [row[0] for row in shown] == [str(score.rank) if score.rank else "-" for score in scores]
+    assert [row[3] for row in shown] == [f"{100 * score.value:.1f}%" for score in scores if score.value is not None]
+    assert shown[-1][0] == "-"  # one lacks a measurement
+
+
+def test_any_column_sorts_by_keyboard(browser: Browser, root: Path) -> None:
+    with visit(browser, page_of(root, "compared")) as opened:
+        page = opened.page
+        heads = page.locator("#leaderboard thead th")
+        for column in range(heads.count()):
+            button = heads.nth(column).get_by_role("button")
+            button.focus()
+            for _ in range(2):
+                page.keyboard.press("Enter")
+                direction = heads.nth(column).get_attribute("aria-sort")
+                assert page.locator("#leaderboard [aria-sort]").count() == 1
+                values = page.evaluate(f"{VISIBLE_ROWS}.map(r => r.cells[{column}].dataset.value)")
+                known = [value for value in values if value != ""]
+                assert values == known + [""] * (len(values) - len(known))  # gaps come last
+                keys: list[Any] = [float(v) if re.fullmatch(r"-?[\d.]+(e-?\d+)?", v) else v.lower() for v in known]
+                assert keys == sorted(keys, reverse=direction == "descending")
+
+
+def test_families_are_filtered(browser: Browser, root: Path) -> None:
+    with visit(browser, page_of(root, "compared")) as opened:
+        page = opened.page
+        families = page.evaluate(f"{VISIBLE_ROWS}.map(r => r.dataset.family)")
+        box = page.get_by_role("checkbox", name="CVL (contrastive vision-language)")
+        box.focus()
+        page.keyboard.press("Space")
+        rest = [family for family in families if family != "CVL"]
+        assert page.evaluate(f"{VISIBLE_ROWS}.map(r => r.dataset.family)") == rest
+        assert page.get_by_role("status").inner_text() == f"{len(rest)} of {len(families)} encoders are shown."
+        box.check()
+        assert len(board(page)) == len(families)
+
+
+def test_the_theme_can_be_switched(browser: Browser, root: Path) -> None:
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    letters = "getComputedStyle(document.querySelector('[data-plot] .xtick text')).fill"
+    with visit(browser, page_of(root, "plain"), color_scheme="light") as opened:
+        page = opened.page
+        page.locator("[data-plot]").first.scroll_into_view_if_needed()
+        page.wait_for_selector("[data-plot] .xtick text")
+        light = page.evaluate(ground), page.evaluate(letters)
+        page.get_by_role("button", name="Use dark colours").click()
+        dark = page.evaluate(ground), page.evaluate(letters)
+        assert light == ("rgb(255, 255, 255)", "rgb(34, 34, 34)")
+        assert dark == ("rgb(20, 20, 20)", "rgb(230, 230, 230)")
+        page.get_by_role("button", name="Use light colours").click()
+        assert (page.evaluate(ground), page.evaluate(letters)) == light
+
+
+# --- numbers and their sources
+
+
+def test_numbers_are_the_records_and_lead_to_them(browser: Browser, root: Path) -> None:
+    by_path = dict(of(2))
+    cells = (
+        "[...document.querySelectorAll('#section-Processing .tables tbody tr:not(.stated) td.number a')]"
+        ".map(a => [a.textContent, a.getAttribute('href')])"
+    )
+    with visit(browser, page_of(root, "plain")) as opened:
+        page = opened.page
+        page.locator("#section-Processing .tables summary").first.click()
+        page.wait_for_selector("#section-Processing .tables tbody")
+        shown = page.evaluate(cells)
+        assert len(shown) == sum(
+            bool(r.parameter) and r.metrics["accuracy"] is not None for r in by_path.values() if r.task == "probe"
+        )
+        for text, href in shown:
+            page.evaluate("href => document.querySelector(`a[href='${href}']`).click()", href)
+            terms = page.locator("#source dl").first.evaluate("d => d.innerText").split("\n")
+            result = by_path[terms[terms.index("Record") + 1]]
+            accuracy = result.metrics["accuracy"]
+            assert accuracy is not None
+            assert abs(float(text.removesuffix("%")) - 100 * accuracy) <= 0.0501
+            page.keyboard.press("Escape")
+
+
+def test_the_source_tells_settings_versions_and_fingerprints(browser: Browser, root: Path) -> None:
+    entries = dict(of(2))
+    with visit(browser, page_of(root, "plain")) as opened:
+        page = opened.page
+        page.locator("#leaderboard tbody td a").first.focus()
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog")
+        assert "the mean of the parts below" in dialog.inner_text()
+        dialog.locator("a").first.focus()
+        page.keyboard.press("Enter")
+        text = dialog.inner_text()
+        result = next(result for path, result in entries.items() if path in text)
+        for name, value in {**result.versions, **result.fingerprints}.items():
+            assert name in text
+            assert value in text
+        assert all(name in text for name in result.settings)
+        assert axe_faults(page) == []
+        page.keyboard.press("Escape")
+        assert not dialog.is_visible()
+        assert page.evaluate("document.activeElement.closest('#leaderboard') !== null")
+
+
+def test_the_papers_numbers_stand_beside_ours(browser: Browser, root: Path) -> None:
+    with visit(browser, page_of(root, "plain")) as opened:
+        page = opened.page
+        page.locator("#section-Neighbours .tables summary").first.click()
+        page.wait_for_selector("#section-Neighbours .stated")
+        rows = page.evaluate("[...document.querySelectorAll('#section-Neighbours .stated')].map(r => r.innerText)")
+    assert rows[0].split("\t") == ["Paper: clip/ViT-L-14@336px", "", "70.1%", "69.1%", "67.6%"]
+    assert len(rows) == 6
+
+
+def test_differences_are_ours_less_the_baselines(browser: Browser, root: Path) -> None:
+    ours, before = (
+        {(r.encoder, r.task, r.dataset, r.parameter, r.attribute): r for _, r in some}
+        for some in (of(8), of(7, seed=1))
+    )
+    both = {
+        (key, metric): value - theirs
+        for key, result in ours.items()
+        for metric, value in result.metrics.items()
+        if key in before and metric not in ("chance", "accuracy_std")
+        and value is not None and (theirs := before[key].metrics[metric]) is not None
+    }  # fmt: skip
+    with (root / "compared/tables/compared.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(both)
+    assert abs(float(rows[0]["difference"])) == pytest.approx(max(map(abs, both.values())))
+    with visit(browser, page_of(root, "compared")) as opened:
+        text = opened.page.locator("#compared").inner_text()
+        first = opened.page.locator("#compared tbody tr").first.inner_text().split("\t")
+    assert f"{len(both):,} numbers are in both runs" in text
+    assert "Only here: " in text
+    assert first[4] == signed(float(rows[0]["difference"]))
+    assert first[5] in ("overlap", "apart", "no interval")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0123, "▲ +1.2"), (-0.5, "▼ \N{MINUS SIGN}50.0"), (0.0004, "= 0.0"), (-0.0, "= 0.0")]
+)
+def test_differences_have_arrow_and_sign(value: float, text: str) -> None:
+    assert signed(value) == text
+
+
+# --- photos
+
+
+def test_photos_are_few_described_and_credited(browser: Browser, root: Path) -> None:
+    with visit(browser, page_of(root, "flickr")) as opened:
+        page = opened.page
+        images = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
+        borders = page.evaluate(
+            "[...document.querySelectorAll('.strip li')].map(l => [l.className, l.querySelector('.verdict').innerText, "
+            "getComputedStyle(l.querySelector('.frame')).borderStyle])"
+        )
+        links = page.evaluate("[...document.querySelectorAll('.credit a')].map(a => a.href)")
+        text = page.evaluate("document.body.innerText")
+    assert 0 < len(images) <= MOST_FLICKR
+    assert all(width > 0 and alt for width, alt in images)
+    assert len(links) >= len(images)
+    assert all(url.startswith("https://") for url in links)
+    assert {(kind, style, verdict.strip()[0]) for kind, verdict, style in borders} == {
+        *{("query", "solid", "Q"), ("same", "solid", "✓"), ("other", "dashed", "✗")}
+    }
+    assert NOTICE in text
+    assert "SIMULATED DATA" in text
+
+
+def test_without_photos_there_is_no_notice(root: Path) -> None:
+    assert NOTICE not in page_of(root, "plain").read_text("utf-8")
+    assert "SIMULATED DATA" not in page_of(root, "plain").read_text("utf-8")
+
+
+@pytest.mark.parametrize("url", [url or "" for url in BAD_LINKS])
+def test_only_addresses_of_web_pages_are_links(url: str) -> None:
+    assert link(url) == ""
+    assert link("https://www.flickr.com/photos/1/2") != ""
+
+
+# --- files
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_second_run_gives_the_same_bytes_and_removes_what_is_stale(tmp_path: Path) -> None:
+    entries = [entry for entry in of(2) if entry[1].task in ("probe", "retrieval") and entry[1].parameter != "jpeg"]
+    results, out = put(tmp_path / "results", entries), tmp_path / "report"
+    write_report(results, out, formats=("svg", "png"))
+    first = contents(out)
+    (out / "mine.txt").write_text("kept")
+    write_report(results, out, formats=("svg", "png"))
+    assert contents(out) == first | {"mine.txt": b"kept"}
+    with Image.open(out / "figures/retrieval-paircams.png") as image:
+        assert image.width > 300
+    for path, result in entries:
+        if result.task == "retrieval":
+            (results / path).unlink()
+    write_report(results, out, formats=("svg",))
+    left = contents(out).keys()
+    assert left == {name for name in first if "retrieval" not in name and not name.endswith(".png")} | {"mine.txt"}
+
+
+def test_another_page_is_not_replaced(tmp_path: Path) -> None:
+    results, out = put(tmp_path / "results", of(1)[:3]), tmp_path / "out"
+    out.mkdir()
+    (out / "index.html").write_text("<h1>mine</h1>")
+    with pytest.raises(UsageError, match="was not written by this command"):
+        write_report(results, out, formats=())
+    assert (out / "index.html").read_text() == "<h1>mine</h1>"
+    with pytest.raises(UsageError, match="is no folder"):
+        write_report(results, out / "index.html", formats=())
+    with pytest.raises(UsageError, match="'gif'"):
+        write_report(results, tmp_path / "new", formats=("gif",))
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def command() -> typer.Typer:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(report)
+    return app
+
+
+def test_the_command_prints_the_leaderboard_and_the_page(tmp_path: Path, command: typer.Typer) -> None:
+    results = put(tmp_path / "results", of(2))
+    done = CliRunner().invoke(command, [str(results), "--data-dir", str(tmp_path), "--formats", ""])
+    assert done.exit_code == 0
+    assert "clip/ViT-B-16" in done.stdout
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "report/index.html")
+    (results / "broken.json").write_text("{")
+    done = CliRunner().invoke(command, [str(results), "--data-dir", str(tmp_path), "--formats", ""])
+    assert done.exit_code == 3
+    assert "Left out: broken.json: broken.json is no JSON" in done.stderr
+    assert "broken.json" in (tmp_path / "report/index.html").read_text("utf-8")
