@@ -28,7 +28,7 @@ AGAIN = "Measure again, or delete the file."
 class Result:
     """One measurement. All mappings hold JSON values under string keys."""
 
-    task: str  # probe, knn, retrieval, neighbors, similarity, masking, mitigation
+    task: str  # probe, knn, retrieval, neighbors, similarity, masking, mitigation, tsne, strips
     encoder: str  # canonical name
     family: str | None  # CVL, SUP, SSL, ...; None for an encoder of one's own
     dataset: str

@@ -5,7 +5,7 @@ what is there and still holds is left as it is. A measurement that fails is a re
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.embed import EmbedSettings
@@ -224,6 +224,8 @@ class _Run:
             result = run(item.measurement, item.files, self._settings.protocols)
         except Exception as error:  # what was embedded by anybody's code; the others must go on
             return self._without(item, FAILED, why(error))
+        if origin := self._known.sets[item.measurement.dataset].origin:
+            result = replace(result, settings={**result.settings, "source": origin})
         write_result(item.path, result)
         return Outcome(item, result, result.detail.get("reason") or "")
 

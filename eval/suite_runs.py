@@ -11,7 +11,7 @@ from eval.encoders.record import EncoderRecord
 from eval.probe import ProbeSettings, Protocol
 from eval.results import Result, environment, fingerprint
 from eval.suite_sets import Need
-from eval.suite_tasks import HEADLINES, KS, MASKS, K, Measurement
+from eval.suite_tasks import BY_CAMERA, HEADLINES, KS, MASKS, K, Measurement
 from eval.task_files import EmbeddingFiles
 from eval.tasks_neighbors import (
     LABEL,
@@ -24,6 +24,7 @@ from eval.tasks_neighbors import (
     run_retrieval,
     run_similarity,
 )
+from eval.tasks_pictures import run_strips, run_tsne
 from eval.tasks_probe import SPLIT_FILE, run_probe
 
 QUERIES = 1_000  # of the similarities
@@ -59,6 +60,10 @@ def run(m: Measurement, files: EmbeddingFiles, protocols: Protocols) -> Result:
             return run_masking(files, ratios=MASKS, k=k, device=device)
         case "neighbors":
             return run_neighbors(files, labels=_labels(m), ks=_ks(m, files), device=device)
+        case "tsne":
+            return run_tsne(files, labels=_labels(m))
+        case "strips":
+            return run_strips(files, labels=m.labels, parameter=m.parameter)
     return run_retrieval(files, device=device)
 
 
@@ -80,7 +85,7 @@ def no_result(m: Measurement, record: EncoderRecord, state: str, reason: str) ->
         family=record.family,
         dataset=m.dataset,
         parameter=m.parameter,
-        attribute=LABEL if m.task == "neighbors" else m.attribute,
+        attribute=LABEL if m.labels and m.task in BY_CAMERA else m.attribute,
         metrics=dict.fromkeys(HEADLINES[m.task]),
         detail={"reason": reason, "state": state},
         versions=environment(),
@@ -118,6 +123,10 @@ def _settings(m: Measurement, files: EmbeddingFiles, protocols: Protocols) -> di
             return {"k": k, "ratios": list(MASKS), "device": device}
         case "neighbors":
             return {"k": list(_ks(m, files)), "device": device}
+        case "tsne":
+            return {"limit": 2_000, "perplexity": 30.0, "seed": 0}
+        case "strips":
+            return {"queries": 1, "k": 10, "seed": 0}
     return {"device": device}
 
 
@@ -127,7 +136,7 @@ def _split_file(m: Measurement) -> str | None:
 
 def _inputs(m: Measurement, files: EmbeddingFiles) -> Mapping[str, str]:
     found = {path.relative_to(files.root).as_posix(): fingerprint(path) for path in paths(m, files).values()}
-    labels = label_files(_labels(m)) if m.task == "neighbors" else []
+    labels = label_files(_labels(m)) if m.labels and m.task in BY_CAMERA else []
     return found | {path.name: fingerprint(path) for path in labels}
 
 

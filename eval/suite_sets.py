@@ -1,5 +1,6 @@
 """Which images the suite finds below a data folder, and which embeddings whose images are elsewhere."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ class ImageSet:
     stored: frozenset[tuple[str, str | None]]  # the variants and splits there are
     classes: int  # of the labels; 0 without labels, or where an image has none
     processed: bool  # whether the measurements of processing are asked of it
+    origin: str = ""  # where the photos came from, where that is told: flickr, sandbox:simulated, simulated, ...
 
     @property
     def on_the_fly(self) -> bool:
@@ -116,7 +118,32 @@ def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
     by_place = {(source.variant, source.split): source for source in sources}
     labels = (source.columns.get("label", [-1]) for source in sources if source.split in (None, "train", "val"))
     name, stored = sources[0].dataset, frozenset(by_place)
-    return ImageSet(name=name, sources=by_place, stored=stored, classes=_classes(labels), processed=processed)
+    origin = origin_of(Path(spec))
+    return ImageSet(
+        name=name, sources=by_place, stored=stored, classes=_classes(labels), processed=processed, origin=origin
+    )
+
+
+def origin_of(folder: Path) -> str:
+    """Where a data set's photos came from, as its folder tells: `collection.json` of FlickrExif, `pairs.json` of
+    PairCams, the records of processed images, which name the folder beside it that they were made of; "" if none."""
+    if told := _told(folder / "collection.json").get("source"):
+        return str(told)
+    if _told(folder / "pairs.json").get("simulated_images"):
+        return "simulated"
+    made_of = {str(_told(path).get("source")) for path in folder.glob("*/.done/*.json") if "-of-" not in path.name}
+    found = {
+        _told(folder.parent / name / "collection.json").get("source") for name in made_of if Path(name).name == name
+    }
+    return next((str(source) for source in sorted(map(str, found - {None}))), "")
+
+
+def _told(path: Path) -> dict[str, object]:
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _classes(labels: Iterable[Sequence[int]]) -> int:

@@ -11,8 +11,10 @@ from eval.tasks_probe import SPLIT_FILE
 from flickrexif.errors import FlickrExifError, UsageError
 from processing.variants import PARAMETERS
 
-TASKS = ("probe", "knn", "similarity", "masking", "neighbors", "retrieval")
-BY_PARAMETER = ("probe", "knn", "similarity")
+TASKS = ("probe", "knn", "similarity", "masking", "neighbors", "retrieval", "tsne", "strips")
+BY_PARAMETER = ("probe", "knn", "similarity", "strips")
+UNLABELLED = ("probe", "strips")  # of these, what needs no class labels
+BY_CAMERA = ("neighbors", "tsne", "strips")  # over the photos known to be of a smartphone or not
 MASK = 0.9  # of the acquisition probes
 MASKS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # of the sweep
 K = {"iNaturalist": 1}  # neighbours that vote, 10 elsewhere
@@ -24,6 +26,8 @@ HEADLINES = {  # task -> the metrics of the summary
     "masking": ("0", "0.9"),
     "neighbors": ("10",),
     "retrieval": ("same", "different"),
+    "tsne": ("same_label_in_plane",),
+    "strips": ("same",),
 }
 
 
@@ -38,7 +42,7 @@ class Measurement:
     mask: float | None = None
     needs: tuple[Need, ...] = ()
     held_out: bool = False
-    labels: Path | None = None  # of neighbors: a file or folder; of an attribute's probe: the folder of split files
+    labels: Path | None = None  # of BY_CAMERA: a file or folder; of an attribute's probe: the folder of split files
     reason: str = ""
     broken: bool = False  # the reason is an error, not a lack of data
     recorded: bool = False  # its images are there and only lack what it needs: a record tells the reason
@@ -91,7 +95,7 @@ def _of_processing(images: ImageSet) -> Iterator[Measurement]:
         reason = _lacking(images, lacking, parameter)
         needs = () if reason else tuple(need for name in names for need in images.needs(name))
         for task in BY_PARAMETER:
-            yield _processed(images, task, parameter, needs, reason, unlabelled if task != "probe" else "")
+            yield _processed(images, task, parameter, needs, reason, "" if task in UNLABELLED else unlabelled)
     reason = _lacking(images, [] if images.has(IDENTITY) else [IDENTITY], None)
     needs = () if reason else tuple(need for mask in MASKS for need in images.needs(IDENTITY, mask or None))
     yield _processed(images, "masking", None, needs, reason, unlabelled)
@@ -138,7 +142,8 @@ def _of_acquisition(images: ImageSet | None, broken: str | None, folder: Path) -
     labels = camera_labels(folder)
     why = reason or ("" if labels else "there are no labels: type `flickrexif build`")
     needs = tuple(images.needs(IDENTITY)) if images and not why else ()
-    yield Measurement(task="neighbors", dataset=FLICKREXIF, needs=needs, labels=labels, reason=why, broken=bool(broken))
+    for task in BY_CAMERA:
+        yield Measurement(task=task, dataset=FLICKREXIF, needs=needs, labels=labels, reason=why, broken=bool(broken))
 
 
 def _type_splits(folder: Path) -> str:

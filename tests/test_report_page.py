@@ -390,9 +390,9 @@ def test_a_second_run_gives_the_same_bytes_and_removes_what_is_stale(tmp_path: P
     results, out = put(tmp_path / "results", entries), tmp_path / "report"
     write_report(results, out, formats=("svg", "png"))
     first = contents(out)
-    (out / "mine.txt").write_text("kept")
+    (out / "tables/mine.csv").write_text("kept")
     write_report(results, out, formats=("svg", "png"))
-    assert contents(out) == first | {"mine.txt": b"kept"}
+    assert contents(out) == first | {"tables/mine.csv": b"kept"}
     with Image.open(out / "figures/retrieval-paircams.png") as image:
         assert image.width > 300
     for path, result in entries:
@@ -400,7 +400,9 @@ def test_a_second_run_gives_the_same_bytes_and_removes_what_is_stale(tmp_path: P
             (results / path).unlink()
     write_report(results, out, formats=("svg",))
     left = contents(out).keys()
-    assert left == {name for name in first if "retrieval" not in name and not name.endswith(".png")} | {"mine.txt"}
+    assert left == {name for name in first if "retrieval" not in name and not name.endswith(".png")} | {
+        "tables/mine.csv"
+    }
 
 
 def test_another_page_is_not_replaced(tmp_path: Path) -> None:
@@ -435,3 +437,6 @@ def test_the_command_prints_the_leaderboard_and_the_page(tmp_path: Path, command
     assert done.exit_code == 3
     assert "Left out: broken.json: broken.json is no JSON" in done.stderr
     assert "broken.json" in (tmp_path / "report/index.html").read_text("utf-8")
+    sound = put(tmp_path / "sound", of(1))
+    made = write_report(sound, tmp_path / "compared", baseline=results, formats=())
+    assert [path for path, _ in made.unreadable] == [f"{results}/broken.json"]

@@ -1,5 +1,6 @@
 """A report: the page, the figures for print and the tables, from a folder of result records."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +25,7 @@ from flickrexif.errors import UsageError
 from flickrexif.whole import put_text, remove
 
 MOST_PICTURES = 4 * MOST_FLICKR  # on the page, of whatever data set
-MADE = {"figures": (*FORMATS, "csv"), "tables": ("csv", "tex")}  # folder -> what a report writes there
+LINKED = rb'href="((?:figures|tables)/[a-z0-9][a-z0-9.-]*)" download'  # a file of the report, in its page
 HEAD = 2_000  # bytes of a page among which its generator stands
 
 
@@ -66,21 +67,21 @@ def write_report(
         index=out / "index.html",
         leaderboard=view.leaderboard.table,
         records=len(records.entries),
-        unreadable=records.unreadable,
+        unreadable=view.unreadable,
     )
 
 
 def _former(out: Path) -> set[Path]:
-    """The figures and tables of an earlier report. Raises UsageError where `out` holds another page."""
+    """The figures and tables that an earlier report links to. Raises UsageError where `out` holds another page."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is no folder.", "Name another with --out.")
     page = out / "index.html"
     if not page.exists():
         return set()
-    with page.open("rb") as file:
-        if OURS.encode() not in file.read(HEAD):
-            raise UsageError(f"{page} was not written by this command.", "Name another folder with --out.")
-    return {path for folder, kinds in MADE.items() for kind in kinds for path in (out / folder).glob(f"*.{kind}")}
+    text = page.read_bytes()
+    if OURS.encode() not in text[:HEAD]:
+        raise UsageError(f"{page} was not written by this command.", "Name another folder with --out.")
+    return {out / name.decode() for name in re.findall(LINKED, text)}
 
 
 # --- what is shown
@@ -106,10 +107,10 @@ def _view(
         leaderboard=_leaderboard(board, before),
         figures=list(zip(made, figure_tables, strict=True)),
         tables=[(s, shown) for (s, _), shown in zip(found, section_tables, strict=True) if shown],
-        sources=sources_of(known, {}),
+        sources=sources_of(known),
         compositions=compositions_of(board, places.__getitem__),
         gaps=gaps_of(known),
-        unreadable=records.unreadable,
+        unreadable=_unreadable(records, theirs, baseline),
         replaced=replaced(entries),
         place=places.__getitem__,
         formats=formats,
@@ -117,6 +118,10 @@ def _view(
         baseline=baseline,
         comparison=compare(known, before) if theirs else None,
     )
+
+
+def _unreadable(ours: Records, theirs: Records | None, baseline: str) -> list[tuple[str, str]]:
+    return ours.unreadable + [(f"{baseline}/{path}", why) for path, why in (theirs.unreadable if theirs else ())]
 
 
 def _figures(entries: Sequence[Entry], data_dir: Path | None) -> list[Figure]:

@@ -12,15 +12,15 @@ from eval.report.style import percent, plain, short
 from eval.report.wording import chosen_of, dataset_of, settings_of, subject_of
 from eval.results import Result
 
-Pictures = Callable[[str, str], Shot]
-"""(data set, image id) -> the picture: thumbnail, attribution and page; its other fields are set here."""
+Pictures = Callable[[str, str, str | None], Shot]
+"""(data set, image id, stored variant) -> the picture: thumbnail, credit and page; its other fields are set here."""
 
 COLORED = 5  # classes with a colour of their own
 OTHER = "other"
 NEAREST = 10
 
 
-def without_picture(dataset: str, image_id: str) -> Shot:  # noqa: ARG001
+def without_picture(dataset: str, image_id: str, variant: str | None = None) -> Shot:  # noqa: ARG001
     """The image where its bytes are not at hand."""
     return Shot(image_id=image_id, same=None)
 
@@ -98,13 +98,14 @@ def strip_figures(entries: Sequence[Entry], pictures: Pictures) -> Iterator[Figu
             rows = tuple(_row(query, result, pictures) for query in detail_of(entry, "queries", _are_queries))
             near = [shot for row in rows for shot in row[1:]]
             same = sum(bool(shot.same) for shot in near)
+            what = "processing" if result.parameter else "label"
             yield Figure(
                 name=name_of("strips", result, short(result.encoder)),
                 section="Neighbours",
                 title=f"Nearest neighbours by {short(result.encoder)} on {dataset_of(result)}{settings_of(result)}",
                 caption="Each row: a query and its nearest images, the most similar first. Solid green with a tick: "
-                f"the query's label; dashed red with a cross: another.{chosen_of(shown, group)}",
-                alt=f"{same} of {len(near)} neighbours of {len(rows)} queries have the query's label.",
+                f"the query's {what}; dashed red with a cross: another.{chosen_of(shown, group)}",
+                alt=f"{same} of {len(near)} neighbours of {len(rows)} queries have the query's {what}.",
                 content=Strips(rows=rows),
                 paper="Fig. 9",
                 records=(path,),
@@ -122,7 +123,9 @@ def _row(query: Mapping[str, Any], result: Result, pictures: Pictures) -> tuple[
 
 def _shot(image: Mapping[str, Any], dataset: str, pictures: Pictures) -> Shot:
     badge, label = plain(image.get("variant") or image["label"], 24), plain(image["label"], 40)
-    return replace(pictures(dataset, image["id"]), image_id=image["id"], same=None, badge=badge, label=label)
+    return replace(
+        pictures(dataset, image["id"], image.get("variant")), image_id=image["id"], same=None, badge=badge, label=label
+    )
 
 
 def _are_queries(value: Any) -> bool:

@@ -16,7 +16,7 @@ FAMILY = "CVL"  # whose levels the paper states
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """A number with what it is of, and what the paper says. `task` and `records` say what it was made of."""
+    """A number with what it is of, and what the paper says; `records` are the paths of what it was made of."""
 
     name: str
     title: str

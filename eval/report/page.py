@@ -78,6 +78,7 @@ def render(view: View) -> str:
         .get_template("report.html")
         .render(
             view=view,
+            anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
             generator=OURS,
             sections=[section for section in sections if section["shown"] or section["tables"]],
             parts={part.name: part for part in PARTS},
@@ -91,6 +92,12 @@ def render(view: View) -> str:
 def _points(table: Table) -> list[Point]:
     """A number a row."""
     return [next(cell for cell in row if isinstance(cell, Point)) for row in table.cells]
+
+
+def _anchor(card: Headline, figures: Sequence[tuple[Figure, Shown | None]]) -> str:
+    """Where the numbers behind a headline are shown."""
+    wanted = set(card.records)
+    return next((figure.name for figure, _ in figures if wanted and wanted <= set(figure.records)), "leaderboard")
 
 
 def _section(name: str, view: View) -> dict[str, Any]:

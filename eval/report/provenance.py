@@ -23,10 +23,10 @@ class _Table:
         return self.places.setdefault(value, len(self.places))
 
 
-def sources_of(entries: Sequence[Entry], told: Mapping[str, str]) -> dict[str, Any]:
-    """What the page shows of each record, in the order of `entries`; `told` says of a path what is to be known of it.
+def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What the page shows of each record, in the order of `entries`.
 
-    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason, note];
+    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason];
     settings, versions and files are places in the lists of the same names.
     """
     settings, versions, files = _Table(), _Table(), _Table()
@@ -43,7 +43,6 @@ def sources_of(entries: Sequence[Entry], told: Mapping[str, str]) -> dict[str, A
             [files.place((plain(name, TEXT), plain(value, 100))) for name, value in sorted(r.fingerprints.items())],
             round(r.seconds, 3),
             plain(r.detail.get("reason") or "", TEXT),
-            told.get(path, ""),
         ]
         for path, r in entries
     ]

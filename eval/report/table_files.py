@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from eval.report.choice import Entry
 from eval.report.compare import Comparison
@@ -61,6 +62,7 @@ def compared_csv(comparison: Comparison) -> str:
     return _text([header, *rows])
 
 
+@lru_cache(maxsize=65_536)
 def cell(text: str) -> str:
     """Strangers' text that a spreadsheet does not run."""
     line = plain(text, LENGTH)

@@ -34,7 +34,7 @@ def evaluate_all(
     tasks: Annotated[
         list[str] | None,
         typer.Option(
-            help="probe, knn, similarity, masking, neighbors, retrieval; may be repeated. [default: all]",
+            help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips; may be repeated. [default: all]",
             show_default=False,
         ),
     ] = None,

@@ -182,11 +182,10 @@
   const part = (title, entries) => (entries.length ? [make("h3", {}, title), pairs(entries)] : []);
   const record = (place) => {
     const { records, settings: all_settings, versions, files } = sources();
-    const [path, encoder, family, task, dataset, subject, set, made, read, seconds, reason, note] = records[place];
+    const [path, encoder, family, task, dataset, subject, set, made, read, seconds, reason] = records[place];
     const what = [["Record", path], ["Encoder", encoder], ["Family", family || "not known"], ["Task", task], ["Data set", dataset]];
     if (subject) what.push(["Label", subject]);
     if (reason) what.push(["No number", reason]);
-    if (note) what.push(["Note", note]);
     what.push(["Took", `${seconds} s`]);
     const hashes = read.map((file) => [files[file][0], make("span", { class: "hash" }, files[file][1])]);
     return [`${task}${subject ? `, ${subject}` : ""}`, [
