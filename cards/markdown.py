@@ -15,7 +15,7 @@ CELL_LENGTH = 120
 
 ACTIVE = re.compile(
     r"[\\`*\[\]<>&|~$@]"  # code, emphasis, links, HTML, cells, strike-through, formulas, mail addresses
-    r"|(?<!\w)_|_(?!\w)"  # emphasis, but not within a word
+    r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis, but not within a word
     r"|:(?=//|[a-z+-][\w+-]*:)"  # http://, :emoji:
     r"|(?<=www)\."  # linked without a scheme
     r"|^[-+=#]",  # at the start of a line: a list, a heading

@@ -1,7 +1,7 @@
 """Strangers' text in Markdown: a real renderer shows exactly the text, in exactly one cell."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -57,6 +57,7 @@ def test_text_in_a_list_in_an_image_and_after_a_heading_mark(value: str) -> None
 
 
 @given(STRANGERS)
+@example("__0__")
 def test_a_name_in_code_type_shows_the_name(value: str) -> None:
     tokens = inline(RENDERER.parse(f"| a |\n| --- |\n| {code(value)} |\n"))
     children = tokens[1].children or []

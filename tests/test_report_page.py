@@ -252,6 +252,20 @@ def test_the_theme_can_be_switched(browser: Browser, root: Path) -> None:
         assert (page.evaluate(ground), page.evaluate(letters)) == light
 
 
+def test_dark_pages_are_printed_on_white(browser: Browser, root: Path) -> None:
+    letters = "[...document.querySelectorAll('[data-plot] .xtick text')].map(t => getComputedStyle(t).fill)"
+    with visit(browser, page_of(root, "plain"), color_scheme="dark") as opened:
+        page = opened.page
+        assert page.pdf(format="A4").startswith(b"%PDF")
+        assert set(page.evaluate(letters)) == {"rgb(230, 230, 230)"}  # afterwards it is dark again
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert set(page.evaluate(letters)) == {"rgb(34, 34, 34)"}
+        visible = "[...document.querySelectorAll('[data-plot]')].filter(plot => plot.checkVisibility())"
+        assert page.evaluate(f"{visible}.filter(plot => !plot.querySelector('.main-svg')).length") == 0
+        page.emulate_media(media="print")
+        assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+
+
 # --- numbers and their sources
 
 

@@ -22,6 +22,7 @@ from flickrexif.cli import (
     pairs,
     process,
     publish,
+    report,
     suite,
     takedown,
 )
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "encoders": embed.encoders,
     "embed": embed.embed,
     "merge-shards": embed.merge_shards,
+    "report": report.report,
     "card": card.card,
     "browse": browse.browse,
     "publish": publish.publish,

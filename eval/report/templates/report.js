@@ -30,13 +30,15 @@
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkScheme.matches);
   const themeButton = find("theme");
   const drawn = new Set();
-  const setThemes = (theme) => {
-    for (const place of drawn) Plotly.relayout(place, { template: settings.templates[theme] });
+  let printing = false; // paper is white
+  const template = () => settings.templates[isDark() && !printing ? "dark" : "light"];
+  const setThemes = () => {
+    for (const place of drawn) Plotly.relayout(place, { template: template() });
   };
   const showTheme = () => {
     themeButton.textContent = isDark() ? "Light" : "Dark";
     themeButton.setAttribute("aria-label", `Use ${isDark() ? "light" : "dark"} colours`);
-    setThemes(isDark() ? "dark" : "light");
+    setThemes();
   };
   themeButton.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
@@ -51,7 +53,7 @@
   const narrow = matchMedia(`(max-width: ${settings.narrow}px)`);
   const draw = (place) => {
     const plot = data(place.dataset.plot);
-    const layout = { ...plot.layout, template: settings.templates[isDark() ? "dark" : "light"] };
+    const layout = { ...plot.layout, template: template() };
     if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false; // a finger scrolls the page
     Plotly.newPlot(place, plot.data, layout, settings.config);
     const changes = layout.meta?.narrow ?? {};
@@ -254,8 +256,12 @@
   addEventListener("hashchange", reveal);
   reveal();
   addEventListener("beforeprint", () => {
+    printing = true;
+    setThemes();
     for (const place of all("[data-plot]")) if (place.checkVisibility() && !drawn.has(place)) draw(place);
-    setThemes("light");
   });
-  addEventListener("afterprint", () => setThemes(isDark() ? "dark" : "light"));
+  addEventListener("afterprint", () => {
+    printing = false;
+    setThemes();
+  });
 }
