@@ -1,4 +1,4 @@
-# Two commands set up a fresh machine: `make demo` shows the main job, `make test` checks everything.
+# Two commands set up a fresh machine: `make demo` does the whole on simulated photos, `make test` checks everything.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,9 +13,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
+demo: export FLICKREXIF_DATA := $(DEMO_DATA)
 demo: $(VENV)/.installed
-	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 600 --minimum 300 --data-dir $(DEMO_DATA)
-	$(BIN)/python -c "from flickrexif import load_dataset; print(load_dataset('flickrexif', data_dir='$(DEMO_DATA)'))"
+	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 400 --minimum 200 --images large
+	$(BIN)/flickrexif splits --protocol proportional --attribute Make --attribute Flash --attribute Aperture \
+	  --attribute "Is Smartphone" --attribute "ISO Speed"
+	$(BIN)/flickrexif process $(DEMO_DATA)/flickrexif --parameter jpeg --out $(DEMO_DATA)/flickrexif-traces
+	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 40
+	$(BIN)/flickrexif pairs build $(DEMO_DATA)/simulated-pairs --out $(DEMO_DATA)/paircams
+	$(BIN)/flickrexif eval all --encoder lite0 --encoder control:dct --encoder control:random --protocol fast
+	$(BIN)/flickrexif browse $(DEMO_DATA)/flickrexif
+	$(BIN)/flickrexif report $(DEMO_DATA)/results
 
 test: lint types unit
 
