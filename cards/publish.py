@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import GitRefs, RepoFile
 
 MAIN = "main"
+MARKS = ("collection.json", "pairs.json")  # of FlickrExif and PairCams
 BATCH_BYTES = 1_000_000_000  # uploaded between two moves of the progress bar
 BATCH_FILES = 256  # the most the Hub answers for at once
 COMMIT_FILES = 5_000  # the Hub takes at most 25,000 a commit, and slows down long before
@@ -83,7 +84,8 @@ def plan(root: Path, settings: PublishSettings, api: "HfApi", secrets: Sequence[
     """Compare the data set in `root` with the Hub; nothing is written.
 
     Raises UsageError for names that cannot be, a card that does not match its data, a file that holds one of
-    `secrets`, a tag that is taken, or a public repository that was to be private; FlickrExifError when the Hub
+    `secrets`, a tag that is taken, a public repository that was to be private,
+    or one that holds another data set; FlickrExifError when the Hub
     cannot be asked.
     """
     _check_names(settings)
@@ -94,6 +96,7 @@ def plan(root: Path, settings: PublishSettings, api: "HfApi", secrets: Sequence[
         if refs is not None and settings.private:
             _check_private(api, settings.repo)
         remote = _remote_files(api, settings.repo, head) if head else {}
+        _check_kind(settings.repo, remote, files)
         compared = {path: _compare(root, path, remote.get(path)) for path in files}
     send = tuple(file for file in compared.values() if file)
     delete = tuple(sorted(path for path in remote if PUBLISHED.fullmatch(path) and path not in compared))
@@ -167,6 +170,19 @@ def _checked_files(root: Path, secrets: Sequence[str]) -> list[str]:
         if not path.endswith((".parquet", ".png")) and _holds(root / path, secrets):
             raise UsageError(f"{root / path} holds a secret of the environment.", "Take it out, then build again.")
     return files
+
+
+def _check_kind(repo: str, remote: Iterable[str], files: Iterable[str]) -> None:
+    """The files of another data set would be removed as if they were gone here."""
+    theirs, ours = (_kinds(names) for names in (remote, files))
+    if theirs and theirs != ours:
+        raise UsageError(f"{repo} holds another data set ({', '.join(sorted(theirs))}).", "Name another with --repo.")
+
+
+def _kinds(names: Iterable[str]) -> set[str]:
+    """By what data sets are told apart: one of MARKS, or the variants of processed images."""
+    found = ((name, PUBLISHED.fullmatch(name)) for name in names)
+    return {"variants" if hit["config"] else name for name, hit in found if hit and (hit["config"] or name in MARKS)}
 
 
 def _holds(path: Path, secrets: Iterable[str]) -> bool:

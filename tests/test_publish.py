@@ -19,9 +19,11 @@ from huggingface_hub.utils import disable_progress_bars
 from cards import write_card
 from cards.files import published_files
 from cards.publish import LocalFile, PublishPlan, PublishReport, PublishSettings, batches, known_secrets, plan, publish
+from collectors.sandbox.pairs import simulate_pairs
 from flickrexif.build import build
 from flickrexif.build_images import StoredImage
 from flickrexif.errors import FlickrExifError, UsageError
+from paircams.build import build_pairs
 from tests.hub import Hub, serving
 from tests.hub_repo import File, User
 from tests.test_build import SIMULATED, jpeg, photo
@@ -385,6 +387,17 @@ def test_a_card_that_does_not_match_is_refused(hub: Hub, root: Path) -> None:
         push(hub, root)
     assert f"flickrexif card {root}" in caught.value.hint
     assert hub.calls == []
+
+
+def test_another_data_set_is_not_replaced(hub: Hub, root: Path, tmp_path: Path) -> None:
+    push(hub, root)
+    before = remote(hub)
+    simulate_pairs(tmp_path / "pairs", 2, 0)
+    build_pairs(str(tmp_path / "pairs"), tmp_path / "paircams")
+    write_card(tmp_path / "paircams")
+    with pytest.raises(UsageError, match=rf"{REPO} holds another data set \(collection\.json\)"):
+        push(hub, tmp_path / "paircams")
+    assert remote(hub) == before
 
 
 def test_a_secret_in_a_file_is_refused(hub: Hub, root: Path) -> None:
