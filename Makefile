@@ -15,7 +15,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: export FLICKREXIF_DATA := $(DEMO_DATA)
 demo: $(VENV)/.installed
-	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 400 --minimum 200 --images large
+	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 300 --minimum 150 --images large
 	$(BIN)/flickrexif splits --protocol proportional --attribute Make --attribute Flash --attribute Aperture \
 	  --attribute "Is Smartphone" --attribute "ISO Speed"
 	$(BIN)/flickrexif process $(DEMO_DATA)/flickrexif --parameter jpeg --out $(DEMO_DATA)/flickrexif-traces

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from eval.report.paper_font import WHOLE, families
 from eval.report.spec import Point
 from eval.report.style import places, plain, short
 
@@ -25,7 +26,6 @@ LINE = 0.15  # height of a line of the legend, in inches
 GREY = "#555555"
 
 SETTINGS: Mapping[str, Any] = {
-    "font.family": ["DejaVu Sans"],  # matplotlib's own, so that every machine draws the same
     "font.size": NORMAL,
     "text.parse_math": False,  # a name with $ is no formula
     "axes.linewidth": 0.6,
@@ -50,7 +50,7 @@ SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "flickrexif",
     "text.hinting": "none",
 }
-"""All that decides the looks, so that a user's own matplotlibrc changes nothing."""
+"""All that decides the looks but for the font, so that a user's own matplotlibrc changes nothing."""
 
 
 @cache
@@ -58,7 +58,7 @@ def _glyphs() -> frozenset[int]:
     """The characters that the font has."""
     from matplotlib import font_manager, ft2font
 
-    return frozenset(ft2font.FT2Font(font_manager.findfont("DejaVu Sans")).get_charmap())
+    return frozenset(ft2font.FT2Font(font_manager.findfont(WHOLE)).get_charmap())
 
 
 def shown(text: object, length: int) -> str:
@@ -72,7 +72,7 @@ def width_of(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(family=["DejaVu Sans"], size=size)
+    font = FontProperties(family=families(), size=size)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
 
 
