@@ -1,4 +1,4 @@
-"""How fast the paper's 13 variants of an image are made, on one core.
+"""How fast the paper's 14 variants of an image are made, on one core.
 
     python -m benchmarks.operations [--images 60] [--rounds 7] [--folder FOLDER]
 

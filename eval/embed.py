@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from eval.allocation import keep_freed_memory
 from eval.blocks import Block, Forward, Key
 from eval.embeddings import read_embeddings
 from eval.encoders.record import Encoder, Prepare
@@ -104,6 +105,7 @@ def embed(
     where a file made otherwise is in the way; FlickrExifError when a file cannot be written or a worker dies.
     """
     _check(settings, encoders, sources)
+    keep_freed_memory()
     combos = combos_of(settings)
     make = partial(
         Forward,

@@ -189,9 +189,13 @@ PROTOCOLS: Mapping[str, Callable[[tuple[Part, Part], int, ProbeSettings], Choice
 }
 
 
+TOGETHER = 8 * 2**30  # bytes of embeddings trained on at once; their copy takes as many again
+
+
 def _refit(data: ProbeData, first: Part, refit: Refit, device: str) -> Heads:
-    """One head a seed: all together on a GPU; on a CPU one by one, where the caches then hold a batch."""
-    together = data.seeds if device != "cpu" else 1
+    """One head a seed: on a GPU as many together as TOGETHER holds; on a CPU one by one, where the caches then hold a
+    batch."""
+    together = 1 if device == "cpu" else max(1, min(data.seeds, TOGETHER // first.features.nbytes))
     done = []
     for start in range(0, data.seeds, together):
         drawn = [first if n == 0 else data.train(n) for n in range(start, min(start + together, data.seeds))]

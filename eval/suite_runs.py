@@ -77,8 +77,16 @@ def _ks(m: Measurement, files: EmbeddingFiles) -> tuple[int, ...]:
     return tuple(k for k in KS if k < len(photos)) or KS
 
 
-def no_result(m: Measurement, record: EncoderRecord, state: str, reason: str) -> Result:
-    """The record of a measurement that could not be made: FAILED or NOT_POSSIBLE, and why."""
+def no_result(
+    m: Measurement, record: EncoderRecord, state: str, reason: str, protocols: Protocols = Protocols()
+) -> Result:
+    """The record of a measurement that could not be made: FAILED or NOT_POSSIBLE, and why.
+
+    Of the settings it has those that tell it from others of its task.
+    """
+    k = {"k": K.get(m.dataset, 10)}
+    probe = {"protocol": protocols.probe, "mask": m.mask}
+    settings: Mapping[str, Mapping[str, Any]] = {"probe": probe, "knn": k, "masking": k}
     return Result(
         task=m.task,
         encoder=record.key,
@@ -88,6 +96,7 @@ def no_result(m: Measurement, record: EncoderRecord, state: str, reason: str) ->
         attribute=LABEL if m.labels and m.task in BY_CAMERA else m.attribute,
         metrics=dict.fromkeys(HEADLINES[m.task]),
         detail={"reason": reason, "state": state},
+        settings=settings.get(m.task, {}),
         versions=environment(),
     )
 

@@ -178,7 +178,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({row.name: row for row in (*_
 """Every variant by its published name."""
 
 PAPER: tuple[str, ...] = tuple(row.name for row in _PAPER_ROWS)
-"""IDENTITY and the 13 variants of the paper."""
+"""IDENTITY and the 14 variants of the paper."""
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

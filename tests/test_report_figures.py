@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from eval.report.choice import replaced, slug, used
-from eval.report.figures import figures
+from eval.report.figures import figures, unmeasured
 from eval.report.figures_neighbors import GROUPS, SETUPS
 from eval.report.figures_probe import MITIGATIONS
 from eval.report.spec import (
@@ -32,7 +32,9 @@ from eval.report.spec import (
     Strips,
 )
 from eval.report.style import places, plain
+from eval.report.tables import tables
 from eval.results import Result, from_json, to_json
+from eval.suite_tasks import HEADLINES
 from flickrexif.errors import FlickrExifError
 from tests.report_records import RATIOS, encoders, records
 
@@ -194,12 +196,64 @@ def test_a_null_metric_is_a_gap_with_its_reason(drawn: dict[str, Figure]) -> Non
 def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
     failed = Result(task="knn", encoder="e", family="OWN", dataset="d", parameter="jpeg", metrics={},
                     detail={"reason": "no file"})  # fmt: skip
-    (setups,) = figures([("p", failed)])
-    assert [(point.value, point.reason) for point in points_of(setups)] == [(None, "no file")] * 5
-    (trace, semantics) = figures([("p", replace(failed, task="mitigation"))])
-    assert all(point.value is None for figure in (trace, semantics) for point in points_of(figure))
-    for task in ("tsne", "strips", "similarity", "masking", "neighbors"):
-        assert figures([("p", replace(failed, task=task))]) == []
+    for task, kind in (("knn", "setups-jpeg-imagenet"), ("mitigation", "mitigation-jpeg-imagenet-accuracy")):
+        there = [(path, result) for path, result in RECORDS if path.endswith(f"/{task}-ImageNet-jpeg.json")][:2]
+        found = {f.name: f for f in figures([*there, ("p", replace(failed, task=task, dataset="ImageNet"))])}
+        mine = [point for point in points_of(found[kind]) if point.encoder == "e"]
+        assert mine
+        assert {(point.value, point.reason) for point in mine} == {(None, "no file")}
+
+
+@pytest.mark.parametrize(
+    ("task", "section", "titles"),
+    [
+        ("probe", "Processing", ["JPEG compression on d"]),
+        ("knn", "Semantics", ["Five set-ups: JPEG compression on d"]),
+        ("similarity", "Semantics", ["Similarities by class and processing: JPEG compression on d"]),
+        ("masking", "Acquisition", ["kNN accuracy under a centred mask on d"]),
+        ("neighbors", "Neighbours", ["Neighbours of the same kind: JPEG compression on d"]),
+        ("retrieval", "Neighbours", ["Finding the pair on d"]),
+        ("tsne", "Acquisition", ["t-SNE: JPEG compression on d"]),
+        ("strips", "Neighbours", ["Nearest neighbours: JPEG compression on d"]),
+        ("mitigation", "Mitigation", [f"{what} left after mitigation: JPEG compression on d"
+                                      for what in ("Trace", "Semantics")]),
+    ],
+)  # fmt: skip
+def test_what_no_encoder_has_a_number_of_is_told_and_not_drawn(task: str, section: str, titles: list[str]) -> None:
+    metrics = dict.fromkeys(HEADLINES.get(task, ("none.accuracy", "none.all_same")))
+    failed = [
+        (name, Result(task=task, encoder=name, family="OWN", dataset="d", parameter="jpeg", metrics=metrics,
+                      detail={"reason": f"no file {name in 'ab'}"}))
+        for name in "abc"
+    ]  # fmt: skip
+    assert figures(failed) == []
+    assert tables(failed) == []
+    assert [tuple(one) for one in unmeasured(failed)] == [
+        (section, title, ("no file True", "no file False")) for title in titles
+    ]
+
+
+def test_what_one_encoder_has_a_number_of_is_measured() -> None:
+    assert unmeasured(RECORDS) == []
+
+
+@pytest.mark.parametrize("attribute", ["is_smartphone", "Is Smartphone"])
+def test_smart_or_not_is_told_in_words(attribute: str) -> None:
+    detail = {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 2.0], "label": [0, 1, 1], "classes": ["False", "True"]}
+    about: dict[str, Any] = {"encoder": "e", "family": "OWN", "dataset": "d", "metrics": {}}
+    cloud = Result(task="tsne", attribute=attribute, detail=detail, **about)
+    (figure,) = figures([("p", cloud)])
+    assert isinstance(figure.content, Cloud)
+    assert figure.content.labels == ("non-smart", "smart", "smart")
+    assert "1 non-smart, 2 smart" in figure.alt
+    near = {"id": "2", "label": "False", "variant": None, "same": False, "similarity": 0.5}
+    queries = [{"id": "1", "label": "True", "variant": None, "neighbors": [near]}]
+    (figure,) = figures([("p", Result(task="strips", attribute=attribute, detail={"queries": queries}, **about))])
+    assert isinstance(figure.content, Strips)
+    assert [(shot.badge, shot.label) for shot in figure.content.rows[0]] == [("smart",) * 2, ("non-smart",) * 2]
+    (figure,) = figures([("p", replace(cloud, attribute="Flash"))])  # another attribute's True is not smart
+    assert isinstance(figure.content, Cloud)
+    assert set(figure.content.labels) == {"False", "True"}
 
 
 def test_alt_texts_tell_the_finding(drawn: dict[str, Figure]) -> None:
@@ -246,7 +300,8 @@ def test_the_alt_text_of_a_cloud_counts_its_neighbours(drawn: dict[str, Figure])
     assert isinstance(figure.content, Cloud)
     labels = np.array(figure.content.labels)
     detail = BY_PATH[figure.records[0]].detail
-    assert (labels == np.array(detail["classes"])[detail["label"]]).all()
+    assert detail["classes"] == ["False", "True"]
+    assert (labels == np.array(["non-smart", "smart"])[detail["label"]]).all()
     at = np.array([detail["x"], detail["y"]]).T
     near = NearestNeighbors(n_neighbors=11).fit(at).kneighbors(at, return_distance=False)[:, 1:]
     assert f"In the plane {(labels[near] == labels[:, None]).mean():.1%} of the 10 nearest" in figure.alt
@@ -262,10 +317,10 @@ def test_rare_labels_of_a_cloud_are_others() -> None:
 
 def test_strips_show_the_neighbours_in_their_order() -> None:
     path, result = next(entry for entry in RECORDS if entry[0].endswith("/strips-jpeg.json"))
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[str, str, str | None]] = []
 
-    def pictures(dataset: str, image_id: str) -> Shot:
-        asked.append((dataset, image_id))
+    def pictures(dataset: str, image_id: str, variant: str | None) -> Shot:
+        asked.append((dataset, image_id, variant))
         return Shot(image_id="?", same=True, jpeg=image_id.encode(), attribution="by A", page_url="https://x.org")
 
     (figure,) = figures([(path, result)], pictures)
@@ -276,7 +331,11 @@ def test_strips_show_the_neighbours_in_their_order() -> None:
             (n["id"], n["same"], n["similarity"], n["variant"], n["label"]) for n in query["neighbors"]
         ]
         assert all(shot.jpeg == shot.image_id.encode() and shot.attribution == "by A" for shot in row)
-    assert set(asked) == {("ImageNet", shot.image_id) for row in figure.content.rows for shot in row}
+    assert set(asked) == {("ImageNet", shot.image_id, shot.badge) for row in figure.content.rows for shot in row}
+    assert figure.title.endswith(": JPEG compression on ImageNet")
+    assert "names stand in their place" not in figure.caption
+    (bare,) = figures([(path, result)])
+    assert "names stand in their place" in bare.caption
 
 
 BROKEN: list[tuple[str, dict[str, Any]]] = [
@@ -308,7 +367,12 @@ def test_strangers_text_is_bounded_and_on_one_line() -> None:
         "p", hostile, dataset=hostile, parameter=None, attribute=hostile, metrics={"accuracy": None, "chance": 0.5},
         detail={"reason": hostile},
     )  # fmt: skip
-    (figure,) = figures([bad])
+    (gap,) = unmeasured([bad])
+    for text in (gap.title, *gap.reasons):
+        assert text.isprintable()
+        assert len(text) < 300
+    fine = probe("q", dataset=hostile, parameter=None, attribute=hostile)
+    (figure,) = figures([bad, fine])
     for text in (figure.title, figure.caption, figure.alt, figure.y_label):
         assert text.isprintable()
         assert len(text) < 800

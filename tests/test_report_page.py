@@ -21,7 +21,8 @@ from flickrexif.cli.report import report
 from flickrexif.errors import UsageError
 from tests.browser import axe_faults, visit
 from tests.report_records import records
-from tests.test_browse import BAD_LINKS, NOTICE, SIMULATED, data_set, some_photos
+from tests.test_browse import BAD_LINKS, NOTICE, SIMULATED, data_set, jpeg, some_photos
+from tests.test_report_pictures import flickrexif as photos
 
 Entry = tuple[str, Result]
 HOSTILE = (
@@ -378,7 +379,68 @@ def test_photos_are_few_described_and_credited(browser: Browser, root: Path) -> 
         *{("query", "solid", "Q"), ("same", "solid", "✓"), ("other", "dashed", "✗")}
     }
     assert NOTICE in text
-    assert "SIMULATED DATA" in text
+    assert "SIMULATED DATA (FlickrExif)" in text
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    sizes = [(160, 120), (90, 160), (160, 160), (30, 900), (900, 30)]
+    photos(tmp_path, {number: jpeg(number, size) for number, size in enumerate(sizes, 1)})
+    near = [{"id": str(n), "label": "True", "variant": None, "similarity": 0.9, "same": True} for n in (2, 3, 4, 5, 2)]
+    made = Result(
+        task="strips", encoder="e", family="OWN", dataset="FlickrExif", attribute="is_smartphone", metrics={},
+        detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}]},
+    )  # fmt: skip
+    write_result(tmp_path / "results/strips.json", made)
+    write_report(tmp_path / "results", tmp_path / "report", data_dir=tmp_path, formats=())
+    with visit(browser, tmp_path / "report/index.html", width) as opened:
+        cells = opened.page.evaluate(
+            "[...document.querySelectorAll('.strip li')].map(cell => { const box = (e) => { const r = "
+            "e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };"
+            "return {frame: box(cell.querySelector('.frame')), image: box(cell.querySelector('img')),"
+            "fit: getComputedStyle(cell.querySelector('img')).objectFit, "
+            "below: box(cell.querySelector('.verdict')), text: cell.innerText}; })"
+        )
+        listed = opened.page.evaluate(
+            "[...document.querySelectorAll('.credits li')].map(l => [l.innerText, l.querySelector('a').href, "
+            "l.checkVisibility(), l.getBoundingClientRect().right <= innerWidth])"
+        )
+        assert axe_faults(opened.page) == []
+    assert len(cells) == 6
+    for cell in cells:
+        left, top, right, bottom = cell["image"]
+        assert cell["frame"][0] < left < right < cell["frame"][2]
+        assert cell["frame"][1] < top < bottom < cell["frame"][3] <= cell["below"][1]
+        assert cell["fit"] == "contain"
+        assert "smart" in cell["text"]
+        assert "by someone" not in cell["text"]
+    assert [cell["text"].split()[-1] for cell in cells] == ["1", "2", "3", "4", "5", "2"]
+    assert listed == [
+        [f"“{n}” by <b>someone</b>", f"https://www.flickr.com/photos/someone/{n}/", True, True] for n in range(1, 6)
+    ]
+
+
+def test_what_was_not_measured_is_told_in_its_section(browser: Browser, tmp_path: Path) -> None:
+    for name, reason in (("a", "no labels"), ("b", "<b>no file")):
+        failed = Result(task="knn", encoder=name, family="OWN", dataset="d", parameter="jpeg",
+                        metrics={"all_same": None}, detail={"reason": reason})  # fmt: skip
+        write_result(tmp_path / "results" / f"{name}.json", failed)
+    write_report(tmp_path / "results", tmp_path / "report")
+    with visit(browser, tmp_path / "report/index.html") as opened:
+        text = opened.page.inner_text("#section-Semantics")
+        plots = opened.page.query_selector_all("[data-plot]")
+    assert "Not measured: Five set-ups: JPEG compression on d (no labels; <b>no file)." in text
+    assert plots == []
+    assert sorted(path.name for path in (tmp_path / "report").rglob("*.*")) == [
+        "index.html", "leaderboard.csv", "leaderboard.tex", "numbers.csv"
+    ]  # fmt: skip
+
+
+def test_the_page_tells_which_of_the_papers_encoders_are_a_guess(root: Path) -> None:
+    text = page_of(root, "plain").read_text("utf-8")
+    assert "ConvNeXt-L is taken for convnext/large" in text
 
 
 def test_without_photos_there_is_no_notice(root: Path) -> None:

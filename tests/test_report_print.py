@@ -16,9 +16,11 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Canvas
+from matplotlib.font_manager import findfont
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -26,6 +28,7 @@ from PIL import Image
 
 from eval.report.figures import figures
 from eval.report.paper import FORMATS, draw, save, save_all
+from eval.report.paper_font import family, glyphs
 from eval.report.paper_parts import DOUBLE, SINGLE, shown
 from eval.report.spec import (
     Bars,
@@ -57,7 +60,7 @@ KINDS = {
 }
 
 
-def picture(dataset: str, image_id: str) -> Shot:
+def picture(dataset: str, image_id: str, variant: str | None) -> Shot:
     """A thumbnail of one colour, by the image's number; wide, high or square; one is broken."""
     number = int(image_id.removeprefix("image-"))
     if number % 7 == 0:
@@ -261,8 +264,29 @@ def test_files_are_what_they_say_and_tell_no_date(made: dict[str, Figure], tmp_p
         assert not [name for name in ours if re.search("Date|Time|Software|Creator|Producer", name)]
     assert told[0]["PDF:PageCount"] == 1
     assert told[1]["PNG:ImageWidth"] == DOUBLE * 200
-    fonts = re.findall(rb"/BaseFont /([\w+-]+)", (tmp_path / f"{made['bars'].name}.pdf").read_bytes())
-    assert len({font.split(b"+")[-1] for font in fonts}) == 1
+    pdf = (tmp_path / f"{made['bars'].name}.pdf").read_bytes()
+    assert {font.split(b"+")[-1] for font in re.findall(rb"/BaseFont /([\w+-]+)", pdf)} == {b"DejaVuSansCommon"}
+    assert {len(font) for font in re.findall(rb"/BaseFont /(\w+)\+", pdf)} == {6}  # a part of it is in the file
+    assert b"/Type3" not in pdf  # which publishers refuse
+
+
+def test_the_font_draws_the_letters_of_dejavu_sans() -> None:
+    with TTFont(findfont("DejaVu Sans")) as whole, TTFont(findfont(family())) as part:
+        assert {*map(ord, "Aé Ω Ж −–…✓✗→")} <= glyphs() <= set(whole.getBestCmap())
+        for code in glyphs():
+            name, theirs = part.getBestCmap()[code], whole.getBestCmap()[code]
+            assert part["hmtx"][name] == whole["hmtx"][theirs]
+            ours, original = part["glyf"][name], whole["glyf"][theirs]
+            assert ours.getCoordinates(part["glyf"])[0] == original.getCoordinates(whole["glyf"])[0]
+
+
+def test_the_file_of_the_font_is_gone_when_python_ends() -> None:
+    code = "from eval.report.paper_font import family; from matplotlib.font_manager import findfont; "
+    code += "print(findfont(family()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    path = Path(done.stdout.strip())
+    assert path.name == "DejaVuSansCommon.ttf"
+    assert not path.parent.exists()
 
 
 def hostile_figures() -> list[Figure]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.report.headlines import headlines
-from eval.report.published import published, stated
+from eval.report.published import inferred, published, stated
 from eval.report.reading import NOT_FLICKR, SIMULATED, banners, read_records
 from eval.report.sensitivity import board_of
 from eval.report.spec import Column, Point, Table
@@ -239,10 +239,29 @@ def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind
 
 
 def test_banners_name_what_is_not_from_flickr() -> None:
-    def of(source: object) -> list[str]:
-        made = Result(task="probe", encoder="e", family=None, dataset="d", metrics={}, settings={"source": source})
-        return banners([("p", made)])
+    def of(**sources: object) -> list[str]:
+        return banners(
+            (name, Result(task="probe", encoder="e", family=None, dataset=name, metrics={}, settings={"source": one}))
+            for name, one in sources.items()
+        )
 
-    assert of("sandbox:simulated") == [SIMULATED]
-    assert of("sandbox:photos") == [NOT_FLICKR]
-    assert of("flickr") == of(None) == of(["x"]) == []
+    assert of(d="sandbox:simulated") == [SIMULATED.format("d")]
+    assert of(d="sandbox:photos") == [NOT_FLICKR.format("d")]
+    assert of(d="flickr") == of(d=None) == of(d=["x"]) == []
+    mixed = of(b="simulated", real="flickr", served="sandbox:photos", other=None, a="sandbox:simulated")
+    assert mixed == [SIMULATED.format("a, b"), NOT_FLICKR.format("served")]
+    assert mixed[0].startswith("SIMULATED DATA (a, b): ")
+    (hostile,) = banners([
+        ("p", Result(task="probe", encoder="e", family=None, dataset="{}\u202e" + "x" * 900, metrics={},
+                     settings={"source": "simulated"}))
+    ])  # fmt: skip
+    assert hostile.isprintable()
+    assert len(hostile) < 200
+
+
+def test_encoders_that_the_paper_does_not_name_are_told() -> None:
+    assert inferred() == [
+        ("SigLIP ViT-B/16", "paper:siglip/base_256"),
+        ("ConvNeXt-L", "paper:convnext/large"),
+        ("ViT-H/14", "paper:vit/huge_patch14_224"),
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eval.report.choice import Entry, replaced, used
 from eval.report.compare import compare, differences
-from eval.report.figures import figures
+from eval.report.figures import figures, unmeasured
 from eval.report.headlines import headlines
 from eval.report.leaderboard import board_differences, leaderboard
 from eval.report.page import OURS, Shown, View, render
@@ -109,6 +109,7 @@ def _view(
         tables=[(s, shown) for (s, _), shown in zip(found, section_tables, strict=True) if shown],
         sources=sources_of(known),
         compositions=compositions_of(board, places.__getitem__),
+        unmeasured=unmeasured(known),
         gaps=gaps_of(known),
         unreadable=_unreadable(records, theirs, baseline),
         replaced=replaced(entries),

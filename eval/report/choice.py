@@ -27,7 +27,7 @@ BEST_KNOWN = (
     *("paper:clip/ViT-L-14@336px", "paper:clip/ViT-L-14", "paper:clip/ViT-B-16", "paper:clip/ViT-B-32"),
     *("paper:siglip/base_256", "paper:openclip/ViT-L-14-laion2B", "paper:openclip/ViT-B-16-laion2B"),
     *("paper:convnext/large", "paper:convnext/base", "paper:vit/huge_patch14_224", "paper:vit/base_patch16_224"),
-    *("paper:resnet/50", "lite0"),
+    *("paper:resnet/50", "lite0", "control:dct"),
     *("paper:dinov2/vitl14", "paper:dinov2/vitb14", "paper:dino/vitb16", "paper:dino/resnet50"),
 )
 """The encoders that stand for their family where there is no room for all."""

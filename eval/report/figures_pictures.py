@@ -9,7 +9,7 @@ from eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers
 from eval.report.figures_probe import by_subject, name_of
 from eval.report.spec import Cloud, Figure, Shot, Strips
 from eval.report.style import percent, plain, short
-from eval.report.wording import chosen_of, dataset_of, settings_of, subject_of
+from eval.report.wording import chosen_of, class_of, dataset_of, settings_of, subject_of, where_of
 from eval.results import Result
 
 Pictures = Callable[[str, str, str | None], Shot]
@@ -51,15 +51,12 @@ def _cloud(entry: Entry) -> Cloud:
     y = detail_of(entry, "y", lambda value: is_numbers(value) and len(value) == len(x))
     classes = detail_of(entry, "classes", lambda value: value is None or isinstance(value, list)) or []
     labels = detail_of(entry, "label", lambda value: len(value) == len(x) and all(_is_label(v, classes) for v in value))
-    return Cloud(x=tuple(map(float, x)), y=tuple(map(float, y)), labels=_bounded([_name(v, classes) for v in labels]))
+    names = [plain(class_of(entry[1], v if isinstance(v, str) else str(classes[v])), 40) for v in labels]
+    return Cloud(x=tuple(map(float, x)), y=tuple(map(float, y)), labels=_bounded(names))
 
 
 def _is_label(value: object, classes: Sequence[object]) -> bool:
     return isinstance(value, str) or (isinstance(value, int) and 0 <= value < len(classes))
-
-
-def _name(label: int | str, classes: Sequence[object]) -> str:
-    return plain(label if isinstance(label, str) else classes[label], 40)
 
 
 def _bounded(labels: Sequence[str]) -> tuple[str, ...]:
@@ -102,29 +99,41 @@ def strip_figures(entries: Sequence[Entry], pictures: Pictures) -> Iterator[Figu
             yield Figure(
                 name=name_of("strips", result, short(result.encoder)),
                 section="Neighbours",
-                title=f"Nearest neighbours by {short(result.encoder)} on {dataset_of(result)}{settings_of(result)}",
+                title=f"Nearest neighbours by {short(result.encoder)}: {where_of(result)}",
                 caption="Each row: a query and its nearest images, the most similar first. Solid green with a tick: "
-                f"the query's {what}; dashed red with a cross: another.{chosen_of(shown, group)}",
-                alt=f"{same} of {len(near)} neighbours of {len(rows)} queries have the query's {what}.",
+                f"the query's {what}; dashed red with a cross: another."
+                f"{_without_pictures(rows)}{chosen_of(shown, group)}",
+                alt=f"{same} of {len(near)} neighbours of {_queries(len(rows))} have the query's {what}.",
                 content=Strips(rows=rows),
                 paper="Fig. 9",
                 records=(path,),
             )
 
 
+def _queries(count: int) -> str:
+    return "1 query" if count == 1 else f"{count} queries"
+
+
+def _without_pictures(rows: Sequence[Sequence[Shot]]) -> str:
+    if any(shot.jpeg for row in rows for shot in row):
+        return ""
+    return " The images are not in the data folder: their names stand in their place."
+
+
 def _row(query: Mapping[str, Any], result: Result, pictures: Pictures) -> tuple[Shot, ...]:
-    first = _shot(query, result.dataset, pictures)
-    near = (
-        replace(_shot(n, result.dataset, pictures), same=n["same"], similarity=n["similarity"])
-        for n in query["neighbors"]
-    )
+    first = _shot(query, result, pictures)
+    near = (replace(_shot(n, result, pictures), same=n["same"], similarity=n["similarity"]) for n in query["neighbors"])
     return first, *near
 
 
-def _shot(image: Mapping[str, Any], dataset: str, pictures: Pictures) -> Shot:
-    badge, label = plain(image.get("variant") or image["label"], 24), plain(image["label"], 40)
+def _shot(image: Mapping[str, Any], result: Result, pictures: Pictures) -> Shot:
+    variant, label = image.get("variant"), class_of(result, image["label"])
     return replace(
-        pictures(dataset, image["id"], image.get("variant")), image_id=image["id"], same=None, badge=badge, label=label
+        pictures(result.dataset, image["id"], variant),
+        image_id=image["id"],
+        same=None,
+        badge=plain(variant or label, 24),
+        label=plain(label, 40),
     )
 
 

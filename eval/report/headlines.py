@@ -11,7 +11,7 @@ from eval.report.style import percent, short
 from eval.report.wording import capital, dataset_of, settings_of, subject_of
 
 TITLES = {"probe": "{} read out", "retrieval": "Pairs found among photos of the same type of camera"}
-FAMILY = "CVL"  # whose levels the paper states
+FAMILY, CONTROLS = "CVL", "CTL"  # whose levels the paper states, and what is no encoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,10 @@ def _strongest(board: Board) -> Iterator[Headline]:
 
 
 def _measured(level: Stated, entries: Sequence[Entry]) -> Iterator[Headline]:
-    """The median of the family's encoders, or of all where it has none, on the paper's data set or another."""
+    """The median of the family's encoders, or of all but the controls where it has none.
+
+    Those on the paper's data set are taken, else those on another.
+    """
     same = [entry for entry in entries if _is_like(level, entry) and entry[1].metrics.get(level.metric) is not None]
     if not same:
         return
@@ -57,7 +60,7 @@ def _measured(level: Stated, entries: Sequence[Entry]) -> Iterator[Headline]:
     one = group_of((on_theirs or same)[0][1])
     mine = [entry for entry in same if group_of(entry[1]) == one]
     family = [entry for entry in mine if entry[1].family == FAMILY]
-    chosen = family or mine
+    chosen = family or [entry for entry in mine if entry[1].family != CONTROLS] or mine
     result = chosen[0][1]
     values = [value for _, r in chosen if (value := r.metrics[level.metric]) is not None]
     kind = f"{FAMILY} " if family else ""

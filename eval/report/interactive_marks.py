@@ -157,5 +157,5 @@ def lines(content: Lines, y_label: str) -> Plot:
             }
         )
         named.add(name)
-    x = share_axis(content.x_label)
-    return {"data": data, "layout": layout(460, xaxis=x, yaxis=share_axis(y_label), meta={"narrow": {}})}
+    x, y = share_axis(content.x_label), share_axis(y_label, rangemode="tozero")
+    return {"data": data, "layout": layout(460, xaxis=x, yaxis=y, meta={"narrow": {}})}

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from eval.report import interactive
 from eval.report.compare import Comparison
+from eval.report.figures import Unmeasured
 from eval.report.headlines import Headline
+from eval.report.published import inferred
 from eval.report.sensitivity import PARTS, Board
-from eval.report.spec import Figure, Point, Strips, Table
+from eval.report.spec import Figure, Point, Shot, Strips, Table
 from eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
 from eval.report.tables import CHANCE
 
@@ -58,6 +60,7 @@ class View:
     tables: Sequence[tuple[str, Shown]]  # with the section
     sources: Mapping[str, Any]  # of `provenance.sources_of`
     compositions: Sequence[Mapping[str, Any]]  # of `provenance.compositions_of`
+    unmeasured: Sequence[Unmeasured]
     gaps: Sequence[tuple[str, str, Sequence[str]]]
     unreadable: Sequence[tuple[str, str]]  # files that are no records, and why
     replaced: Sequence[tuple[str, str]]  # records that another one stands for
@@ -80,7 +83,7 @@ def render(view: View) -> str:
             view=view,
             anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
             generator=OURS,
-            sections=[section for section in sections if section["shown"] or section["tables"]],
+            sections=[one for one in sections if one["shown"] or one["tables"] or one["unmeasured"]],
             parts={part.name: part for part in PARTS},
             families=families_in(_points(view.leaderboard.table)),
             data=_data(view),
@@ -111,7 +114,9 @@ def _section(name: str, view: View) -> dict[str, Any]:
             counts[kind] = counts.get(kind, 0) + 1
             (shown if counts[kind] <= FIRST else more.setdefault(kind, [])).append(figure)
     tables = [one.table for section, one in view.tables if section == name]
-    return {"name": name, "question": QUESTIONS[name], "shown": shown, "more": more, "tables": tables}
+    missing = [one for one in view.unmeasured if one.section == name]
+    question = QUESTIONS[name]
+    return {"name": name, "question": question, "shown": shown, "more": more, "tables": tables, "unmeasured": missing}
 
 
 # --- the data that the script draws
@@ -201,6 +206,8 @@ def _environment() -> "Environment":
     made.globals |= {
         "glyph": lambda family: GLYPHS[family if family in FAMILIES else ""],
         "height": _height,
+        "credits_of": credits_of,
+        "inferred": inferred,
         "is_strips": lambda figure: isinstance(figure.content, Strips),
         "is_point": lambda cell: isinstance(cell, Point),
         "is_shown": is_shown,
@@ -228,6 +235,12 @@ def link(url: str) -> str:
         return url if parts.scheme in ("http", "https") and parts.hostname else ""
     except ValueError:
         return ""
+
+
+def credits_of(strips: Strips) -> dict[str, tuple[int, Shot]]:
+    """The photos that are shown and have a credit, by id, each once with its number in the list of credits."""
+    shots = {shot.image_id: shot for row in strips.rows for shot in row if shot.jpeg and shot.attribution}
+    return {image_id: (number, shot) for number, (image_id, shot) in enumerate(shots.items(), 1)}
 
 
 def _jpeg(content: bytes) -> str:

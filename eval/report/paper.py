@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.report.paper_font import COMMON, WHOLE, families
+from eval.report.paper_font import COMMON, WHOLE, family
 from eval.report.paper_marks import bars, grouped_dots, lines
 from eval.report.paper_parts import SETTINGS
 from eval.report.paper_planes import cloud, distributions, pairwise
@@ -104,12 +104,12 @@ def _encoded(canvas: "Canvas", name: str) -> bytes:
     more: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if name == "png" else {}  # a third of the time
     canvas.savefig(buffer, format=name, dpi=RESOLUTION, metadata=METADATA.get(name), **more)
     content = buffer.getvalue()
-    return content.replace(f"'{COMMON}', '{WHOLE}'".encode(), FONTS) if name == "svg" else content
+    return content.replace(f"'{COMMON}'".encode(), FONTS) if name == "svg" else content
 
 
 def _settings() -> Any:
     """matplotlib's defaults with SETTINGS and our font, whatever the user's own are; a context."""
     import matplotlib
 
-    settings: Any = dict(matplotlib.rcParamsDefault) | dict(SETTINGS) | {"font.family": [*families()]}
+    settings: Any = dict(matplotlib.rcParamsDefault) | dict(SETTINGS) | {"font.family": [family()]}
     return matplotlib.rc_context(settings)

@@ -176,6 +176,7 @@ def lines(content: Lines, title: str, y_label: str) -> "Canvas":
             linestyle=look.dash[0], markersize=3.5 if few else 1.5, linewidth=1.2 if few else 0.5,
             alpha=1 if few else 0.7, markeredgewidth=0,
         )  # fmt: skip
+    axes.set_ylim(bottom=0)
     name_axes(axes, content.x_label, y_label)
     axes.grid()
     in_percent(axes.xaxis)

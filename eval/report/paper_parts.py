@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eval.report.paper_font import WHOLE, families
+from eval.report.paper_font import family, glyphs
 from eval.report.spec import Point
 from eval.report.style import places, plain, short
 
@@ -53,17 +53,9 @@ SETTINGS: Mapping[str, Any] = {
 """All that decides the looks but for the font, so that a user's own matplotlibrc changes nothing."""
 
 
-@cache
-def _glyphs() -> frozenset[int]:
-    """The characters that the font has."""
-    from matplotlib import font_manager, ft2font
-
-    return frozenset(ft2font.FT2Font(font_manager.findfont(WHOLE)).get_charmap())
-
-
 def shown(text: object, length: int) -> str:
     """Strangers' text on one line; a character that the font lacks becomes a question mark."""
-    return "".join(char if ord(char) in _glyphs() else "?" for char in plain(text, length))
+    return "".join(char if ord(char) in glyphs() else "?" for char in plain(text, length))
 
 
 @cache
@@ -72,7 +64,7 @@ def width_of(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(family=families(), size=size)
+    font = FontProperties(family=[family()], size=size)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
 
 

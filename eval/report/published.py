@@ -25,6 +25,7 @@ class Stated:
     encoder: str  # canonical name; "" for a level
     value: float
     text: str  # the encoder as the paper names it, or the level in words
+    inferred: str  # "yes" where the paper names no weights, and the encoder is a guess
 
     def matches(self, result: Result) -> bool:
         """Whether this is a number of the same measurement."""
@@ -45,6 +46,11 @@ def stated() -> tuple[Stated, ...]:
         )
         for row in csv.DictReader(text.splitlines())
     )
+
+
+def inferred() -> list[tuple[str, str]]:
+    """The encoders that are a guess: (as the paper names it, canonical name), each once."""
+    return list(dict.fromkeys((one.text, one.encoder) for one in stated() if one.inferred))
 
 
 def published(result: Result, metric: str) -> Sequence[tuple[str, float]]:

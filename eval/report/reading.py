@@ -6,12 +6,13 @@ from pathlib import Path
 
 from eval.report.choice import Entry, group_of, used
 from eval.report.figures import figures
+from eval.report.wording import dataset_of
 from eval.results import read_result
 from flickrexif.errors import FlickrExifError, UsageError
 
 MEASURE = "Measure first: flickrexif eval all --encoder lite0."
-SIMULATED = "SIMULATED DATA: no camera took these photos; the numbers say nothing about cameras."
-NOT_FLICKR = "NOT FROM FLICKR: these photos came from a folder that was served in its place."
+SIMULATED = "SIMULATED DATA ({}): no camera took these photos; the numbers say nothing about cameras."
+NOT_FLICKR = "NOT FROM FLICKR ({}): these photos came from a folder that was served in its place."
 BANNERS = {"sandbox:simulated": SIMULATED, "simulated": SIMULATED, "sandbox:photos": NOT_FLICKR}
 
 
@@ -48,9 +49,12 @@ def read_records(folder: Path) -> Records:
 
 
 def banners(entries: Iterable[Entry]) -> list[str]:
-    """What must be said of the photos that the numbers are of."""
-    sources = {str(result.settings.get("source")) for _, result in entries}
-    return list(dict.fromkeys(text for source, text in BANNERS.items() if source in sources))
+    """What must be said of the photos that the numbers are of, with the names of their data sets."""
+    found: dict[str, set[str]] = {}
+    for _, result in entries:
+        if text := BANNERS.get(str(result.settings.get("source"))):
+            found.setdefault(text, set()).add(dataset_of(result))
+    return [text.format(", ".join(sorted(found[text]))) for text in dict.fromkeys(BANNERS.values()) if text in found]
 
 
 def _drawable(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[str, str]]]:

@@ -21,7 +21,7 @@ from eval.report.spec import (
     Table,
 )
 from eval.report.style import family_order, percent, short
-from eval.report.wording import capital, dataset_of, settings_of, subject_of
+from eval.report.wording import capital, dataset_of, settings_of, subject_of, where_of
 from eval.results import Result
 
 Cells = tuple[str | Point, ...]
@@ -51,8 +51,12 @@ RECALLS = (
 
 
 def tables(results: Sequence[Entry], published: Published = nothing_published) -> list[tuple[str, Table]]:
-    """The section and the table of every measurement in the records; rows are encoders by family and name."""
-    return list(_tables(used(results), published))
+    """The section and the table of every measurement of which any encoder has a number; rows by family and name."""
+    return [(section, table) for section, table in _tables(used(results), published) if _has_numbers(table)]
+
+
+def _has_numbers(table: Table) -> bool:
+    return any(isinstance(cell, Point) and cell.value is not None for row in table.cells for cell in row)
 
 
 def _tables(entries: Sequence[Entry], published: Published) -> Iterator[tuple[str, Table]]:
@@ -109,8 +113,7 @@ def _one(group: Sequence[Entry], wanted: Wanted, title: str, published: Publishe
     result = group[0][1]
     there = [(name, told) for name, told in wanted if any(name in r.metrics for _, r in group)] or list(wanted)
     names = tuple(name for name, _ in there)
-    subject = subject_of(result)
-    about = f"{f'{subject} on ' if subject else ''}{dataset_of(result)}{settings_of(result)}"
+    about = where_of(result)
     columns = tuple(Column(name=name, title=told) for name, told in there)
     return Table(
         name=name_of(result.task, result),

@@ -27,6 +27,7 @@ ATTRIBUTES = {
     "Year": "year taken",
     "is_smartphone": "smart or non-smart",
 }
+CLASSES = {"False": "non-smart", "True": "smart"}  # of the attributes that are smart or not
 INTERVALS = "Whiskers are 95% intervals."
 
 
@@ -43,9 +44,21 @@ def subject_order(result: Result) -> tuple[int, str]:
     return names.index(name) if name in names else len(names), name
 
 
+def class_of(result: Result, name: str) -> str:
+    """A class of what is read out, in words: "smart" for the class "True" of smart or not."""
+    is_smart_or_not = ATTRIBUTES.get(result.attribute or "") == ATTRIBUTES["is_smartphone"]
+    return CLASSES.get(name, name) if is_smart_or_not else name
+
+
 def dataset_of(result: Result) -> str:
     """The data set's name, bounded."""
     return plain(result.dataset, 60)
+
+
+def where_of(result: Result) -> str:
+    """What is read out, of which data, and the decisive settings: "focal length on FlickrExif, 90% masked"."""
+    subject = subject_of(result)
+    return f"{f'{subject} on ' if subject else ''}{dataset_of(result)}{settings_of(result)}"
 
 
 def settings_of(result: Result) -> str:
@@ -103,4 +116,4 @@ def chosen_of(shown: Sequence[Entry], entries: Sequence[Entry]) -> str:
     if not left:
         return ""
     names = ", ".join(short(result.encoder) for _, result in shown)
-    return f" Shown is the best-known encoder of each family ({names}); {left} more were measured."
+    return f" Shown is the best-known encoder of each family ({names}); {left} more {'was' if left == 1 else 'were'} measured."
