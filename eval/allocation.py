@@ -1,8 +1,8 @@
 """The allocator of the C library, told to keep what is freed for the next image.
 
-glibc takes blocks of more than some MB from the kernel one by one and gives them back when they are freed; an encoder on
-the CPU frees and takes hundreds of them a batch, and each time the kernel clears every page anew. That was 40% of the
-time of embedding (docs/benchmarks.md). See mallopt(3).
+glibc takes blocks of more than some MB from the kernel one by one and gives them back when they are freed; an encoder
+on the CPU frees and takes hundreds of them a batch, and each time the kernel clears every page anew
+(docs/benchmarks.md tells what that costs). See mallopt(3).
 """
 
 import ctypes

@@ -26,9 +26,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
+from eval.report import paper_font
 from eval.report.figures import figures
 from eval.report.paper import FORMATS, draw, save, save_all
-from eval.report.paper_font import family, glyphs
 from eval.report.paper_parts import DOUBLE, SINGLE, shown
 from eval.report.spec import (
     Bars,
@@ -271,9 +271,9 @@ def test_files_are_what_they_say_and_tell_no_date(made: dict[str, Figure], tmp_p
 
 
 def test_the_font_draws_the_letters_of_dejavu_sans() -> None:
-    with TTFont(findfont("DejaVu Sans")) as whole, TTFont(findfont(family())) as part:
-        assert {*map(ord, "Aé Ω Ж −–…✓✗→")} <= glyphs() <= set(whole.getBestCmap())
-        for code in glyphs():
+    with TTFont(findfont("DejaVu Sans")) as whole, TTFont(findfont(paper_font.family())) as part:
+        assert {*map(ord, "Aé Ω Ж −–…✓✗→")} <= paper_font.glyphs() <= set(whole.getBestCmap())
+        for code in paper_font.glyphs():
             name, theirs = part.getBestCmap()[code], whole.getBestCmap()[code]
             assert part["hmtx"][name] == whole["hmtx"][theirs]
             ours, original = part["glyf"][name], whole["glyf"][theirs]
@@ -281,8 +281,8 @@ def test_the_font_draws_the_letters_of_dejavu_sans() -> None:
 
 
 def test_the_file_of_the_font_is_gone_when_python_ends() -> None:
-    code = "from eval.report.paper_font import family; from matplotlib.font_manager import findfont; "
-    code += "print(findfont(family()))"
+    code = "from eval.report import paper_font; from matplotlib.font_manager import findfont; "
+    code += "print(findfont(paper_font.family()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     path = Path(done.stdout.strip())
     assert path.name == "DejaVuSansCommon.ttf"
