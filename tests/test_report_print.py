@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
 from matplotlib.colors import to_hex
-from matplotlib.container import BarContainer
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import findfont
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
@@ -101,14 +100,16 @@ def test_bars_are_the_values_of_their_encoders(made: dict[str, Figure]) -> None:
     names = names_at(axes)
     assert list(names.values()) == [point.encoder.removeprefix("paper:") for point in content.points]
     found = {}
-    for bars, family in zip(
-        [c for c in axes.containers if isinstance(c, BarContainer)], ("CVL", "SUP", "SSL"), strict=True
-    ):
-        for bar in bars:
-            assert to_hex(bar.get_edgecolor()).upper() == FAMILIES[family].color
-            assert (bar.get_hatch() or "") == FAMILIES[family].hatch[0]
-            middle = bar.get_x() + bar.get_width() / 2
-            found[names[min(names, key=lambda at: abs(at - middle))]] = (bar.get_height(), family)
+    bars = [patch for patch in axes.patches if isinstance(patch, PathPatch)]
+    for shape, family in zip(bars, ("CVL", "SUP", "SSL"), strict=True):
+        assert to_hex(shape.get_edgecolor()).upper() == FAMILIES[family].color
+        assert (shape.get_hatch() or "") == FAMILIES[family].hatch[0]
+        for bar in shape.get_path().to_polygons():
+            (left, bottom), (right, top) = bar.min(0), bar.max(0)
+            assert bottom == 0
+            assert set(map(tuple, bar)) == {(left, 0), (left, top), (right, top), (right, 0)}
+            middle = (left + right) / 2
+            found[names[min(names, key=lambda at: abs(at - middle))]] = (top, family)
     expected = {p.encoder.removeprefix("paper:"): (p.value, p.family) for p in content.points if p.value is not None}
     assert found == expected
     assert len(found) == 46

@@ -116,4 +116,5 @@ def chosen_of(shown: Sequence[Entry], entries: Sequence[Entry]) -> str:
     if not left:
         return ""
     names = ", ".join(short(result.encoder) for _, result in shown)
-    return f" Shown is the best-known encoder of each family ({names}); {left} more {'was' if left == 1 else 'were'} measured."
+    were = "was" if left == 1 else "were"
+    return f" Shown is the best-known encoder of each family ({names}); {left} more {were} measured."
