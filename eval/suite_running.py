@@ -231,7 +231,7 @@ class _Run:
 
     def _without(self, item: Item, state: str, reason: str) -> Outcome:
         """A record of what could not be made; one of earlier values is left where it is."""
-        result = no_result(item.measurement, item.candidate.record, state, reason)
+        result = no_result(item.measurement, item.candidate.record, state, reason, self._settings.protocols)
         if has_values(self._known.records.get(item.path)):
             self._tell(f"{item.path} is kept: it could not be made anew ({reason}).")
         else:

@@ -77,9 +77,7 @@ def _ks(m: Measurement, files: EmbeddingFiles) -> tuple[int, ...]:
     return tuple(k for k in KS if k < len(photos)) or KS
 
 
-def no_result(
-    m: Measurement, record: EncoderRecord, state: str, reason: str, protocols: Protocols = Protocols()
-) -> Result:
+def no_result(m: Measurement, record: EncoderRecord, state: str, reason: str, protocols: Protocols) -> Result:
     """The record of a measurement that could not be made: FAILED or NOT_POSSIBLE, and why.
 
     Of the settings it has those that tell it from others of its task.

@@ -74,11 +74,13 @@ def test_every_measurement_is_done_or_says_why_not(made: Path) -> None:
     possible = {name for name, state in found.items() if state == "to do"}
     assert possible == {
         *(f"{task} {p} ImageNet" for task in ("probe", "knn", "similarity") for p in ("jpeg", "sharpening")),
+        *(f"strips {p} ImageNet" for p in ("jpeg", "sharpening")),
         f"probe jpeg {MADE}",
+        f"strips jpeg {MADE}",
         "masking ImageNet",
         "probe Make FlickrExif",
         "probe Is Smartphone FlickrExif",
-        "neighbors FlickrExif",
+        *(f"{task} FlickrExif" for task in ("neighbors", "tsne", "strips")),
         "retrieval PairCams",
     }
     assert set(found.values()) == {"to do", "not possible"}
@@ -87,7 +89,7 @@ def test_every_measurement_is_done_or_says_why_not(made: Path) -> None:
 def test_every_possible_measurement_leaves_a_record_with_values(finished: Path) -> None:
     found = records(finished)
     with_values = [name for name, record in found.items() if "state" not in record["detail"]]
-    assert len(with_values) == 12
+    assert len(with_values) == 17
     assert all(None not in (found[name]["metrics"]["accuracy"],) for name in with_values if "/probe" in name)
     assert found[f"{OURS}/probe_FlickrExif_Is-Smartphone_mask=0.9.json"]["settings"]["mask"] == 0.9
     assert list(found[f"{OURS}/masking_ImageNet.json"]["metrics"]) == [f"{mask:g}" for mask in MASKS]
@@ -222,7 +224,7 @@ def test_a_second_run_computes_nothing(finished: Path) -> None:
     results = evaluate(encoder, data_dir=finished, **FAST)
     assert snapshot(finished) == before
     assert encoder.batches == []
-    assert sum(result.detail.get("state") is None for result in results) == 12
+    assert sum(result.detail.get("state") is None for result in results) == 17
     assert set(states(finished).values()) == {"done", "not possible"}
 
 
@@ -317,7 +319,7 @@ def test_a_failure_is_a_record_with_its_reason_and_the_rest_goes_on(finished: Pa
     assert {value for r in failed.values() for value in r.metrics.values()} == {None}
     ours, expected = records(data), records(finished)
     others = [name for name in expected if "mask" not in name]
-    assert len(others) == 11  # with two that are not possible
+    assert len(others) == 16  # with two that are not possible
     assert {name: ours[name] for name in others} == {name: expected[name] for name in others}
     assert set(ours) == set(expected)
     assert "to do" in states(data).values()  # what failed is tried again
@@ -388,7 +390,7 @@ def test_the_example_of_the_documentation_runs(made: Path, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "example"}
     exec(example, names)
-    assert {result.task for result in names["results"]} == {"probe", "neighbors", "retrieval"}
+    assert {result.task for result in names["results"]} == {"probe", "neighbors", "retrieval", "tsne", "strips"}
     assert all(result.encoder == "module:Means" and not result.detail.get("state") for result in names["results"])
 
 
