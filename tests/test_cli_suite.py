@@ -31,7 +31,7 @@ def data(made: Path, tmp_path: Path) -> Path:
 def test_every_record_is_the_one_that_the_single_command_writes(run: Any, data: Path, tmp_path: Path) -> None:
     code, out, err = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, *FAST)
     assert (code, err.count("Failed")) == (0, 0)
-    place = ("--model", "control", "--variant", "colour", "--embeddings", data / "embeddings", "--device", "cpu")
+    place = ("--model", "control", "--variant", "colour", "--embeddings", data / "embeddings")
     imagenet = ("--dataset", "ImageNet")
     fast = ("--protocol", "fast", "--seeds", 2)
     ratios = [word for ratio in (0, 0.25, 0.5, 0.75, 0.9, 0.95) for word in ("--ratio", ratio)]
@@ -40,23 +40,26 @@ def test_every_record_is_the_one_that_the_single_command_writes(run: Any, data: 
         for task, options in (("knn", ("--seeds", 2)), ("probe", fast), ("similarity", ())):
             name = f"{task}_ImageNet_{parameter}"
             single[name] = (task, *imagenet, "--parameter", parameter, *options)
+        single[f"strips_ImageNet_{parameter}"] = ("strips", *imagenet, "--parameter", parameter)
     splits = ("--dataset", "FlickrExif", "--splits", data / "flickrexif" / "splits", "--mask", 0.9)
     for attribute in ("Make", "Is Smartphone"):
         name = f"probe_FlickrExif_{attribute.replace(' ', '-')}_mask=0.9"
         single[name] = ("probe", *splits, "--attribute", attribute, *fast)
-    single["neighbors_FlickrExif"] = ("neighbors", "--labels", data / "flickrexif" / "labels")
+    for task in ("neighbors", "tsne", "strips"):
+        single[f"{task}_FlickrExif"] = (task, "--dataset", "FlickrExif", "--labels", data / "flickrexif" / "labels")
     single["retrieval_PairCams"] = ("retrieval",)
     for name, arguments in single.items():
         path = tmp_path / "single" / "results" / "control-colour" / f"{name}.json"
-        assert run("eval", *arguments, *place, "--out", path)[0] == 0, name
+        device = () if arguments[0] in ("tsne", "strips") else ("--device", "cpu")
+        assert run("eval", *arguments, *place, *device, "--out", path)[0] == 0, name
     ours, expected = records(data), records(tmp_path / "single")
-    assert len(expected) == 11
+    assert len(expected) == 15
     assert {name: ours[name] for name in expected} == expected
     shown = expected["control-colour/probe_ImageNet_jpeg.json"]["metrics"]["accuracy"]
     assert f"{shown:.3f}" in out
     assert "0.167" in out  # the chance of six classes
     assert set(ours) - set(expected) == {
-        f"control-colour/{task}_{MADE}_jpeg.json" for task in ("probe", "knn", "similarity")
+        f"control-colour/{task}_{MADE}_jpeg.json" for task in ("probe", "knn", "similarity", "strips")
     }
 
 
@@ -68,7 +71,7 @@ def test_a_second_run_changes_nothing_and_shows_the_same(run: Any, data: Path) -
     assert (code, again[0]) == (0, 0)
     assert again[1] == out
     assert snapshot(data) == before
-    assert "12 done, 0 to do" in again[2]
+    assert "17 done, 0 to do" in again[2]
 
 
 def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path: Path) -> None:
@@ -79,7 +82,7 @@ def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path:
     code, out, err = run("eval", "all", *names, "--data-dir", data, "--dry-run")
     assert (code, err) == (0, "")
     assert snapshot(data) == before
-    assert "24 to do, 36 not possible" in out
+    assert "34 to do, 46 not possible" in out
     assert "its images have no class labels" in out
 
 
@@ -141,7 +144,7 @@ def test_an_interruption_is_told_and_the_same_command_goes_on(data: Path, run: A
     assert started.returncode == 130
     assert b"what was done is saved" in err
     assert run(*command)[0] == 0
-    assert len([1 for r in records(data).values() if "state" not in r["detail"]]) == 36
+    assert len([1 for r in records(data).values() if "state" not in r["detail"]]) == 51
 
 
 def test_the_summary_is_data_on_stdout(run: Any, data: Path) -> None:
