@@ -14,11 +14,11 @@ TEXT_LENGTH = 1_000
 CELL_LENGTH = 120
 
 ACTIVE = re.compile(
-    r"[\\`*\[\]<>&|~$@]"  # code, emphasis, links, HTML, cells, strike-through, formulas, mail addresses
+    r"[\\`*\[\]<>&|~$@#]"  # code, emphasis, links, HTML, cells, strike-through, formulas, mail addresses, headings
     r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis, but not within a word
     r"|:(?=//|[a-z+-][\w+-]*:)"  # http://, :emoji:
     r"|(?<=www)\."  # linked without a scheme
-    r"|^[-+=#]",  # at the start of a line: a list, a heading
+    r"|^[-+=]",  # at the start of a line: a list, an underlined heading
     re.IGNORECASE,
 )
 LISTED = re.compile(r"^(\d+)([.)])(?!\S)")  # 1. at the start of a line: a numbered list

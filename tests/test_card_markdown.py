@@ -44,6 +44,7 @@ def test_text_on_a_line_of_its_own_is_a_paragraph(value: str) -> None:
 
 
 @given(STRANGERS)
+@example("0 #")
 def test_text_in_a_list_in_an_image_and_after_a_heading_mark(value: str) -> None:
     page = f"- {text(value)}\n\n![{text(value)}](figures/a.png)\n\n### x {text(value)}\n"
     tokens = RENDERER.parse(page)
