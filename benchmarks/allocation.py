@@ -15,15 +15,15 @@ import tempfile
 RUN = """
 import json, resource, sys, time
 from pathlib import Path
-import eval.embed
-from eval.encoders import expand, load
-from eval.image_sets import open_images
+from flickrexif.eval import embed
+from flickrexif.eval.encoders import expand, load
+from flickrexif.eval.image_sets import open_images
 folder, name, out, way = sys.argv[1:]
 if way == "given back":
-    eval.embed.keep_freed_memory = lambda: False
+    embed.keep_freed_memory = lambda: False
 encoders, sources = [load(record) for record in expand([name])], open_images(folder)
 start = time.perf_counter()
-eval.embed.embed(eval.embed.EmbedSettings(out=Path(out), device="cpu"), encoders, sources)
+embed.embed(embed.EmbedSettings(out=Path(out), device="cpu"), encoders, sources)
 used = resource.getrusage(resource.RUSAGE_SELF)
 told = {"seconds": time.perf_counter() - start, "faults": used.ru_minflt, "peak_mb": used.ru_maxrss // 1024}
 print(json.dumps(told | {"system": used.ru_stime, "user": used.ru_utime}))

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
-from flickrexif.build import Collection, build
-from flickrexif.draws import rng
-from flickrexif.schema import RawPhoto
+from flickrexif.core.draws import rng
+from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.schema import RawPhoto
 
 MONTHS = 296
 PHOTOS = 356_459

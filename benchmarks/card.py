@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.build import plausible_photos
-from flickrexif.build import Collection, build
+from flickrexif.dataset.build import Collection, build
 
 MONTHS = 25
 SETTINGS = {"seed": 0, "per_user_cap": 10, "licenses": [4, 5, 9]}

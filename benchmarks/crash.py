@@ -23,9 +23,9 @@ from random import Random
 from signal import SIGKILL
 from typing import Any
 
-from collectors.sandbox.server import Sandbox
-from collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.draws import rng
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.core.draws import rng
 
 MONTH = "2024-08"
 PHOTOS_PER_MONTH = 20_000  # over 3,000 of them under the licences asked for, so that windows are split
@@ -49,7 +49,7 @@ class Kill:
 
 def crawl_process(endpoint: str, data_dir: Path, target: int = TARGET, *options: str) -> subprocess.Popen[str]:
     """The command line's crawl, as a program of its own."""
-    command = [sys.executable, "-m", "flickrexif.cli", "crawl", "--month", MONTH, "--endpoint", endpoint]
+    command = [sys.executable, "-m", "flickrexif", "crawl", "--month", MONTH, "--endpoint", endpoint]
     command += ["--data-dir", str(data_dir), "--target", str(target), "--calls-per-hour", "1000000", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

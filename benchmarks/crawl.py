@@ -21,12 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from collectors.flickr.models import EXTRAS
+from flickrexif.collectors.flickr.models import EXTRAS
 
 MONTH = "2024-08"
 LATENCY = 0.1  # seconds
 SAMPLE = 60  # calls
-FLICKREXIF = (sys.executable, "-m", "flickrexif.cli")
+FLICKREXIF = (sys.executable, "-m", "flickrexif")
 TYPICAL = 60_000  # photos a month
 
 

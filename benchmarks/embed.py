@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.embed import EmbedSettings, embed
-from eval.encoders import Encoder, EncoderRecord, load, resolve
-from eval.encoders.record import Prepare
-from eval.image_sets import open_images
-from eval.images import Source
-from processing.variants import PARAMETERS
+from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.encoders import Encoder, EncoderRecord, load, resolve
+from flickrexif.eval.encoders.record import Prepare
+from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.images import Source
+from flickrexif.processing.variants import PARAMETERS
 
 if TYPE_CHECKING:
     import torch

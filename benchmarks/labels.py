@@ -13,7 +13,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from flickrexif.draws import rng
+from flickrexif.core.draws import rng
 from flickrexif.exif import label
 from flickrexif.exif.tags import TAGS
 from flickrexif.exif.values import REASONS, parse_exposure, parse_f_number, parse_focal_length, parse_iso

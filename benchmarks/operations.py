@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from processing.draw import draw_scale
-from processing.operations import apply_variant, apply_variants
-from processing.variants import PAPER, PARAMETERS, VARIANTS
+from flickrexif.processing.draw import draw_scale
+from flickrexif.processing.operations import apply_variant, apply_variants
+from flickrexif.processing.variants import PAPER, PARAMETERS, VARIANTS
 
 NAMES = PAPER[1:]
 ROWS = tuple(VARIANTS[name] for name in NAMES)

@@ -16,19 +16,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from collectors.sandbox.pairs import simulate_pairs
-from eval.embed import EmbedSettings, embed
-from eval.encoders import load, resolve
-from eval.image_sets import open_images
-from eval.results import Result
-from eval.task_files import EmbeddingFiles
-from eval.tasks_neighbors import run_retrieval
-from flickrexif.draws import rng
-from paircams.build import build_pairs
-from paircams.check import inspect, summary
-from paircams.page import write_pages
-from paircams.pairing import read_pairs
-from paircams.records import PairImage
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core.draws import rng
+from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.results import Result
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_neighbors import run_retrieval
+from flickrexif.paircams.build import build_pairs
+from flickrexif.paircams.check import inspect, summary
+from flickrexif.paircams.page import write_pages
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.records import PairImage
 
 Made = TypeVar("Made")
 HUNDRED = 100

@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from eval import probe_paper
-from eval.probe import Part, ProbeData, ProbeSettings, probe, processing_data
-from eval.probe_heads import batch_order, starting_heads
+from flickrexif.eval import probe_paper
+from flickrexif.eval.probe import Part, ProbeData, ProbeSettings, probe, processing_data
+from flickrexif.eval.probe_heads import batch_order, starting_heads
 
 WIDTH, CLASSES, SEEDS, TEST = 512, 6, 10, 2_000
 PLAIN_RUNS = 3

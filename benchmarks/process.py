@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from processing.build import ProcessSettings, process
-from processing.variants import PAPER
+from flickrexif.processing.build import ProcessSettings, process
+from flickrexif.processing.variants import PAPER
 
 IMAGES = 1_000  # so that starting the workers, which is counted, weighs little
 SHARDS = 16  # so that two workers end at about the same time

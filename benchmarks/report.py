@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from eval.results import write_result
+from flickrexif.eval.results import write_result
 from tests.report_records import records
 
 
@@ -29,7 +29,7 @@ def make(folder: Path, encoders: int, seed: int) -> int:
 def seconds(*arguments: object) -> float:
     """Of one report, in a new process."""
     code = (
-        "import sys; from pathlib import Path; from eval.report.build import write_report\n"
+        "import sys; from pathlib import Path; from flickrexif.eval.report.build import write_report\n"
         "if __name__ == '__main__':\n"
         "    results, out, formats, *other = sys.argv[1:]\n"
         "    baseline = Path(other[0]) if other else None\n"

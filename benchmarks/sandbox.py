@@ -4,7 +4,7 @@ import time
 import tracemalloc
 from datetime import datetime
 
-from collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 
 EXIFS, IMAGES = 5_000, 40
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from flickrexif.split_files import SPLITS
-from flickrexif.splits import ATTRIBUTES, PAPER, make_split
+from flickrexif.dataset.split_files import SPLITS
+from flickrexif.dataset.splits import ATTRIBUTES, PAPER, make_split
 
 PHOTOS = 356_459  # of the paper's table
 OWNERS = 20_000

@@ -1,5 +1,5 @@
 """Data-set cards, attribution and publishing."""
 
-from cards.card import check_card, write_card
+from flickrexif.cards.card import check_card, write_card
 
 __all__ = ["check_card", "write_card"]

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from cards.parquet import read_columns, split_of
-from flickrexif.attribution import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH, plain
-from flickrexif.parquet import FOLDERS
+from flickrexif.cards.parquet import read_columns, split_of
+from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH, plain
+from flickrexif.dataset.parquet import FOLDERS
 
 # column of the file -> column of the labels table, longest text
 TEXTS = {

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cards.attribution import attribution_csv
-from cards.croissant import croissant
-from cards.description import Description, read_description
-from cards.facts import Config, Facts, Table
-from cards.facts_flickrexif import flickrexif_facts
-from cards.facts_paircams import paircams_facts
-from cards.facts_traces import traces_facts
-from cards.figures import png
-from cards.markdown import alignments, cell, code, text
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import Outcome, put_bytes, remove
+from flickrexif.cards.attribution import attribution_csv
+from flickrexif.cards.croissant import croissant
+from flickrexif.cards.description import Description, read_description
+from flickrexif.cards.facts import Config, Facts, Table
+from flickrexif.cards.facts_flickrexif import flickrexif_facts
+from flickrexif.cards.facts_paircams import paircams_facts
+from flickrexif.cards.facts_traces import traces_facts
+from flickrexif.cards.figures import png
+from flickrexif.cards.markdown import alignments, cell, code, text
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import Outcome, put_bytes, remove
 
 SIZES = (
     (10**3, "1K"),
@@ -101,7 +101,7 @@ def readme(description: Description, facts: Facts, root: Path) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(  # noqa: S701 - Markdown; `text`, `cell` and `code` escape
-        loader=PackageLoader("cards"),
+        loader=PackageLoader("flickrexif.cards"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cards.facts import Cell, Chart, Table
-from flickrexif.attribution import plain
+from flickrexif.cards.facts import Cell, Chart, Table
+from flickrexif.dataset.attribution import plain
 
 Count = tuple[Any, int]
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.description import Description
-from cards.facts import Config, Facts
-from flickrexif.errors import FlickrExifError
-from flickrexif.schema import Column
-from flickrexif.split_files import STEM
-from paircams.records import shown
+from flickrexif.cards.description import Description
+from flickrexif.cards.facts import Config, Facts
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.schema import Column
+from flickrexif.dataset.split_files import STEM
+from flickrexif.paircams.records import shown
 
 if TYPE_CHECKING:
     import mlcroissant as mlc

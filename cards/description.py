@@ -38,6 +38,6 @@ class Description:
 
 def read_description(name: str) -> Description:
     """The description of `flickrexif`, `paircams` or `imagenet-traces`."""
-    told = tomllib.loads(files("cards").joinpath(f"descriptions/{name}.toml").read_text("utf-8"))
+    told = tomllib.loads(files("flickrexif.cards").joinpath(f"descriptions/{name}.toml").read_text("utf-8"))
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
     return Description(**fields)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from flickrexif.schema import Column
+from flickrexif.dataset.schema import Column
 
 Cell = str | int | float | None
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cards import composition
-from cards.composition import Count
-from cards.facts import Chart, Config, Facts, Table
-from cards.parquet import features_of, read_columns, split_of
-from flickrexif.build import Collection, read_collection
-from flickrexif.errors import UsageError
-from flickrexif.parquet import FOLDERS, features
-from flickrexif.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
-from flickrexif.split_files import SPLITS, STEM, read_split, split_paths
+from flickrexif.cards import composition
+from flickrexif.cards.composition import Count
+from flickrexif.cards.facts import Chart, Config, Facts, Table
+from flickrexif.cards.parquet import features_of, read_columns, split_of
+from flickrexif.core.errors import UsageError
+from flickrexif.dataset.build import Collection, read_collection
+from flickrexif.dataset.parquet import FOLDERS, features
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
+from flickrexif.dataset.split_files import SPLITS, STEM, read_split, split_paths
 
 CONFIGS = {
     "default": (PUBLISHED_COLUMNS, "the nine published columns"),

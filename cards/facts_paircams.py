@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cards.facts import Cell, Chart, Config, Facts, Table
-from cards.parquet import features_of, read_columns, split_of
-from flickrexif.errors import UsageError
-from paircams.columns import COLUMNS
-from paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
-from paircams.records import shown
+from flickrexif.cards.facts import Cell, Chart, Config, Facts, Table
+from flickrexif.cards.parquet import features_of, read_columns, split_of
+from flickrexif.core.errors import UsageError
+from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
+from flickrexif.paircams.records import shown
 
 AGAIN = "Build the pairs again: flickrexif pairs build."
 SIDES = ("phone", "camera")
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 def paircams_facts(root: Path) -> Facts:
-    """The facts of the data set that `paircams.build` wrote to `root`. Raises UsageError when it is not whole."""
+    """The facts of the PairCams data set in `root`. Raises UsageError when it is not whole."""
     split = split_of(root, "train", "data/train-*.parquet")
     told = _read_record(root)
     rows = read_columns(root, split, READ).to_pylist() if split.rows else []

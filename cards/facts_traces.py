@@ -6,14 +6,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cards.facts import Chart, Config, Facts, Split, Table
-from cards.parquet import features_of, read_columns, split_of
-from flickrexif.errors import UsageError
-from flickrexif.schema import Column
-from paircams.records import shown
-from processing.parts import Part, read_parts
-from processing.shards import REASONS
-from processing.sources import UNLABELLED
+from flickrexif.cards.facts import Chart, Config, Facts, Split, Table
+from flickrexif.cards.parquet import features_of, read_columns, split_of
+from flickrexif.core.errors import UsageError
+from flickrexif.dataset.schema import Column
+from flickrexif.paircams.records import shown
+from flickrexif.processing.parts import Part, read_parts
+from flickrexif.processing.shards import REASONS
+from flickrexif.processing.sources import UNLABELLED
 
 LONGEST = 80  # of a stranger's name
 
@@ -44,7 +44,7 @@ class _Made(NamedTuple):
 
 
 def traces_facts(root: Path) -> Facts:
-    """The facts of the processed images that `processing.build` wrote to `root`.
+    """The facts of the processed images that `flickrexif.processing.build` wrote to `root`.
 
     Raises UsageError when there is no finished split, or when the files of one are not whole.
     """

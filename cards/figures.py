@@ -4,8 +4,8 @@ import io
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from cards.facts import Chart
-from flickrexif.attribution import plain
+from flickrexif.cards.facts import Chart
+from flickrexif.dataset.attribution import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from processing.parts import read_parts
+from flickrexif.processing.parts import read_parts
 
 PUBLISHED = re.compile(
     r"README\.md|croissant\.json|ATTRIBUTION\.csv|collection\.json|pairs\.json"

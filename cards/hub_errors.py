@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flickrexif.errors import FlickrExifError, Interrupted
+from flickrexif.core.errors import FlickrExifError, Interrupted
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError

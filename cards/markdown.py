@@ -7,8 +7,8 @@ which no renderer takes for structure.
 import re
 from collections.abc import Sequence
 
-from cards.facts import Cell
-from flickrexif.attribution import plain
+from flickrexif.cards.facts import Cell
+from flickrexif.dataset.attribution import plain
 
 TEXT_LENGTH = 1_000
 CELL_LENGTH = 120

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.facts import Split
-from flickrexif.errors import UsageError
+from flickrexif.cards.facts import Split
+from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa

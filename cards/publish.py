@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cards.card import check_card
-from cards.files import PUBLISHED, published_files
-from cards.hub_errors import hub_errors
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.cards.card import check_card
+from flickrexif.cards.files import PUBLISHED, published_files
+from flickrexif.cards.hub_errors import hub_errors
+from flickrexif.core.errors import FlickrExifError, UsageError
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi

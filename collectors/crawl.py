@@ -18,21 +18,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from collectors import downloads
-from collectors.downloads import Downloads
-from collectors.flickr.client import CallRefused, Client, EndOfWindow, PhotoSkipped, Unanswered
-from collectors.flickr.licenses import PERMISSIVE, license_for
-from collectors.flickr.models import SearchPage, SearchPhoto, parse_photo
-from collectors.images import ImageFetcher
-from collectors.journal import Journal
-from collectors.month import MAX_WINDOW, PER_PAGE, Window, month_window, read_round
-from collectors.verdicts import KEPT, SKIP_CODES, before_exif, parse_date
-from flickrexif.caps import within_cap
-from flickrexif.draws import rank
-from flickrexif.errors import UsageError
+from flickrexif.collectors import downloads
+from flickrexif.collectors.downloads import Downloads
+from flickrexif.collectors.flickr.client import CallRefused, Client, EndOfWindow, PhotoSkipped, Unanswered
+from flickrexif.collectors.flickr.licenses import PERMISSIVE, license_for
+from flickrexif.collectors.flickr.models import SearchPage, SearchPhoto, parse_photo
+from flickrexif.collectors.images import ImageFetcher
+from flickrexif.collectors.journal import Journal
+from flickrexif.collectors.month import MAX_WINDOW, PER_PAGE, Window, month_window, read_round
+from flickrexif.collectors.verdicts import KEPT, SKIP_CODES, before_exif, parse_date
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import UsageError
+from flickrexif.core.takedowns import Takedowns
+from flickrexif.dataset.caps import within_cap
+from flickrexif.dataset.schema import RawPhoto
 from flickrexif.exif.tags import raw_tags, unusable
-from flickrexif.schema import RawPhoto
-from flickrexif.takedown import Takedowns
 
 NOBODY = Takedowns()
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from collectors.crawl import raw_photos
-from collectors.journal import Journal, read_journal
-from collectors.session import data_root, journal_path
-from flickrexif.build import BuildReport, Collection, build
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError
-from flickrexif.schema import Source
+from flickrexif.collectors.crawl import raw_photos
+from flickrexif.collectors.journal import Journal, read_journal
+from flickrexif.collectors.session import data_root, journal_path
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.build import BuildReport, Collection, build
+from flickrexif.dataset.images import StoredImage
+from flickrexif.dataset.schema import Source
 
 
 def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildReport:

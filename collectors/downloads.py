@@ -3,8 +3,8 @@
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from collectors.images import ImageFetcher, Unfetched
-from collectors.journal import ImageRecord, Journal
+from flickrexif.collectors.images import ImageFetcher, Unfetched
+from flickrexif.collectors.journal import ImageRecord, Journal
 
 WORKERS = 4
 MOST_FAILURES = 2 * WORKERS  # one after the other: the server is gone, not a photo

@@ -18,17 +18,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.build import TAG_COLUMNS, Collection, check_source, write_collection
-from flickrexif.draws import rank
-from flickrexif.errors import UsageError
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put
+from flickrexif.dataset.build import TAG_COLUMNS, Collection, check_source, write_collection
+from flickrexif.dataset.fingerprint import write_fingerprint
+from flickrexif.dataset.parquet import FOLDERS, features, write_rows
+from flickrexif.dataset.schema import FULL_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
 from flickrexif.exif import label
 from flickrexif.exif.files import UnreadablePhoto, read_photo
 from flickrexif.exif.models import clean_model
 from flickrexif.exif.tags import unusable
-from flickrexif.fingerprint import write_fingerprint
-from flickrexif.parquet import FOLDERS, features, write_rows
-from flickrexif.schema import FULL_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
-from flickrexif.whole import put
 
 if TYPE_CHECKING:
     import pyarrow as pa

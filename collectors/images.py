@@ -14,12 +14,12 @@ from typing import Literal
 
 import requests
 
-from collectors.flickr.client import Retry, backoff
-from collectors.flickr.clock import Clock
-from collectors.flickr.limiter import Limiter
-from collectors.flickr.models import Image, SearchPhoto
-from collectors.journal import ImageRecord
-from flickrexif.errors import FlickrExifError
+from flickrexif.collectors.flickr.client import Retry, backoff
+from flickrexif.collectors.flickr.clock import Clock
+from flickrexif.collectors.flickr.limiter import Limiter
+from flickrexif.collectors.flickr.models import Image, SearchPhoto
+from flickrexif.collectors.journal import ImageRecord
+from flickrexif.core.errors import FlickrExifError
 
 MAX_BYTES = 256 * 2**20
 CHUNK = 2**16

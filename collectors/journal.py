@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 
-from collectors.flickr.models import Image, SearchPhoto
-from collectors.verdicts import KEPT
-from flickrexif.errors import FlickrExifError
+from flickrexif.collectors.flickr.models import Image, SearchPhoto
+from flickrexif.collectors.verdicts import KEPT
+from flickrexif.core.errors import FlickrExifError
 
 VERSION = 2
 UPGRADES = {1: "CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)"}
@@ -372,7 +372,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             empty = not db.execute("SELECT 1 FROM sqlite_master").fetchone()
             if empty:
-                schema = files("collectors").joinpath("journal.sql").read_text()
+                schema = files("flickrexif.collectors").joinpath("journal.sql").read_text()
                 db.executescript(f"PRAGMA journal_mode=WAL; BEGIN; {schema} PRAGMA user_version={VERSION}; COMMIT;")
             elif version in UPGRADES:
                 _upgrade(db)

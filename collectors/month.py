@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from collectors.flickr.models import EXTRAS
-from flickrexif.draws import rng
-from flickrexif.errors import UsageError
+from flickrexif.collectors.flickr.models import EXTRAS
+from flickrexif.core.draws import rng
+from flickrexif.core.errors import UsageError
 
 MAX_WINDOW = 3_000  # photos; Flickr repeats pages past 4,000 and its totals are estimates
 PER_PAGE = 500

@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from collectors.crawl import stopping_pool
-from collectors.flickr.client import CallRefused, Client, PhotoSkipped, Unanswered
-from collectors.flickr.models import to_int
-from collectors.journal import Journal, open_journal, read_journal
-from collectors.session import Service, clients, data_root, journal_path
-from flickrexif.build import read_collection
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.labels_table import read_columns
-from flickrexif.parquet import parquet_files
+from flickrexif.collectors.crawl import stopping_pool
+from flickrexif.collectors.flickr.client import CallRefused, Client, PhotoSkipped, Unanswered
+from flickrexif.collectors.flickr.models import to_int
+from flickrexif.collectors.journal import Journal, open_journal, read_journal
+from flickrexif.collectors.session import Service, clients, data_root, journal_path
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.build import read_collection
+from flickrexif.dataset.labels_table import read_columns
+from flickrexif.dataset.parquet import parquet_files
 
 OK = "ok"
 UNCLEAR = "unclear"  # never journaled: asked again next time

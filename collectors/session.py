@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
-from collectors.flickr.client import Client, Retry
-from collectors.flickr.clock import SystemClock
-from collectors.flickr.credentials import Credentials, transport
-from collectors.flickr.limiter import Limiter, Window
-from collectors.flickr.models import FLICKR_ENDPOINT
-from collectors.flickr.transport import is_loopback
-from collectors.images import ImageFetcher
-from collectors.journal import Journal, open_journal
-from flickrexif.build import check_not_merged
-from flickrexif.errors import UsageError
-from flickrexif.takedown import read_takedowns, takedown_path
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
+from flickrexif.collectors.flickr.client import Client, Retry
+from flickrexif.collectors.flickr.clock import SystemClock
+from flickrexif.collectors.flickr.credentials import Credentials, transport
+from flickrexif.collectors.flickr.limiter import Limiter, Window
+from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
+from flickrexif.collectors.flickr.transport import is_loopback
+from flickrexif.collectors.images import ImageFetcher
+from flickrexif.collectors.journal import Journal, open_journal
+from flickrexif.core.errors import UsageError
+from flickrexif.core.takedowns import read_takedowns, takedown_path
+from flickrexif.dataset.build import check_not_merged
 
 RETRY = Retry()
 OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this machine

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 
-from collectors.flickr.models import SearchPhoto
+from flickrexif.collectors.flickr.models import SearchPhoto
 
 KEPT = "kept"
 

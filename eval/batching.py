@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 if TYPE_CHECKING:
     import torch

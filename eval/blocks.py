@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from eval.batching import Batcher, Embed, embed_within
-from eval.encoders.record import Encoder
-from eval.preparing import Prepared
-from eval.targets import Target, write_block
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.batching import Batcher, Embed, embed_within
+from flickrexif.eval.encoders.record import Encoder
+from flickrexif.eval.preparing import Prepared
+from flickrexif.eval.targets import Target, write_block
 
 if TYPE_CHECKING:
     import torch

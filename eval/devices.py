@@ -1,6 +1,6 @@
 """Which device to compute on."""
 
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 
 def pick_device(name: str = "auto") -> str:

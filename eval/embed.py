@@ -16,13 +16,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from eval.allocation import keep_freed_memory
-from eval.blocks import Block, Forward, Key
-from eval.embeddings import read_embeddings
-from eval.encoders.record import Encoder, Prepare
-from eval.images import Source
-from eval.preparing import Combo, Job, Preparer, Wanted, prepared
-from eval.targets import (
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import AGAIN
+from flickrexif.eval.allocation import keep_freed_memory
+from flickrexif.eval.blocks import Block, Forward, Key
+from flickrexif.eval.embeddings import read_embeddings
+from flickrexif.eval.encoders.record import Encoder, Prepare
+from flickrexif.eval.images import Source
+from flickrexif.eval.preparing import Combo, Job, Preparer, Wanted, prepared
+from flickrexif.eval.targets import (
     Target,
     decisive,
     finish,
@@ -32,9 +34,7 @@ from eval.targets import (
     shard_rows,
     target_of,
 )
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import AGAIN
-from processing.variants import PARAMETERS, centre_mask, classes, variant
+from flickrexif.processing.variants import PARAMETERS, centre_mask, classes, variant
 
 JOB_INPUTS = 32  # prepared inputs a worker hands over at once
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put
 
 if TYPE_CHECKING:
     import torch

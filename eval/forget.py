@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from eval.embeddings import (
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.embeddings import (
     FLICKR_ID,
     IMAGE_ID,
     SUFFIX,
@@ -22,10 +23,9 @@ from eval.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from eval.image_sets import ID_COLUMNS, NAMES, USED, listed
-from eval.images import fingerprint, open_parquet
-from eval.targets import read_failures, reasons, write_failures
-from flickrexif.errors import UsageError
+from flickrexif.eval.image_sets import ID_COLUMNS, NAMES, USED, listed
+from flickrexif.eval.images import fingerprint, open_parquet
+from flickrexif.eval.targets import read_failures, reasons, write_failures
 
 if TYPE_CHECKING:
     import torch

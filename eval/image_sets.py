@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from eval.images import Files, HubRows, Reader, Source, clean, fingerprint, open_parquet, parquet_files
-from flickrexif.errors import UsageError
-from processing.variants import VARIANTS, variant
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.images import Files, HubRows, Reader, Source, clean, fingerprint, open_parquet, parquet_files
+from flickrexif.processing.variants import VARIANTS, variant
 
 NAMES = {
     "flickrexif": "FlickrExif",

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 if TYPE_CHECKING:
     import pyarrow as pa

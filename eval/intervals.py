@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from flickrexif.draws import rank
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError
 
 RESAMPLES = 2_000
 LEVEL = 0.95

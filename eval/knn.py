@@ -25,9 +25,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from eval import tiles
-from flickrexif.draws import rng
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.draws import rng
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval import tiles
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
 LOOK = 8  # times k: how many training images a drawn list looks into at first

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from eval import tiles
-from eval.knn import vote
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval import tiles
+from flickrexif.eval.knn import vote
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.embeddings import (
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import remove
+from flickrexif.eval.embeddings import (
     IMAGE_ID,
     SUFFIX,
     Embeddings,
@@ -14,9 +16,7 @@ from eval.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from eval.targets import REMAKE, read_failures, reasons, shard_path, write_failures
-from flickrexif.errors import UsageError
-from flickrexif.whole import remove
+from flickrexif.eval.targets import REMAKE, read_failures, reasons, shard_path, write_failures
 
 if TYPE_CHECKING:
     import torch

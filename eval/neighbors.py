@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eval import tiles
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval import tiles
 
 
 @dataclass(frozen=True, slots=True)

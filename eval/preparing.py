@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from PIL import Image, ImageOps
 
-from eval.encoders.record import Prepare
-from eval.images import Reader
-from flickrexif.errors import FlickrExifError
-from processing.operations import REASONS as DECODING_REASONS
-from processing.operations import BadImage, decode, iter_variants
-from processing.variants import Variant
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.encoders.record import Prepare
+from flickrexif.eval.images import Reader
+from flickrexif.processing.operations import REASONS as DECODING_REASONS
+from flickrexif.processing.operations import BadImage, decode, iter_variants
+from flickrexif.processing.variants import Variant
 
 if TYPE_CHECKING:
     import numpy as np

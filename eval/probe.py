@@ -13,14 +13,14 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from eval import probe_fast, probe_paper
-from eval.intervals import bootstrap_interval
-from eval.probe_fast import Fast
-from eval.probe_heads import Heads
-from eval.probe_paper import Paper
-from eval.tiles import unit_rows
-from flickrexif.draws import rank
-from flickrexif.errors import UsageError
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import UsageError
+from flickrexif.eval import probe_fast, probe_paper
+from flickrexif.eval.intervals import bootstrap_interval
+from flickrexif.eval.probe_fast import Fast
+from flickrexif.eval.probe_heads import Heads
+from flickrexif.eval.probe_paper import Paper
+from flickrexif.eval.tiles import unit_rows
 
 Protocol = Literal["paper", "fast"]
 VALIDATION = 0.2  # of the training images

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flickrexif.draws import rank
+from flickrexif.core.draws import rank
 
 # On the CPU torch multiplies float32 matrices with MKL, which leaves AVX-512 unused on AMD: oneDNN's own product,
 # which torch calls for compiled models only, took half the time. Other builds of torch lack it.

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from eval.probe_heads import Heads, Sgd, train_heads
-from flickrexif.draws import rank
+from flickrexif.core.draws import rank
+from flickrexif.eval.probe_heads import Heads, Sgd, train_heads
 
 Pair = tuple[float, float]
 """Learning rate and weight decay."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from eval.tiles import unit_rows
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.tiles import unit_rows
 
 if TYPE_CHECKING:
     import numpy as np

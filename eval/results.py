@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from flickrexif.errors import FlickrExifError
-from flickrexif.whole import Outcome, put_text
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import Outcome, put_text
 
 SCHEMA_VERSION = 1
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on

@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eval.devices import pick_device
-from eval.encoders import as_encoder, expand
-from eval.probe import Protocol
-from eval.results import Result
-from eval.suite_own import own_record
-from eval.suite_plan import Candidate, Known, earlier_records, plan, read_speeds
-from eval.suite_running import Outcome, Progress, Suite, SuiteSettings, run_suite
-from eval.suite_sets import image_sets
-from eval.suite_tasks import check_tasks, measurements
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.devices import pick_device
+from flickrexif.eval.encoders import as_encoder, expand
+from flickrexif.eval.probe import Protocol
+from flickrexif.eval.results import Result
+from flickrexif.eval.suite_own import own_record
+from flickrexif.eval.suite_plan import Candidate, Known, earlier_records, plan, read_speeds
+from flickrexif.eval.suite_running import Outcome, Progress, Suite, SuiteSettings, run_suite
+from flickrexif.eval.suite_sets import image_sets
+from flickrexif.eval.suite_tasks import check_tasks, measurements
 
 __all__ = ["Outcome", "Suite", "SuiteSettings", "candidates_of", "evaluate", "prepare", "run_suite"]
 
@@ -39,7 +39,7 @@ def evaluate(
     """All measurements of one encoder that the data in `data_dir` allow; their records are in `data_dir`/results.
 
     `encoder` is a name (`lite0`, `@ctl`) or an object with `embed(batch [n, 3, size, size]) -> [n, d]`, see
-    `eval.encoders.own.as_encoder`, known as `name` (else as its class). A measurement that failed has metrics of None
+    `encoders.own.as_encoder`, known as `name` (else as its class). A measurement that failed has metrics of None
     and `detail["reason"]`. UsageError where there is nothing to measure.
     """
     settings = SuiteSettings(

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from eval.embed import EmbedSettings, combos_of, embed
-from eval.encoders.record import Encoder
-from eval.images import Source
-from eval.preparing import Job, Preparer
-from eval.suite_sets import IDENTITY, ImageSet, Need
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.embed import EmbedSettings, combos_of, embed
+from flickrexif.eval.encoders.record import Encoder
+from flickrexif.eval.images import Source
+from flickrexif.eval.preparing import Job, Preparer
+from flickrexif.eval.suite_sets import IDENTITY, ImageSet, Need
 
 SAMPLE = 8  # images that tell an encoder's speed
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
-from eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.record import EncoderRecord
 
 ABOUT = ("__module__", "__doc__", "__firstlineno__")  # of a class, but not of what it does
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from eval.embeddings import UNSAFE, read_embeddings
-from eval.encoders.record import Encoder, EncoderRecord
-from eval.results import Result, read_result
-from eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, holds, path_of
-from eval.suite_sets import ImageSet, Need
-from eval.suite_tasks import Measurement
-from eval.targets import decisive, file_names
-from eval.task_files import EmbeddingFiles
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put_text
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_text
+from flickrexif.eval.embeddings import UNSAFE, read_embeddings
+from flickrexif.eval.encoders.record import Encoder, EncoderRecord
+from flickrexif.eval.results import Result, read_result
+from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, holds, path_of
+from flickrexif.eval.suite_sets import ImageSet, Need
+from flickrexif.eval.suite_tasks import Measurement
+from flickrexif.eval.targets import decisive, file_names
+from flickrexif.eval.task_files import EmbeddingFiles
 
 State = Literal["done", "to do", "not possible"]
 Key = tuple[str, str, str]  # encoder, data set, device

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eval.embed import EmbedSettings
-from eval.encoders import load
-from eval.encoders.record import Encoder
-from eval.probe import Protocol
-from eval.results import Result, write_result
-from eval.suite_embed import Failure, Pass, passes, run_pass, speed, why
-from eval.suite_plan import Candidate, Item, Key, Known, has_values, write_speeds
-from eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
+from flickrexif.eval.embed import EmbedSettings
+from flickrexif.eval.encoders import load
+from flickrexif.eval.encoders.record import Encoder
+from flickrexif.eval.probe import Protocol
+from flickrexif.eval.results import Result, write_result
+from flickrexif.eval.suite_embed import Failure, Pass, passes, run_pass, speed, why
+from flickrexif.eval.suite_plan import Candidate, Item, Key, Known, has_values, write_speeds
+from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
 
 GROUP_BYTES = 4_000_000_000  # of the weights of the encoders that share a pass over the images
 UNKNOWN_BYTES = 1_000_000_000  # taken for an encoder whose size is not told
@@ -58,7 +58,7 @@ class SuiteSettings:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What `eval.suite.prepare` found: the plan, before anything is done."""
+    """What `flickrexif.eval.suite.prepare` found: the plan, before anything is done."""
 
     settings: SuiteSettings
     known: Known

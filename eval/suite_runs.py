@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.embeddings import read_embeddings
-from eval.encoders.record import EncoderRecord
-from eval.probe import ProbeSettings, Protocol
-from eval.results import Result, environment, fingerprint
-from eval.suite_sets import Need
-from eval.suite_tasks import BY_CAMERA, HEADLINES, KS, MASKS, K, Measurement
-from eval.task_files import EmbeddingFiles
-from eval.tasks_neighbors import (
+from flickrexif.eval.embeddings import read_embeddings
+from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.probe import ProbeSettings, Protocol
+from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.suite_sets import Need
+from flickrexif.eval.suite_tasks import BY_CAMERA, HEADLINES, KS, MASKS, K, Measurement
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_neighbors import (
     LABEL,
     half_of,
     label_files,
@@ -24,8 +24,8 @@ from eval.tasks_neighbors import (
     run_retrieval,
     run_similarity,
 )
-from eval.tasks_pictures import run_strips, run_tsne
-from eval.tasks_probe import SPLIT_FILE, run_probe
+from flickrexif.eval.tasks_pictures import run_strips, run_tsne
+from flickrexif.eval.tasks_probe import SPLIT_FILE, run_probe
 
 QUERIES = 1_000  # of the similarities
 FAILED, NOT_POSSIBLE = "failed", "not possible"

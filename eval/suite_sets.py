@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.embeddings import SUFFIX, UNSAFE, read_embeddings
-from eval.image_sets import NAMES, SPLITS, WHOLE, open_images
-from eval.images import Source
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.variants import VARIANTS
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import SUFFIX, UNSAFE, read_embeddings
+from flickrexif.eval.image_sets import NAMES, SPLITS, WHOLE, open_images
+from flickrexif.eval.images import Source
+from flickrexif.processing.variants import VARIANTS
 
 IDENTITY = "IDENTITY"
 FLICKREXIF, PAIRCAMS = WHOLE

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.embeddings import UNSAFE
-from eval.suite_sets import FLICKREXIF, IDENTITY, NO_IMAGES, PAIRCAMS, ImageSet, Need, Unreadable
-from eval.task_files import read_split
-from eval.tasks_probe import SPLIT_FILE
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.variants import PARAMETERS
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import UNSAFE
+from flickrexif.eval.suite_sets import FLICKREXIF, IDENTITY, NO_IMAGES, PAIRCAMS, ImageSet, Need, Unreadable
+from flickrexif.eval.task_files import read_split
+from flickrexif.eval.tasks_probe import SPLIT_FILE
+from flickrexif.processing.variants import PARAMETERS
 
 TASKS = ("probe", "knn", "similarity", "masking", "neighbors", "retrieval", "tsne", "strips")
 BY_PARAMETER = ("probe", "knn", "similarity", "strips")

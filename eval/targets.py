@@ -17,7 +17,9 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.embeddings import (
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_text, remove
+from flickrexif.eval.embeddings import (
     IMAGE_ID,
     SUFFIX,
     embedding_path,
@@ -26,11 +28,9 @@ from eval.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from eval.encoders.record import EncoderRecord
-from eval.images import Source
-from eval.preparing import Combo
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put_text, remove
+from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.images import Source
+from flickrexif.eval.preparing import Combo
 
 if TYPE_CHECKING:
     import torch

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eval.embeddings import FLICKR_ID, Embeddings, embedding_path, read_embeddings
-from eval.knn import uniform_draws
-from eval.results import fingerprint
-from flickrexif.draws import rank
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.variants import classes as classes_of
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, embedding_path, read_embeddings
+from flickrexif.eval.knn import uniform_draws
+from flickrexif.eval.results import fingerprint
+from flickrexif.processing.variants import classes as classes_of
 
 SPLITS = ("train", "val", "test")
 Read = list[tuple[Path, Embeddings]]  # the files and what they hold
@@ -74,7 +74,7 @@ class TrainAndTest:
 
 def about(files: EmbeddingFiles, found: Embeddings) -> dict[str, Any]:
     """Who was measured on what; the released code's files say neither encoder nor family, their names do."""
-    from eval.encoders.registry import known
+    from flickrexif.eval.encoders.registry import known
 
     encoder = found.metadata.get("encoder", f"paper:{files.model}/{files.variant}")
     family = found.metadata.get("family") or (known()[encoder].family if encoder in known() else None)

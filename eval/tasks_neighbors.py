@@ -10,19 +10,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
-from eval.intervals import bootstrap_interval
-from eval.knn import five_setups, uniform_draws
-from eval.masking import masked_accuracy
-from eval.neighbors import same_label_share
-from eval.results import Result, environment, fingerprint
-from eval.retrieval import NEGATIVES, TYPES, paircams_recall
-from eval.similarity import GROUPS, similarity_distributions
-from eval.task_files import EmbeddingFiles, Images, about, fingerprints, read_split, train_and_test, variants_of
-from eval.tiles import DEFAULT_MEMORY
-from flickrexif.draws import rank
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.variants import classes as classes_of
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
+from flickrexif.eval.intervals import bootstrap_interval
+from flickrexif.eval.knn import five_setups, uniform_draws
+from flickrexif.eval.masking import masked_accuracy
+from flickrexif.eval.neighbors import same_label_share
+from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.retrieval import NEGATIVES, TYPES, paircams_recall
+from flickrexif.eval.similarity import GROUPS, similarity_distributions
+from flickrexif.eval.task_files import (
+    EmbeddingFiles,
+    Images,
+    about,
+    fingerprints,
+    read_split,
+    train_and_test,
+    variants_of,
+)
+from flickrexif.eval.tiles import DEFAULT_MEMORY
+from flickrexif.processing.variants import classes as classes_of
 
 OVER_IMAGES = "bootstrap over test images"
 LABEL = "is_smartphone"
@@ -53,7 +61,7 @@ def run_knn(
     device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """The five set-ups of `eval.knn` for a processing parameter: a train and a val file for each of its classes.
+    """The five set-ups of `knn` for a processing parameter: a train and a val file for each of its classes.
 
     UsageError for a missing file or an unknown name, FlickrExifError for a file that is not whole or has no labels.
     """

@@ -1,6 +1,6 @@
 """The measurements that are looked at, over embedding files: photos in the plane, and strips of nearest neighbours.
 
-Records name images by their ids and hold neither pixels nor titles; `eval.report.pictures` finds the pictures.
+Records name images by their ids and hold neither pixels nor titles; `report.pictures` finds the pictures.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eval import tiles
-from eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
-from eval.knn import uniform_draws
-from eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_none
-from eval.results import Result, environment, fingerprint
-from eval.task_files import EmbeddingFiles, Read, about, fingerprints, variants_of
-from eval.tasks_neighbors import LABEL, label_files, read_labels
-from flickrexif.draws import rank
-from flickrexif.errors import UsageError
-from processing.variants import classes as classes_of
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import UsageError
+from flickrexif.eval import tiles
+from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
+from flickrexif.eval.knn import uniform_draws
+from flickrexif.eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_none
+from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.task_files import EmbeddingFiles, Read, about, fingerprints, variants_of
+from flickrexif.eval.tasks_neighbors import LABEL, label_files, read_labels
+from flickrexif.processing.variants import classes as classes_of
 
 TSNE_METRICS = ("same_label_in_plane", "chance")
 DECIMALS = 6  # of a similarity

@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
-from eval.embeddings import FLICKR_ID, read_embeddings
-from eval.knn import SETUPS, five_setups
-from eval.mitigation import mitigations
-from eval.probe import Part, ProbeData, ProbeOutcome, ProbeSettings, labelled_data, probe, processing_data
-from eval.probe_heads import Heads
-from eval.results import Result, environment, fingerprint
-from eval.task_files import EmbeddingFiles, Read, about, fingerprints, read_split, variants_of
-from eval.tiles import unit_rows
-from flickrexif.errors import UsageError
-from flickrexif.whole import put
-from processing.variants import classes as classes_of
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put
+from flickrexif.eval.embeddings import FLICKR_ID, read_embeddings
+from flickrexif.eval.knn import SETUPS, five_setups
+from flickrexif.eval.mitigation import mitigations
+from flickrexif.eval.probe import Part, ProbeData, ProbeOutcome, ProbeSettings, labelled_data, probe, processing_data
+from flickrexif.eval.probe_heads import Heads
+from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.task_files import EmbeddingFiles, Read, about, fingerprints, read_split, variants_of
+from flickrexif.eval.tiles import unit_rows
+from flickrexif.processing.variants import classes as classes_of
 
 SPLIT_FILE = "split_data_target_attribute={}.json"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
 
 CHUNK = 32
 EMPTY = torch.iinfo(torch.int64).min  # a free place in a list

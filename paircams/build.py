@@ -3,7 +3,7 @@
     <out>/data/train-00000.parquet …   one row an image, sorted by subject, phone first
     <out>/pairs.json .huggingface.yaml
 
-`cards.write_card` then writes the card that `load_dataset` reads.
+`flickrexif.cards.write_card` then writes the card that `load_dataset` reads.
 
 The same pairs give the same bytes. A source with faults gives the list of them all, and nothing is written.
 """
@@ -18,17 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import AGAIN, Outcome, put, put_text, remove
+from flickrexif.dataset.parquet import image_writer
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
-from flickrexif.parquet import image_writer
-from flickrexif.whole import AGAIN, Outcome, put, put_text, remove
-from paircams.check import check
-from paircams.columns import COLUMNS
-from paircams.pairing import read_pairs
-from paircams.protocol import SIMULATED
-from paircams.records import BadPairs, PairImage, Problem
-from paircams.scrub import kind_of, scrub
+from flickrexif.paircams.check import check
+from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.protocol import SIMULATED
+from flickrexif.paircams.records import BadPairs, PairImage, Problem
+from flickrexif.paircams.scrub import kind_of, scrub
 
 SHARD_BYTES = 500_000_000  # of image bytes a file
 BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from flickrexif.exif.makes import tidy
-from paircams.clocks import Clock, behind, clocks, sentence, taken_problems
-from paircams.duplicates import duplicates
-from paircams.framing import Match
-from paircams.protocol import FAULTS, FINDINGS, RULES
-from paircams.records import PairImage, Problem
-from paircams.rules import TAG_RULES, Pair, image_problems, known_tags, released_in_time, subject_problems
-from paircams.scenes import Progress, look, scene_problems
+from flickrexif.paircams.clocks import Clock, behind, clocks, sentence, taken_problems
+from flickrexif.paircams.duplicates import duplicates
+from flickrexif.paircams.framing import Match
+from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES
+from flickrexif.paircams.records import PairImage, Problem
+from flickrexif.paircams.rules import TAG_RULES, Pair, image_problems, known_tags, released_in_time, subject_problems
+from flickrexif.paircams.scenes import Progress, look, scene_problems
 
 SPAN = timedelta(minutes=30)  # between the two images of a subject
 HEADER = ("subject", "file", "rule", "detail")

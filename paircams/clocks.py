@@ -9,8 +9,8 @@ from datetime import timedelta
 from statistics import median
 from typing import NamedTuple
 
-from paircams.records import PairImage, Problem
-from paircams.rules import Pair, shown
+from flickrexif.paircams.records import PairImage, Problem
+from flickrexif.paircams.rules import Pair, shown
 
 MIN_PAIRS = 5  # of a camera, before its clock is judged
 NOT_OFF = timedelta(minutes=10)  # shots of one scene are this far apart without any fault of a clock

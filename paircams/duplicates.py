@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from paircams.framing import Match, View, compare
-from paircams.records import PairImage, Problem
-from paircams.rules import problem, shown
+from flickrexif.paircams.framing import Match, View, compare
+from flickrexif.paircams.records import PairImage, Problem
+from flickrexif.paircams.rules import problem, shown
 
 ALIKE = 0.85  # correlation of two thumbnails, before features are compared
 INLIERS = 100  # of one scene taken twice with one framing; two scenes on one table share fewer

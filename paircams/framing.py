@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 from flickrexif.exif.files import UnreadablePhoto
 
 if TYPE_CHECKING:

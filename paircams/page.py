@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flickrexif.core.files import put_text, remove
 from flickrexif.exif.files import UnreadablePhoto
-from flickrexif.whole import put_text, remove
-from paircams.check import Report, notes, printable, summary
-from paircams.clocks import name
-from paircams.framing import small_picture
-from paircams.protocol import SIMULATED
-from paircams.records import PairImage, Problem
-from paircams.rules import shown
-from paircams.scenes import fit
+from flickrexif.paircams.check import Report, notes, printable, summary
+from flickrexif.paircams.clocks import name
+from flickrexif.paircams.framing import small_picture
+from flickrexif.paircams.protocol import SIMULATED
+from flickrexif.paircams.records import PairImage, Problem
+from flickrexif.paircams.rules import shown
+from flickrexif.paircams.scenes import fit
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -24,12 +24,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.exif import label
 from flickrexif.exif.files import PhotoFile, UnreadablePhoto, read_photo
-from paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
-from paircams.records import PairImage, Problem, Side
-from paircams.scrub import Unscrubbable, kind_of, scrub
+from flickrexif.paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
+from flickrexif.paircams.records import PairImage, Problem, Side
+from flickrexif.paircams.scrub import Unscrubbable, kind_of, scrub
 
 if TYPE_CHECKING:
     from PIL import Image

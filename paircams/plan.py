@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from paircams.protocol import CAMERAS_UNTIL, PHONES_FROM, SETTINGS, Camera, model_key
-from paircams.records import PairImage, Side
+from flickrexif.paircams.protocol import CAMERAS_UNTIL, PHONES_FROM, SETTINGS, Camera, model_key
+from flickrexif.paircams.records import PairImage, Side
 
 PAIRS = 730  # of the published data set
 SIDES: tuple[Side, ...] = ("phone", "camera")

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 from flickrexif.exif.devices import is_smartphone
 from flickrexif.exif.makes import words
 from flickrexif.exif.models import clean_model
-from paircams.records import Side
+from flickrexif.paircams.records import Side
 
 PHONES_FROM = 2018  # year of release
 CAMERAS_UNTIL = 2014

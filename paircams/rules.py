@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from flickrexif.exif import label
 from flickrexif.exif.makes import tidy
-from paircams.protocol import CAMERAS_UNTIL, PHONES_FROM
-from paircams.records import PairImage, Problem
+from flickrexif.paircams.protocol import CAMERAS_UNTIL, PHONES_FROM
+from flickrexif.paircams.records import PairImage, Problem
 
 
 class Pair(NamedTuple):
@@ -16,7 +16,7 @@ class Pair(NamedTuple):
     camera: PairImage
 
 
-# rule -> Exif tag, field of flickrexif.schema.Labels, what it should be
+# rule -> Exif tag, field of flickrexif.dataset.schema.Labels, what it should be
 TAG_RULES: Mapping[str, tuple[str, str, object]] = {
     "flash": ("Flash", "flash", False),
     "white_balance": ("WhiteBalance", "white_balance", "Auto"),

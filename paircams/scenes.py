@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from flickrexif.exif.files import UnreadablePhoto
-from paircams.duplicates import twins
-from paircams.framing import MIN_FEATURES, Match, View, compare, view
-from paircams.records import Problem
-from paircams.rules import Pair, problem, shown
-from paircams.swaps import swaps
+from flickrexif.paircams.duplicates import twins
+from flickrexif.paircams.framing import MIN_FEATURES, Match, View, compare, view
+from flickrexif.paircams.records import Problem
+from flickrexif.paircams.rules import Pair, problem, shown
+from flickrexif.paircams.swaps import swaps
 
 Progress = Callable[[int, int], None]
 TURNED = 45  # degrees

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Literal
 
-from flickrexif.errors import FlickrExifError
-from paircams.scrub_exif import scrub_exif
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.paircams.scrub_exif import scrub_exif
 
 Kind = Literal["jpeg", "png", "heif"]
 
@@ -57,7 +57,7 @@ def scrub(data: bytes) -> bytes:
     if kind == "png":
         return PNG_SIGNATURE + b"".join(_png(data))
     if kind == "heif":
-        from paircams.scrub_heif import scrub_heif
+        from flickrexif.paircams.scrub_heif import scrub_heif
 
         return scrub_heif(data)
     raise Unscrubbable("it is neither JPEG, PNG nor HEIC")

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence, Set
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from paircams.framing import Match, View, compare
-from paircams.records import Side
+from flickrexif.paircams.framing import Match, View, compare
+from flickrexif.paircams.records import Side
 
 if TYPE_CHECKING:
-    from paircams.framing import Array
+    from flickrexif.paircams.framing import Array
 
 BETTER = 2.0  # times the score of its own pair, or the image stays where it is
 LOOKED_AT = 3  # others, of an image that fits its own subject but resembles them more

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from processing.operations import apply_variant
-    from processing.transform import VariantTransform
+    from flickrexif.processing.operations import apply_variant
+    from flickrexif.processing.transform import VariantTransform
 
 __all__ = ["VariantTransform", "apply_variant"]
 
-_HOMES = {"VariantTransform": "processing.transform", "apply_variant": "processing.operations"}
+_HOMES = {"VariantTransform": "flickrexif.processing.transform", "apply_variant": "flickrexif.processing.operations"}
 
 
 def __getattr__(name: str) -> Any:

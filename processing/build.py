@@ -5,7 +5,7 @@
     <out>/<config>/.done/                           settings of the split, and a marker for each finished shard
     <out>/.huggingface.yaml
 
-`cards.write_card` then writes the card that `load_dataset` reads.
+`flickrexif.cards.write_card` then writes the card that `load_dataset` reads.
 
 Rows are in the source's order. How a split is cut into shards depends on its source alone, so the files of a variant
 are the same whatever else is made with it, by however many workers, in however many attempts.
@@ -25,12 +25,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put_text, remove_unfinished
-from processing.draw import balanced_classes, draw_class
-from processing.engines import local, ray
-from processing.parts import AGAIN, fingerprints, read_parts, read_record
-from processing.shards import (
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_text, remove_unfinished
+from flickrexif.processing.draw import balanced_classes, draw_class
+from flickrexif.processing.engines import local, ray
+from flickrexif.processing.parts import AGAIN, fingerprints, read_parts, read_record
+from flickrexif.processing.shards import (
     MARKERS,
     Marker,
     Target,
@@ -42,8 +42,8 @@ from processing.shards import (
     slices,
     unwritable,
 )
-from processing.sources import Source, open_source, splits
-from processing.variants import PARAMETERS, VARIANTS, classes, variant
+from flickrexif.processing.sources import Source, open_source, splits
+from flickrexif.processing.variants import PARAMETERS, VARIANTS, classes, variant
 
 SHARD_BYTES = 500_000_000  # of the images as the source stores them
 DRAWS = ("uniform", "balanced")

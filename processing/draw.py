@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from flickrexif.draws import rank, rng
-from flickrexif.errors import UsageError
-from processing.variants import Variant, classes
+from flickrexif.core.draws import rank, rng
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.variants import Variant, classes
 
 
 def draw_class(parameter: str, image_id: str, seed: int) -> str:

@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put, put_text, remove_unfinished
-from processing.parts import fingerprints, read_parts, read_record
-from processing.shards import MARKERS, ROW_GROUP_BYTES, Marker, slices
-from processing.sources import open_source
-from processing.table import Row, table
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put, put_text, remove_unfinished
+from flickrexif.processing.parts import fingerprints, read_parts, read_record
+from flickrexif.processing.shards import MARKERS, ROW_GROUP_BYTES, Marker, slices
+from flickrexif.processing.sources import open_source
+from flickrexif.processing.table import Row, table
 
 BATCH_ROWS = 64  # images in memory when a shard is read
 
@@ -85,7 +85,7 @@ def _listings(sources: Sequence[Path], ids: Collection[str]) -> dict[str, Listin
         source = open_source(str(root))
         kept = [place for place, one in enumerate(source.ids) if one not in ids]
         if kept and len(kept) < len(source):
-            from processing.rows import SIZED
+            from flickrexif.processing.rows import SIZED
 
             first = list(islice((len(item.data or b"") for item in source if item.image_id not in ids), SIZED))
             sizes = array("q", [sum(first) // len(first)]) * len(kept)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageEnhance, ImageFilter, UnidentifiedImageError
 
-from flickrexif.errors import FlickrExifError
-from processing.draw import draw_scale
-from processing.variants import (
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.processing.draw import draw_scale
+from flickrexif.processing.variants import (
     Blur,
     ColorSpace,
     Encoding,
@@ -195,7 +195,7 @@ def _apply_step(image: Image.Image, step: Step, variant: Variant, seed: int, ima
         case Gamma(exponent):
             return image.point([round(255 * (value / 255) ** exponent) for value in range(256)] * 3)
         case ColorSpace(target):
-            from processing import color  # numpy and littleCMS, for these variants alone
+            from flickrexif.processing import color  # numpy and littleCMS, for these variants alone
 
             return color.to_srgb(image) if target == "srgb" else color.to_display_p3(image)
         case Recompress(encoding):

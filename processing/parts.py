@@ -8,8 +8,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from flickrexif.errors import UsageError
-from processing.shards import MARKERS
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.shards import MARKERS
 
 AGAIN = "Name another folder with --out, or delete that one."
 

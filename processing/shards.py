@@ -19,14 +19,14 @@ import PIL
 import pyarrow.parquet as pq
 from PIL import features as pillow
 
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put_text
-from processing import operations
-from processing.engines import Tick
-from processing.operations import BadImage, Encoded, iter_variants
-from processing.sources import EXTENSIONS, Item, Source
-from processing.table import SCHEMA, Row, features, table
-from processing.variants import VARIANTS
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_text
+from flickrexif.processing import operations
+from flickrexif.processing.engines import Tick
+from flickrexif.processing.operations import BadImage, Encoded, iter_variants
+from flickrexif.processing.sources import EXTENSIONS, Item, Source
+from flickrexif.processing.table import SCHEMA, Row, features, table
+from flickrexif.processing.variants import VARIANTS
 
 ROW_GROUP_BYTES = 4_000_000  # of encoded images; also what a worker holds for each shard it writes
 MARKERS = ".done"  # folder of the markers, beside the shards

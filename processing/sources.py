@@ -18,8 +18,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from flickrexif.draws import rank
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError, UsageError
 
 # As torchvision's ImageFolder, and AVIF; any case.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".avif")
@@ -107,7 +107,7 @@ def splits(spec: str) -> Mapping[str, Lister]:
                 return found
     elif folder.exists():
         raise UsageError(f"{spec} is a file.", LAYOUTS)
-    from processing.rows import data_set
+    from flickrexif.processing.rows import data_set
 
     return data_set(spec)
 
@@ -312,6 +312,6 @@ def _flickrexif(root: Path) -> dict[str, Lister]:
     files = sorted(str(path.absolute()) for path in root.glob("images/train-*.parquet"))
     if not files:
         raise UsageError(f"{root} has no images.", "Crawl them: `flickrexif crawl --images large --month 2024-08`.")
-    from processing.rows import unlabelled
+    from flickrexif.processing.rows import unlabelled
 
     return unlabelled(files)

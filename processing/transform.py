@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from flickrexif.errors import UsageError
-from processing.operations import apply_mask, apply_variant, decode
-from processing.variants import Variant
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.operations import apply_mask, apply_variant, decode
+from flickrexif.processing.variants import Variant
 
 
 @dataclass(frozen=True, slots=True)

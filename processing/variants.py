@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 Filter = Literal["BILINEAR", "BICUBIC", "LANCZOS", "BOX"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from eval.encoders.record import EncoderRecord, Prepare
+from flickrexif.eval.encoders.record import EncoderRecord, Prepare
 
 SIDE = 12
 

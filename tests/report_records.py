@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from eval.encoders.registry import known
-from eval.knn import SETUPS
-from eval.results import Result
-from eval.similarity import BINS, GROUPS
-from flickrexif.draws import rng
-from processing.variants import PARAMETERS
+from flickrexif.core.draws import rng
+from flickrexif.eval.encoders.registry import known
+from flickrexif.eval.knn import SETUPS
+from flickrexif.eval.results import Result
+from flickrexif.eval.similarity import BINS, GROUPS
+from flickrexif.processing.variants import PARAMETERS
 
 ATTRIBUTES = {
     "Make": ("Apple", "Canon", "EASTMAN KODAK COMPANY", "FUJIFILM", "NIKON", "OLYMPUS OPTICAL CO.,LTD", "Panasonic",

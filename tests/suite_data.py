@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from processing.build import ProcessSettings, process
+from flickrexif.processing.build import ProcessSettings, process
 
 PHOTOS = 70  # of FlickrExif: enough for the 50 nearest
 PAIRS = 4

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.audit import Audit, audit, audit_paths
-from flickrexif.errors import FlickrExifError
-from flickrexif.split_files import SPLITS, Split, write_split
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.audit import Audit, audit, audit_paths
+from flickrexif.dataset.split_files import SPLITS, Split, write_split
 
 OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
 

@@ -19,19 +19,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from cards.browse import browse
-from cards.browse.page import OURS, link
-from cards.browse.pictures import CROP, centre, difference, same_region
-from cards.browse.rows import read_rows
-from collectors.folder import label_folder
-from collectors.sandbox.pairs import simulate_pairs
-from flickrexif.attribution import plain
-from flickrexif.build import Collection, build
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.schema import RawPhoto
-from paircams.build import build_pairs
-from processing.build import ProcessSettings, process
+from flickrexif.cards.browse import browse
+from flickrexif.cards.browse.page import OURS, link
+from flickrexif.cards.browse.pictures import CROP, centre, difference, same_region
+from flickrexif.cards.browse.rows import read_rows
+from flickrexif.collectors.folder import label_folder
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.attribution import plain
+from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.images import StoredImage
+from flickrexif.dataset.schema import RawPhoto
+from flickrexif.paircams.build import build_pairs
+from flickrexif.processing.build import ProcessSettings, process
 from tests.test_build import EXIF, photo
 
 FLICKR = Collection(source="flickr")

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from cards.browse import browse
-from cards.browse.pictures import CROP
-from collectors.sandbox.pairs import simulate_pairs
-from flickrexif.attribution import plain
-from paircams.build import build_pairs
+from flickrexif.cards.browse import browse
+from flickrexif.cards.browse.pictures import CROP
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.dataset.attribution import plain
+from flickrexif.paircams.build import build_pairs
 from tests.browser import axe_faults, visit
 from tests.test_browse import CAMERAS, HOSTILE, SIMULATED, data_set, hostile_photos, some_photos, traces
 

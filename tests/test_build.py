@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flickrexif import build_images
-from flickrexif.build import BuildReport, Collection, build, read_collection
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError
-from flickrexif.schema import RawPhoto
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset import images as build_images
+from flickrexif.dataset.build import BuildReport, Collection, build, read_collection
+from flickrexif.dataset.images import StoredImage
+from flickrexif.dataset.schema import RawPhoto
 
 SIMULATED = Collection(source="sandbox:simulated", settings={"seed": 0}, dates=("2026-01-01", "2026-01-02"))
 EXIF = {"Make": "Canon", "Model": "Canon EOS 5D", "ExposureTime": "1/250", "FNumber": "4.0", "ISO": "100"}
@@ -254,7 +254,7 @@ import os, resource, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
 from tests.test_build import SIMULATED, build, photo
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 {before}
 try:
     build([("2024-08", [photo(7, title="later " * 1000)])], Path({str(root)!r}), SIMULATED)

@@ -26,17 +26,17 @@ from markdown_it.token import Token
 from PIL import Image
 
 import flickrexif
-from cards import check_card, write_card
-from cards.card import facts_of, readme, render, size_category
-from cards.description import read_description
-from collectors.folder import label_folder
-from collectors.month import FILTERS
-from flickrexif.build import Collection, build
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.schema import RawPhoto
-from flickrexif.split_files import SPLITS, Split, write_split
-from processing.variants import VARIANTS
+from flickrexif.cards import check_card, write_card
+from flickrexif.cards.card import facts_of, readme, render, size_category
+from flickrexif.cards.description import read_description
+from flickrexif.collectors.folder import label_folder
+from flickrexif.collectors.month import FILTERS
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.images import StoredImage
+from flickrexif.dataset.schema import RawPhoto
+from flickrexif.dataset.split_files import SPLITS, Split, write_split
+from flickrexif.processing.variants import VARIANTS
 from tests.test_build import EXIF, SIMULATED, jpeg, photo
 from tests.test_croissant import paircams_folder, traces_folder
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.build import plausible_photos
-from cards import composition
-from cards.facts import Facts, Table
-from cards.facts_flickrexif import flickrexif_facts
-from flickrexif.build import Collection, build
-from flickrexif.split_files import SPLITS, Split, write_split
+from flickrexif.cards import composition
+from flickrexif.cards.facts import Facts, Table
+from flickrexif.cards.facts_flickrexif import flickrexif_facts
+from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.split_files import SPLITS, Split, write_split
 from tests.test_build import EXIF, photo
 
 MONTHS = ("2003-02", "2011-07", "2019-12", "2024-08")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards import write_card
-from cards.attribution import attribution_csv, safe_cell
-from cards.files import published_files
-from flickrexif.build import Collection, build
+from flickrexif.cards import write_card
+from flickrexif.cards.attribution import attribution_csv, safe_cell
+from flickrexif.cards.files import published_files
+from flickrexif.dataset.build import Collection, build
 from tests.test_build import photo
 from tests.test_card import HOSTILE, hostile_photos, make
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from cards.markdown import CELL_LENGTH, TEXT_LENGTH, alignments, cell, code, text
-from flickrexif.attribution import plain
+from flickrexif.cards.markdown import CELL_LENGTH, TEXT_LENGTH, alignments, cell, code, text
+from flickrexif.dataset.attribution import plain
 
 RENDERER = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 ACTIVE = "\\`*_{}[]<>()#+-.!|&~$^=:;/@'\"%,0123456789 \n\t\r\u2028\u202e\u200b\u00a0aA"

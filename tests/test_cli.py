@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import flickrexif
-from collectors.month import FIRST_MONTH
-from collectors.sandbox import oauth
-from collectors.sandbox.faults import Faults
-from collectors.sandbox.server import Sandbox
 from flickrexif import cli
+from flickrexif.collectors.month import FIRST_MONTH
+from flickrexif.collectors.sandbox import oauth
+from flickrexif.collectors.sandbox.faults import Faults
+from flickrexif.collectors.sandbox.server import Sandbox
 from tests.test_build import hashes
 from tests.test_images import Pictures
 from tests.test_session import PERMITTED, Cameras

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.results import read_result
+from flickrexif.eval.results import read_result
 
 
 @pytest.fixture(scope="module")

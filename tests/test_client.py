@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.flickr.client import (
+from flickrexif.collectors.flickr.client import (
     CallRefused,
     Client,
     EndOfWindow,
@@ -28,13 +28,13 @@ from collectors.flickr.client import (
     read,
     wait_asked,
 )
-from collectors.flickr.clock import SystemClock
-from collectors.flickr.credentials import SANDBOX, Credentials, transport
-from collectors.flickr.limiter import Limiter, Window
-from collectors.flickr.transport import PlainTransport, Reply, SignedTransport, Transport
-from collectors.sandbox.faults import Faults
-from collectors.sandbox.server import Sandbox
-from flickrexif.errors import FlickrExifError
+from flickrexif.collectors.flickr.clock import SystemClock
+from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, transport
+from flickrexif.collectors.flickr.limiter import Limiter, Window
+from flickrexif.collectors.flickr.transport import PlainTransport, Reply, SignedTransport, Transport
+from flickrexif.collectors.sandbox.faults import Faults
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.core.errors import FlickrExifError
 from tests.test_limiter import START, FakeClock
 from tests.test_sandbox import EXIF as CAMERA
 from tests.test_sandbox import ListPopulation, make_photo

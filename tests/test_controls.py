@@ -14,8 +14,8 @@ from scipy.stats import kurtosis, skew
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from eval.encoders import load, resolve
-from eval.encoders.controls import (
+from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.encoders.controls import (
     COEFFICIENTS,
     COLUMNS,
     DCT_SIZE,

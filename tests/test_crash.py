@@ -26,11 +26,11 @@ from benchmarks.crash import (
     made,
     repeated,
 )
-from collectors.sandbox.images import pixels
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.draws import rng
+from flickrexif.collectors.sandbox.images import pixels
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.core.draws import rng
 
 KILLS = 9  # a run; with three runs at least 25
 SENTENCE = "flickrexif: Interrupted; what was done is saved. Run the same command again to go on."

@@ -21,16 +21,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cards.card import facts_of
-from cards.croissant import croissant
-from cards.description import read_description
-from cards.facts import Facts
-from collectors.sandbox.pairs import simulate_pairs
-from flickrexif.build import build
-from flickrexif.split_files import Split, write_split
-from paircams.build import write_pairs
-from paircams.pairing import read_pairs
-from processing.build import ProcessSettings, process
+from flickrexif.cards.card import facts_of
+from flickrexif.cards.croissant import croissant
+from flickrexif.cards.description import read_description
+from flickrexif.cards.facts import Facts
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.dataset.build import build
+from flickrexif.dataset.split_files import Split, write_split
+from flickrexif.paircams.build import write_pairs
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.processing.build import ProcessSettings, process
 from tests.test_build import SIMULATED, photo
 from tests.test_process import jpeg
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flickrexif.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column
 
 PAGE = Path(__file__).parents[1] / "docs" / "columns.md"
 

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from collectors import downloads
-from collectors.journal import read_journal
-from collectors.sandbox.responses import Response, html_response
-from collectors.sandbox.server import Sandbox
-from collectors.sandbox.simulated import SimulatedPopulation
-from collectors.session import journal_path
 from flickrexif import cli
+from flickrexif.collectors import downloads
+from flickrexif.collectors.journal import read_journal
+from flickrexif.collectors.sandbox.responses import Response, html_response
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.collectors.session import journal_path
 
 MONTH, TARGET = "2024-08", 6
 

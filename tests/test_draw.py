@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.errors import UsageError
-from processing.draw import balanced_classes, draw_class, draw_scale
-from processing.variants import PARAMETERS, VARIANTS
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.draw import balanced_classes, draw_class, draw_scale
+from flickrexif.processing.variants import PARAMETERS, VARIANTS
 
 IDS = [f"n01440764/{number}.JPEG" for number in range(12_000)]
 # 0.1% points of chi-squared by degrees of freedom

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.draws import rank, rng
+from flickrexif.core.draws import rank, rng
 
 
 def test_rank_is_the_keyed_hash_it_says() -> None:

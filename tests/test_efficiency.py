@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from collectors.crawl import CrawlSettings, MonthSummary, crawl
-from collectors.flickr.client import Client
-from collectors.flickr.clock import SystemClock
-from collectors.flickr.limiter import Limiter
-from collectors.flickr.transport import Arguments, Reply
-from collectors.journal import open_journal
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
+from flickrexif.collectors.flickr.client import Client
+from flickrexif.collectors.flickr.clock import SystemClock
+from flickrexif.collectors.flickr.limiter import Limiter
+from flickrexif.collectors.flickr.transport import Arguments, Reply
+from flickrexif.collectors.journal import open_journal
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 
 MONTH = "2024-08"
 AUGUST = datetime(2024, 8, 1), datetime(2024, 8, 31, 23, 59, 59)

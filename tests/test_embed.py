@@ -14,13 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from eval.embed import EmbedReport, EmbedSettings, embed, summary
-from eval.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
-from eval.encoders import load, resolve
-from eval.image_sets import open_images
-from eval.merging import merge_shards
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.build import ProcessSettings, process
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embed import EmbedReport, EmbedSettings, embed, summary
+from flickrexif.eval.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
+from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.merging import merge_shards
+from flickrexif.processing.build import ProcessSettings, process
 from tests.embed_encoders import Linear, deadly, grey, small, weights
 
 IMAGES = 11

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.embeddings import embedding_path, pack_text, read_embeddings, unpack_text, write_embeddings
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import embedding_path, pack_text, read_embeddings, unpack_text, write_embeddings
 
 ROOT = Path("root")
 

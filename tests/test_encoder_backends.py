@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-import eval.torchvision_operators  # noqa: F401
-from eval.encoders import as_encoder, expand, load, resolve
-from eval.encoders.networks import build, image_tower
-from eval.encoders.record import EncoderRecord
-from flickrexif.errors import FlickrExifError, UsageError
+import flickrexif.eval.torchvision_operators  # noqa: F401
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.encoders import as_encoder, expand, load, resolve
+from flickrexif.eval.encoders.networks import build, image_tower
+from flickrexif.eval.encoders.record import EncoderRecord
 
 open_clip: Any = import_module("open_clip")  # after torchvision_operators, whatever sorts the imports
 timm: Any = import_module("timm")
@@ -386,7 +386,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
     find = importlib.util.find_spec
     hidden: Callable[..., Any] = lambda name, *rest: None if name == package else find(name, *rest)  # noqa: E731
-    for module in ("eval.encoders.extras", "eval.encoders.weights"):
+    for module in ("flickrexif.eval.encoders.extras", "flickrexif.eval.encoders.weights"):
         monkeypatch.setattr(f"{module}.find_spec", hidden)
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.encoders import cached, expand, list_encoders, resolve
-from eval.encoders.controls import CONTROLS
-from eval.encoders.registry import known
-from eval.encoders.weights import local_file
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.encoders import cached, expand, list_encoders, resolve
+from flickrexif.eval.encoders.controls import CONTROLS
+from flickrexif.eval.encoders.registry import known
+from flickrexif.eval.encoders.weights import local_file
 
 # The paper's encoders, one list a family of its registry.
 PAPER = {
@@ -58,7 +58,8 @@ def test_a_registered_name_is_its_own_key_and_travels(name: str) -> None:
 
 
 def test_resolving_a_registered_name_needs_no_torch() -> None:
-    code = "import sys; from eval.encoders import expand; expand(['@paper47', 'lite0', '@ctl']); print(*sys.modules)"
+    names = ["@paper47", "lite0", "@ctl"]
+    code = f"import sys; from flickrexif.eval.encoders import expand; expand({names}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "timm", "open_clip", "torchvision"} & set(done.stdout.split())
 
@@ -203,7 +204,7 @@ def test_weights_in_the_hubs_cache_are_found(tmp_path: Path) -> None:
     snapshot = repository / "snapshots" / revision
     snapshot.mkdir(parents=True)
     (snapshot / "model.safetensors").touch()
-    code = "from eval.encoders import cached, expand; print(*(r.name for r in expand(['@ssl']) if cached(r)))"
+    code = "import flickrexif.eval.encoders as e; print(*(r.name for r in e.expand(['@ssl']) if e.cached(r)))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -216,8 +217,8 @@ def test_weights_in_the_hubs_cache_are_found(tmp_path: Path) -> None:
 
 def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
     code = (
-        "from eval.encoders import resolve\nfrom eval.encoders.weights import weights_file\n"
-        "from flickrexif.errors import FlickrExifError\n"
+        "from flickrexif.eval.encoders import resolve\nfrom flickrexif.eval.encoders.weights import weights_file\n"
+        "from flickrexif.core.errors import FlickrExifError\n"
         "for name in ('paper:dino/vits16', 'paper:openclip/ViT-B-32-laion2B'):\n"
         "    try: weights_file(resolve(name))\n    except FlickrExifError as error: print(error)\n"
     )

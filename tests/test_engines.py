@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.engines import Tick, local, ray
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.processing.engines import Tick, local, ray
 
 ROOT = Path(__file__).parents[1]
 
@@ -104,7 +104,7 @@ def test_the_death_of_a_worker_is_a_sentence() -> None:
 
 ENDLESS = """
     import multiprocessing, os, signal, sys
-    from processing.engines import local
+    from flickrexif.processing.engines import local
     from tests.test_engines import forever
 
     def tick(images, failed):
@@ -166,8 +166,8 @@ RAY = """
     import json
     from functools import partial
     from pathlib import Path
-    from flickrexif.errors import FlickrExifError
-    from processing.engines import ray
+    from flickrexif.core.errors import FlickrExifError
+    from flickrexif.processing.engines import ray
     from tests.test_engines import Count, complain, write
 
     count = Count()

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cards.description import read_description
-from cards.facts import Facts, Table
-from cards.facts_paircams import MOST, paircams_facts
-from collectors.sandbox.pairs import simulate_pairs
-from flickrexif.errors import UsageError
-from paircams.build import write_pairs
-from paircams.columns import COLUMNS
-from paircams.pairing import read_pairs
-from paircams.protocol import FINDINGS
-from paircams.records import PairImage, Problem
+from flickrexif.cards.description import read_description
+from flickrexif.cards.facts import Facts, Table
+from flickrexif.cards.facts_paircams import MOST, paircams_facts
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core.errors import UsageError
+from flickrexif.paircams.build import write_pairs
+from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.protocol import FINDINGS
+from flickrexif.paircams.records import PairImage, Problem
 from tests.test_pairing import CAMERA, MOTO, PHONE, put, shot
 
 HOSTILE = "**x** <script>alert(1)</script> | \u202e\n# Owned " + "y" * 500

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cards.description import read_description
-from cards.facts import Facts, Table
-from cards.facts_traces import COLUMNS, traces_facts
-from flickrexif.errors import UsageError
-from processing.build import ProcessSettings, process
-from processing.operations import REASONS
-from processing.variants import PARAMETERS, VARIANTS
+from flickrexif.cards.description import read_description
+from flickrexif.cards.facts import Facts, Table
+from flickrexif.cards.facts_traces import COLUMNS, traces_facts
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.build import ProcessSettings, process
+from flickrexif.processing.operations import REASONS
+from flickrexif.processing.variants import PARAMETERS, VARIANTS
 from tests.test_facts_paircams import HOSTILE, blank_images
 from tests.test_process import jpeg
 

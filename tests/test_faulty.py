@@ -14,18 +14,18 @@ import pytest
 import requests
 
 from benchmarks.crash import MONTH, WORKERS, asked, crawl_process, finish, journaled, look, made
-from collectors.crawl import CrawlSettings, MonthSummary, crawl, raw_photos
-from collectors.flickr.client import Client, Retry
-from collectors.flickr.credentials import SANDBOX
-from collectors.flickr.limiter import Limiter
-from collectors.flickr.transport import PlainTransport
-from collectors.images import ImageFetcher
-from collectors.journal import open_journal
-from collectors.sandbox.faults import IMAGE_KINDS, KINDS, SEARCH_KINDS, UNAVAILABLE, Faults, parse_faults
-from collectors.sandbox.responses import Response, fail, html_response, json_response
-from collectors.sandbox.server import Sandbox
-from collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.schema import RawPhoto
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl, raw_photos
+from flickrexif.collectors.flickr.client import Client, Retry
+from flickrexif.collectors.flickr.credentials import SANDBOX
+from flickrexif.collectors.flickr.limiter import Limiter
+from flickrexif.collectors.flickr.transport import PlainTransport
+from flickrexif.collectors.images import ImageFetcher
+from flickrexif.collectors.journal import open_journal
+from flickrexif.collectors.sandbox.faults import IMAGE_KINDS, KINDS, SEARCH_KINDS, UNAVAILABLE, Faults, parse_faults
+from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.dataset.schema import RawPhoto
 from tests.test_crash import Painted
 from tests.test_limiter import FakeClock
 

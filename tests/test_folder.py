@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cards import write_card
-from collectors.folder import FOLDER_COLUMNS, label_folder, photos
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.cards import write_card
+from flickrexif.collectors.folder import FOLDER_COLUMNS, label_folder, photos
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS, arrow_schema
 from flickrexif.exif import read_labels
-from flickrexif.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS, arrow_schema
 
 SECRETS = ("Jane Roe", "SN-4711-XY", "LI300123", "N51.5")
 

@@ -23,26 +23,26 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cards import write_card
-from collectors.crawl import CrawlSettings
-from collectors.dataset import build_dataset
-from collectors.flickr.credentials import SANDBOX
-from collectors.journal import open_journal
-from collectors.month import PER_PAGE
-from collectors.progress import CrawlProgress
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from collectors.session import Service, crawl_into, journal_path
-from eval.embed import EmbedReport, EmbedSettings, embed
-from eval.embeddings import read_embeddings, write_embeddings
-from eval.image_sets import open_images
-from flickrexif.build import Collection, build
-from flickrexif.build_images import StoredImage
+from flickrexif.cards import write_card
 from flickrexif.cli.takedown import forget
-from flickrexif.split_files import read_split
-from flickrexif.splits import make_splits, proportional
-from flickrexif.takedown import read_takedowns, takedown_path
-from processing.build import ProcessReport, ProcessSettings, process
+from flickrexif.collectors.crawl import CrawlSettings
+from flickrexif.collectors.dataset import build_dataset
+from flickrexif.collectors.flickr.credentials import SANDBOX
+from flickrexif.collectors.journal import open_journal
+from flickrexif.collectors.month import PER_PAGE
+from flickrexif.collectors.progress import CrawlProgress
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.session import Service, crawl_into, journal_path
+from flickrexif.core.takedowns import read_takedowns, takedown_path
+from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.images import StoredImage
+from flickrexif.dataset.split_files import read_split
+from flickrexif.dataset.splits import make_splits, proportional
+from flickrexif.eval.embed import EmbedReport, EmbedSettings, embed
+from flickrexif.eval.embeddings import read_embeddings, write_embeddings
+from flickrexif.eval.image_sets import open_images
+from flickrexif.processing.build import ProcessReport, ProcessSettings, process
 from tests.embed_encoders import Linear
 from tests.test_build import photo as raw_photo
 from tests.test_sandbox import ListPopulation, make_photo

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from collectors.sandbox.pairs import simulate_pairs
-from collectors.sandbox.scenes import photographs
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.collectors.sandbox.scenes import photographs
 from flickrexif.exif.files import UnreadablePhoto
-from paircams.check import inspect
-from paircams.framing import Match, compare, small_picture, view
-from paircams.pairing import read_pairs
-from paircams.records import PairImage
+from flickrexif.paircams.check import inspect
+from flickrexif.paircams.framing import Match, compare, small_picture, view
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.records import PairImage
 
 W, H = 600, 400
 ORIENTATION = 274

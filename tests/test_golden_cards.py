@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import DatasetCard
 
 import flickrexif
-from cards import write_card
+from flickrexif.cards import write_card
 from tests.test_croissant import FOLDERS, GOLDEN, stable
 
 NAMES = ("paircams", "imagenet-traces")

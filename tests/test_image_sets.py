@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from eval.image_sets import open_images
-from eval.images import Source
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.schema import IMAGE_COLUMNS, arrow_schema
-from processing.build import ProcessSettings, process
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.schema import IMAGE_COLUMNS, arrow_schema
+from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.images import Source
+from flickrexif.processing.build import ProcessSettings, process
 
 
 def picture(number: int) -> bytes:

@@ -13,17 +13,17 @@ import pytest
 import requests
 from PIL import Image as Pillow
 
-from collectors import images
-from collectors.flickr.client import Retry
-from collectors.flickr.clock import SystemClock
-from collectors.flickr.limiter import Limiter, Window
-from collectors.flickr.models import EXTRAS, Image, SearchPhoto, parse_photo
-from collectors.images import REASONS, ImageFetcher
-from collectors.journal import ImageRecord
-from collectors.sandbox.faults import IMAGE_KINDS, Faults
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from flickrexif.errors import FlickrExifError, Interrupted
+from flickrexif.collectors import images
+from flickrexif.collectors.flickr.client import Retry
+from flickrexif.collectors.flickr.clock import SystemClock
+from flickrexif.collectors.flickr.limiter import Limiter, Window
+from flickrexif.collectors.flickr.models import EXTRAS, Image, SearchPhoto, parse_photo
+from flickrexif.collectors.images import REASONS, ImageFetcher
+from flickrexif.collectors.journal import ImageRecord
+from flickrexif.collectors.sandbox.faults import IMAGE_KINDS, Faults
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.core.errors import FlickrExifError, Interrupted
 from tests.test_limiter import START, FakeClock
 from tests.test_sandbox import WINDOW, ListPopulation, make_photo, search
 from tests.test_transport import ScriptedServer, break_off, hang_up

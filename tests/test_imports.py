@@ -1,31 +1,30 @@
-"""The import rules of the design: which package may import which."""
+"""The import rule of the design: lower never imports higher."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("cards", "collectors", "eval", "flickrexif", "paircams", "processing")
-FOUNDATION = ("flickrexif.schema", "flickrexif.errors", "flickrexif.draws", "flickrexif.whole")  # stand alone
-ALLOWED = {
-    "flickrexif": ("flickrexif",),
-    "collectors": ("collectors", "flickrexif"),
-    "paircams": ("paircams", "flickrexif"),
-    "processing": ("processing", *FOUNDATION),
-    "eval": ("eval", "processing.variants", "processing.operations", *FOUNDATION),
-    "cards": ("cards", "flickrexif", "paircams", "processing"),
-}
-COMMAND_LINE = ROOT / "flickrexif" / "cli"  # may import everything, and nothing may import it
+LAYERS = (  # a module imports of its own layer's packages its own, and of the layers before all
+    ("core",),
+    ("exif",),
+    ("collectors", "dataset", "paircams", "processing"),
+    ("kinds", "loading"),
+    ("eval", "cards", "takedown"),
+    ("commands",),
+    ("cli",),
+)
+RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 
 HEAVY = {"torch", "torchvision", "open_clip", "timm", "datasets", "pandas", "pyarrow", "numpy", "PIL", "requests"}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The dotted names that a file imports anywhere, of our packages."""
+    """The dotted names that a file imports anywhere, of our package."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -34,29 +33,36 @@ def imports(path: Path) -> Iterator[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] in PACKAGES)
+        yield from (name for name in names if name.split(".")[0] == "flickrexif")
 
 
-def within(name: str, allowed: str) -> bool:
-    return name == allowed or name.startswith(f"{allowed}.")
+def wrong(package: str, names: Iterable[str]) -> set[str]:
+    """Those of the imported `names` that a module of `package` may not import."""
+    parts = {name: name.split(".")[1] for name in names}
+    return {name for name, part in parts.items() if part in RANK and part != package and RANK[part] >= RANK[package]}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_only_what_the_design_allows(package: str) -> None:
-    files = [path for path in (ROOT / package).rglob("*.py") if COMMAND_LINE not in path.parents]
-    wrong = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in files
-        for name in imports(path)
-        if within(name, "flickrexif.cli") or not any(within(name, allowed) for allowed in ALLOWED[package])
-    }
-    assert not wrong
+@pytest.mark.parametrize("package", RANK)
+def test_lower_never_imports_higher(package: str) -> None:
+    place = ROOT / "flickrexif" / package
+    files = sorted(place.resolve().rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    assert not {f"{path.relative_to(ROOT)}: {name}" for path in files for name in wrong(package, imports(path))}
+
+
+def test_every_package_has_its_layer() -> None:
+    names = {path.stem for path in (ROOT / "flickrexif").iterdir() if path.suffix in ("", ".py")}
+    assert {name for name in names if name.isidentifier() and not name.startswith("__")} == set(RANK)
 
 
 def test_the_rule_sees_a_forbidden_import(tmp_path: Path) -> None:
     file = tmp_path / "bad.py"
-    file.write_text("def f():\n    from collectors.crawl import crawl\n    import eval.probe as p\n")
-    assert sorted(imports(file)) == ["collectors.crawl.crawl", "eval.probe"]
+    file.write_text(
+        "def f():\n    from flickrexif.collectors.crawl import crawl\n    import flickrexif.eval.knn as k\n"
+    )
+    assert sorted(imports(file)) == ["flickrexif.collectors.crawl.crawl", "flickrexif.eval.knn"]
+    assert wrong("collectors", imports(file)) == {"flickrexif.eval.knn"}
+    assert wrong("dataset", imports(file)) == set(imports(file))
+    assert not wrong("cli", imports(file))
 
 
 def test_help_loads_no_heavy_package() -> None:

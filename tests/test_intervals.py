@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from eval.intervals import bootstrap_interval
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.intervals import bootstrap_interval
 
 
 @pytest.mark.parametrize("kind", ["right or wrong", "all different"])

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.flickr.models import Image, SearchPhoto
-from collectors.journal import ImageRecord, Journal, open_journal, read_journal
-from flickrexif.errors import FlickrExifError
+from flickrexif.collectors.flickr.models import Image, SearchPhoto
+from flickrexif.collectors.journal import ImageRecord, Journal, open_journal, read_journal
+from flickrexif.core.errors import FlickrExifError
 
 MONTH = "2024-08"
 PHOTO = SearchPhoto(
@@ -255,7 +255,7 @@ def test_the_first_setting_stays(journal: Journal) -> None:
 def test_a_second_crawl_refuses_while_the_first_runs(path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom collectors.journal import open_journal\n"
-        "from flickrexif.errors import FlickrExifError\n"
+        "from flickrexif.core.errors import FlickrExifError\n"
         "try:\n    with open_journal(Path(sys.argv[1])): print('opened')\n"
         "except FlickrExifError as error: print(error)"
     )

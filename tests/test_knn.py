@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import tiles
-from eval.knn import KnnRecord, five_setups, uniform_draws, vote
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.draw import draw_class
-from processing.variants import classes
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval import tiles
+from flickrexif.eval.knn import KnnRecord, five_setups, uniform_draws, vote
+from flickrexif.processing.draw import draw_class
+from flickrexif.processing.variants import classes
 
 PAIRED = ("all_same", "all_diff", "pos_same", "neg_same")
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.flickr.licenses import LICENSES, PERMISSIVE, license_for, parse_licenses
-from flickrexif.errors import UsageError
+from flickrexif.collectors.flickr.licenses import LICENSES, PERMISSIVE, license_for, parse_licenses
+from flickrexif.core.errors import UsageError
 
 
 def test_the_table_has_flickrs_seventeen_licences() -> None:

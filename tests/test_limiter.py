@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.flickr.clock import SystemClock
-from collectors.flickr.limiter import Limiter, Window
-from flickrexif.errors import Interrupted
+from flickrexif.collectors.flickr.clock import SystemClock
+from flickrexif.collectors.flickr.limiter import Limiter, Window
+from flickrexif.core.errors import Interrupted
 
 START = 1_700_000_000.25
 

@@ -10,11 +10,11 @@ import datasets
 import pytest
 
 import flickrexif
-from cards import write_card
 from flickrexif import load_dataset
-from flickrexif.build import build
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.cards import write_card
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.build import build
+from flickrexif.dataset.images import StoredImage
 from tests.test_build import SIMULATED, jpeg, photo
 
 ROOT = Path(__file__).parents[1]

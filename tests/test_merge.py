@@ -18,21 +18,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.crawl import CrawlSettings
-from collectors.dataset import build_dataset
-from collectors.flickr.credentials import SANDBOX
-from collectors.progress import CrawlProgress
-from collectors.sandbox.server import Sandbox
-from collectors.sandbox.simulated import SimulatedPopulation
-from collectors.session import Service, crawl_into
-from flickrexif import build_images
-from flickrexif.build import Collection, build
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.merge import MergedMonth, MergeSettings, merge
-from flickrexif.schema import RawPhoto, Source
-from flickrexif.takedown import add as take_down
-from flickrexif.takedown import takedown_path
+from flickrexif.collectors.crawl import CrawlSettings
+from flickrexif.collectors.dataset import build_dataset
+from flickrexif.collectors.flickr.credentials import SANDBOX
+from flickrexif.collectors.progress import CrawlProgress
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.collectors.session import Service, crawl_into
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.takedowns import add as take_down
+from flickrexif.core.takedowns import takedown_path
+from flickrexif.dataset import images as build_images
+from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.images import StoredImage
+from flickrexif.dataset.merge import MergedMonth, MergeSettings, merge
+from flickrexif.dataset.schema import RawPhoto, Source
 from tests.test_build import hashes, photo
 
 MONTHS = ("2024-07", "2024-08", "2024-09")
@@ -439,7 +439,7 @@ def test_killed_before_a_rename_and_run_again_it_ends_the_same(
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from flickrexif.merge import MergeSettings, merge
+from flickrexif.dataset.merge import MergeSettings, merge
 renames, replace = [], Path.replace
 def count(self, target):
     renames.append(target)

@@ -6,13 +6,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from eval.embeddings import pack_text, write_embeddings
-from eval.mitigation import averaging, centring, leace, mitigations
-from eval.probe import ProbeSettings
-from eval.results import from_json, to_json
-from eval.task_files import EmbeddingFiles
-from eval.tasks_probe import run_mitigation
-from processing.variants import classes
+from flickrexif.eval.embeddings import pack_text, write_embeddings
+from flickrexif.eval.mitigation import averaging, centring, leace, mitigations
+from flickrexif.eval.probe import ProbeSettings
+from flickrexif.eval.results import from_json, to_json
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_probe import run_mitigation
+from flickrexif.processing.variants import classes
 
 torch.set_num_threads(1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.flickr.models import EXTRAS, Image, parse_photo, parse_search, to_int
+from flickrexif.collectors.flickr.models import EXTRAS, Image, parse_photo, parse_search, to_int
 
 # As flickr.photos.search documents it; numbers as strings and as ints, as they have been seen to come.
 ENTRY = {

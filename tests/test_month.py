@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.month import MAX_WINDOW, Window, month_window, months_between, parse_month, read_round
-from flickrexif.errors import UsageError
+from flickrexif.collectors.month import MAX_WINDOW, Window, month_window, months_between, parse_month, read_round
+from flickrexif.core.errors import UsageError
 
 MONTH = month_window("2024-02", [4, 5])
 

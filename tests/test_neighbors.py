@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import tiles
-from eval.embeddings import embedding_path, write_embeddings
-from eval.neighbors import same_label_share
-from eval.task_files import EmbeddingFiles
-from eval.tasks_neighbors import read_labels, run_knn, run_neighbors
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.variants import classes
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval import tiles
+from flickrexif.eval.embeddings import embedding_path, write_embeddings
+from flickrexif.eval.neighbors import same_label_share
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_neighbors import read_labels, run_knn, run_neighbors
+from flickrexif.processing.variants import classes
 
 
 def signs(generator: np.random.Generator, count: int, distinct: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageEnhance, JpegImagePlugin, features
 
-from processing.operations import (
+from flickrexif.processing.operations import (
     FORMATS,
     MAX_SIDE,
     REASONS,
@@ -33,7 +33,7 @@ from processing.operations import (
     decode,
     iter_variants,
 )
-from processing.variants import PAPER, PARAMETERS, VARIANTS, Variant, centre_mask
+from flickrexif.processing.variants import PAPER, PARAMETERS, VARIANTS, Variant, centre_mask
 
 SAMPLES = sorted((Path(__file__).parents[2] / "shared/data/imagenet-samples").glob("*.JPEG"))[::8]
 GOLDEN = Path(__file__).parent / "golden_variants.json"
@@ -135,7 +135,7 @@ def test_any_size_and_mode_is_processed_as_the_protocol_has_it(
 
 
 def test_resizing_is_torchvisions() -> None:
-    import eval.torchvision_operators  # noqa: F401  (declares what torchvision needs)
+    import flickrexif.eval.torchvision_operators  # noqa: F401  (declares what torchvision needs)
 
     # isort: split
     from torchvision.transforms import InterpolationMode
@@ -316,7 +316,7 @@ def test_srgb_colours_in_display_p3_are_those_of_css() -> None:
 
 
 def test_a_profile_is_converted_back_to_the_colours_meant() -> None:
-    from processing.color import to_display_p3, to_srgb
+    from flickrexif.processing.color import to_display_p3, to_srgb
 
     muted = photograph(90, 70).point(lambda value: 70 + value // 3)
     tagged = decode(file(to_display_p3(muted), icc_profile=display_p3_profile()))

@@ -16,16 +16,16 @@ import pytest
 from PIL import Image
 
 import flickrexif
-from cards import write_card
-from collectors.sandbox.pairs import simulate_pairs
-from flickrexif.errors import FlickrExifError, UsageError
-from paircams import build
-from paircams.build import STAGING, build_pairs, subject_numbers, write_pairs
-from paircams.columns import COLUMNS
-from paircams.pairing import read_pairs
-from paircams.plan import PAIRS, Shots, cameras_of, plan, planned_side
-from paircams.protocol import SETTINGS, Camera, read_cameras
-from paircams.records import BadPairs, PairImage, Problem
+from flickrexif.cards import write_card
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.paircams import build
+from flickrexif.paircams.build import STAGING, build_pairs, subject_numbers, write_pairs
+from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.plan import PAIRS, Shots, cameras_of, plan, planned_side
+from flickrexif.paircams.protocol import SETTINGS, Camera, read_cameras
+from flickrexif.paircams.records import BadPairs, PairImage, Problem
 from tests.test_pairing import CAMERA, MOTO, PHONE, broken_source, put, shot
 from tests.test_scrub import SECRET, exif_block, exiftool, pixels, private
 
@@ -233,7 +233,7 @@ def test_subject_numbers() -> None:
 
 
 def test_the_commands_need_no_heavy_package() -> None:
-    code = "import sys, paircams.pairing, paircams.plan, collectors.sandbox.pairs\n"
+    code = "import sys, flickrexif.paircams.pairing, flickrexif.paircams.plan, flickrexif.collectors.sandbox.pairs\n"
     code += "print(sorted({'numpy', 'PIL', 'pyarrow', 'datasets', 'cv2', 'pillow_heif'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

@@ -13,10 +13,10 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from flickrexif.errors import FlickrExifError, UsageError
-from paircams.pairing import natural, read_pairs
-from paircams.protocol import FAULTS, FINDINGS, RULES, model_key, read_cameras
-from paircams.records import BadPairs, PairImage, Problem, problem_table
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.paircams.pairing import natural, read_pairs
+from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES, model_key, read_cameras
+from flickrexif.paircams.records import BadPairs, PairImage, Problem, problem_table
 
 PHONE, CAMERA, MOTO = ("Apple", "iPhone 12"), ("Canon", "Canon EOS 450D"), ("motorola", "XT1032")
 

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from collectors.sandbox.pairs import simulate_pairs
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.exif.files import read_tags
-from paircams.check import HEADER, check, inspect, notes, summary, table, to_json
-from paircams.clocks import clocks, taken_problems
-from paircams.pairing import read_pairs
-from paircams.protocol import FINDINGS, RULES
-from paircams.records import PairImage, Problem, Side
-from paircams.rules import Pair
+from flickrexif.paircams.check import HEADER, check, inspect, notes, summary, table, to_json
+from flickrexif.paircams.clocks import clocks, taken_problems
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.protocol import FINDINGS, RULES
+from flickrexif.paircams.records import PairImage, Problem, Side
+from flickrexif.paircams.rules import Pair
 
 PAIRS = 8
 SUBJECT, OTHER = "0003", "0005"

@@ -6,14 +6,14 @@ import datasets
 import numpy as np
 import pytest
 
-from collectors.sandbox.pairs import simulate_pairs
-from eval.embed import EmbedSettings, embed
-from eval.embeddings import read_embeddings
-from eval.encoders import load, resolve
-from eval.image_sets import open_images
-from eval.task_files import EmbeddingFiles
-from eval.tasks_neighbors import run_retrieval
-from paircams.build import build_pairs
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.embeddings import read_embeddings
+from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_neighbors import run_retrieval
+from flickrexif.paircams.build import build_pairs
 
 PAIRS = 60
 

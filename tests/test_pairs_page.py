@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from flickrexif.errors import FlickrExifError
-from paircams.check import Report
-from paircams.clocks import Clock, name
-from paircams.framing import Match
-from paircams.page import write_pages
-from paircams.protocol import SIMULATED
-from paircams.records import PairImage, Problem, Side
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.paircams.check import Report
+from flickrexif.paircams.clocks import Clock, name
+from flickrexif.paircams.framing import Match
+from flickrexif.paircams.page import write_pages
+from flickrexif.paircams.protocol import SIMULATED
+from flickrexif.paircams.records import PairImage, Problem, Side
 
 TAKEN = datetime(2024, 6, 1, 12, 30)
 SIDES: tuple[Side, Side] = ("phone", "camera")

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from collectors.sandbox.cameras import Device, devices
-from collectors.sandbox.pixels import render, resized
-from collectors.sandbox.population import SIZES
-from collectors.sandbox.scenes import photographs, scene
-from collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.draws import rng
+from flickrexif.collectors.sandbox.cameras import Device, devices
+from flickrexif.collectors.sandbox.pixels import render, resized
+from flickrexif.collectors.sandbox.population import SIZES
+from flickrexif.collectors.sandbox.scenes import photographs, scene
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.core.draws import rng
 
 SAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 MODELS = ["NIKON D90", "Canon EOS 450D", "iPhone 12", "SM-G991B", "DMC-FZ20", "LEICA M10", "C2020Z", "N95"]
@@ -142,7 +142,7 @@ def test_a_size_is_never_larger_than_the_original() -> None:
 HASHES = """
 from datetime import datetime
 from hashlib import sha256
-from collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 population = SimulatedPopulation(seed=4, photos_per_month=50)
 photo = population.taken_between(datetime(2012, 5, 1), datetime(2012, 5, 31, 23, 59, 59))[20]
 print(*(sha256(population.image(photo, size)).hexdigest() for size in "olczm"))

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import eval.torchvision_operators  # noqa: F401
-from eval.encoders.preprocessing import FILTERS, Preprocessing, preprocessing, resize_and_crop
-from eval.encoders.record import IMAGENET_MEAN, IMAGENET_STD, EncoderRecord, Interpolation
-from eval.encoders.registry import known
+import flickrexif.eval.torchvision_operators  # noqa: F401
+from flickrexif.eval.encoders.preprocessing import FILTERS, Preprocessing, preprocessing, resize_and_crop
+from flickrexif.eval.encoders.record import IMAGENET_MEAN, IMAGENET_STD, EncoderRecord, Interpolation
+from flickrexif.eval.encoders.registry import known
 
 transforms: Any = import_module("torchvision.transforms")  # after torchvision_operators
 

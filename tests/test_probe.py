@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from eval import probe_paper
-from eval.embeddings import embedding_path, pack_text, write_embeddings
-from eval.knn import uniform_draws
-from eval.probe import Part, ProbeSettings, labelled_data, probe, processing_data, validation_rows
-from eval.probe_heads import Heads, Sgd, batch_order, starting_heads, train_heads
-from eval.probe_paper import Paper, Trial
-from eval.results import from_json, to_json
-from eval.task_files import EmbeddingFiles, read_split
-from eval.tasks_probe import run_probe
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval import probe_paper
+from flickrexif.eval.embeddings import embedding_path, pack_text, write_embeddings
+from flickrexif.eval.knn import uniform_draws
+from flickrexif.eval.probe import Part, ProbeSettings, labelled_data, probe, processing_data, validation_rows
+from flickrexif.eval.probe_heads import Heads, Sgd, batch_order, starting_heads, train_heads
+from flickrexif.eval.probe_paper import Paper, Trial
+from flickrexif.eval.results import from_json, to_json
+from flickrexif.eval.task_files import EmbeddingFiles, read_split
+from flickrexif.eval.tasks_probe import run_probe
 
 torch.set_num_threads(1)
 SHORT = Sgd(epochs=5, batch=64)

@@ -24,13 +24,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cards import write_card
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.build import ProcessReport, ProcessSettings, process, summary
-from processing.draw import draw_class
-from processing.progress import ProcessProgress
-from processing.shards import slices
-from processing.variants import PARAMETERS, VARIANTS
+from flickrexif.cards import write_card
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.processing.build import ProcessReport, ProcessSettings, process, summary
+from flickrexif.processing.draw import draw_class
+from flickrexif.processing.progress import ProcessProgress
+from flickrexif.processing.shards import slices
+from flickrexif.processing.variants import PARAMETERS, VARIANTS
 
 ROOT = Path(__file__).parents[1]
 IMAGENETTE = ROOT.parent / "shared/data/imagenette-224"
@@ -209,7 +209,7 @@ def test_a_variant_alone_or_among_others(source: Path, tmp_path: Path, expected:
 RUN = """
     import os, signal
     from pathlib import Path
-    from processing.build import ProcessSettings, process
+    from flickrexif.processing.build import ProcessSettings, process
 
     start = None
 
@@ -461,8 +461,8 @@ def test_an_out_that_cannot_be_written(source: Path, tmp_path: Path) -> None:
 FULL = """
     import resource
     from pathlib import Path
-    from flickrexif.errors import FlickrExifError
-    from processing.build import ProcessSettings, process
+    from flickrexif.core.errors import FlickrExifError
+    from flickrexif.processing.build import ProcessSettings, process
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))
     try:
@@ -490,7 +490,7 @@ def test_folders_are_processed_without_heavy_packages(source: Path, tmp_path: Pa
     code = f"""
 import sys
 from pathlib import Path
-from processing.build import ProcessSettings, process
+from flickrexif.processing.build import ProcessSettings, process
 process(ProcessSettings(source={str(source)!r}, out=Path({str(tmp_path / "out")!r}), variants=("SHARPEN_2",)))
 print(sorted({{"datasets", "pandas", "ray", "scipy", "torch"}} & set(sys.modules)))
 """

@@ -7,7 +7,7 @@ import re
 import threading
 from contextlib import suppress
 
-from collectors.progress import LINE_EVERY, CrawlProgress
+from flickrexif.collectors.progress import LINE_EVERY, CrawlProgress
 
 
 class Moments:

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 from threadpoolctl import threadpool_limits
 
-from eval.projection import FEWEST, NEAREST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_none
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.projection import (
+    FEWEST,
+    NEAREST,
+    chance_of,
+    fitting_perplexity,
+    same_label_in_plane,
+    tsne,
+    why_none,
+)
 
 
 def groups(n: int, d: int = 24, apart: float = 4, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

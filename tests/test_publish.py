@@ -16,14 +16,23 @@ import pytest
 from huggingface_hub import HfApi, constants
 from huggingface_hub.utils import disable_progress_bars
 
-from cards import write_card
-from cards.files import published_files
-from cards.publish import LocalFile, PublishPlan, PublishReport, PublishSettings, batches, known_secrets, plan, publish
-from collectors.sandbox.pairs import simulate_pairs
-from flickrexif.build import build
-from flickrexif.build_images import StoredImage
-from flickrexif.errors import FlickrExifError, UsageError
-from paircams.build import build_pairs
+from flickrexif.cards import write_card
+from flickrexif.cards.files import published_files
+from flickrexif.cards.publish import (
+    LocalFile,
+    PublishPlan,
+    PublishReport,
+    PublishSettings,
+    batches,
+    known_secrets,
+    plan,
+    publish,
+)
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.build import build
+from flickrexif.dataset.images import StoredImage
+from flickrexif.paircams.build import build_pairs
 from tests.hub import Hub, serving
 from tests.hub_repo import File, User
 from tests.test_build import SIMULATED, jpeg, photo
@@ -120,7 +129,7 @@ def send(python: Run) -> Run:
     """Runs `flickrexif publish`."""
 
     def run(root: Path, *options: str, repo: str = REPO, **more: object) -> subprocess.CompletedProcess[str]:
-        return python("-m", "flickrexif.cli", "publish", root, "--repo", repo, *options, **more)
+        return python("-m", "flickrexif", "publish", root, "--repo", repo, *options, **more)
 
     return run
 
@@ -307,7 +316,7 @@ def test_a_new_repository_with_a_branch(hub: Hub, root: Path) -> None:
 
 
 def test_more_than_one_commit_ends_with_the_card(hub: Hub, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cards.publish.COMMIT_FILES", 4)
+    monkeypatch.setattr("flickrexif.cards.publish.COMMIT_FILES", 4)
     push(hub, root)
     commits = hub.repos[REPO].commits
     oid, described = hub.repos[REPO].branches["main"], []
@@ -331,8 +340,8 @@ def test_files_of_equal_size_are_told_apart(hub: Hub, root: Path) -> None:
 
 
 def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cards.publish.BATCH_BYTES", 100)
-    monkeypatch.setattr("cards.publish.BATCH_FILES", 3)
+    monkeypatch.setattr("flickrexif.cards.publish.BATCH_BYTES", 100)
+    monkeypatch.setattr("flickrexif.cards.publish.BATCH_FILES", 3)
     files = [LocalFile(str(i), size) for i, size in enumerate((60, 40, 1, 500, 1, 1, 1, 1))]
     assert [[file.size for file in batch] for batch in batches(files)] == [[60, 40], [1], [500], [1, 1, 1], [1]]
 

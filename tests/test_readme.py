@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from collectors.sandbox.pairs import simulate_pairs
+from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from tests.hub import Hub, serving
 from tests.hub_repo import User
 
@@ -45,7 +45,7 @@ def arguments(step: str) -> list[str]:
     if not step.startswith("flickrexif "):
         return [sys.executable, "-c", step]
     words = [word.replace("~", "home", 1) if word.startswith("~/") else word for word in shlex.split(step)]
-    return [sys.executable, "-m", "flickrexif.cli", *words[1:], *MORE.get(step, ())]
+    return [sys.executable, "-m", "flickrexif", *words[1:], *MORE.get(step, ())]
 
 
 def prepare(folder: Path) -> None:

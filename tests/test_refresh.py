@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.crawl import CrawlSettings
-from collectors.dataset import build_dataset
-from collectors.flickr.client import KeyRefused, Unanswered
-from collectors.flickr.credentials import SANDBOX, Credentials
-from collectors.journal import open_journal, read_journal
-from collectors.progress import CrawlProgress
-from collectors.refresh import FEWEST, VERDICTS, RefreshReport, due, refresh, verdict_of
-from collectors.sandbox import answers
-from collectors.sandbox.faults import Faults
-from collectors.sandbox.search import Failure
-from collectors.sandbox.server import Sandbox
-from collectors.session import Service, crawl_into, journal_path
-from flickrexif.errors import FlickrExifError, Interrupted, UsageError
-from flickrexif.takedown import read_takedowns, takedown_path
+from flickrexif.collectors.crawl import CrawlSettings
+from flickrexif.collectors.dataset import build_dataset
+from flickrexif.collectors.flickr.client import KeyRefused, Unanswered
+from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
+from flickrexif.collectors.journal import open_journal, read_journal
+from flickrexif.collectors.progress import CrawlProgress
+from flickrexif.collectors.refresh import FEWEST, VERDICTS, RefreshReport, due, refresh, verdict_of
+from flickrexif.collectors.sandbox import answers
+from flickrexif.collectors.sandbox.faults import Faults
+from flickrexif.collectors.sandbox.search import Failure
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.session import Service, crawl_into, journal_path
+from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
+from flickrexif.core.takedowns import read_takedowns, takedown_path
 from tests.test_sandbox import make_photo
 from tests.test_session import Cameras
 

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from eval.report.choice import replaced, slug, used
-from eval.report.figures import figures, unmeasured
-from eval.report.figures_neighbors import GROUPS, SETUPS
-from eval.report.figures_probe import MITIGATIONS
-from eval.report.spec import (
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.report.choice import replaced, slug, used
+from flickrexif.eval.report.figures import figures, unmeasured
+from flickrexif.eval.report.figures_neighbors import GROUPS, SETUPS
+from flickrexif.eval.report.figures_probe import MITIGATIONS
+from flickrexif.eval.report.spec import (
     Bars,
     Cloud,
     Distributions,
@@ -31,11 +32,10 @@ from eval.report.spec import (
     Shot,
     Strips,
 )
-from eval.report.style import places, plain
-from eval.report.tables import tables
-from eval.results import Result, from_json, to_json
-from eval.suite_tasks import HEADLINES
-from flickrexif.errors import FlickrExifError
+from flickrexif.eval.report.style import places, plain
+from flickrexif.eval.report.tables import tables
+from flickrexif.eval.results import Result, from_json, to_json
+from flickrexif.eval.suite_tasks import HEADLINES
 from tests.report_records import RATIOS, encoders, records
 
 RECORDS = records(47, points=120)
@@ -413,8 +413,8 @@ def test_the_papers_numbers_stand_beside_ours() -> None:
 def test_names_are_those_of_the_measurements() -> None:
     import torch
 
-    from eval import knn, similarity
-    from eval.mitigation import mitigations
+    from flickrexif.eval import knn, similarity
+    from flickrexif.eval.mitigation import mitigations
 
     assert SETUPS == knn.SETUPS
     assert tuple(GROUPS) == similarity.GROUPS

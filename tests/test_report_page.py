@@ -12,13 +12,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from typer.testing import CliRunner
 
-from eval.report.build import write_report
-from eval.report.page import link, signed
-from eval.report.pictures import MOST_FLICKR
-from eval.report.sensitivity import board_of
-from eval.results import Result, write_result
 from flickrexif.cli.report import report
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.report.build import write_report
+from flickrexif.eval.report.page import link, signed
+from flickrexif.eval.report.pictures import MOST_FLICKR
+from flickrexif.eval.report.sensitivity import board_of
+from flickrexif.eval.results import Result, write_result
 from tests.browser import axe_faults, visit
 from tests.report_records import records
 from tests.test_browse import BAD_LINKS, NOTICE, SIMULATED, data_set, jpeg, some_photos

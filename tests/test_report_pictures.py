@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from eval.report.figures_pictures import strip_figures
-from eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, keys_of, pictures, shot_of, thumbnail
-from eval.report.spec import Strips
-from eval.results import Result
-from flickrexif.errors import FlickrExifError
-from flickrexif.parquet import image_writer
-from flickrexif.schema import IMAGE_COLUMNS
-from processing.build import ProcessSettings, process
-from processing.variants import classes
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.parquet import image_writer
+from flickrexif.dataset.schema import IMAGE_COLUMNS
+from flickrexif.eval.report.figures_pictures import strip_figures
+from flickrexif.eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, keys_of, pictures, shot_of, thumbnail
+from flickrexif.eval.report.spec import Strips
+from flickrexif.eval.results import Result
+from flickrexif.processing.build import ProcessSettings, process
+from flickrexif.processing.variants import classes
 from tests.test_sandbox_photos import CAMERA_PHOTOS, needs_camera_photos
 from tests.test_tasks_pictures import IMAGENETTE, needs_imagenette
 

@@ -14,12 +14,12 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
-from eval.report.figures import figures
-from eval.report.interactive import CONFIG, TEMPLATES, plot, to_json
-from eval.report.plotly_parts import Plot, inert
-from eval.report.spec import Bars, Distributions, Figure, GroupedDots, Lines, Pairwise, Point, Series, Strips
-from eval.report.style import FAMILIES, SERIES, corners_of
-from eval.results import Result
+from flickrexif.eval.report.figures import figures
+from flickrexif.eval.report.interactive import CONFIG, TEMPLATES, plot, to_json
+from flickrexif.eval.report.plotly_parts import Plot, inert
+from flickrexif.eval.report.spec import Bars, Distributions, Figure, GroupedDots, Lines, Pairwise, Point, Series, Strips
+from flickrexif.eval.report.style import FAMILIES, SERIES, corners_of
+from flickrexif.eval.results import Result
 from tests.browser import visit
 from tests.report_records import records
 

@@ -25,11 +25,12 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from eval.report import paper_font
-from eval.report.figures import figures
-from eval.report.paper import FORMATS, draw, save, save_all
-from eval.report.paper_parts import DOUBLE, SINGLE, shown
-from eval.report.spec import (
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.report import paper_font
+from flickrexif.eval.report.figures import figures
+from flickrexif.eval.report.paper import FORMATS, draw, save, save_all
+from flickrexif.eval.report.paper_parts import DOUBLE, SINGLE, shown
+from flickrexif.eval.report.spec import (
     Bars,
     Cloud,
     Distributions,
@@ -41,8 +42,7 @@ from eval.report.spec import (
     Shot,
     Strips,
 )
-from eval.report.style import FAMILIES, SERIES, look_of
-from flickrexif.errors import FlickrExifError
+from flickrexif.eval.report.style import FAMILIES, SERIES, look_of
 from tests.report_records import records
 
 HOSTILE = "<script>$\\frac{1}$ & 🦩漢\u202e"
@@ -282,7 +282,7 @@ def test_the_font_draws_the_letters_of_dejavu_sans() -> None:
 
 
 def test_the_file_of_the_font_is_gone_when_python_ends() -> None:
-    code = "from eval.report import paper_font; from matplotlib.font_manager import findfont; "
+    code = "from flickrexif.eval.report import paper_font; from matplotlib.font_manager import findfont; "
     code += "print(findfont(paper_font.family()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     path = Path(done.stdout.strip())
@@ -333,8 +333,9 @@ def test_figures_without_numbers_are_drawn(tmp_path: Path) -> None:
 
 def test_no_figure_is_kept(made: dict[str, Figure]) -> None:
     code = (
-        "import gc, weakref; from tests.report_records import records; from eval.report.figures import figures;"
-        "from eval.report.paper import draw;"
+        "import gc, weakref; from tests.report_records import records;"
+        "from flickrexif.eval.report.figures import figures;"
+        "from flickrexif.eval.report.paper import draw;"
         "drawn = [weakref.ref(draw(f)) for f in figures(records(2, points=10))[:5]]; gc.collect();"
         "print([ref() for ref in drawn])"
     )

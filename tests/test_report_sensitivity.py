@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from eval.report.compare import Comparison, compare, differences, overlapping
-from eval.report.leaderboard import board_differences, leaderboard
-from eval.report.sensitivity import above_chance, board_of, lost
-from eval.report.spec import Point
-from eval.results import Result
+from flickrexif.eval.report.compare import Comparison, compare, differences, overlapping
+from flickrexif.eval.report.leaderboard import board_differences, leaderboard
+from flickrexif.eval.report.sensitivity import above_chance, board_of, lost
+from flickrexif.eval.report.spec import Point
+from flickrexif.eval.results import Result
 
 Entry = tuple[str, Result]
 

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.report.headlines import headlines
-from eval.report.published import inferred, published, stated
-from eval.report.reading import NOT_FLICKR, SIMULATED, banners, read_records
-from eval.report.sensitivity import board_of
-from eval.report.spec import Column, Point, Table
-from eval.report.table_files import cell, numbers_csv, tex, to_csv, to_tex
-from eval.report.tables import tables
-from eval.results import Result, write_result
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.report.headlines import headlines
+from flickrexif.eval.report.published import inferred, published, stated
+from flickrexif.eval.report.reading import NOT_FLICKR, SIMULATED, banners, read_records
+from flickrexif.eval.report.sensitivity import board_of
+from flickrexif.eval.report.spec import Column, Point, Table
+from flickrexif.eval.report.table_files import cell, numbers_csv, tex, to_csv, to_tex
+from flickrexif.eval.report.tables import tables
+from flickrexif.eval.results import Result, write_result
 from tests.report_records import records
 
 TABLE_2 = {  # the paper's, in %
@@ -151,7 +151,7 @@ def test_the_papers_table_2_is_told_for_its_own_data_set_alone() -> None:
 
 
 def test_every_encoder_that_the_paper_names_is_known() -> None:
-    from eval.encoders.registry import known
+    from flickrexif.eval.encoders.registry import known
 
     assert {one.encoder for one in stated() if one.encoder} <= known().keys()
 

@@ -22,18 +22,18 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from collectors.sandbox.images import image_file
-from collectors.sandbox.server import Sandbox
-from eval.encoders import expand
-from eval.report.figures import figures
-from eval.report.published import stated
-from eval.suite import candidates_of
-from eval.suite_plan import Candidate, Item
-from eval.suite_running import groups
-from eval.suite_tasks import MASKS, TASKS
 from flickrexif.cli import app
-from flickrexif.schema import PUBLISHED_COLUMNS
-from processing.variants import PARAMETERS
+from flickrexif.collectors.sandbox.images import image_file
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.dataset.schema import PUBLISHED_COLUMNS
+from flickrexif.eval.encoders import expand
+from flickrexif.eval.report.figures import figures
+from flickrexif.eval.report.published import stated
+from flickrexif.eval.suite import candidates_of
+from flickrexif.eval.suite_plan import Candidate, Item
+from flickrexif.eval.suite_running import groups
+from flickrexif.eval.suite_tasks import MASKS, TASKS
+from flickrexif.processing.variants import PARAMETERS
 from tests.hub import Hub, serving
 from tests.hub_repo import File, Repo
 from tests.report_records import records
@@ -238,7 +238,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
         def run(step: str) -> subprocess.CompletedProcess[str]:
             arguments = ["-c", step.replace("sleep(0.5)", "sleep(0)")]
             if step.startswith("flickrexif "):
-                arguments = ["-m", "flickrexif.cli", *shlex.split(step.replace("--workers 16", "--workers 1"))[1:]]
+                arguments = ["-m", "flickrexif", *shlex.split(step.replace("--workers 16", "--workers 1"))[1:]]
             return subprocess.run(
                 [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=300
             )

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.results import (
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.results import (
     COLUMNS,
     Result,
     environment,
@@ -24,7 +25,6 @@ from eval.results import (
     to_json,
     write_result,
 )
-from flickrexif.errors import FlickrExifError
 
 RESULT = Result(
     task="probe",

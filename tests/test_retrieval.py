@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.embeddings import write_embeddings
-from eval.retrieval import paircams_recall
-from eval.task_files import EmbeddingFiles
-from eval.tasks_neighbors import run_retrieval
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.embeddings import write_embeddings
+from flickrexif.eval.retrieval import paircams_recall
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_neighbors import run_retrieval
 
 
 def plain_recall(x: np.ndarray, subject: list[int], phone: list[int]):  # type: ignore[no-untyped-def]

@@ -24,10 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests_oauthlib import OAuth1
 
-from collectors.sandbox.faults import API_KINDS, IMAGE_KINDS, KINDS, SEARCH_KINDS, Faults, parse_faults
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from flickrexif.errors import UsageError
+from flickrexif.collectors.sandbox.faults import API_KINDS, IMAGE_KINDS, KINDS, SEARCH_KINDS, Faults, parse_faults
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.core.errors import UsageError
 
 START = datetime(2024, 8, 1)
 EXIF = [{"tagspace": "IFD0", "tagspaceid": 0, "tag": "Model", "label": "Model", "raw": {"_content": "D750"}}]
@@ -528,7 +528,8 @@ def test_a_taken_port_is_one_clear_sentence(sandbox: Sandbox) -> None:
 
 def test_serve_says_where_and_ends_quietly_on_ctrl_c() -> None:
     program = (
-        "from tests.test_sandbox import ListPopulation, PHOTOS; from collectors.sandbox.server import serve\n"
+        "from tests.test_sandbox import ListPopulation, PHOTOS\n"
+        "from flickrexif.collectors.sandbox.server import serve\n"
         "serve(ListPopulation(PHOTOS), 0, None, 0.0, lambda text: print(text, flush=True))"
     )
     command = [sys.executable, "-W", "error", "-c", program]

@@ -15,10 +15,10 @@ import pytest
 import requests
 from PIL import Image
 
-from collectors.sandbox.photos import FolderPopulation, exif_date
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from flickrexif.errors import UsageError
+from flickrexif.collectors.sandbox.photos import FolderPopulation, exif_date
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.core.errors import UsageError
 
 CAMERA_PHOTOS = Path(__file__).parents[2] / "shared/data/camera-photos"
 TAGS = "Make", "Model", "ExposureTime", "FNumber"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from collectors.crawl import CrawlSettings
-from collectors.flickr.client import KeyRefused
-from collectors.flickr.credentials import SANDBOX, Credentials
-from collectors.flickr.limiter import Window
-from collectors.journal import open_journal, read_journal
-from collectors.progress import CrawlProgress
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.server import Sandbox
-from collectors.session import (
+from flickrexif.collectors.crawl import CrawlSettings
+from flickrexif.collectors.flickr.client import KeyRefused
+from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
+from flickrexif.collectors.flickr.limiter import Window
+from flickrexif.collectors.journal import open_journal, read_journal
+from flickrexif.collectors.progress import CrawlProgress
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.session import (
     EXIF_PER_KEPT,
     SEARCHES_PER_MONTH,
     Estimate,
@@ -26,7 +26,7 @@ from collectors.session import (
     journal_path,
     user_agent,
 )
-from flickrexif.errors import Interrupted, UsageError
+from flickrexif.core.errors import Interrupted, UsageError
 from tests.test_images import Pictures
 from tests.test_journal import ANSWER, TAGS, photos
 from tests.test_sandbox import ListPopulation, make_photo

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.embeddings import embedding_path, write_embeddings
-from eval.similarity import GROUPS, similarity_distributions
-from eval.task_files import EmbeddingFiles
-from eval.tasks_neighbors import run_similarity
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.variants import classes
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import embedding_path, write_embeddings
+from flickrexif.eval.similarity import GROUPS, similarity_distributions
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_neighbors import run_similarity
+from flickrexif.processing.variants import classes
 
 
 def plain_groups(queries, base, itself) -> list[list[list[float]]]:  # type: ignore[no-untyped-def]

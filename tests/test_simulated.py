@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.sandbox.cameras import SCANNERS, devices, expose, rational
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.simulated import SimulatedPopulation
-from collectors.sandbox.written import Taking, printed_exposure
-from flickrexif.draws import rng
+from flickrexif.collectors.sandbox.cameras import SCANNERS, devices, expose, rational
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.collectors.sandbox.written import Taking, printed_exposure
+from flickrexif.core.draws import rng
 from flickrexif.exif.tags import raw_tags, unusable
 
 AUGUST = datetime(2024, 8, 1), datetime(2024, 8, 31, 23, 59, 59)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from collectors.sandbox import pairs as simulation
-from collectors.sandbox.pairs import pair_devices, simulate_pairs
-from flickrexif.errors import UsageError
-from paircams import protocol
-from paircams.pairing import read_pairs
-from paircams.protocol import model_key, read_cameras
+from flickrexif.collectors.sandbox import pairs as simulation
+from flickrexif.collectors.sandbox.pairs import pair_devices, simulate_pairs
+from flickrexif.core.errors import UsageError
+from flickrexif.paircams import protocol
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.protocol import model_key, read_cameras
 
 SIDE = 256
 

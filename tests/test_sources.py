@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from flickrexif.build import Collection, StoredImage, build
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.schema import RawPhoto
-from processing.sources import Source, open_source, splits
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.build import Collection, StoredImage, build
+from flickrexif.dataset.schema import RawPhoto
+from flickrexif.processing.sources import Source, open_source, splits
 
 IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"
 

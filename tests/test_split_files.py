@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.errors import FlickrExifError
-from flickrexif.split_files import SPLITS, Split, read_split, split_paths, write_split
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.split_files import SPLITS, Split, read_split, split_paths, write_split
 
 OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
 GOOD: dict[str, Any] = {

@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flickrexif.assign import Holdings, assign
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.exif import label
-from flickrexif.split_files import SPLITS, Split, read_split
-from flickrexif.splits import (
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.assign import Holdings, assign
+from flickrexif.dataset.split_files import SPLITS, Split, read_split
+from flickrexif.dataset.splits import (
     ATTRIBUTES,
     COLUMNS,
     PAPER,
@@ -29,6 +28,7 @@ from flickrexif.splits import (
     make_splits,
     proportional,
 )
+from flickrexif.exif import label
 
 OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
 

@@ -14,19 +14,19 @@ import pytest
 import torch
 from torch import nn
 
-from eval import evaluate
-from eval.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
-from eval.encoders import resolve
-from eval.results import read_result
-from eval.suite import SuiteSettings, candidates_of, prepare
-from eval.suite_own import contents, own_record
-from eval.suite_plan import Candidate
-from eval.suite_running import groups
-from eval.suite_tasks import MASKS
-from eval.task_files import EmbeddingFiles, is_held_out
-from eval.tasks_neighbors import run_knn
-from flickrexif.errors import UsageError
-from processing.variants import classes
+from flickrexif.core.errors import UsageError
+from flickrexif.eval import evaluate
+from flickrexif.eval.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
+from flickrexif.eval.encoders import resolve
+from flickrexif.eval.results import read_result
+from flickrexif.eval.suite import SuiteSettings, candidates_of, prepare
+from flickrexif.eval.suite_own import contents, own_record
+from flickrexif.eval.suite_plan import Candidate
+from flickrexif.eval.suite_running import groups
+from flickrexif.eval.suite_tasks import MASKS
+from flickrexif.eval.task_files import EmbeddingFiles, is_held_out
+from flickrexif.eval.tasks_neighbors import run_knn
+from flickrexif.processing.variants import classes
 from tests.embed_encoders import Linear
 from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
 
@@ -283,7 +283,7 @@ def test_embeddings_alone_can_be_measured(finished: Path, tmp_path: Path) -> Non
 KILLED = """
 import sys
 from pathlib import Path
-from eval import evaluate
+from flickrexif.eval import evaluate
 from tests.embed_encoders import Linear
 from tests.test_suite import FAST
 evaluate(Linear(dies_after=int(sys.argv[2])), data_dir=Path(sys.argv[1]), **FAST)
@@ -414,7 +414,7 @@ def test_a_changed_object_is_another_encoder() -> None:
 
 @pytest.mark.parametrize("seed", ["0", "1"])
 def test_an_object_is_the_same_encoder_in_every_process(seed: str) -> None:
-    code = "from eval.suite_own import contents; from tests.test_suite import Means, Blind; "
+    code = "from flickrexif.eval.suite_own import contents; from tests.test_suite import Means, Blind; "
     code += "print(contents(Means()), contents(Blind()))"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     done = subprocess.run(
@@ -467,7 +467,8 @@ def test_encoders_that_would_share_records_are_refused(made: Path) -> None:
 
 
 def test_the_import_of_eval_is_cheap() -> None:
-    code = "import sys, eval; print('torch' in sys.modules, callable(eval.evaluate), 'torch' in sys.modules)"
+    asked = "'torch' in sys.modules"
+    code = f"import sys; from flickrexif import eval; print({asked}, callable(eval.evaluate), {asked})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == ["False", "True", "True"]
 

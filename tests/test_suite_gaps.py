@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from eval.encoders import resolve
-from eval.report.choice import group_of
-from eval.results import Result
-from eval.suite_runs import FAILED, Protocols, no_result
-from eval.suite_tasks import Measurement
+from flickrexif.eval.encoders import resolve
+from flickrexif.eval.report.choice import group_of
+from flickrexif.eval.results import Result
+from flickrexif.eval.suite_runs import FAILED, Protocols, no_result
+from flickrexif.eval.suite_tasks import Measurement
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.takedown import (
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.takedowns import (
     MAX_REASON,
     Takedowns,
     add,

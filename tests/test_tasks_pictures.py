@@ -16,18 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from collectors.folder import label_folder
-from eval.embed import EmbedSettings, embed
-from eval.embeddings import read_embeddings, write_embeddings
-from eval.encoders import load, resolve
-from eval.image_sets import open_images
-from eval.projection import FEWEST
-from eval.results import Result, from_json, read_result, to_json
-from eval.task_files import EmbeddingFiles
-from eval.tasks_pictures import Album, balanced, drawn_queries, run_strips, run_tsne
-from flickrexif.errors import UsageError
-from processing.draw import draw_class
-from processing.variants import classes
+from flickrexif.collectors.folder import label_folder
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.embeddings import read_embeddings, write_embeddings
+from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.projection import FEWEST
+from flickrexif.eval.results import Result, from_json, read_result, to_json
+from flickrexif.eval.task_files import EmbeddingFiles
+from flickrexif.eval.tasks_pictures import Album, balanced, drawn_queries, run_strips, run_tsne
+from flickrexif.processing.draw import draw_class
+from flickrexif.processing.variants import classes
 from tests.test_sandbox_photos import CAMERA_PHOTOS, needs_camera_photos
 
 IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flickrexif.errors import UsageError
-from processing.operations import apply_variant
-from processing.transform import MaskTransform, VariantTransform
-from processing.variants import VARIANTS, variant
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.operations import apply_variant
+from flickrexif.processing.transform import MaskTransform, VariantTransform
+from flickrexif.processing.variants import VARIANTS, variant
 from tests.test_operations import photograph
 
 PAGE = Path(__file__).parents[1] / "docs" / "processing.md"

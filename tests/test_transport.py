@@ -16,15 +16,15 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
 
-from collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
-from collectors.flickr.transport import (
+from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
+from flickrexif.collectors.flickr.transport import (
     MAX_BODY,
     ConnectionFailed,
     PlainTransport,
     SignedTransport,
     is_loopback,
 )
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 Make = Callable[..., SignedTransport | PlainTransport]
 KEY, SECRET, AGENT = "0123456789abcdef0123456789abcdef", "fedcba9876543210", "flickrexif-test/1"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from flickrexif.errors import UsageError
-from processing.variants import PAPER, PARAMETERS, VARIANTS, Encoding, Variant, centre_mask, classes, variant
+from flickrexif.core.errors import UsageError
+from flickrexif.processing.variants import PAPER, PARAMETERS, VARIANTS, Encoding, Variant, centre_mask, classes, variant
 
 PUBLISHED = """IDENTITY JPEG75_420 JPEG75_444 JPEG85_420 JPEG85_444 JPEG95_420 JPEG95_444 SHARPEN_2 SHARPEN_4
 RESIZE_HALF RESIZE_DOUBLE INTERPOLATION_BILINEAR INTERPOLATION_BICUBIC INTERPOLATION_LANCZOS INTERPOLATION_BOX"""
@@ -125,15 +125,16 @@ def test_the_classes_of_a_parameter_are_found_in_any_case() -> None:
 
 
 def test_the_table_loads_no_pixel_code() -> None:
-    code = "import sys, processing, processing.variants, processing.draw; print({'PIL', 'numpy'} & set(sys.modules))"
+    modules = ", ".join(f"flickrexif.processing{name}" for name in ("", ".variants", ".draw"))
+    code = f"import sys, {modules}; print({{'PIL', 'numpy'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
 def test_the_package_offers_the_two_public_names() -> None:
-    import processing
-    from processing.operations import apply_variant
-    from processing.transform import VariantTransform
+    from flickrexif import processing
+    from flickrexif.processing.operations import apply_variant
+    from flickrexif.processing.transform import VariantTransform
 
     assert processing.apply_variant is apply_variant
     assert processing.VariantTransform is VariantTransform

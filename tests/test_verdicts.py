@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from collectors.crawl import SKIP_CODES
-from collectors.flickr.models import SearchPhoto
-from collectors.verdicts import BEFORE_EXIF, BY_EXIF, KEPT, REASONS, before_exif, parse_date
+from flickrexif.collectors.crawl import SKIP_CODES
+from flickrexif.collectors.flickr.models import SearchPhoto
+from flickrexif.collectors.verdicts import BEFORE_EXIF, BY_EXIF, KEPT, REASONS, before_exif, parse_date
 from flickrexif.exif.tags import unusable
 from tests.test_journal import MONTH, PHOTO, search_photos
 

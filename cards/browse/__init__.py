@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cards.browse.pairs import write_pairs
-from cards.browse.photos import write_photos
-from cards.browse.variants import variant_files, write_variants
-from flickrexif.errors import UsageError
+from flickrexif.cards.browse.pairs import write_pairs
+from flickrexif.cards.browse.photos import write_photos
+from flickrexif.cards.browse.variants import variant_files, write_variants
+from flickrexif.core.errors import UsageError
 
 PHOTOS = 300  # shown
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flickrexif.attribution import URL_LENGTH, plain
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import AGAIN, put_text, remove
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import AGAIN, put_text, remove
+from flickrexif.dataset.attribution import URL_LENGTH, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,12 +6,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from cards.browse.page import write_pages
-from cards.browse.photos import PER_PAGE, device
-from cards.browse.pictures import thumbnail
-from cards.browse.rows import Row, image_bytes, read_columns, read_rows
-from flickrexif.attribution import NAME_LENGTH, plain
-from flickrexif.draws import rank
+from flickrexif.cards.browse.page import write_pages
+from flickrexif.cards.browse.photos import PER_PAGE, device
+from flickrexif.cards.browse.pictures import thumbnail
+from flickrexif.cards.browse.rows import Row, image_bytes, read_columns, read_rows
+from flickrexif.core.draws import rank
+from flickrexif.dataset.attribution import NAME_LENGTH, plain
 
 KEY = "subject_idx"
 COLUMNS = (KEY, "side", "make", "model", "device_category", "released", "taken", "width", "height", "image")

@@ -8,12 +8,12 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from cards.browse.page import link, write_pages
-from cards.browse.pictures import Picture, thumbnail
-from cards.browse.rows import Row, image_bytes, read_columns, read_rows
-from flickrexif.attribution import NAME_LENGTH, TITLE_LENGTH, plain
-from flickrexif.draws import rank
-from flickrexif.errors import FlickrExifError
+from flickrexif.cards.browse.page import link, write_pages
+from flickrexif.cards.browse.pictures import Picture, thumbnail
+from flickrexif.cards.browse.rows import Row, image_bytes, read_columns, read_rows
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, plain
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
 
 PER_PAGE = 30  # photos: what Flickr's terms allow

@@ -5,7 +5,7 @@ import io
 from typing import TYPE_CHECKING, NamedTuple
 
 from flickrexif.exif.files import UnreadablePhoto
-from paircams.framing import small_picture
+from flickrexif.paircams.framing import small_picture
 
 if TYPE_CHECKING:
     from PIL import Image

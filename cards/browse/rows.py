@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 if TYPE_CHECKING:
     import pyarrow as pa

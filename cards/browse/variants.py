@@ -6,16 +6,27 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cards.browse.page import write_pages
-from cards.browse.photos import Credit, banner, credits_of
-from cards.browse.pictures import GAIN, SIDE, Box, Difference, Picture, centre, crop, difference, same_region, small
-from cards.browse.rows import class_names, image_bytes, read_columns, read_rows
-from flickrexif.attribution import NAME_LENGTH, plain
-from flickrexif.draws import rank
-from flickrexif.errors import UsageError
-from processing.operations import BadImage, decode
-from processing.parts import read_parts
-from processing.variants import VARIANTS
+from flickrexif.cards.browse.page import write_pages
+from flickrexif.cards.browse.photos import Credit, banner, credits_of
+from flickrexif.cards.browse.pictures import (
+    GAIN,
+    SIDE,
+    Box,
+    Difference,
+    Picture,
+    centre,
+    crop,
+    difference,
+    same_region,
+    small,
+)
+from flickrexif.cards.browse.rows import class_names, image_bytes, read_columns, read_rows
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import UsageError
+from flickrexif.dataset.attribution import NAME_LENGTH, plain
+from flickrexif.processing.operations import BadImage, decode
+from flickrexif.processing.parts import read_parts
+from flickrexif.processing.variants import VARIANTS
 
 if TYPE_CHECKING:
     from PIL import Image

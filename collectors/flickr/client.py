@@ -23,11 +23,11 @@ from typing import Any
 
 import orjson
 
-from collectors.flickr.clock import Clock
-from collectors.flickr.limiter import Limiter
-from collectors.flickr.models import SearchPage, parse_search, to_int
-from collectors.flickr.transport import Arguments, ConnectionFailed, Reply, Transport
-from flickrexif.errors import FlickrExifError
+from flickrexif.collectors.flickr.clock import Clock
+from flickrexif.collectors.flickr.limiter import Limiter
+from flickrexif.collectors.flickr.models import SearchPage, parse_search, to_int
+from flickrexif.collectors.flickr.transport import Arguments, ConnectionFailed, Reply, Transport
+from flickrexif.core.errors import FlickrExifError
 
 SEARCH = "flickr.photos.search"
 GET_EXIF = "flickr.photos.getExif"

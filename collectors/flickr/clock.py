@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from flickrexif.errors import Interrupted
+from flickrexif.core.errors import Interrupted
 
 
 class Clock(Protocol):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from collectors.flickr.transport import PlainTransport, SignedTransport, Transport, is_loopback
-from flickrexif.errors import UsageError
+from flickrexif.collectors.flickr.transport import PlainTransport, SignedTransport, Transport, is_loopback
+from flickrexif.core.errors import UsageError
 
 KEY_PAGE = "https://www.flickr.com/services/apps/create/"
 LINE = re.compile(r"(?:export\s+)?(?:FLICKR_API_)?(KEY|SECRET)\s*=\s*(['\"]?)(\w*)\2", re.ASCII | re.IGNORECASE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)

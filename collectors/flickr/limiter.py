@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from collectors.flickr.clock import Clock
+from flickrexif.collectors.flickr.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

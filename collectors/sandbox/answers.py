@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from collectors.sandbox.images import SUFFIXES, image_file, original_secret
-from collectors.sandbox.population import Population, SandboxPhoto
-from collectors.sandbox.search import FARM, Failure
+from flickrexif.collectors.sandbox.images import SUFFIXES, image_file, original_secret
+from flickrexif.collectors.sandbox.population import Population, SandboxPhoto
+from flickrexif.collectors.sandbox.search import FARM, Failure
 
 LICENSES = Path(__file__).parents[1] / "flickr" / "licenses.csv"
 LABELS = {"m": "Small", "z": "Medium 640", "c": "Medium 800", "l": "Large", "o": "Original"}

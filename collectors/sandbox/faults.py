@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 
-from collectors.sandbox.images import UNAVAILABLE_PATH
-from collectors.sandbox.responses import Response, fail, html_response, json_response
-from flickrexif.draws import rng
-from flickrexif.errors import UsageError
+from flickrexif.collectors.sandbox.images import UNAVAILABLE_PATH
+from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
+from flickrexif.core.draws import rng
+from flickrexif.core.errors import UsageError
 
 STALL_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1

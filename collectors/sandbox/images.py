@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from collectors.sandbox.population import SIZES, SandboxPhoto
-from flickrexif.draws import rank
+from flickrexif.collectors.sandbox.population import SIZES, SandboxPhoto
+from flickrexif.core.draws import rank
 
 # Flickr's size letter in the API -> suffix of the file's name on the CDN.
 SUFFIXES = {"l": "_b", "c": "_c", "z": "_z", "m": "", "o": "_o"}

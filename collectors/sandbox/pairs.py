@@ -13,11 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from collectors.sandbox.cameras import Device, devices, expose, scene_light
-from collectors.sandbox.written import camera_tags, exif_bytes, setting_tags
-from flickrexif.draws import rng
-from flickrexif.errors import UsageError
-from flickrexif.whole import put_bytes, put_text
+from flickrexif.collectors.sandbox.cameras import Device, devices, expose, scene_light
+from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes, setting_tags
+from flickrexif.core.draws import rng
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put_bytes, put_text
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -78,7 +78,7 @@ def _pair(seed: int, number: int, side: int) -> dict[str, bytes]:
 
 def _shot(scene: "Image.Image", device: Device, light: float, taken: datetime, side: int, draw: Random) -> bytes:
     """The file that `device` makes of the scene, with the settings of the protocol."""
-    from collectors.sandbox.pixels import render
+    from flickrexif.collectors.sandbox.pixels import render
 
     settings = replace(expose(device, light, draw), flash=0x10, program=2, mode=0, white_balance=0)
     size = (side, max(round(side * min(device.height, device.width) / max(device.height, device.width)), 1))
@@ -112,7 +112,7 @@ def collage(side: int, draw: Random) -> "Image.Image":
     """A square scene (YCbCr): parts of the shipped photographs, each cropped, turned and placed at random."""
     from PIL import Image
 
-    from collectors.sandbox.scenes import scene
+    from flickrexif.collectors.sandbox.scenes import scene
 
     picture = scene(side, side, draw)
     for _ in range(PATCHES):
@@ -129,7 +129,7 @@ def _patch(size: tuple[int, int], draw: Random) -> "Image.Image":
     """A part of a photograph in `size` pixels (YCbCr), perhaps mirrored, brighter or darker."""
     from PIL import Image
 
-    from collectors.sandbox.scenes import photographs
+    from flickrexif.collectors.sandbox.scenes import photographs
 
     photograph = draw.choice(photographs())
     share = draw.uniform(0.45, 0.95) * min(photograph.width / size[0], photograph.height / size[1])

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from collectors.sandbox.cameras import SCANNERS, Device, devices
-from collectors.sandbox.population import SandboxPhoto
-from flickrexif.draws import rank, rng
+from flickrexif.collectors.sandbox.cameras import SCANNERS, Device, devices
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.core.draws import rank, rng
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -14,10 +14,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from collectors.sandbox.images import pixels
-from collectors.sandbox.population import SandboxPhoto
-from flickrexif.draws import rank
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.collectors.sandbox.images import pixels
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.exif.files import read_tags
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from collectors.sandbox.cameras import Device
-from collectors.sandbox.population import SIZES
-from flickrexif.draws import rank
+from flickrexif.collectors.sandbox.cameras import Device
+from flickrexif.collectors.sandbox.population import SIZES
+from flickrexif.core.draws import rank
 
 RESIZED_QUALITY = 90  # of the sizes l, c, z and m
 GRAIN_SIDE = 2048  # pixels; larger than any original served

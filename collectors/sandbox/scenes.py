@@ -5,7 +5,7 @@ from random import Random
 
 from PIL import Image, ImageChops
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 TEXTURE_SIDE = 2048
 MIN_CROP, MAX_CROP = 0.55, 1.0

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from collectors.sandbox.images import SUFFIXES, image_file, original_secret
-from collectors.sandbox.population import Population, SandboxPhoto
+from flickrexif.collectors.sandbox.images import SUFFIXES, image_file, original_secret
+from flickrexif.collectors.sandbox.population import Population, SandboxPhoto
 
 WIDEST = 500_000  # photos in a window that one search looks through; a simulated population goes on for decades
 CAP = 4_000  # results a query; pages past them repeat the last one

@@ -20,13 +20,13 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import quoteattr
 
-from collectors.sandbox import images, oauth
-from collectors.sandbox.answers import METHODS
-from collectors.sandbox.faults import STALL_SECONDS, Faults, failed
-from collectors.sandbox.population import Population
-from collectors.sandbox.responses import Response, fail, json_response
-from collectors.sandbox.search import Failure, Searcher
-from flickrexif.errors import UsageError
+from flickrexif.collectors.sandbox import images, oauth
+from flickrexif.collectors.sandbox.answers import METHODS
+from flickrexif.collectors.sandbox.faults import STALL_SECONDS, Faults, failed
+from flickrexif.collectors.sandbox.population import Population
+from flickrexif.collectors.sandbox.responses import Response, fail, json_response
+from flickrexif.collectors.sandbox.search import Failure, Searcher
+from flickrexif.core.errors import UsageError
 
 HOST = "127.0.0.1"
 REST_PATH = "/services/rest"

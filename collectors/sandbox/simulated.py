@@ -14,7 +14,7 @@ from operator import attrgetter
 from threading import RLock
 from typing import Any, NamedTuple, overload
 
-from collectors.sandbox.photographers import (
+from flickrexif.collectors.sandbox.photographers import (
     FIRST_YEAR,
     ID_BASE,
     IDS_A_MONTH,
@@ -24,9 +24,9 @@ from collectors.sandbox.photographers import (
     draw_people,
     generate,
 )
-from collectors.sandbox.population import SandboxPhoto
-from collectors.sandbox.written import Taking, entries, exif_bytes, take
-from flickrexif.draws import rng
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.written import Taking, entries, exif_bytes, take
+from flickrexif.core.draws import rng
 
 MONTHS = 12 * (LAST_YEAR - FIRST_YEAR + 1)
 KEPT_MONTHS = 3
@@ -93,8 +93,8 @@ class SimulatedPopulation:
         return entries(self.taking(photo), rng(self.seed, "entries", str(photo.id)))
 
     def image(self, photo: SandboxPhoto, size: str) -> bytes:
-        from collectors.sandbox.pixels import render, resized
-        from collectors.sandbox.scenes import scene
+        from flickrexif.collectors.sandbox.pixels import render, resized
+        from flickrexif.collectors.sandbox.scenes import scene
 
         taking = self.taking(photo)
         picture = scene(photo.width, photo.height, rng(self.seed, "scene", str(photo.id)))

@@ -5,8 +5,8 @@ from datetime import datetime
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from collectors.sandbox.cameras import SCANNERS, Device, Rational, Settings, expose, odd, scene_light
-from collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.cameras import SCANNERS, Device, Rational, Settings, expose, odd, scene_light
+from flickrexif.collectors.sandbox.population import SandboxPhoto
 
 FLASH = {  # ExifTool's words
     0x00: "No Flash",

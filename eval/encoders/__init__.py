@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eval.encoders.controls import CONTROLS
-from eval.encoders.extras import require_torch
-from eval.encoders.network_encoder import Precision, network_encoder
-from eval.encoders.own import as_encoder, module_object, torchhub_network, transformers_network
-from eval.encoders.record import Encoder, EncoderRecord
-from eval.encoders.registry import FAMILIES, expand, known, resolve
-from eval.encoders.scopes import seeded
-from eval.encoders.weights import cached, weights_file
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.encoders.controls import CONTROLS
+from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.network_encoder import Precision, network_encoder
+from flickrexif.eval.encoders.own import as_encoder, module_object, torchhub_network, transformers_network
+from flickrexif.eval.encoders.record import Encoder, EncoderRecord
+from flickrexif.eval.encoders.registry import FAMILIES, expand, known, resolve
+from flickrexif.eval.encoders.scopes import seeded
+from flickrexif.eval.encoders.weights import cached, weights_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,7 +67,7 @@ def load(record: EncoderRecord, *, device: str = "cpu", dtype: Precision = "fp32
 
 def _network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
     """The image tower of `record`, and the record as its backend completes it."""
-    from eval.encoders.networks import build, image_tower, load_weights
+    from flickrexif.eval.encoders.networks import build, image_tower, load_weights
 
     with seeded():
         if record.backend == "torchhub":

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageStat
 
-from eval.encoders.preprocessing import masked
-from eval.encoders.record import EncoderRecord
-from flickrexif.draws import rank
+from flickrexif.core.draws import rank
+from flickrexif.eval.encoders.preprocessing import masked
+from flickrexif.eval.encoders.record import EncoderRecord
 
 if TYPE_CHECKING:
     import torch

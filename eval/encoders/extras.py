@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 
 def require(*packages: str, extra: str) -> None:
@@ -16,4 +16,4 @@ def require(*packages: str, extra: str) -> None:
 def require_torch(*packages: str, extra: str = "eval") -> None:
     """`require` of torch and `packages`, which can be imported afterwards whatever torch's build."""
     require("torch", *packages, extra=extra)
-    import_module("eval.torchvision_operators")
+    import_module("flickrexif.eval.torchvision_operators")

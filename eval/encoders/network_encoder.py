@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from eval.encoders.preprocessing import preprocessing
-from eval.encoders.record import Encoder, EncoderRecord, Prepare
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.encoders.preprocessing import preprocessing
+from flickrexif.eval.encoders.record import Encoder, EncoderRecord, Prepare
 
 if TYPE_CHECKING:
     import torch

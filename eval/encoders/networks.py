@@ -11,11 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.encoders.extras import require_torch
-from eval.encoders.record import EncoderRecord
-from eval.encoders.scopes import quiet
-from eval.encoders.weights import LITE0
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.scopes import quiet
+from flickrexif.eval.encoders.weights import LITE0
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

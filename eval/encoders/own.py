@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from eval.encoders.extras import require_torch
-from eval.encoders.network_encoder import Precision, measured, network_encoder
-from eval.encoders.preprocessing import FILTERS, preprocessing
-from eval.encoders.record import Encoder, EncoderRecord, Prepare
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.network_encoder import Precision, measured, network_encoder
+from flickrexif.eval.encoders.preprocessing import FILTERS, preprocessing
+from flickrexif.eval.encoders.record import Encoder, EncoderRecord, Prepare
 
 if TYPE_CHECKING:
     import torch

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from eval.encoders.record import Channels, EncoderRecord, Interpolation
-from processing.variants import centre_mask
+from flickrexif.eval.encoders.record import Channels, EncoderRecord, Interpolation
+from flickrexif.processing.variants import centre_mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from eval.encoders.controls import CONTROLS
-from eval.encoders.extras import require_torch
-from eval.encoders.record import Channels, EncoderRecord, Family, Interpolation
-from eval.encoders.weights import LITE0
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.encoders.controls import CONTROLS
+from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.record import Channels, EncoderRecord, Family, Interpolation
+from flickrexif.eval.encoders.weights import LITE0
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
 SIZES = range(16, 4097)  # pixels a side
@@ -60,7 +60,7 @@ def _row(row: Mapping[str, str]) -> EncoderRecord:
 @cache
 def known() -> Mapping[str, EncoderRecord]:
     """Every encoder of the registry by name, in the paper's order: its 47, lite0, the controls."""
-    lines = files("eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
+    lines = files("flickrexif.eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
     paper = map(_row, csv.DictReader(lines))
     records = (*paper, LITE0_RECORD, *(control.record for control in CONTROLS.values()))
     return MappingProxyType({record.name: record for record in records})

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 
-from eval.encoders.record import EncoderRecord
-from eval.encoders.scopes import quiet
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.scopes import quiet
 
 # Names of the weights in a repository on the Hub, best first.
 HUB_FILES = {

@@ -6,23 +6,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from eval.report.choice import Entry, replaced, used
-from eval.report.compare import compare, differences
-from eval.report.figures import figures, unmeasured
-from eval.report.headlines import headlines
-from eval.report.leaderboard import board_differences, leaderboard
-from eval.report.page import OURS, Shown, View, render
-from eval.report.paper import FORMATS, save_all
-from eval.report.pictures import MOST_FLICKR, keys_of, pictures, shot_of
-from eval.report.provenance import compositions_of, gaps_of, sources_of
-from eval.report.published import published
-from eval.report.reading import Records, banners, read_records
-from eval.report.sensitivity import Board, board_of
-from eval.report.spec import Figure, Strips, Table
-from eval.report.table_files import compared_csv, numbers_csv, to_csv, to_tex
-from eval.report.tables import table_of, tables
-from flickrexif.errors import UsageError
-from flickrexif.whole import put_text, remove
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put_text, remove
+from flickrexif.eval.report.choice import Entry, replaced, used
+from flickrexif.eval.report.compare import compare, differences
+from flickrexif.eval.report.figures import figures, unmeasured
+from flickrexif.eval.report.headlines import headlines
+from flickrexif.eval.report.leaderboard import board_differences, leaderboard
+from flickrexif.eval.report.page import OURS, Shown, View, render
+from flickrexif.eval.report.paper import FORMATS, save_all
+from flickrexif.eval.report.pictures import MOST_FLICKR, keys_of, pictures, shot_of
+from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
+from flickrexif.eval.report.published import published
+from flickrexif.eval.report.reading import Records, banners, read_records
+from flickrexif.eval.report.sensitivity import Board, board_of
+from flickrexif.eval.report.spec import Figure, Strips, Table
+from flickrexif.eval.report.table_files import compared_csv, numbers_csv, to_csv, to_tex
+from flickrexif.eval.report.tables import table_of, tables
 
 MOST_PICTURES = 4 * MOST_FLICKR  # on the page, of whatever data set
 LINKED = rb'href="((?:figures|tables)/[a-z0-9][a-z0-9.-]*)" download'  # a file of the report, in its page

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from eval.report.spec import Point
-from eval.report.style import FAMILIES, family_order, plain
-from eval.results import AGAIN, Result
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.report.spec import Point
+from flickrexif.eval.report.style import FAMILIES, family_order, plain
+from flickrexif.eval.results import AGAIN, Result
 
 Entry = tuple[str, Result]
 """A record and its path, relative to the results folder."""

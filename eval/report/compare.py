@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.report.choice import Entry, key_of, used
-from eval.report.spec import Point, Table
-from eval.report.wording import dataset_of, settings_of, subject_of
-from eval.results import Result
+from flickrexif.eval.report.choice import Entry, key_of, used
+from flickrexif.eval.report.spec import Point, Table
+from flickrexif.eval.report.wording import dataset_of, settings_of, subject_of
+from flickrexif.eval.results import Result
 
 NOT_COMPARED = ("chance", "accuracy_std")  # metrics that say nothing about an encoder
 Interval = tuple[float, float]

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from eval.report.choice import Entry, grouped, used
-from eval.report.figures_neighbors import (
+from flickrexif.eval.report.choice import Entry, grouped, used
+from flickrexif.eval.report.figures_neighbors import (
     mask_figures,
     recall_figures,
     setup_figures,
     share_figures,
     similarity_figures,
 )
-from eval.report.figures_pictures import Pictures, cloud_figures, strip_figures, without_picture
-from eval.report.figures_probe import Published, mitigation_figures, nothing_published, probe_figures
-from eval.report.spec import Bars, Figure, GroupedDots, Lines, Pairwise, Point
-from eval.report.style import plain
-from eval.report.wording import where_of
+from flickrexif.eval.report.figures_pictures import Pictures, cloud_figures, strip_figures, without_picture
+from flickrexif.eval.report.figures_probe import Published, mitigation_figures, nothing_published, probe_figures
+from flickrexif.eval.report.spec import Bars, Figure, GroupedDots, Lines, Pairwise, Point
+from flickrexif.eval.report.style import plain
+from flickrexif.eval.report.wording import where_of
 
 PICTURED = {  # tasks whose records without a number have no figure at all -> (section, title)
     "similarity": ("Semantics", "Similarities by class and processing"),

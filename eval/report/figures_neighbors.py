@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers, point_of
-from eval.report.figures_probe import Published, agreed_chance, by_subject, name_of
-from eval.report.spec import Distributions, Figure, GroupedDots, Lines, Pairwise, Panel, Series
-from eval.report.style import percent, short
-from eval.report.wording import (
+from flickrexif.eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers, point_of
+from flickrexif.eval.report.figures_probe import Published, agreed_chance, by_subject, name_of
+from flickrexif.eval.report.spec import Distributions, Figure, GroupedDots, Lines, Pairwise, Panel, Series
+from flickrexif.eval.report.style import percent, short
+from flickrexif.eval.report.wording import (
     INTERVALS,
     chosen_of,
     dataset_of,
@@ -16,7 +16,7 @@ from eval.report.wording import (
     settings_of,
     subject_of,
 )
-from eval.results import Result
+from flickrexif.eval.results import Result
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
 GROUPS = {  # as eval.similarity names them -> as the figure does

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers
-from eval.report.figures_probe import by_subject, name_of
-from eval.report.spec import Cloud, Figure, Shot, Strips
-from eval.report.style import percent, plain, short
-from eval.report.wording import chosen_of, class_of, dataset_of, settings_of, subject_of, where_of
-from eval.results import Result
+from flickrexif.eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers
+from flickrexif.eval.report.figures_probe import by_subject, name_of
+from flickrexif.eval.report.spec import Cloud, Figure, Shot, Strips
+from flickrexif.eval.report.style import percent, plain, short
+from flickrexif.eval.report.wording import chosen_of, class_of, dataset_of, settings_of, subject_of, where_of
+from flickrexif.eval.results import Result
 
 Pictures = Callable[[str, str, str | None], Shot]
 """(data set, image id, stored variant) -> the picture: thumbnail, credit and page; its other fields are set here."""

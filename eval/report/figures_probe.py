@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from eval.report.choice import Entry, decisive, grouped, point_of, slug
-from eval.report.spec import Bars, Figure, GroupedDots, Point, Series
-from eval.report.style import percent
-from eval.report.wording import (
+from flickrexif.eval.report.choice import Entry, decisive, grouped, point_of, slug
+from flickrexif.eval.report.spec import Bars, Figure, GroupedDots, Point, Series
+from flickrexif.eval.report.style import percent
+from flickrexif.eval.report.wording import (
     INTERVALS,
     capital,
     dataset_of,
@@ -15,7 +15,7 @@ from eval.report.wording import (
     subject_of,
     subject_order,
 )
-from eval.results import Result
+from flickrexif.eval.results import Result
 
 Published = Callable[[Result, str], Sequence[tuple[str, float]]]
 """The paper's numbers for a metric of such a record: (encoder, or a label of a level, value)."""

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from eval.report.choice import Entry, group_of, slug, used
-from eval.report.published import LEVELS, Stated, stated
-from eval.report.sensitivity import Board
-from eval.report.style import percent, short
-from eval.report.wording import capital, dataset_of, settings_of, subject_of
+from flickrexif.eval.report.choice import Entry, group_of, slug, used
+from flickrexif.eval.report.published import LEVELS, Stated, stated
+from flickrexif.eval.report.sensitivity import Board
+from flickrexif.eval.report.style import percent, short
+from flickrexif.eval.report.wording import capital, dataset_of, settings_of, subject_of
 
 TITLES = {"probe": "{} read out", "retrieval": "Pairs found among photos of the same type of camera"}
 FAMILY, CONTROLS = "CVL", "CTL"  # whose levels the paper states, and what is no encoder

@@ -10,10 +10,10 @@ Texts in plotly are a small language (`<b>`, `<a href=…>`, entities): all that
 import json
 from typing import Any
 
-from eval.report.interactive_marks import bars, grouped_dots, lines
-from eval.report.interactive_planes import cloud, distributions, pairwise
-from eval.report.plotly_parts import NARROW, TEMPLATES, Plot
-from eval.report.spec import Bars, Cloud, Distributions, Figure, GroupedDots, Lines, Pairwise
+from flickrexif.eval.report.interactive_marks import bars, grouped_dots, lines
+from flickrexif.eval.report.interactive_planes import cloud, distributions, pairwise
+from flickrexif.eval.report.plotly_parts import NARROW, TEMPLATES, Plot
+from flickrexif.eval.report.spec import Bars, Cloud, Distributions, Figure, GroupedDots, Lines, Pairwise
 
 __all__ = ["CONFIG", "NARROW", "TEMPLATES", "plot", "to_json"]
 

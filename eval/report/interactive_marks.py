@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eval.report.plotly_parts import (
+from flickrexif.eval.report.plotly_parts import (
     HOVER,
     Plot,
     gap_notes,
@@ -17,8 +17,18 @@ from eval.report.plotly_parts import (
     told,
     whiskers,
 )
-from eval.report.spec import Bars, GroupedDots, Lines, Point, Series
-from eval.report.style import FEW, families_in, look_of, percent, published_of, series_look, short, span_of, title_of
+from flickrexif.eval.report.spec import Bars, GroupedDots, Lines, Point, Series
+from flickrexif.eval.report.style import (
+    FEW,
+    families_in,
+    look_of,
+    percent,
+    published_of,
+    series_look,
+    short,
+    span_of,
+    title_of,
+)
 
 
 def bars(content: Bars, y_label: str) -> Plot:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eval.report.plotly_parts import HOVER, Plot, inert, interval, layout, rounded, share_axis, whiskers
-from eval.report.spec import Cloud, Distributions, Pairwise, Point
-from eval.report.style import corners_of, families_in, look_of, percent, series_look, short, title_of
+from flickrexif.eval.report.plotly_parts import HOVER, Plot, inert, interval, layout, rounded, share_axis, whiskers
+from flickrexif.eval.report.spec import Cloud, Distributions, Pairwise, Point
+from flickrexif.eval.report.style import corners_of, families_in, look_of, percent, series_look, short, title_of
 
 PANEL = 150  # pixels
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from eval.report.sensitivity import PARTS, Board, Score
-from eval.report.spec import Column, Point, Table
-from eval.report.tables import ENCODER, FAMILY
+from flickrexif.eval.report.sensitivity import PARTS, Board, Score
+from flickrexif.eval.report.spec import Column, Point, Table
+from flickrexif.eval.report.tables import ENCODER, FAMILY
 
 RANK = Column(name="rank", title="Rank", help="By trace sensitivity; only encoders with all measurements.",
               is_metric=False)  # fmt: skip

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from eval.report import interactive
-from eval.report.compare import Comparison
-from eval.report.figures import Unmeasured
-from eval.report.headlines import Headline
-from eval.report.published import inferred
-from eval.report.sensitivity import PARTS, Board
-from eval.report.spec import Figure, Point, Shot, Strips, Table
-from eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
-from eval.report.tables import CHANCE
+from flickrexif.eval.report import interactive
+from flickrexif.eval.report.compare import Comparison
+from flickrexif.eval.report.figures import Unmeasured
+from flickrexif.eval.report.headlines import Headline
+from flickrexif.eval.report.published import inferred
+from flickrexif.eval.report.sensitivity import PARTS, Board
+from flickrexif.eval.report.spec import Figure, Point, Shot, Strips, Table
+from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
+from flickrexif.eval.report.tables import CHANCE
 
 if TYPE_CHECKING:
     from jinja2 import Environment

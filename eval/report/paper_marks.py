@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eval.report.paper_parts import (
+from flickrexif.eval.report.paper_parts import (
     DOUBLE,
     MANY,
     SINGLE,
@@ -17,8 +17,8 @@ from eval.report.paper_parts import (
     number,
     whiskers,
 )
-from eval.report.spec import Bars, GroupedDots, Lines, Point, Series
-from eval.report.style import (
+from flickrexif.eval.report.spec import Bars, GroupedDots, Lines, Point, Series
+from flickrexif.eval.report.style import (
     FEW,
     Look,
     families_in,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eval.report.paper_font import family, glyphs
-from eval.report.spec import Point
-from eval.report.style import places, plain, short
+from flickrexif.eval.report.paper_font import family, glyphs
+from flickrexif.eval.report.spec import Point
+from flickrexif.eval.report.style import places, plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eval.report.paper_marks import INK, mark
-from eval.report.paper_parts import (
+from flickrexif.eval.report.paper_marks import INK, mark
+from flickrexif.eval.report.paper_parts import (
     DOUBLE,
     SINGLE,
     SMALL,
@@ -17,8 +17,8 @@ from eval.report.paper_parts import (
     shown,
     whiskers,
 )
-from eval.report.spec import Cloud, Distributions, Pairwise, Point
-from eval.report.style import Look, corners_of, families_in, look_of, series_look, short, title_of
+from flickrexif.eval.report.spec import Cloud, Distributions, Pairwise, Point
+from flickrexif.eval.report.style import Look, corners_of, families_in, look_of, series_look, short, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,9 +3,9 @@
 import io
 from typing import TYPE_CHECKING, Any
 
-from eval.report.paper_parts import DOUBLE, GREY, SMALL, Frame, framed, shown
-from eval.report.spec import Shot, Strips
-from eval.report.style import GREEN, VERMILLION
+from flickrexif.eval.report.paper_parts import DOUBLE, GREY, SMALL, Frame, framed, shown
+from flickrexif.eval.report.spec import Shot, Strips
+from flickrexif.eval.report.style import GREEN, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.embeddings import FLICKR_ID
-from eval.image_sets import NAMES, open_images
-from eval.images import Source
-from eval.preparing import turned
-from eval.report.choice import Entry
-from eval.report.figures_pictures import strip_figures, without_picture
-from eval.report.spec import Shot
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.operations import BadImage, decode
-from processing.variants import VARIANTS
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.embeddings import FLICKR_ID
+from flickrexif.eval.image_sets import NAMES, open_images
+from flickrexif.eval.images import Source
+from flickrexif.eval.preparing import turned
+from flickrexif.eval.report.choice import Entry
+from flickrexif.eval.report.figures_pictures import strip_figures, without_picture
+from flickrexif.eval.report.spec import Shot
+from flickrexif.processing.operations import BadImage, decode
+from flickrexif.processing.variants import VARIANTS
 
 SIDE = 160  # longer side of a thumbnail, pixels
 QUALITY = 80

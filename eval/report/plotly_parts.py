@@ -4,8 +4,8 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from eval.report.spec import Point
-from eval.report.style import percent, places, plain, short
+from flickrexif.eval.report.spec import Point
+from flickrexif.eval.report.style import percent, places, plain, short
 
 Plot = dict[str, Any]
 """What plotly.js draws: {"data": [...], "layout": {...}}."""

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eval.report.choice import Entry
-from eval.report.sensitivity import Board
-from eval.report.style import plain
-from eval.report.wording import capital, subject_of
-from eval.results import Result
+from flickrexif.eval.report.choice import Entry
+from flickrexif.eval.report.sensitivity import Board
+from flickrexif.eval.report.style import plain
+from flickrexif.eval.report.wording import capital, subject_of
+from flickrexif.eval.results import Result
 
 TEXT = 300  # characters of a text of a record
 DEPTH = 200  # characters of a setting that is a list or an object

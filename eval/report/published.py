@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from eval.results import Result
+from flickrexif.eval.results import Result
 
 LEVELS = ("over", "below")
 
@@ -37,7 +37,7 @@ class Stated:
 @cache
 def stated() -> tuple[Stated, ...]:
     """All of them, in the order of the table published.csv."""
-    text = files("eval.report").joinpath("published.csv").read_text("utf-8")
+    text = files("flickrexif.eval.report").joinpath("published.csv").read_text("utf-8")
     return tuple(
         Stated(
             **{name: value for name, value in row.items() if name not in ("mask", "value")},

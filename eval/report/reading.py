@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.report.choice import Entry, group_of, used
-from eval.report.figures import figures
-from eval.report.wording import dataset_of
-from eval.results import read_result
-from flickrexif.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.report.choice import Entry, group_of, used
+from flickrexif.eval.report.figures import figures
+from flickrexif.eval.report.wording import dataset_of
+from flickrexif.eval.results import read_result
 
 MEASURE = "Measure first: flickrexif eval all --encoder lite0."
 SIMULATED = "SIMULATED DATA ({}): no camera took these photos; the numbers say nothing about cameras."

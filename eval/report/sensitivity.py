@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from eval.report.choice import Entry, group_of, used
-from eval.report.style import FAMILIES, family_order, plain
-from eval.report.wording import dataset_of, settings_of, subject_of
-from eval.results import Result
+from flickrexif.eval.report.choice import Entry, group_of, used
+from flickrexif.eval.report.style import FAMILIES, family_order, plain
+from flickrexif.eval.report.wording import dataset_of, settings_of, subject_of
+from flickrexif.eval.results import Result
 
 NEAREST = "10"  # the metric of same-camera neighbours that counts
 MASKED = 0.9  # share of the image that is hidden where a camera's trace is read out, at least

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from eval.report.spec import Point, Series
+from flickrexif.eval.report.spec import Point, Series
 
 GREY = "#7F7F7F"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"

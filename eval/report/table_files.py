@@ -5,11 +5,11 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from eval.report.choice import Entry
-from eval.report.compare import Comparison
-from eval.report.spec import Point, Table
-from eval.report.style import plain, short
-from eval.results import COLUMNS, rows_for_table
+from flickrexif.eval.report.choice import Entry
+from flickrexif.eval.report.compare import Comparison
+from flickrexif.eval.report.spec import Point, Table
+from flickrexif.eval.report.style import plain, short
+from flickrexif.eval.results import COLUMNS, rows_for_table
 
 LENGTH = 200  # characters of a text in a CSV file
 FORMULA = "=+-@\t\r"  # what makes a spreadsheet run a cell

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from eval.report.choice import Entry, grouped, point_of, slug, used
-from eval.report.figures_probe import MITIGATIONS, Published, by_subject, name_of, nothing_published
-from eval.report.spec import (
+from flickrexif.eval.report.choice import Entry, grouped, point_of, slug, used
+from flickrexif.eval.report.figures_probe import MITIGATIONS, Published, by_subject, name_of, nothing_published
+from flickrexif.eval.report.spec import (
     Bars,
     Cloud,
     Column,
@@ -20,9 +20,9 @@ from eval.report.spec import (
     Strips,
     Table,
 )
-from eval.report.style import family_order, percent, short
-from eval.report.wording import capital, dataset_of, settings_of, subject_of, where_of
-from eval.results import Result
+from flickrexif.eval.report.style import family_order, percent, short
+from flickrexif.eval.report.wording import capital, dataset_of, settings_of, subject_of, where_of
+from flickrexif.eval.results import Result
 
 Cells = tuple[str | Point, ...]
 Wanted = Sequence[tuple[str, str]]

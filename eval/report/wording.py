@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from statistics import median
 
-from eval.report.choice import Entry, decisive
-from eval.report.spec import Point
-from eval.report.style import families_in, percent, plain, short
-from eval.results import Result
+from flickrexif.eval.report.choice import Entry, decisive
+from flickrexif.eval.report.spec import Point
+from flickrexif.eval.report.style import families_in, percent, plain, short
+from flickrexif.eval.results import Result
 
 PARAMETERS = {
     "jpeg": "JPEG compression",

@@ -27,7 +27,7 @@ from flickrexif.cli import (
     takedown,
 )
 from flickrexif.cli.output import say
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -24,7 +24,7 @@ def browse(
     Photos have their labels, credits and links, 30 a page; pairs stand side by side; a processed image is shown in
     all its variants with their differences.
     """
-    from cards.browse import browse as write
+    from flickrexif.cards.browse import browse as write
 
     made = write(folder, out, photos=photos, seed=seed)
     say(f"{made.shown:,} of {made.total:,} images are shown. Open this page in a browser:")

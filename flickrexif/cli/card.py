@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 
 def card(
@@ -13,7 +13,7 @@ def card(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a file does not match.")] = False,
 ) -> None:
     """Describe a data set: its card (README.md), figures, Croissant record and attributions, from its files."""
-    from cards import check_card, write_card
+    from flickrexif.cards import check_card, write_card
 
     if check:
         if differing := check_card(folder):

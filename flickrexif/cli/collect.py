@@ -13,11 +13,11 @@ import typer
 
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, say, table
-from flickrexif.errors import Interrupted, UsageError
+from flickrexif.core.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from collectors.crawl import MonthSummary
-    from collectors.session import Service
+    from flickrexif.collectors.crawl import MonthSummary
+    from flickrexif.collectors.session import Service
 
 SANDBOX_PORT = 8600
 
@@ -64,8 +64,8 @@ def crawl(
 
     Stop it at any time: the same command goes on where it was.
     """
-    from collectors.crawl import CrawlSettings
-    from collectors.flickr.licenses import parse_licenses
+    from flickrexif.collectors.crawl import CrawlSettings
+    from flickrexif.collectors.flickr.licenses import parse_licenses
 
     months = months_of(month, first, last)
     settings = CrawlSettings(
@@ -96,9 +96,9 @@ def crawl(
 
 def status(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
     """Show how every month of the crawl stands: kept, rejected by reason, photographers, calls."""
-    from collectors.crawl import summary
-    from collectors.journal import read_journal
-    from collectors.session import journal_path
+    from flickrexif.collectors.crawl import summary
+    from flickrexif.collectors.journal import read_journal
+    from flickrexif.collectors.session import journal_path
 
     with read_journal(journal_path(data_dir)) as journal:
         summaries = [summary(journal, month) for month in journal.months()]
@@ -131,10 +131,10 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="Key of the simulated population.")] = 0,
 ) -> None:
     """Serve a Flickr-compatible API on loopback, for trying things without a key (key and secret: sandbox)."""
-    from collectors.sandbox.faults import parse_faults
-    from collectors.sandbox.photos import FolderPopulation
-    from collectors.sandbox.server import serve
-    from collectors.sandbox.simulated import SimulatedPopulation
+    from flickrexif.collectors.sandbox.faults import parse_faults
+    from flickrexif.collectors.sandbox.photos import FolderPopulation
+    from flickrexif.collectors.sandbox.server import serve
+    from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 
     population = FolderPopulation(photos) if photos else SimulatedPopulation(seed, photos_per_month)
     serve(population, port, parse_faults(faults) if faults else None, latency, say)
@@ -142,7 +142,7 @@ def sandbox(
 
 def months_of(month: Sequence[str] | None, first: str | None, last: str | None) -> list[str]:
     """The months that the options name. Raises UsageError."""
-    from collectors.month import FIRST_MONTH, months_between, parse_month
+    from flickrexif.collectors.month import FIRST_MONTH, months_between, parse_month
 
     if month and (first or last):
         raise UsageError("--month and --from/--to were both given.", "Give one of them.")
@@ -169,14 +169,14 @@ def service_of(
     stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls: int | None
 ) -> "Service":
     """Flickr, another server, or an embedded one that runs as long as `stack`."""
-    from collectors.flickr.credentials import SANDBOX, from_environment
-    from collectors.flickr.models import FLICKR_ENDPOINT
-    from collectors.session import Service
+    from flickrexif.collectors.flickr.credentials import SANDBOX, from_environment
+    from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
+    from flickrexif.collectors.session import Service
 
     if sandbox:
-        from collectors.sandbox.faults import parse_faults
-        from collectors.sandbox.server import Sandbox
-        from collectors.sandbox.simulated import SimulatedPopulation
+        from flickrexif.collectors.sandbox.faults import parse_faults
+        from flickrexif.collectors.sandbox.server import Sandbox
+        from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 
         if endpoint:
             raise UsageError("--sandbox and --endpoint were both given.", "Give one of them.")
@@ -197,8 +197,8 @@ def service_of(
 
 
 def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service") -> "list[MonthSummary]":
-    from collectors.progress import CrawlProgress
-    from collectors.session import crawl_into
+    from flickrexif.collectors.progress import CrawlProgress
+    from flickrexif.collectors.session import crawl_into
 
     progress = CrawlProgress(len(months))
     try:
@@ -211,9 +211,9 @@ def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service")
 
 def _built(data_dir: Path, months: Sequence[str] | None) -> str:
     """Build, describe, and return what was made, and how to load it."""
-    from cards import write_card
-    from collectors.dataset import build_dataset
-    from collectors.session import data_root
+    from flickrexif.cards import write_card
+    from flickrexif.collectors.dataset import build_dataset
+    from flickrexif.collectors.session import data_root
 
     report = build_dataset(data_dir, months)
     write_card(data_root(data_dir))
@@ -224,9 +224,9 @@ def _built(data_dir: Path, months: Sequence[str] | None) -> str:
 
 
 def _print_estimate(data_dir: Path, months: list[str], settings: Any, calls_per_hour: int) -> None:
-    from collectors.crawl import check_settings
-    from collectors.journal import read_journal
-    from collectors.session import estimate, journal_path
+    from flickrexif.collectors.crawl import check_settings
+    from flickrexif.collectors.journal import read_journal
+    from flickrexif.collectors.session import estimate, journal_path
 
     check_settings(settings)
     with ExitStack() as stack:
@@ -263,7 +263,7 @@ def _print_summaries(summaries: "Sequence[MonthSummary]", made: str = "") -> Non
         for reason, count in s.rejected.items():
             reasons[reason] = reasons.get(reason, 0) + count
     if reasons:
-        from collectors.verdicts import REASONS
+        from flickrexif.collectors.verdicts import REASONS
 
         ordered = sorted(reasons.items(), key=lambda item: -item[1])
         table(("rejected", "photos", "meaning"), [(reason, count, REASONS[reason]) for reason, count in ordered])

@@ -7,7 +7,7 @@ import typer
 
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, say, table
-from flickrexif.errors import Interrupted
+from flickrexif.core.errors import Interrupted
 
 Embeddings = Annotated[Path, typer.Option("--embeddings", help="Folder of the embedding files.")]
 
@@ -19,7 +19,7 @@ def encoders(
     import json
     from dataclasses import asdict
 
-    from eval.encoders import list_encoders
+    from flickrexif.eval.encoders import list_encoders
 
     rows = list_encoders(family)
     if as_json:
@@ -80,12 +80,12 @@ def embed(
 
     Stop it at any time: the same command goes on where it was.
     """
-    from eval.devices import pick_device
-    from eval.embed import EmbedSettings, summary
-    from eval.embed import embed as run
-    from eval.encoders import expand, load
-    from eval.image_sets import open_images
-    from processing.progress import ProcessProgress
+    from flickrexif.eval.devices import pick_device
+    from flickrexif.eval.embed import EmbedSettings, summary
+    from flickrexif.eval.embed import embed as run
+    from flickrexif.eval.encoders import expand, load
+    from flickrexif.eval.image_sets import open_images
+    from flickrexif.processing.progress import ProcessProgress
 
     place, records = pick_device(device), expand(encoder)
     sources = open_images(dataset, data_dir=data_dir, variants=tuple(variant or ()), split=split)
@@ -117,7 +117,7 @@ def embed(
 
 def merge_shards(out: Embeddings = Path("data/embeddings")) -> None:
     """Join the embedding files that `embed --shard` made."""
-    from eval.merging import merge_shards as run
+    from flickrexif.eval.merging import merge_shards as run
 
     for path in run(out):
         typer.echo(str(path))

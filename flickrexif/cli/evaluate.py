@@ -8,11 +8,11 @@ import typer
 
 from flickrexif.cli.options import Seed
 from flickrexif.cli.output import table
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from eval.results import Result
-    from eval.task_files import EmbeddingFiles
+    from flickrexif.eval.results import Result
+    from flickrexif.eval.task_files import EmbeddingFiles
 
 app = typer.Typer(no_args_is_help=True, help="Measure what embeddings know of the camera and of the processing.")
 
@@ -47,7 +47,7 @@ def knn(
     out: Out = None,
 ) -> None:
     """kNN in five set-ups: does the processing of the training images pull the semantic prediction?"""
-    from eval.tasks_neighbors import run_knn
+    from flickrexif.eval.tasks_neighbors import run_knn
 
     files = _files(embeddings, dataset, model, variant, mask)
     _finish(run_knn(files, parameter=parameter, k=k, seeds=seeds, memory=_bytes(memory), device=device), out)
@@ -71,8 +71,8 @@ def probe(
     out: Out = None,
 ) -> None:
     """Linear probe: how well can the trace be read out?"""
-    from eval.probe import ProbeSettings
-    from eval.tasks_probe import run_probe
+    from flickrexif.eval.probe import ProbeSettings
+    from flickrexif.eval.tasks_probe import run_probe
 
     files = _files(embeddings, dataset, model, variant, mask)
     settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
@@ -95,7 +95,7 @@ def retrieval(
     out: Out = None,
 ) -> None:
     """recall@1 of the other photo of a pair, against negatives of the same and of the other type of camera."""
-    from eval.tasks_neighbors import run_retrieval
+    from flickrexif.eval.tasks_neighbors import run_retrieval
 
     _finish(run_retrieval(_files(embeddings, dataset, model, variant, mask), device=device), out)
 
@@ -117,7 +117,7 @@ def neighbors(
     out: Out = None,
 ) -> None:
     """Share of the nearest photos that were taken with the same kind of camera."""
-    from eval.tasks_neighbors import run_neighbors
+    from flickrexif.eval.tasks_neighbors import run_neighbors
 
     files = _files(embeddings, dataset, model, variant, mask)
     _finish(
@@ -143,7 +143,7 @@ def similarity(
     out: Out = None,
 ) -> None:
     """Similarities by same or different class and same or different processing."""
-    from eval.tasks_neighbors import run_similarity
+    from flickrexif.eval.tasks_neighbors import run_similarity
 
     files = _files(embeddings, dataset, model, variant, mask)
     result = run_similarity(
@@ -165,7 +165,7 @@ def masking(
     out: Out = None,
 ) -> None:
     """kNN accuracy against the share of the image that is hidden."""
-    from eval.tasks_neighbors import run_masking
+    from flickrexif.eval.tasks_neighbors import run_masking
 
     files = _files(embeddings, dataset, model, variant, None)
     _finish(run_masking(files, ratios=ratios, k=k, memory=_bytes(memory), device=device), out)
@@ -187,8 +187,8 @@ def mitigation(
     out: Out = None,
 ) -> None:
     """How much of the trace can be removed, and at what cost to semantics."""
-    from eval.probe import ProbeSettings
-    from eval.tasks_probe import run_mitigation
+    from flickrexif.eval.probe import ProbeSettings
+    from flickrexif.eval.tasks_probe import run_mitigation
 
     files = _files(embeddings, dataset, model, variant, mask)
     settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
@@ -209,7 +209,7 @@ def tsne(
     out: Out = None,
 ) -> None:
     """Photos in the plane (t-SNE): do those taken with the same kind of camera lie together?"""
-    from eval.tasks_pictures import run_tsne
+    from flickrexif.eval.tasks_pictures import run_tsne
 
     files = _files(embeddings, dataset, model, variant, mask)
     _finish(run_tsne(files, labels=labels, limit=limit, perplexity=perplexity, seed=seed), out)
@@ -230,14 +230,14 @@ def strips(
     out: Out = None,
 ) -> None:
     """The nearest images of a few, by their ids: do they share the camera, or the processing?"""
-    from eval.tasks_pictures import run_strips
+    from flickrexif.eval.tasks_pictures import run_strips
 
     files = _files(embeddings, dataset, model, variant, mask)
     _finish(run_strips(files, labels=labels, parameter=parameter, queries=queries, k=k, seed=seed), out)
 
 
 def _files(root: Path, dataset: str, model: str, variant: str, mask: float | None) -> "EmbeddingFiles":
-    from eval.task_files import EmbeddingFiles
+    from flickrexif.eval.task_files import EmbeddingFiles
 
     return EmbeddingFiles(root=root, dataset=dataset, model=model, variant=variant, mask=mask)
 
@@ -256,7 +256,7 @@ def _bytes(text: str) -> int:
 
 def _finish(result: "Result", out: Path | None) -> None:
     """Print the metrics, and write the record where that is asked for."""
-    from eval.results import write_result
+    from flickrexif.eval.results import write_result
 
     if out:
         write_result(out, result)

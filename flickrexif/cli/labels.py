@@ -19,8 +19,8 @@ def label(
     Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
     reason.
     """
-    from cards import write_card
-    from collectors.folder import label_folder
+    from flickrexif.cards import write_card
+    from flickrexif.collectors.folder import label_folder
 
     with progress_bar("photo") as progress:
         report = label_folder(folder, out, progress)
@@ -52,9 +52,9 @@ def splits(
     ] = None,
 ) -> None:
     """Split the photos of each attribute into train, val and test, no photographer in two of them."""
-    from cards import write_card
-    from collectors.session import data_root
-    from flickrexif.splits import ATTRIBUTES, PAPER, make_splits, proportional
+    from flickrexif.cards import write_card
+    from flickrexif.collectors.session import data_root
+    from flickrexif.dataset.splits import ATTRIBUTES, PAPER, make_splits, proportional
 
     labels = labels or data_root(data_dir) / "labels"
     out = out or labels.parent / "splits"
@@ -77,7 +77,7 @@ def audit_splits(
     as_json: AsJson = False,
 ) -> None:
     """Look for leaks and other faults in any split files: the published ones, ours, anybody's."""
-    from flickrexif.audit import audit_paths
+    from flickrexif.dataset.audit import audit_paths
 
     audits = audit_paths(paths, labels)
     if as_json:

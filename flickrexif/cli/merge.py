@@ -7,10 +7,10 @@ import typer
 
 from flickrexif.cli.options import DataDir, Seed
 from flickrexif.cli.output import progress_bar, table
-from flickrexif.errors import Interrupted
+from flickrexif.core.errors import Interrupted
 
 if TYPE_CHECKING:
-    from flickrexif.merge import MergedMonth
+    from flickrexif.dataset.merge import MergedMonth
 
 
 def merge(
@@ -34,15 +34,15 @@ def merge(
 
     Stop it at any time: the same command again gives the same files.
     """
-    from flickrexif.merge import MergeSettings
-    from flickrexif.merge import merge as run
+    from flickrexif.dataset.merge import MergeSettings
+    from flickrexif.dataset.merge import merge as run
 
     settings = MergeSettings(inputs=tuple(inputs), data_dir=data_dir, per_user_cap=per_user_cap, seed=seed)
     try:
         with progress_bar("month") as progress:
             months = run(settings, progress, dry_run=dry_run)
         if not dry_run:
-            from cards import write_card
+            from flickrexif.cards import write_card
 
             write_card(settings.out)
     except KeyboardInterrupt:

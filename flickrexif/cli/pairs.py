@@ -22,8 +22,8 @@ def build(
     strict: Annotated[bool, typer.Option("--strict", help="Findings of the check are errors.")] = False,
 ) -> None:
     """Build a PairCams data set; positions, serial numbers, owners and maker notes are taken out of the images."""
-    from cards import write_card
-    from paircams.build import build_pairs
+    from flickrexif.cards import write_card
+    from flickrexif.paircams.build import build_pairs
 
     with progress_bar("image") as progress:
         report = build_pairs(source, out, cameras=cameras, strict=strict, progress=progress)
@@ -42,10 +42,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check pairs against the protocol: sides, settings, release years, time, framing, duplicates."""
-    from paircams.check import HEADER, inspect, notes, summary, to_json
-    from paircams.check import table as findings
-    from paircams.page import write_pages
-    from paircams.pairing import read_pairs
+    from flickrexif.paircams.check import HEADER, inspect, notes, summary, to_json
+    from flickrexif.paircams.check import table as findings
+    from flickrexif.paircams.page import write_pages
+    from flickrexif.paircams.pairing import read_pairs
 
     with progress_bar("image") as progress:
         images, faults = read_pairs(source, cameras, progress)
@@ -69,10 +69,10 @@ def plan(
     pairs: Annotated[int, typer.Option(min=1, help="Pairs wanted in all.")] = 730,
 ) -> None:
     """Print which images are still missing, by camera and side, with the settings to use."""
-    from paircams.pairing import read_pairs
-    from paircams.plan import cameras_of
-    from paircams.plan import plan as shots
-    from paircams.protocol import read_cameras
+    from flickrexif.paircams.pairing import read_pairs
+    from flickrexif.paircams.plan import cameras_of
+    from flickrexif.paircams.plan import plan as shots
+    from flickrexif.paircams.protocol import read_cameras
 
     images: list[Any] = read_pairs(source, cameras)[0] if source else []
     known = read_cameras(cameras)
@@ -88,7 +88,7 @@ def simulate(
     seed: Seed = 0,
 ) -> None:
     """Make simulated pairs, for trying things: sample photographs seen through two simulated cameras."""
-    from collectors.sandbox.pairs import simulate_pairs
+    from flickrexif.collectors.sandbox.pairs import simulate_pairs
 
     with progress_bar("pair") as progress:
         simulate_pairs(folder, pairs, seed, progress=progress)

@@ -7,7 +7,7 @@ import typer
 
 from flickrexif.cli.options import Seed
 from flickrexif.cli.output import SHORT
-from flickrexif.errors import Interrupted
+from flickrexif.core.errors import Interrupted
 
 
 def process(
@@ -36,10 +36,10 @@ def process(
 
     Stop it at any time: the same command goes on where it was, and the same bytes result.
     """
-    from cards import write_card
-    from processing.build import ProcessSettings, summary
-    from processing.build import process as run
-    from processing.progress import ProcessProgress
+    from flickrexif.cards import write_card
+    from flickrexif.processing.build import ProcessSettings, summary
+    from flickrexif.processing.build import process as run
+    from flickrexif.processing.progress import ProcessProgress
 
     settings = ProcessSettings(
         source=source,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flickrexif.cli.output import progress_bar, table
-from flickrexif.errors import UsageError
+from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from cards.publish import PublishPlan, PublishReport
+    from flickrexif.cards.publish import PublishPlan, PublishReport
 
 FILES_SHOWN = 20  # more are shown by folder
 
@@ -36,7 +36,7 @@ def publish(
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
-    from cards import publish as publishing
+    from flickrexif.cards import publish as publishing
 
     token = get_token()
     if token is None and not dry_run:
@@ -55,8 +55,8 @@ def publish(
 
 def _flickr_key() -> Iterator[str]:
     """Key and secret of the API, which may come from a file."""
-    from collectors.flickr.credentials import SANDBOX, from_environment
-    from collectors.flickr.models import FLICKR_ENDPOINT
+    from flickrexif.collectors.flickr.credentials import SANDBOX, from_environment
+    from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
 
     with suppress(UsageError):  # there is none
         found = from_environment(os.environ, FLICKR_ENDPOINT)

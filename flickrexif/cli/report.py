@@ -9,7 +9,7 @@ from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
 
 if TYPE_CHECKING:
-    from eval.report.spec import Table
+    from flickrexif.eval.report.spec import Table
 
 PRINTED = ("rank", "encoder", "family", "sensitivity", "measured")
 
@@ -29,8 +29,8 @@ def report(
 
     Beside it the figures are written for papers and the tables as CSV and LaTeX. Prints the leaderboard and the page.
     """
-    from eval.report.build import write_report
-    from eval.report.style import short
+    from flickrexif.eval.report.build import write_report
+    from flickrexif.eval.report.style import short
 
     wanted = [name for part in formats.split(",") if (name := part.strip().lower())]
     made = write_report(results, out or results.parent / "report", baseline=baseline, data_dir=data_dir, formats=wanted)
@@ -45,8 +45,8 @@ def report(
 
 def print_leaderboard(shown: "Table") -> None:
     """The columns of the leaderboard that fit a terminal."""
-    from eval.report.spec import Point
-    from eval.report.style import percent, short
+    from flickrexif.eval.report.spec import Point
+    from flickrexif.eval.report.style import percent, short
 
     places = [place for place, column in enumerate(shown.columns) if column.name in PRINTED]
     rows = [

@@ -11,12 +11,12 @@ import typer
 
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
-from flickrexif.errors import Interrupted
+from flickrexif.core.errors import Interrupted
 
 if TYPE_CHECKING:
-    from eval.suite import Outcome, Suite
-    from eval.suite_plan import Item
-    from eval.suite_running import Progress
+    from flickrexif.eval.suite import Outcome, Suite
+    from flickrexif.eval.suite_plan import Item
+    from flickrexif.eval.suite_running import Progress
 
 WIDE = 6  # columns of a summary table, beside the encoders
 LINE_EVERY = 30.0  # seconds, when stderr is no terminal
@@ -52,7 +52,7 @@ def evaluate_all(
     Nothing is computed twice, and a measurement that fails is a record with its reason. Stop it at any time: the same
     command goes on where it was.
     """
-    from eval.suite import SuiteSettings, candidates_of, prepare, run_suite
+    from flickrexif.eval.suite import SuiteSettings, candidates_of, prepare, run_suite
 
     settings = SuiteSettings(
         data_dir=data_dir,
@@ -154,7 +154,7 @@ def _bar() -> "Iterator[Progress]":
 
 def _print_summary(outcomes: "Sequence[Outcome]") -> None:
     """Encoders by headline metrics: a table a task and data set, of at most WIDE columns."""
-    from eval.suite_tasks import HEADLINES
+    from flickrexif.eval.suite_tasks import HEADLINES
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:

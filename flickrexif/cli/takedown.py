@@ -15,11 +15,11 @@ import typer
 from flickrexif.cli.collect import months_of, service_of
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import progress_bar, table
-from flickrexif.errors import FlickrExifError, Interrupted, UsageError
+from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from collectors.journal import Journal
-    from collectors.refresh import RefreshReport
+    from flickrexif.collectors.journal import Journal
+    from flickrexif.collectors.refresh import RefreshReport
 
 MOST_IDS = 20  # listed one by one
 UNFINISHED = "takedown.unfinished"  # beside the list, while files are being rewritten
@@ -94,7 +94,7 @@ def refresh(
     Stop it at any time: the same command goes on where it was. Nothing is
     forgotten before all answers are there.
     """
-    from collectors.refresh import refresh as ask
+    from flickrexif.collectors.refresh import refresh as ask
 
     months = months_of(month, first, last) if month or first or last else None
     if dry_run:
@@ -135,7 +135,7 @@ def _nsid(text: str) -> str:
 
 def _forget(data_dir: Path, wanted: Iterable[Wanted], *, write: bool) -> Forgotten:
     """The list first, so that what is interrupted here is completed by the same command; the journal last."""
-    from collectors.session import data_root, journal_path
+    from flickrexif.collectors.session import data_root, journal_path
 
     wanted = list(wanted)
     if not data_dir.is_dir():
@@ -160,7 +160,7 @@ def _forget(data_dir: Path, wanted: Iterable[Wanted], *, write: bool) -> Forgott
 @contextmanager
 def _journal(path: Path, *, write: bool) -> "Iterator[Journal | None]":
     """The journal if there is one; to write, with every crawl kept away."""
-    from collectors.journal import locked, read_journal
+    from flickrexif.collectors.journal import locked, read_journal
 
     with ExitStack() as stack:
         if write:
@@ -169,7 +169,7 @@ def _journal(path: Path, *, write: bool) -> "Iterator[Journal | None]":
 
 
 def _list(root: Path, wanted: Sequence[Wanted]) -> int:
-    from flickrexif.takedown import add, takedown_path
+    from flickrexif.core.takedowns import add, takedown_path
 
     now = datetime.now(UTC)
     path = takedown_path(root)
@@ -178,7 +178,7 @@ def _list(root: Path, wanted: Sequence[Wanted]) -> int:
 
 def _find(data_dir: Path, journal: "Journal | None", wanted: Sequence[Wanted]) -> tuple[frozenset[int], list[str]]:
     """Ids of all photos that must go, and those named that are in no data set and no journal."""
-    from flickrexif.forget import photos_of
+    from flickrexif.dataset.forget import photos_of
 
     photos = frozenset[int]().union(*(one.photos for one in wanted))
     owners = frozenset[str]().union(*(one.owners for one in wanted))
@@ -193,10 +193,10 @@ def _sweep(
     data_dir: Path, journal: "Journal | None", photos: Collection[int], *, write: bool, again: bool
 ) -> list[tuple[str, int]]:
     """What is made from the data sets goes before their rows, by which a photographer's photos are found."""
-    from eval.forget import forget_images as forget_embeddings
-    from flickrexif.forget import forget_photos
-    from flickrexif.whole import remove
-    from processing.forget import forget_images, is_processed
+    from flickrexif.core.files import remove
+    from flickrexif.dataset.forget import forget_photos
+    from flickrexif.eval.forget import forget_images as forget_embeddings
+    from flickrexif.processing.forget import forget_images, is_processed
 
     names = set(map(str, photos))
     data_sets = _data_sets(data_dir)
@@ -240,9 +240,9 @@ def _quotes(path: Path, names: Collection[str]) -> bool:
 
 def _describe(folders: Iterable[Path]) -> None:
     """The cards of the data sets that have one, for what is left of them; of nothing there is no card."""
-    from cards import write_card
-    from flickrexif.whole import remove
-    from processing.parts import read_parts
+    from flickrexif.cards import write_card
+    from flickrexif.core.files import remove
+    from flickrexif.processing.parts import read_parts
 
     for folder in dict.fromkeys(folders):
         if not (folder / "README.md").exists():
@@ -259,8 +259,8 @@ def _folders(data_dir: Path) -> list[Path]:
 
 def _data_sets(data_dir: Path) -> list[Path]:
     """The FlickrExif folder, built or not, and other data sets of its layout."""
-    from collectors.session import data_root
-    from flickrexif.forget import is_data_set
+    from flickrexif.collectors.session import data_root
+    from flickrexif.dataset.forget import is_data_set
 
     return [path for path in _folders(data_dir) if is_data_set(path) or path == data_root(data_dir)]
 
@@ -284,7 +284,7 @@ def _print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
 
 
 def _print_due(data_dir: Path, months: Sequence[str] | None, older_than: float, calls_per_hour: int) -> None:
-    from collectors.refresh import due
+    from flickrexif.collectors.refresh import due
 
     found = due(data_dir, months, older_than, datetime.now(UTC).timestamp())
     calls = len(found.asked)
@@ -295,7 +295,7 @@ def _print_due(data_dir: Path, months: Sequence[str] | None, older_than: float, 
 
 
 def _print_report(report: "RefreshReport") -> None:
-    from collectors.refresh import VERDICTS
+    from flickrexif.collectors.refresh import VERDICTS
 
     rows: Mapping[str, int] = report.verdicts
     table(("verdict", "photos", "meaning"), [(name, rows[name], VERDICTS[name]) for name in VERDICTS if rows.get(name)])

@@ -5,11 +5,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from flickrexif.dataset.schema import Labels
 from flickrexif.exif import bins, settings, values
 from flickrexif.exif.devices import device_category, is_smartphone
 from flickrexif.exif.makes import canonical_make, published_make
 from flickrexif.exif.models import clean_model
-from flickrexif.schema import Labels
 
 __all__ = ["label", "read_labels"]
 

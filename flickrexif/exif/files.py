@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 from flickrexif.exif.printed import printed
 from flickrexif.exif.tags import MAX_LENGTH, NUMERIC_TAGS
 from flickrexif.exif.xmp import xmp_tags

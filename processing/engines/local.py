@@ -14,8 +14,8 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from flickrexif.errors import FlickrExifError
-from processing.engines import Tick, Unit, Work
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.processing.engines import Tick, Unit, Work
 
 AHEAD = 2  # units given out for each worker
 TICK_EVERY = 0.5  # seconds between two messages of a worker

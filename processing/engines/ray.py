@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from flickrexif.errors import FlickrExifError, UsageError
-from processing.engines import Tick, Unit, Work
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.processing.engines import Tick, Unit, Work
 
 AHEAD = 2  # units given out for each worker
 CONNECT_SECONDS = 10.0

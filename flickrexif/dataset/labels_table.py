@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from flickrexif.errors import FlickrExifError
-from flickrexif.split_files import Ints
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.split_files import Ints
 
 
 def read_columns(labels: Path, columns: list[str]) -> Any:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from flickrexif.split_files import Ints
+from flickrexif.dataset.split_files import Ints
 
 # What photographers may cost train, as a multiple of what they bring to val or test: the cheapest first.
 TOLERANCES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 1e9)

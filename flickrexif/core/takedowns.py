@@ -19,8 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.whole import put_text
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_text
 
 Kind = Literal["photo", "owner"]
 

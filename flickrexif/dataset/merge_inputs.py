@@ -1,4 +1,4 @@
-"""The data sets that `flickrexif merge` reads, as `flickrexif.build` wrote them; what is not so is refused."""
+"""The data sets that `flickrexif merge` reads, as `flickrexif.dataset.build` wrote them; what is not so is refused."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flickrexif.build import Collection, read_collection
-from flickrexif.build_images import BUILD_AGAIN, StoredImage
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.parquet import parquet_files
-from flickrexif.schema import FULL_COLUMNS, IMAGE_COLUMNS, Column, arrow_schema
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.build import Collection, read_collection
+from flickrexif.dataset.images import BUILD_AGAIN, StoredImage
+from flickrexif.dataset.parquet import parquet_files
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, Column, arrow_schema
 
 SIZES = {"o": 0, "l": 1, "c": 2, "z": 3, "m": 4}  # Flickr's suffixes, the largest first
 ABOUT_IMAGES = [column.name for column in IMAGE_COLUMNS if column.type != "image"]

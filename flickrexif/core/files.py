@@ -6,7 +6,7 @@ from filecmp import cmp
 from pathlib import Path
 from typing import Literal
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
 
 Outcome = Literal["written", "unchanged", "removed"]
 AGAIN = "Mend that, then run the same command again."

@@ -9,10 +9,10 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flickrexif.errors import FlickrExifError
-from flickrexif.parquet import image_writer, parquet_files
-from flickrexif.schema import IMAGE_COLUMNS
-from flickrexif.whole import Outcome, put, remove
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import Outcome, put, remove
+from flickrexif.dataset.parquet import image_writer, parquet_files
+from flickrexif.dataset.schema import IMAGE_COLUMNS
 
 SHARD_BYTES = 500_000_000  # of image bytes a file
 BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group

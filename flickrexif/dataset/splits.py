@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import orjson
 
-from flickrexif.assign import Holdings, assign
-from flickrexif.draws import rank, rng
-from flickrexif.errors import FlickrExifError, UsageError
-from flickrexif.labels_table import arrow_table, codes, read_columns, typed
-from flickrexif.split_files import SPLITS, Ints, Shortfall, Split, write_split
-from flickrexif.whole import put_bytes
+from flickrexif.core.draws import rank, rng
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_bytes
+from flickrexif.dataset.assign import Holdings, assign
+from flickrexif.dataset.labels_table import arrow_table, codes, read_columns, typed
+from flickrexif.dataset.split_files import SPLITS, Ints, Shortfall, Split, write_split
 
 COLUMNS = {  # attribute -> column of the labels table
     "Make": "make_published",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flickrexif.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.dataset.labels_table import photographers, read_columns
+from flickrexif.dataset.split_files import SPLITS, Ints, Split, label_problems, read_split, split_paths
 from flickrexif.exif.devices import device_category
-from flickrexif.labels_table import photographers, read_columns
-from flickrexif.split_files import SPLITS, Ints, Split, label_problems, read_split, split_paths
 
 DEVICE_ATTRIBUTES = ("Make", "Model", "Smartphone Model")
 SCANNERS = ("film_scanner", "flatbed_scanner")

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flickrexif.build_images import BATCH_BYTES
-from flickrexif.errors import FlickrExifError
-from flickrexif.fingerprint import write_fingerprint
-from flickrexif.parquet import FOLDERS, image_writer, write_rows
-from flickrexif.schema import IMAGE_COLUMNS
-from flickrexif.split_files import SPLITS, STEM, Split, read_split, write_split
-from flickrexif.whole import put, put_bytes, remove, remove_unfinished
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import put, put_bytes, remove, remove_unfinished
+from flickrexif.dataset.fingerprint import write_fingerprint
+from flickrexif.dataset.images import BATCH_BYTES
+from flickrexif.dataset.parquet import FOLDERS, image_writer, write_rows
+from flickrexif.dataset.schema import IMAGE_COLUMNS
+from flickrexif.dataset.split_files import SPLITS, STEM, Split, read_split, write_split
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from flickrexif.errors import FlickrExifError
-from flickrexif.whole import put_bytes
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import put_bytes
 
 SPLITS = ("train", "val", "test")
 STEM = "split_data_target_attribute="

@@ -7,9 +7,9 @@ serving the rows of an earlier build.
 import hashlib
 from pathlib import Path
 
-from flickrexif.errors import FlickrExifError
-from flickrexif.parquet import FOLDERS
-from flickrexif.whole import Outcome, put_text
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import Outcome, put_text
+from flickrexif.dataset.parquet import FOLDERS
 
 
 def write_fingerprint(root: Path) -> tuple[Outcome, Path]:

@@ -5,7 +5,7 @@
     <root>/images/train-2024-08-00000.parquet  the images' bytes, when there are any
     <root>/collection.json .huggingface.yaml
 
-`cards.write_card` then writes the card that `load_dataset` reads.
+`flickrexif.cards.write_card` then writes the card that `load_dataset` reads.
 
 The same photos give the same bytes, and a file whose bytes are already there is left as it is.
 """
@@ -22,13 +22,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flickrexif.attribution import attribution
-from flickrexif.build_images import StoredImage, write_images
-from flickrexif.errors import FlickrExifError
-from flickrexif.exif import label
-from flickrexif.fingerprint import write_fingerprint
-from flickrexif.parquet import FILE_NAME, FOLDERS, features, write_rows
-from flickrexif.schema import (
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import Outcome, put, put_text, remove, remove_unfinished
+from flickrexif.dataset.attribution import attribution
+from flickrexif.dataset.fingerprint import write_fingerprint
+from flickrexif.dataset.images import StoredImage, write_images
+from flickrexif.dataset.parquet import FILE_NAME, FOLDERS, features, write_rows
+from flickrexif.dataset.schema import (
     FULL_COLUMNS,
     LABEL_COLUMNS,
     PUBLISHED_COLUMNS,
@@ -38,7 +38,7 @@ from flickrexif.schema import (
     Source,
     arrow_schema,
 )
-from flickrexif.whole import Outcome, put, put_text, remove, remove_unfinished
+from flickrexif.exif import label
 
 if TYPE_CHECKING:
     import pyarrow as pa

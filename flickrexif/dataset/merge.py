@@ -1,6 +1,6 @@
 """Data sets of several crawls (other months, other seeds) into one: `flickrexif merge`.
 
-    <data folder>/flickrexif/data labels images collection.json .huggingface.yaml   as `flickrexif.build` writes them
+    <data folder>/flickrexif/data labels images collection.json .huggingface.yaml   as `dataset.build` writes them
     <data folder>/flickrexif/.crawl/takedowns.csv                                   the takedown lists together
 
 A photo has one row: that of the later collection. A photographer has at most `per_user_cap` photos a month, drawn by
@@ -17,19 +17,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flickrexif.build import Collection, read_collection, write_collection, write_month
-from flickrexif.build_images import StoredImage, write_images
-from flickrexif.caps import within_cap
-from flickrexif.draws import rank
-from flickrexif.errors import UsageError
-from flickrexif.fingerprint import write_fingerprint
-from flickrexif.merge_inputs import DataSet, largest_images, open_data_set, read_columns, read_rows
-from flickrexif.parquet import FOLDERS, parquet_files
-from flickrexif.schema import FULL_COLUMNS, arrow_schema
-from flickrexif.split_files import Ints
-from flickrexif.takedown import Takedowns, read_takedowns, takedown_path, write_takedowns
-from flickrexif.takedown import merge as joined
-from flickrexif.whole import remove, remove_unfinished
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import remove, remove_unfinished
+from flickrexif.core.takedowns import Takedowns, read_takedowns, takedown_path, write_takedowns
+from flickrexif.core.takedowns import merge as joined
+from flickrexif.dataset.build import Collection, read_collection, write_collection, write_month
+from flickrexif.dataset.caps import within_cap
+from flickrexif.dataset.fingerprint import write_fingerprint
+from flickrexif.dataset.images import StoredImage, write_images
+from flickrexif.dataset.merge_inputs import DataSet, largest_images, open_data_set, read_columns, read_rows
+from flickrexif.dataset.parquet import FOLDERS, parquet_files
+from flickrexif.dataset.schema import FULL_COLUMNS, arrow_schema
+from flickrexif.dataset.split_files import Ints
 
 Progress = Callable[[int, int], None]  # months done, and in all
 

@@ -1,4 +1,4 @@
-"""`python -m flickrexif.cli`."""
+"""`python -m flickrexif`."""
 
 from flickrexif.cli import main
 

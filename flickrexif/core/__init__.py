@@ -1,0 +1,1 @@
+"""What every part shares; it imports nothing of ours."""

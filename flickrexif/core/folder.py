@@ -1,0 +1,186 @@
+"""The data folder: where things lie, who is writing to it, and what was written outside of it.
+
+    <data folder>/.flickrexif/lock         held by the one command that writes, `lock.json` says which
+    <data folder>/.flickrexif/beside/      a lock for each command that may write beside others of its kind
+    <data folder>/.flickrexif/register     the files and folders elsewhere that name or show photos, a path a line
+    <folder elsewhere>/.flickrexif/home    the data folder that it is registered in
+
+Everything below a data folder is looked through by `flickrexif forget`; what lies elsewhere is known by the register.
+"""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import put_bytes, put_text
+
+STATE = ".flickrexif"  # folder of this module's files
+ENVIRONMENT = "FLICKREXIF_DATA"
+PATIENCE = 0.5  # seconds: those who write beside others hold the lock for an instant as they begin
+
+
+def default_data_dir() -> Path:
+    """`$FLICKREXIF_DATA`, else `data`."""
+    return Path(os.environ.get(ENVIRONMENT) or "data").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """A data folder; it need not be there yet."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, place: Path) -> "DataFolder":
+        """The data folder that `place`, a data set or a file of one, belongs to.
+
+        The nearest folder above that is one; for a data set elsewhere, the one it is registered in; else its parent.
+        """
+        place = place.absolute()
+        for folder in (place, *place.parents):
+            with suppress(OSError):
+                return cls(Path((folder / STATE / "home").read_text("utf-8").strip()))
+            if folder != place and (folder / STATE).is_dir():
+                return cls(folder)
+        return cls(place.parent)
+
+    @property
+    def flickrexif(self) -> Path:
+        """The FlickrExif data set."""
+        return self.path / "flickrexif"
+
+    @property
+    def journal(self) -> Path:
+        """The journal of the crawl."""
+        return self.flickrexif / ".crawl" / "journal.sqlite"
+
+    @property
+    def takedowns(self) -> Path:
+        """The list of takedowns."""
+        return self.flickrexif / ".crawl" / "takedowns.csv"
+
+    def holds(self, place: Path) -> bool:
+        """Whether `place` lies in this folder."""
+        return place.resolve().is_relative_to(self.path.resolve())
+
+    # -- one writer ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self, command: str, *data_sets: Path, beside: bool = False) -> Iterator["DataFolder"]:
+        """Hold the folder, and those of the `data_sets` that lie elsewhere, while `command` writes.
+
+        With `beside`, other commands that say so too may write at the same time; each takes care of its own files.
+        A command that dies lets go. `data_sets` elsewhere are registered. Raises UsageError, which names who writes
+        and since when, and FlickrExifError for a folder that cannot be written.
+        """
+        elsewhere = sorted({path.absolute() for path in data_sets if not self.holds(path)})
+        with ExitStack() as stack:
+            for folder in (self.path, *elsewhere):
+                stack.enter_context(_writing(folder, command, beside=beside))
+            self.register(*elsewhere)
+            for folder in elsewhere:
+                put_text(folder / STATE / "home", f"{self.path.absolute()}\n")
+            yield self
+
+    # -- what was written elsewhere -----------------------------------------------------------------------------
+
+    def register(self, *paths: Path) -> None:
+        """Note files or folders that will name or show photos, before they are written; those inside need no note."""
+        new = {path.absolute() for path in paths if not self.holds(path)} - set(self.registered())
+        if not new:
+            return
+        lines = b"".join(os.fsencode(path) + b"\n" for path in sorted(new))
+        with _writable(self.path), (_state(self.path) / "register").open("ab") as file:
+            file.write(lines)  # one write: lines of two commands never mix
+            file.flush()
+            os.fsync(file.fileno())
+
+    def registered(self) -> list[Path]:
+        """The files and folders elsewhere, sorted."""
+        try:
+            lines = (self.path / STATE / "register").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        return sorted({Path(os.fsdecode(line)) for line in lines if line})
+
+    def drop_missing(self) -> list[Path]:
+        """Take what is no longer where it was written off the register; returns it."""
+        missing = [path for path in self.registered() if not path.exists()]
+        if missing:
+            left = (path for path in self.registered() if path not in missing)
+            put_bytes(self.path / STATE / "register", b"".join(os.fsencode(path) + b"\n" for path in left))
+        return missing
+
+
+def _state(folder: Path) -> Path:
+    state = folder / STATE
+    state.mkdir(parents=True, exist_ok=True)
+    return state
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"The folder {folder} cannot be written ({error.strerror or error})."
+        raise FlickrExifError(message, "Name a folder that you may write, with --data-dir or --out.") from None
+
+
+@contextmanager
+def _writing(folder: Path, command: str, *, beside: bool) -> Iterator[None]:
+    with ExitStack() as held:
+        with ExitStack() as alone, _writable(folder):
+            state = _state(folder)
+            alone.enter_context(_locked(state / "lock", command, folder))
+            if beside:
+                (state / "beside").mkdir(exist_ok=True)
+                name = f"{os.getpid()}-{secrets.token_hex(4)}"
+                held.enter_context(_locked(state / "beside" / name, command, folder))
+            else:
+                for other in sorted((state / "beside").glob("*.json")):
+                    with _locked(other.with_suffix(""), command, folder):
+                        pass  # of a command that died; the lock removes its files
+                held.enter_context(alone.pop_all())
+        yield
+
+
+@contextmanager
+def _locked(path: Path, command: str, folder: Path) -> Iterator[None]:
+    """The lock file `path`, with a note of who holds it in `path`.json."""
+    note = path.with_name(f"{path.name}.json")
+    lock = FileLock(path, timeout=PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(f"{_who(note)} is writing to {folder}.", "Wait until it ends, then try again.") from None
+    try:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        who = {"command": command, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        note.write_text(json.dumps(who) + "\n", "utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink()
+            if path.parent.name == "beside":
+                path.unlink()
+        lock.release()
+
+
+def _who(note: Path) -> str:
+    """Who holds a lock, as its note tells it."""
+    try:
+        who = json.loads(note.read_bytes())
+        where = "" if who["host"] == socket.gethostname() else f" on {who['host']}"
+        return f"`flickrexif {who['command']}` (process {who['pid']}{where}, since {who['since']})"
+    except (OSError, ValueError, LookupError, TypeError):
+        return "Another command"  # which has only just begun, or is about to end

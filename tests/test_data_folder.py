@@ -1,0 +1,86 @@
+"""Who may write to a data folder, and what is known of the files elsewhere."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.folder import DataFolder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from flickrexif.core.folder import DataFolder
+with DataFolder(Path(sys.argv[1])).writing("crawl", beside=sys.argv[2] == "beside"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holding(folder: Path, how: str = "alone") -> "subprocess.Popen[str]":
+    """Another process that writes to `folder` until it is killed."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder), how], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize(("how", "beside"), [("alone", False), ("alone", True), ("beside", False)])
+def test_a_second_writer_is_told_who_writes_and_since_when(tmp_path: Path, how: str, beside: bool) -> None:
+    with holding(tmp_path, how) as process:
+        expected = rf"`flickrexif crawl` \(process {process.pid}, since 20..-..-..T..:..:..\+00:00\) is writing to"
+        with pytest.raises(UsageError, match=expected), DataFolder(tmp_path).writing("build", beside=beside):
+            pass
+        process.send_signal(signal.SIGKILL)
+    with DataFolder(tmp_path).writing("build", beside=beside):  # who died holds nothing
+        pass
+    assert sorted(path.name for path in (tmp_path / ".flickrexif").rglob("*.json")) == []
+
+
+def test_those_who_write_beside_others_do(tmp_path: Path) -> None:
+    with holding(tmp_path, "beside") as process:
+        with DataFolder(tmp_path).writing("embed", beside=True):
+            pass
+        process.kill()
+
+
+def test_a_data_set_elsewhere_is_held_too_and_knows_its_data_folder(tmp_path: Path) -> None:
+    data, traces = DataFolder(tmp_path / "data"), tmp_path / "disk" / "traces"
+    with data.writing("process", traces, data.path / "inside"):
+        with pytest.raises(UsageError, match="process"), DataFolder(tmp_path / "b").writing("process", traces):
+            pass
+    assert data.registered() == [traces]
+    assert DataFolder.of(traces).path == data.path
+    assert DataFolder.of(traces / "jpeg75_420" / "x.parquet").path == data.path
+    assert DataFolder.of(data.path / "flickrexif" / "labels").path == data.path
+    assert DataFolder.of(tmp_path / "other" / "flickrexif").path == tmp_path / "other"
+
+
+def test_the_register_keeps_any_name_once_and_drops_what_is_gone(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff \xc3\xbc.json"))
+    odd.write_text("{}")
+    data.register(odd, tmp_path / "gone.json", data.path / "inside.json")
+    data.register(odd)
+    assert data.registered() == sorted([odd, tmp_path / "gone.json"])
+    assert data.drop_missing() == [tmp_path / "gone.json"]
+    assert data.registered() == [odd]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FlickrExifError, match="cannot be written"), DataFolder(tmp_path / "file").writing("crawl"):
+        pass
+
+
+def test_a_note_that_is_not_whole_names_nobody(tmp_path: Path) -> None:
+    with holding(tmp_path) as process:
+        (tmp_path / ".flickrexif" / "lock.json").write_text(json.dumps({"pid": 1}))
+        with pytest.raises(UsageError, match="Another command is writing"), DataFolder(tmp_path).writing("build"):
+            pass
+        process.kill()
