@@ -5,37 +5,33 @@ sets, a `Holder` beside each other format. `flickrexif.kinds` lists them. Nobody
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 Origin = Literal["real", "simulated"]
 
 
-class Holder(Protocol):
-    """One format that names or shows photos: where it lies, and how photos are taken out of it.
+Forget = Callable[[Sequence[Path], Collection[str], bool], Mapping[Path, Counter[str]]]
+PhotosOf = Callable[[Sequence[Path], Collection[str], Collection[str]], Mapping[str, str]]
 
-    Photos are called by their ids as text. What is taken out in several steps is taken out in an order that lets the
-    same call complete it after an interruption.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """One format that names or shows photos, and how they are taken out of it. Photos are called by their ids as text.
+
+    `forget(files, ids, write)` finds the format among `files`, which are all files of a data folder, and takes the
+    photos out; it returns how many of which thing there were, by the file or folder that held them. Without `write` it
+    only counts. What takes several steps is done in an order that lets the same call complete it after an
+    interruption. Raises FlickrExifError for a file that cannot be read or written.
+
+    `photos_of(files, ids, owners)` gives id -> owner of the photos that are among `ids` or by one of `owners`; None
+    for a format that does not tell whose a photo is.
     """
 
-    name: str  # what a report calls its entries: "split entries"
-
-    def places(self, folder: Path) -> list[Path]:
-        """Where the format lies in or below `folder`, sorted; `folder` itself may be one."""
-        ...
-
-    def owners(self, place: Path, ids: Collection[str], owners: Collection[str]) -> Mapping[str, str]:
-        """id -> owner of the photos in `place` that are among `ids` or by one of `owners`; empty where none is told."""
-        ...
-
-    def forget(self, place: Path, ids: Collection[str], *, write: bool) -> Counter[str]:
-        """Take the photos out of `place`; how many of each thing there were. With `write=False` only count.
-
-        Raises FlickrExifError for a file that cannot be read or written.
-        """
-        ...
+    forget: Forget
+    photos_of: PhotosOf | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
