@@ -139,7 +139,7 @@ def test_another_process_and_another_folder_give_the_same_bytes(tmp_path: Path) 
     mine = render(make(tmp_path / "a"))
     make(tmp_path / "b")
     code = (
-        "import sys, json, hashlib\nfrom pathlib import Path\nfrom cards.card import render\n"
+        "import sys, json, hashlib\nfrom pathlib import Path\nfrom flickrexif.cards.card import render\n"
         "made = render(Path(sys.argv[1]))\n"
         "print(json.dumps({name: hashlib.sha256(content).hexdigest() for name, content in made.items()}))"
     )

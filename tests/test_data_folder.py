@@ -51,9 +51,12 @@ def test_those_who_write_beside_others_do(tmp_path: Path) -> None:
 
 def test_a_data_set_elsewhere_is_held_too_and_knows_its_data_folder(tmp_path: Path) -> None:
     data, traces = DataFolder(tmp_path / "data"), tmp_path / "disk" / "traces"
-    with data.writing("process", traces, data.path / "inside"):
-        with pytest.raises(UsageError, match="process"), DataFolder(tmp_path / "b").writing("process", traces):
-            pass
+    with (
+        data.writing("process", traces, data.path / "inside"),
+        pytest.raises(UsageError, match="process"),
+        DataFolder(tmp_path / "b").writing("process", traces),
+    ):
+        pass
     assert data.registered() == [traces]
     assert DataFolder.of(traces).path == data.path
     assert DataFolder.of(traces / "jpeg75_420" / "x.parquet").path == data.path

@@ -254,7 +254,7 @@ def test_the_first_setting_stays(journal: Journal) -> None:
 @pytest.mark.usefixtures("journal")
 def test_a_second_crawl_refuses_while_the_first_runs(path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom collectors.journal import open_journal\n"
+        "import sys\nfrom pathlib import Path\nfrom flickrexif.collectors.journal import open_journal\n"
         "from flickrexif.core.errors import FlickrExifError\n"
         "try:\n    with open_journal(Path(sys.argv[1])): print('opened')\n"
         "except FlickrExifError as error: print(error)"
@@ -510,7 +510,7 @@ def test_two_programs_bring_a_journal_to_this_version_at_once(path: Path) -> Non
     db.executescript(TO_VERSION_1)
     db.close()
     code = (
-        "import sys\nfrom pathlib import Path\nfrom collectors.journal import read_journal\n"
+        "import sys\nfrom pathlib import Path\nfrom flickrexif.collectors.journal import read_journal\n"
         "input()\nwith read_journal(Path(sys.argv[1])) as journal: print(journal.checks())"
     )
     command = [sys.executable, "-c", code, str(path)]
