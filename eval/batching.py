@@ -1,4 +1,4 @@
-"""Batches of even size from inputs that arrive in pieces, and embedding them within the memory there is."""
+"""Inputs that arrive in pieces become batches of one size, which are embedded within the memory at hand."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -12,56 +12,57 @@ Embed = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 class Batcher:
-    """Takes pieces [m, ...] with the place of each row, gives batches of exactly `size`; the rest with `rest`."""
+    """Collects pieces of inputs, each row with its place, into batches of `size` rows; `rest` gives what is left."""
 
     def __init__(self, size: int, *, pinned: bool = False) -> None:
         self._size, self._pinned = size, pinned
         self._pieces: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self._held = 0
+        self._waiting = 0
 
     def add(self, places: "torch.Tensor", inputs: "torch.Tensor") -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
-        """Take [m] places and [m, ...] inputs; gives the (places, inputs) of every batch that is full."""
+        """Add inputs [m, ...] and their places [m]; yields (places, inputs) of every batch that is full."""
         self._pieces.append((places, inputs))
-        self._held += len(inputs)
-        while self._held >= self._size:
+        self._waiting += len(inputs)
+        while self._waiting >= self._size:
             yield self._take(self._size)
 
     def rest(self) -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
         """The last batch, if there is any."""
-        if self._held:
-            yield self._take(self._held)
+        if self._waiting:
+            yield self._take(self._waiting)
 
     def _take(self, size: int) -> "tuple[torch.Tensor, torch.Tensor]":
         import torch
 
-        taken, left = [], size
-        while left:
+        taken, needed = [], size
+        while needed:
             places, inputs = self._pieces.pop(0)
-            if len(inputs) > left:
-                self._pieces.insert(0, (places[left:], inputs[left:]))
-                places, inputs = places[:left], inputs[:left]
+            if len(inputs) > needed:
+                self._pieces.insert(0, (places[needed:], inputs[needed:]))
+                places, inputs = places[:needed], inputs[:needed]
             taken.append((places, inputs))
-            left -= len(inputs)
-        self._held -= size
+            needed -= len(inputs)
+        self._waiting -= size
         first = taken[0][1]
         batch = torch.empty((size, *first.shape[1:]), dtype=first.dtype, pin_memory=self._pinned)
         return torch.cat([places for places, _ in taken]), torch.cat([inputs for _, inputs in taken], out=batch)
 
 
 def embed_within(embed: Embed, batch: "torch.Tensor", limit: int) -> "tuple[torch.Tensor, int]":
-    """Embed at most `limit` images [n, ...] at a time; when memory runs out, half as many, and go on.
+    """Embed images [n, ...], at most `limit` at a time; whenever memory runs out, the limit is halved.
 
-    Returns [n, d] on the encoder's device, and the limit that did. Raises FlickrExifError when one image is too much.
+    Returns embeddings [n, d] on the encoder's device, and the last limit. Raises FlickrExifError where the memory does
+    not suffice for one image.
     """
     import torch
 
-    done: list[torch.Tensor] = []
+    parts: list[torch.Tensor] = []
     start = 0
     while start < len(batch):
         part = batch[start : start + limit]
-        found = _try(embed, part)
-        if found is not None:
-            done.append(found)
+        embeddings = _embed_or_none(embed, part)
+        if embeddings is not None:
+            parts.append(embeddings)
             start += len(part)
             continue
         if len(part) == 1:
@@ -71,14 +72,14 @@ def embed_within(embed: Embed, batch: "torch.Tensor", limit: int) -> "tuple[torc
         limit = len(part) // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-    return torch.cat(done) if len(done) > 1 else done[0], limit
+    return torch.cat(parts) if len(parts) > 1 else parts[0], limit
 
 
-def _try(embed: Embed, part: "torch.Tensor") -> "torch.Tensor | None":
+def _embed_or_none(embed: Embed, part: "torch.Tensor") -> "torch.Tensor | None":
     """The embeddings, or None when memory ran out."""
     try:
         return embed(part)
-    except RuntimeError as error:  # a return leaves the frames, and what they hold, behind
+    except RuntimeError as error:  # the caller tries again once this frame has let go of the tensors it held
         if not _out_of_memory(error):
             raise
     return None

@@ -1,4 +1,4 @@
-"""One block of rows through all encoders: inputs in, a saved block of every target out."""
+"""Embeds one block of rows with all encoders and saves the block of each target."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,12 +12,12 @@ from flickrexif.eval.targets import Target, write_block
 if TYPE_CHECKING:
     import torch
 
-Key = tuple[int, int]  # places of the encoder and of the combo
-Tick = Callable[[int, Iterable[str]], None]  # embeddings made, and why images failed
+Key = tuple[int, int]  # places of the encoder and of the combo in their lists
+Tick = Callable[[int, Iterable[str]], None]  # (number of embeddings made, the reason of each image that failed)
 
 
 class Forward:
-    """An encoder on its device: inputs [n, ...] in host memory to embeddings [n, d] on the device."""
+    """An encoder on its device; call it with inputs [n, ...] in host memory for embeddings [n, d] on the device."""
 
     def __init__(
         self, encoder: Encoder, batch_size: int, device: str, tell: Callable[[str], None], *, compiled: bool = False
@@ -28,21 +28,22 @@ class Forward:
         self._tell = tell
 
     def __call__(self, inputs: "torch.Tensor") -> "torch.Tensor":
-        found, limit = embed_within(self._on_device, inputs, self.limit)
+        embeddings, limit = embed_within(self._on_device, inputs, self.limit)
         if limit < self.limit:
             self._tell(f"Out of memory: {self.record.key} goes on with a batch of {limit}, not {self.limit}.")
             self.limit = limit
-        return found
+        return embeddings
 
     def _on_device(self, inputs: "torch.Tensor") -> "torch.Tensor":
         import torch
 
         with torch.inference_mode():
-            found = self._embed(inputs.to(self.device, non_blocking=True))
-        if found.ndim != 2 or len(found) != len(inputs):
-            message = f"{self.record.key} made {list(found.shape)} of {len(inputs)} images, not [{len(inputs)}, d]."
+            embeddings = self._embed(inputs.to(self.device, non_blocking=True))
+        if embeddings.ndim != 2 or len(embeddings) != len(inputs):
+            shape, count = list(embeddings.shape), len(inputs)
+            message = f"{self.record.key} made {shape} of {count} images, not [{count}, d]."
             raise UsageError(message, "Mend its `embed`.")
-        return found.float()
+        return embeddings.float()
 
 
 def _compiled(function: Embed) -> Embed:
@@ -57,7 +58,7 @@ def _batcher(forward: Forward) -> Batcher:
 
 
 class Block:
-    """Some rows of a source on their way through all encoders; `groups` are encoders of equal preprocessing."""
+    """Consecutive rows of a source while all encoders embed them; each group of encoders shares its preprocessing."""
 
     def __init__(
         self,
@@ -70,12 +71,12 @@ class Block:
         self._start, self._stop = bounds
         self._keys, self._groups, self._combos, self._forwards = keys, groups, combos, forwards
         self._batchers = [_batcher(forwards[group[0]]) for group in groups]
-        self._found: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {e: [] for e, _ in keys}
+        self._embeddings: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {encoder: [] for encoder, _ in keys}
         self._rows: list[int] = []
         self._failures: dict[int, str] = {}
 
     def embed(self, pieces: Iterable[Prepared], tick: Tick) -> None:
-        """Run the block's inputs through the encoders, in batches across variants and masks."""
+        """Embed the block's inputs, in batches that mix variants and masks."""
         for piece in pieces:
             self._rows += piece.rows
             self._failures.update(piece.failures)
@@ -96,13 +97,13 @@ class Block:
 
     def _forward(self, group: int, batches: "Iterable[tuple[torch.Tensor, torch.Tensor]]") -> None:
         for places, inputs in batches:
-            for e in self._groups[group]:
-                if e in self._found:
-                    self._found[e].append((places, self._forwards[e](inputs)))
+            for encoder in self._groups[group]:
+                if encoder in self._embeddings:
+                    self._embeddings[encoder].append((places, self._forwards[encoder](inputs)))
 
     def write(self, targets: Mapping[Key, Target]) -> None:
         """Save the block of every target."""
-        tables = {e: self._table(e) for e in self._found}
+        tables = {encoder: self._table(encoder) for encoder in self._embeddings}
         rows = sorted(self._rows)
         for key in self._keys:
             embeddings = tables[key[0]][[row - self._start for row in rows], key[1]]
@@ -112,13 +113,13 @@ class Block:
             write_block(targets[key], self._start, self._stop, embeddings[finite], kept, failures)
 
     def _table(self, encoder: int) -> "torch.Tensor":
-        """The embeddings [rows, combos, d] of one encoder, each at its place."""
+        """The embeddings [rows, combos, d] of one encoder; NaN for a row that could not be prepared."""
         import torch
 
-        if not self._found[encoder]:
+        if not self._embeddings[encoder]:
             return torch.empty(0, self._combos, 0)
-        places = torch.cat([places for places, _ in self._found[encoder]])
-        embeddings = torch.cat([found for _, found in self._found[encoder]]).cpu()
+        places = torch.cat([places for places, _ in self._embeddings[encoder]])
+        embeddings = torch.cat([part for _, part in self._embeddings[encoder]]).cpu()
         table = torch.full(((self._stop - self._start) * self._combos, embeddings.shape[1]), torch.nan)
         table[places] = embeddings
         return table.view(-1, self._combos, embeddings.shape[1])

@@ -7,11 +7,11 @@ def pick_device(name: str = "auto") -> str:
     """The device of that name; for `auto` cuda, else mps, else cpu. UsageError where torch has no such device."""
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    usable_by_kind = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return next(device for device, usable in there.items() if usable)
+        return next(device for device, usable in usable_by_kind.items() if usable)
     kind, _, number = name.partition(":")
-    if not there.get(kind) or (number and kind == "cuda" and not _is_gpu(number)):
+    if not usable_by_kind.get(kind) or (number and kind == "cuda" and not _is_gpu(number)):
         raise UsageError(f"There is no device {name[:40]!r} here.", "Give --device auto, or cpu.")
     return name
 

@@ -10,15 +10,15 @@ from flickrexif.core.errors import FlickrExifError
 
 RESAMPLES = 2_000
 LEVEL = 0.95
-FEW = 100  # distinct values
+FEW = 100  # distinct values up to which their counts are drawn instead of indices
 
 
 def bootstrap_interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> tuple[float, float]:
-    """The 95% interval of the mean of `values` [n]: what it would be over other images, or other photographers.
+    """The 95% interval of the mean of `values` [n]: how much it would vary over other images, or other photographers.
 
-    Resamples the n values with replacement 2,000 times (Efron's percentile interval). With `groups` [n] (say the
-    photographer of each image) whole groups are resampled, since photos of one person resemble each other; the mean
-    is then the sum of the values drawn over their number. Raises FlickrExifError for no values, for values that are
+    Resamples the n values with replacement 2,000 times (Efron's percentile interval). With `groups` [n], such as the
+    photographer of each image, whole groups are resampled, since photos of one person resemble each other; the mean
+    of a resample is the sum of its values over their number. Raises FlickrExifError for no values, for values that are
     not finite and for groups of another length.
     """
     scores = np.asarray(values, dtype=np.float64).reshape(-1)

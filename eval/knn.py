@@ -30,18 +30,18 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval import tiles
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
-LOOK = 8  # times k: how many training images a drawn list looks into at first
+FIRST_LOOK = 8  # times k: how many training images a drawn list examines at first
 
 
 @dataclass(frozen=True, slots=True)
 class KnnRecord:
     """Accuracies as fractions. A run is one (i, j), or one (i, seed) for uniform."""
 
-    accuracy: Mapping[str, float]  # set-up -> average over all runs
+    accuracy: Mapping[str, float]  # set-up -> average over its runs
     matrix: Mapping[str, Tensor]  # set-up -> [V, V], or [V, seeds]: the accuracy of each run; NaN where there is none
     correct: Mapping[str, Tensor]  # set-up -> [n]: the share of the runs in which each test image is right
     vote_ties: Mapping[str, float]  # set-up -> the share of votes without a single winner
-    unproven: int  # test images that `half` could not decide, done in float32
+    unproven: int  # test images whose half-precision shortlists were not proven complete: done again in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,16 @@ class _Lists:
 
 
 def uniform_draws(*, parameter: str, image_ids: Sequence[str], classes: int, seeds: Sequence[int]) -> Tensor:
-    """The class of each training image for each seed, [seeds, n] uint8: what `processing.draw` draws for it."""
+    """The class that each seed draws for each training image, [seeds, n] uint8, as `processing.draw` draws it."""
     purpose, numbers = f"class of {parameter.lower()}", range(classes)
     draws = [[rng(seed, purpose, image_id).choice(numbers) for image_id in image_ids] for seed in seeds]
     return torch.tensor(draws, dtype=torch.uint8).reshape(len(seeds), len(image_ids))
 
 
 def vote(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The majority of labels [..., k], the nearest first, -1 for no neighbour: (winners [...], were they tied [...]).
+    """The majority vote of labels [..., k], nearest first, -1 for no neighbour: (winners [...], whether tied [...]).
 
-    Of the classes with the most votes that with the nearest member wins.
+    Among classes with equally many votes, the one with the nearest neighbour wins.
     """
     votes = (labels[..., :, None] == labels[..., None, :]).sum(-1).masked_fill_(labels < 0, 0)
     winner = labels.gather(-1, votes.argmax(-1, keepdim=True))  # the first of equal ones, so the nearest
@@ -93,12 +93,12 @@ def five_setups(
     device: str = "cpu",
     half: torch.dtype | None = None,
 ) -> KnnRecord:
-    """The five set-ups, from V variants of the same test and training images.
+    """Measure the five set-ups on V variants of the same test and training images.
 
     `test` and `train`: V matrices [n, d] and [m, d] of embeddings, of any float type, memory-mapped or not; labels
-    [n] and [m], integers from 0; `draws` [seeds, m]: which variant (0 to V - 1) each training image is. `memory`
-    bytes bound what the products take. With `half` (float16 or bfloat16, for a GPU) the products make shortlists of
-    4 k, which float32 ranks again; a test image whose shortlists cannot be proven complete is done in float32.
+    [n] and [m], integers from 0; `draws` [seeds, m]: the variant (0 to V - 1) of each training image in the set-up
+    uniform. The products take at most `memory` bytes. With `half` (float16 or bfloat16, for a GPU) they make shortlists
+    of 4 k, which float32 ranks again; a test image whose shortlists are not proven complete is done again in float32.
 
     FlickrExifError for shapes that do not fit and for embeddings without a direction, UsageError for k or V too low.
     """
@@ -128,8 +128,8 @@ def _check(
         message = f"There are {v} variants of the test images and {len(train)} of the training images."
         raise UsageError(message, "Give the same variants of both, at least two.")
     if test_labels.shape != (n,) or train_labels.shape != (m,) or draws.ndim != 2 or draws.shape[1] != m:
-        found = f"{list(test_labels.shape)}, {list(train_labels.shape)} and {list(draws.shape)}"
-        message = f"Labels and draws of shape {found} do not fit {n} test and {m} training images."
+        shapes = f"{list(test_labels.shape)}, {list(train_labels.shape)} and {list(draws.shape)}"
+        message = f"Labels and draws of shape {shapes} do not fit {n} test and {m} training images."
         raise FlickrExifError(message, "Give each image one label, and each training image a draw for each seed.")
     if min(test_labels.min(), train_labels.min()) < 0 or (len(draws) and not 0 <= draws.min() <= draws.max() < v):
         raise FlickrExifError("A label is negative or a draw names no variant.", f"Draws go from 0 to {v - 1}.")
@@ -139,7 +139,7 @@ def _check(
 
 
 def _lists(data: _Data, k: int, half: torch.dtype | None = None) -> _Lists:
-    """The k best of each kind, from products in `half` or in float32."""
+    """The k nearest of each kind, from products in `half` or in float32."""
     n, v, _ = data.query.shape
     device = str(data.query.device)
     same, other = (tiles.empty_lists(n, v, v, k, device=device) for _ in range(2))
@@ -170,9 +170,9 @@ def _members(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _take_own(similarity: Tensor, labels: Tensor, train_labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Move the same-class columns out of similarities [b, V, V, n], which keep -inf there.
+    """Take the columns of each query's own class out of similarities [b, V, V, n], leaving -inf in their place.
 
-    Gives the queries that have such columns [h], their similarities [h, V, V, w] and the columns [h, w].
+    Returns the queries that have such columns [h], the similarities taken [h, V, V, w] and their columns [h, w].
     """
     classes, places = _members(train_labels)
     nearest = torch.searchsorted(classes, labels).clamp_(max=len(classes) - 1)
@@ -185,32 +185,32 @@ def _take_own(similarity: Tensor, labels: Tensor, train_labels: Tensor) -> tuple
 
 
 def _improve_drawn(lists: Tensor, similarity: Tensor, draws: Tensor, column: Tensor) -> Tensor:
-    """The lists [b, V, seeds, k] with one tile taken in: similarities [b, V, V, n], draws [seeds, n].
+    """The lists [b, V, seeds, k] after one more tile: similarities [b, V, V, n], draws [seeds, n].
 
-    No draw makes a training image more similar than its most similar variant. So the images are looked into by that
-    bound, from the highest on, until those left out cannot hold a neighbour for any seed.
+    Whatever variant is drawn, a training image is at most as similar as its most similar variant. So the images are
+    examined by that bound, the highest first, until none of the rest can be a neighbour for any seed.
     """
     before, products = lists.flatten(0, 1), similarity.flatten(0, 1)
     after = before.clone()
     bound = products.amax(1)
     maxima = tiles.chunk_maxima(bound)
     rows = (maxima.amax(-1) > tiles.similarity_of(before[..., -1]).amin(-1)).nonzero()[:, 0]
-    number = min(LOOK * lists.shape[-1], len(column))
+    number = min(FIRST_LOOK * lists.shape[-1], len(column))
     while len(rows):
-        again = [rows[:0]]
+        unsettled = [rows[:0]]
         for part in tiles.spans(len(rows), max(1, similarity.numel() // (4 * number * max(tiles.CHUNK, len(draws))))):
-            here = rows[part]
-            highest = tiles.best(bound, number, maxima, here)
-            after[here] = _look_into(before[here], products, draws, column, here, tiles.index_of(highest))
-            floor = tiles.similarity_of(after[here][..., -1]).amin(-1)
-            again.append(here[tiles.similarity_of(highest[:, -1]) >= floor])
-        rows = torch.cat(again) if number < len(column) else rows[:0]
+            chosen = rows[part]
+            highest = tiles.best(bound, number, maxima, chosen)
+            after[chosen] = _look_into(before[chosen], products, draws, column, chosen, tiles.index_of(highest))
+            floor = tiles.similarity_of(after[chosen][..., -1]).amin(-1)
+            unsettled.append(chosen[tiles.similarity_of(highest[:, -1]) >= floor])
+        rows = torch.cat(unsettled) if number < len(column) else rows[:0]
         number = min(4 * number, len(column))
     return after.view_as(lists)
 
 
 def _look_into(lists: Tensor, products: Tensor, draws: Tensor, column: Tensor, rows: Tensor, places: Tensor) -> Tensor:
-    """The lists [r, seeds, k] of `rows` with the columns `places` [r, p] (-1: none) of products [., V, n] taken in."""
+    """The lists [r, seeds, k] of `rows` after the columns `places` [r, p] (-1: none) of products [., V, n]."""
     at = places.clamp(min=0)
     values = products[rows[:, None], :, at].gather(2, draws[:, at].permute(1, 2, 0))  # [r, p, seeds]
     keys = tiles.pack(values.masked_fill_((places < 0)[..., None], -torch.inf), column[at][..., None])
@@ -221,12 +221,12 @@ def _look_into(lists: Tensor, products: Tensor, draws: Tensor, column: Tensor, r
 
 
 def _lists_by_half(data: _Data, k: int, half: torch.dtype, memory: int) -> tuple[_Lists, int]:
-    """What `_lists(data, k)` gives, from shortlists, and for how many test images these were not enough."""
+    """The same as `_lists(data, k)`, from shortlists, and how many test images had to be done in float32."""
     v, m, device = len(data.train), len(data.train_labels), data.query.device
     short = _lists(data, tiles.SHORTLIST * k, half)
     by_place = torch.arange(v, device=device)[:, None].expand(v, m)
     doubt = tiles.margin(half, data.query.shape[-1])
-    found, proven = [], torch.ones(len(data.query), dtype=torch.bool, device=device)
+    settled, proven = [], torch.ones(len(data.query), dtype=torch.bool, device=device)
     for lists, variants in ((short.same, by_place), (short.other, by_place), (short.drawn, data.draws)):
         size = max(1, memory // (16 * max(1, lists[0].numel()) * data.query.shape[-1]))
         parts = []
@@ -235,25 +235,25 @@ def _lists_by_half(data: _Data, k: int, half: torch.dtype, memory: int) -> tuple
             chosen, sure = tiles.settle(lists[rows], exact, k, doubt)
             proven[rows] &= sure.flatten(1).all(-1)
             parts.append(chosen)
-        found.append(torch.cat(parts))
-    again = (~proven).nonzero()[:, 0]
-    if len(again):
-        exact_lists = _lists(replace(data, query=data.query[again], labels=data.labels[again]), k)
-        for lists, part in zip(found, (exact_lists.same, exact_lists.other, exact_lists.drawn), strict=True):
-            lists[again] = part
-    return _Lists(*found), len(again)
+        settled.append(torch.cat(parts))
+    unproven = (~proven).nonzero()[:, 0]
+    if len(unproven):
+        exact_lists = _lists(replace(data, query=data.query[unproven], labels=data.labels[unproven]), k)
+        for lists, part in zip(settled, (exact_lists.same, exact_lists.other, exact_lists.drawn), strict=True):
+            lists[unproven] = part
+    return _Lists(*settled), len(unproven)
 
 
 def _exact(data: _Data, lists: Tensor, query: Tensor, variants: Tensor) -> Tensor:
-    """The keys of lists [b, V, p, k] with similarities in float32; `variants` [p, m] of each training image."""
+    """The keys of lists [b, V, p, k] with float32 similarities; `variants` [p, m]: the variant of training image m."""
     index = tiles.index_of(lists)
     place = torch.arange(len(variants), device=lists.device)[:, None]
     code = (variants[place, index] * variants.shape[1] + index).masked_fill_(index < 0, 0)
-    wanted, at = torch.unique(code, return_inverse=True)
-    vectors = torch.empty(len(wanted), query.shape[-1], device=lists.device)
+    codes, at = torch.unique(code, return_inverse=True)
+    vectors = torch.empty(len(codes), query.shape[-1], device=lists.device)
     for number, matrix in enumerate(data.train):
-        here = (wanted // variants.shape[1] == number).nonzero()[:, 0]
-        vectors[here] = tiles.unit_rows(matrix, wanted[here] % variants.shape[1], str(lists.device))
+        rows = (codes // variants.shape[1] == number).nonzero()[:, 0]
+        vectors[rows] = tiles.unit_rows(matrix, codes[rows] % variants.shape[1], str(lists.device))
     similarity = torch.linalg.vecdot(vectors[at], query[:, :, None, None])
     return tiles.pack(similarity.masked_fill_(index < 0, -torch.inf), index)
 
@@ -262,7 +262,7 @@ def _exact(data: _Data, lists: Tensor, query: Tensor, variants: Tensor) -> Tenso
 
 
 def _merges(lists: _Lists, rows: slice, k: int) -> Iterator[tuple[str, Tensor]]:
-    """The neighbours [b, runs, k] of each set-up; runs: all i, all (i, j) with i != j, all (i, seed)."""
+    """The neighbours [b, runs, k] of each set-up; its runs are all i, all (i, j) with i != j, or all (i, seed)."""
     same, other = lists.same[rows], lists.other[rows]
     v = same.shape[1]
     both = torch.arange(v)
@@ -278,13 +278,13 @@ def _merges(lists: _Lists, rows: slice, k: int) -> Iterator[tuple[str, Tensor]]:
 
 
 def _outcomes(lists: _Lists, rows: slice, labels: Tensor, train_labels: Tensor, k: int) -> dict[str, Tensor]:
-    """[2, b, runs] of each set-up: was the vote right, was it tied."""
-    found = {}
+    """For each set-up [2, b, runs]: whether the vote was right, and whether it was tied."""
+    outcomes = {}
     for name, keys in _merges(lists, rows, k):
         index = tiles.index_of(keys)
         winner, tied = vote(train_labels[index].masked_fill_(index < 0, -1))
-        found[name] = torch.stack((winner == labels[:, None], tied)).cpu()
-    return found
+        outcomes[name] = torch.stack((winner == labels[:, None], tied)).cpu()
+    return outcomes
 
 
 def _record(outcomes: Sequence[Mapping[str, Tensor]], variants: int, unproven: int) -> KnnRecord:
@@ -300,7 +300,7 @@ def _record(outcomes: Sequence[Mapping[str, Tensor]], variants: int, unproven: i
 
 
 def _matrix(name: str, runs: Tensor, variants: int) -> Tensor:
-    """The accuracies of the runs at their places."""
+    """The accuracies of the runs as a matrix: [V, V], or [V, seeds] for uniform; NaN where there is no run."""
     if name == "uniform":
         return runs.view(variants, -1).float()
     matrix = torch.full((variants, variants), torch.nan)

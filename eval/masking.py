@@ -1,7 +1,7 @@
 """kNN accuracy against the mask: how much of the semantics is left when the centre of the images is black?
 
-For each ratio of masked area, the majority vote of the k nearest training images (cosine similarity), the training
-and the test images being masked alike unless the caller says otherwise by what it passes in.
+For each ratio of masked area, a test image gets the majority class of its k nearest training images (cosine
+similarity). Whether the training images are masked too is up to the embeddings that the caller passes in.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from flickrexif.eval.knn import vote
 
 @dataclass(frozen=True, slots=True)
 class MaskingRecord:
-    """Fractions, by the ratio of the area that is masked."""
+    """Accuracies as fractions, by the ratio of the area that is masked."""
 
     accuracy: Mapping[float, float]
     correct: Mapping[float, Tensor]  # ratio -> bool [n]
@@ -32,9 +32,9 @@ def knn_predictions(
     memory: int = tiles.DEFAULT_MEMORY,
     device: str = "cpu",
 ) -> tuple[Tensor, Tensor]:
-    """The class of each test image by the vote of its k nearest training images [n], and whether it was tied [n].
+    """The class [n] that the k nearest training images vote for, for each test image, and whether it was tied [n].
 
-    Fewer than k training images all vote. Raises what `tiles.nearest` raises.
+    Where there are fewer than k training images, all vote. Raises as `tiles.nearest`.
     """
     index = tiles.index_of(tiles.nearest(queries=test, base=train, k=k, memory=memory, device=device))
     return vote(train_labels.long()[index].masked_fill_(index < 0, -1))
@@ -49,9 +49,9 @@ def masked_accuracy(
     memory: int = tiles.DEFAULT_MEMORY,
     device: str = "cpu",
 ) -> MaskingRecord:
-    """`embeddings`: ratio -> (test [n, d], train [m, d]); labels [n] and [m], integers from 0.
+    """kNN accuracy at each ratio: `embeddings` maps it to (test [n, d], train [m, d]); labels [n] and [m] count from 0.
 
-    FlickrExifError where the embeddings of a ratio do not fit the labels.
+    Raises FlickrExifError where the embeddings of a ratio do not fit the labels.
     """
     accuracy, correct, ties = {}, {}, {}
     for ratio, (test, train) in sorted(embeddings.items()):

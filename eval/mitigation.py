@@ -1,10 +1,10 @@
-"""Taking the trace of a processing out of embeddings, and what that costs in semantics.
+"""Removes the trace of a processing from embeddings, in one of three ways.
 
-    centring   subtract from each embedding the mean of its processing (which must be known), add the mean of all
+    centring   subtract the mean of the embedding's processing (which must be known), add the mean of all
     leace      project away the linear subspace that predicts the processing (Belrose et al. 2023, arXiv:2306.03819)
     averaging  replace a test image's embedding by the mean over its processings
 
-All work on embeddings of length 1. What is fitted is fitted on training images alone.
+All take embeddings of length 1, and are fitted on the training images alone.
 """
 
 import warnings
@@ -16,7 +16,7 @@ from torch import Tensor
 Variants = Sequence[Tensor]
 """The same images under each class of a processing: V times [n, d]."""
 Change = Callable[[Variants], list[Tensor]]
-"""What a mitigation does to such embeddings."""
+"""One mitigation, ready to be applied: variants in, changed variants out."""
 
 
 def unchanged(variants: Variants) -> list[Tensor]:
@@ -25,17 +25,17 @@ def unchanged(variants: Variants) -> list[Tensor]:
 
 
 def centring(train: Variants) -> Change:
-    """Moves the mean of every class to the mean of all, both of the training images."""
+    """Moves the mean of each class to the mean of all classes, as the training images have them."""
     means = [variant.double().mean(0) for variant in train]
     shifts = [(torch.stack(means).mean(0) - mean).float() for mean in means]
     return lambda variants: [variant + shift for variant, shift in zip(variants, shifts, strict=True)]
 
 
 def leace(train: Variants) -> Change:
-    """Removes the directions in which the classes' means differ, with the least change in the training images.
+    """Removes the directions in which the means of the classes differ, with the least change to the training images.
 
-    No linear classifier then does better on the training images than one that ignores them. The class of the images
-    need not be known.
+    No linear classifier can then tell the classes of the training images better than by chance. To apply it, the class
+    of an image need not be known.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the package's import calls torch.jit.script
@@ -55,14 +55,14 @@ def leace(train: Variants) -> Change:
 
 
 def averaging(variants: Variants) -> list[Tensor]:
-    """Every processing of an image becomes the mean of them all."""
+    """Replaces each variant of an image by the mean of its variants."""
     mean = sum(variant / len(variants) for variant in variants)
     assert isinstance(mean, Tensor)
     return [mean] * len(variants)
 
 
 def mitigations(train: Variants) -> Mapping[str, tuple[Change, Change]]:
-    """Every mitigation, fitted on `train`: its name, what it does to training images and what to test images."""
+    """Name -> (what is done to training images, what is done to test images), fitted on `train`."""
     centred, erased = centring(train), leace(train)
     return {
         "none": (unchanged, unchanged),

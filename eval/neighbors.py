@@ -2,8 +2,8 @@
 
     share(k) = mean over queries t of |{n in N_k(t): label(n) = label(t)}| / k,
 
-where N_k(t) are the k other images of highest cosine similarity to t, the lower index first among equal ones. Where
-neighbours did not follow the label it would be the chance that another image drawn at random has the query's label.
+where N_k(t) are the k other images most similar to t by cosine similarity, the lower index first among equal ones.
+Were neighbours independent of the label, the share would be the chance that another image drawn at random has it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ class NeighborsRecord:
 def same_label_share(
     *, embeddings: Tensor, labels: Tensor, ks: Sequence[int], memory: int = tiles.DEFAULT_MEMORY, device: str = "cpu"
 ) -> NeighborsRecord:
-    """Embeddings [n, d] of any float type, integer labels [n]; each image is a query, and a neighbour of the others.
+    """The share for each k, of embeddings [n, d] of any float type and integer labels [n]; each image is a query.
 
-    UsageError for a k below 1 or above n - 1, FlickrExifError for labels of another number.
+    Raises UsageError for a k below 1 or above n - 1, FlickrExifError where the number of labels is not n.
     """
     n = len(embeddings)
     if labels.shape != (n,):

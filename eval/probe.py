@@ -1,8 +1,8 @@
 """The linear probe: can a linear layer on frozen embeddings read the label?
 
-Hyper-parameters are chosen on a validation part of the training images, then the probe is trained on all of them and
-scored on the test images. Of processing labels, which we make ourselves, every training image gets one class at random,
-and the accuracy is averaged over every class applied to all test images and over the seeds of the draw. Embeddings are
+Hyper-parameters are chosen on a validation part of the training images; then the probe is trained on all of them and
+scored on the test images. For the labels of a processing, each training image is in one class, drawn at random, and the
+accuracy is averaged over all classes applied to the test images and over the seeds of the draw. Embeddings are
 normalised to length 1.
 """
 
@@ -39,18 +39,18 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeData:
-    """What is learnt and what is asked."""
+    """The images and labels that a probe is trained and scored on."""
 
-    train: Callable[[int], Part]  # training and validation images, as the seed of that number drew them
+    train: Callable[[int], Part]  # number of a seed -> training and validation images with the labels it drew
     validation: Tensor  # which of them only choose hyper-parameters, [n] bool
-    test: Sequence[Part]  # of the same images, one part a processing; one part alone for acquisition labels
+    test: Sequence[Part]  # the same images once for each class of a processing; once only for acquisition labels
     classes: Sequence[str]
-    seeds: int  # of the draw
+    seeds: int  # number of draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSettings:
-    """All that changes the numbers of a probe."""
+    """The settings that change the numbers of a probe."""
 
     protocol: Protocol = "paper"
     seed: int = 0
@@ -61,7 +61,7 @@ class ProbeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOutcome:
-    """What came of it; `accuracy` and `heads` are None where every trial diverged, and `reason` says so."""
+    """The scores of a probe; `accuracy` and `heads` are None where training diverged, and `reason` says so."""
 
     accuracy: float | None
     accuracy_std: float | None  # over the seeds of the draw; None for one seed
@@ -82,7 +82,7 @@ def _unit(features: Tensor, device: str) -> Tensor:
 
 
 def validation_rows(images: int, seed: int, share: float = VALIDATION) -> Tensor:
-    """Which of `images` choose hyper-parameters, [images] bool: a share of them, drawn; at least one."""
+    """Which of `images` images are the validation part, [images] bool: a share of them, drawn; at least one."""
     generator = torch.Generator().manual_seed(rank(seed, "validation part of the linear probe", ""))
     chosen = torch.zeros(images, dtype=torch.bool)
     chosen[torch.randperm(images, generator=generator)[: max(1, int(images * share))]] = True
@@ -92,10 +92,9 @@ def validation_rows(images: int, seed: int, share: float = VALIDATION) -> Tensor
 def processing_data(
     train: Sequence[Tensor], test: Sequence[Tensor], classes: Sequence[str], draws: Tensor, settings: ProbeSettings
 ) -> ProbeData:
-    """The probe of a processing: embeddings of the same images under each class, [n, d] and [m, d] a class.
+    """The data to probe a processing: embeddings of the same images under each class, [n, d] and [m, d] a class.
 
-    `draws` [seeds, n] is the class that each seed gives each training image. Raises UsageError where the shapes do
-    not fit each other.
+    `draws` [seeds, n] is the class of each training image for each seed. Raises UsageError for shapes that do not fit.
     """
     _check_shapes(train, test, draws, len(classes))
 
@@ -107,12 +106,12 @@ def processing_data(
             features[rows] = variant[rows].float()
         return Part(_unit(features, settings.device), labels.to(settings.device))
 
-    asked = [
+    test_parts = [
         Part(_unit(variant, settings.device), torch.full((len(variant),), label, device=settings.device))
         for label, variant in enumerate(test)
     ]
     validation = validation_rows(draws.shape[1], settings.seed).to(settings.device)
-    return ProbeData(train=drawn, validation=validation, test=asked, classes=classes, seeds=len(draws))
+    return ProbeData(train=drawn, validation=validation, test=test_parts, classes=classes, seeds=len(draws))
 
 
 def _check_shapes(train: Sequence[Tensor], test: Sequence[Tensor], draws: Tensor, classes: int) -> None:
@@ -132,7 +131,7 @@ def _check_shapes(train: Sequence[Tensor], test: Sequence[Tensor], draws: Tensor
 def labelled_data(
     train: Part, validation: Part, test: Part, classes: Sequence[str], settings: ProbeSettings
 ) -> ProbeData:
-    """The probe of labels that the images came with: one draw. Raises UsageError for an empty part."""
+    """The data to probe labels that the images came with. Raises UsageError for an empty part."""
     for name, part in (("train", train), ("validation", validation), ("test", test)):
         if not len(part.labels):
             raise UsageError(f"There are no {name} images with an embedding.", "Embed the images of the split files.")
@@ -143,25 +142,25 @@ def labelled_data(
 
 
 def probe(data: ProbeData, settings: ProbeSettings) -> ProbeOutcome:
-    """Choose on the validation part, train on everything, score on the test images."""
+    """Choose hyper-parameters on the validation part, train on all training images, score on the test images."""
     first = data.train(0)
     choose = PROTOCOLS[settings.protocol]
     parts = first.of(~data.validation), first.of(data.validation)
     trials, best, refit = choose(parts, len(data.classes), settings)
-    del parts  # as large as the features themselves
+    del parts  # they take as much memory as the features themselves
     chance = 1 / len(data.classes)
     if refit is None:
         reason = "every trial of the search diverged"
-        return _nothing(chance, best, trials, reason)
+        return _diverged(chance, best, trials, reason)
     heads = _refit(data, first, refit, settings.device)
     if not bool(heads.finite().all()):
-        return _nothing(chance, best, trials, "the training with the chosen values diverged")
+        return _diverged(chance, best, trials, "the training with the chosen values diverged")
     return _scored(data, heads, best, trials, settings.seed)
 
 
 Refit = Callable[[Tensor, Tensor], Heads]
 Choice = tuple[list[dict[str, Any]], dict[str, float], Refit | None]
-"""The trials, the values chosen, and how to train with them (None where there are none)."""
+"""The trials, the chosen values, and the function that trains with them (None where every trial diverged)."""
 
 
 def _choose_paper(parts: tuple[Part, Part], classes: int, settings: ProbeSettings) -> Choice:
@@ -189,22 +188,22 @@ PROTOCOLS: Mapping[str, Callable[[tuple[Part, Part], int, ProbeSettings], Choice
 }
 
 
-TOGETHER = 8 * 2**30  # bytes of embeddings trained on at once; their copy takes as many again
+BYTES_AT_ONCE = 8 * 2**30  # of embeddings that a GPU trains on together; their copy takes as much again
 
 
 def _refit(data: ProbeData, first: Part, refit: Refit, device: str) -> Heads:
-    """One head a seed: on a GPU as many together as TOGETHER holds; on a CPU one by one, where the caches then hold a
-    batch."""
-    together = 1 if device == "cpu" else max(1, min(data.seeds, TOGETHER // first.features.nbytes))
-    done = []
-    for start in range(0, data.seeds, together):
-        drawn = [first if n == 0 else data.train(n) for n in range(start, min(start + together, data.seeds))]
-        done.append(refit(_stacked([part.features for part in drawn]), _stacked([part.labels for part in drawn])))
-    return Heads(torch.cat([heads.weight for heads in done]), torch.cat([heads.bias for heads in done]))
+    """One head a seed; a GPU trains as many together as fit BYTES_AT_ONCE, a CPU one by one, so that a batch stays in
+    its caches."""
+    seeds_at_once = 1 if device == "cpu" else max(1, min(data.seeds, BYTES_AT_ONCE // first.features.nbytes))
+    parts = []
+    for start in range(0, data.seeds, seeds_at_once):
+        drawn = [first if n == 0 else data.train(n) for n in range(start, min(start + seeds_at_once, data.seeds))]
+        parts.append(refit(_stacked([part.features for part in drawn]), _stacked([part.labels for part in drawn])))
+    return Heads(torch.cat([heads.weight for heads in parts]), torch.cat([heads.bias for heads in parts]))
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """Along a new first dimension, without a copy where there is but one."""
+    """The tensors along a new first dimension; a single one is not copied."""
     return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]
 
 
@@ -240,7 +239,7 @@ def _scored(
     )
 
 
-def _nothing(
+def _diverged(
     chance: float, best: Mapping[str, float], trials: Sequence[Mapping[str, Any]], reason: str
 ) -> ProbeOutcome:
     return ProbeOutcome(

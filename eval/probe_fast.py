@@ -1,8 +1,8 @@
 """The fast linear probe: multinomial logistic regression by L-BFGS over a path of penalties.
 
-Minimises  mean cross-entropy + penalty / 2 |W|^2  (the bias is free), from the strongest penalty to the weakest, each
-from the solution before it. scikit-learn's `LogisticRegression(C=1 / (n penalty))` has the same minimum. The features
-are centred first, which moves into the bias and leaves the minimum where it is, but saves most of the iterations.
+Minimises  mean cross-entropy + penalty / 2 |W|^2  (the bias is not penalised), from the strongest penalty to the
+weakest, each starting from the solution before it. scikit-learn's `LogisticRegression(C=1 / (n penalty))` has the same
+minimum. The features are centred first: the bias makes up for it, so the minimum stays, and most iterations are saved.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,9 +35,9 @@ class Fit:
 def fit_path(
     features: Tensor, labels: Tensor, penalties: Sequence[float], *, classes: int, fast: Fast
 ) -> Iterator[Heads]:
-    """Fit F draws together for each penalty in turn, strongest first: features [F, n, d], labels [F, n].
+    """Heads of F draws for each penalty in turn, the strongest first: features [F, n, d], labels [F, n].
 
-    Each head has the minimum of its own draw: the draws only share the iterations.
+    Each head is at the minimum of its own draw; the draws only share the iterations.
     """
     centre = features.mean(1, keepdim=True)
     centred = features - centre
@@ -77,19 +77,19 @@ def _minimise(theta: Tensor, features: Tensor, labels: Tensor, penalty: float, f
 
 
 def search(train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], classes: int, fast: Fast) -> list[Fit]:
-    """The accuracies along the path on a validation part (features [n, d], labels [n] both)."""
-    (features, labels), (held, held_labels) = train, validation
+    """The validation accuracy of each penalty of the path; both parts are (features [n, d], labels [n])."""
+    (features, labels), (held_out, held_out_labels) = train, validation
     path = fit_path(features[None], labels[None], fast.penalties, classes=classes, fast=fast)
     fits: list[Fit] = []
     for penalty, heads in zip(fast.penalties, path, strict=False):
-        fits.append(Fit(penalty, (heads.predict(held) == held_labels).double().mean().item()))
+        fits.append(Fit(penalty, (heads.predict(held_out) == held_out_labels).double().mean().item()))
         if len(fits) > fits.index(best(fits)) + fast.patience:
             break
     return fits
 
 
 def best(fits: Sequence[Fit]) -> Fit:
-    """The strongest penalty of the highest accuracy."""
+    """The fit of the highest accuracy; of equal ones, that with the strongest penalty."""
     return max(fits, key=lambda fit: fit.accuracy)
 
 

@@ -3,7 +3,7 @@
 A head is a linear layer with a bias on frozen features; the loss is cross-entropy, the optimiser SGD with momentum, as
 `torch.optim.SGD` does it: v <- momentum v + gradient + weight_decay w, then w <- w - rate v. Heads share the start and
 the order of the batches, so a step of H heads is two matrix products of [B, d] with [d, H C] instead of 2 H thin ones.
-The maths of each head is what it would be alone.
+Each head ends as if it were trained alone.
 """
 
 import math
@@ -22,7 +22,7 @@ ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch._C._has_m
 
 @dataclass(frozen=True, slots=True)
 class Sgd:
-    """How a head is trained; the defaults are the paper's."""
+    """The settings of SGD; the defaults are the paper's."""
 
     epochs: int = 100
     batch: int = 1024  # images, the whole set if it is smaller
@@ -46,12 +46,12 @@ class Heads:
         return torch.cat(parts, 1)
 
     def finite(self) -> Tensor:
-        """Which heads are numbers still [H]."""
+        """Which heads have only finite numbers, [H] bool."""
         return (self.weight.isfinite().all(2) & self.bias.isfinite()).all(1)
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
-    """left [a, d] times the transpose of right [b, d]: [a, b], float32 precision."""
+    """left [a, d] times the transpose of right [b, d], in float32: [a, b]."""
     if ONEDNN is not None and left.device.type == "cpu" and left.dtype == right.dtype == torch.float32:
         return ONEDNN(left, right, None, "none", [], "")  # type: ignore[no-any-return]
     return left @ right.T
@@ -82,9 +82,9 @@ def train_heads(
 ) -> Heads:
     """Train one head for each (rate, weight decay).
 
-    `features` [F, n, d] and `labels` [F, n]: F is 1 (all heads learn the same images) or the number of heads (each
-    has its own, for example another draw of the processing). In epoch e, counted from 0, the rate is
-    rate / 2 (1 + cos(pi e / epochs)). Heads that diverge hold NaN or infinity. Nothing waits for the device.
+    `features` [F, n, d] and `labels` [F, n]: F is 1 (all heads learn from the same images) or the number of heads (each
+    learns from its own, such as another draw of the processing). In epoch e, counted from 0, the rate is
+    rate / 2 (1 + cos(pi e / epochs)). Heads that diverge hold NaN or infinity. On a GPU no step waits for its result.
     """
     own, images, width = features.shape
     device = features.device
@@ -93,11 +93,11 @@ def train_heads(
     steps, decays = (torch.tensor(values, device=device)[:, None] for values in (rates, weight_decays))
     speed, bias_speed = torch.zeros_like(weight), torch.zeros_like(bias)
     size = min(sgd.batch, images)
-    room = {count: features.new_empty(own, count, width) for count in {size, images % size or size}}
+    buffers = {count: features.new_empty(own, count, width) for count in {size, images % size or size}}
     for epoch in range(sgd.epochs):
         rate = -steps * (1 + math.cos(math.pi * epoch / sgd.epochs)) / 2
         for chosen in torch.split(batch_order(images, epoch, seed).to(device), size):
-            batch = torch.index_select(features, 1, chosen, out=room[len(chosen)])
+            batch = torch.index_select(features, 1, chosen, out=buffers[len(chosen)])
             error = subtract_labels(torch.softmax(logits_of(batch, weight, bias), 1), labels[:, chosen])
             speed.mul_(sgd.momentum).add_(gradient_of(error, batch), alpha=1 / len(chosen))
             speed.addcmul_(weight, decays[..., None])
@@ -110,7 +110,7 @@ def train_heads(
 def logits_of(batch: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """The logits [H, C, B] of batch [1 or H, B, d] by weight [H, C, d] and bias [H, C].
 
-    Images are last because a softmax along few classes is several times faster across than along memory.
+    Images are the last dimension because a softmax over the few classes is several times faster that way.
     """
     heads, classes, width = weight.shape
     if len(batch) == 1:
@@ -121,7 +121,7 @@ def logits_of(batch: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def subtract_labels(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Probabilities [H, C, B] less the one-hot labels [1 or H, B], in place: the gradient of the loss by the logits."""
+    """Probabilities [H, C, B] minus one-hot labels [1 or H, B], in place: the gradient of the loss by the logits."""
     index = labels[:, None].expand(len(probabilities), 1, -1)
     return probabilities.scatter_add_(1, index, probabilities.new_full((1, 1, 1), -1.0).expand_as(index))
 

@@ -1,10 +1,10 @@
 """The paper's linear probe: 30 trials of Optuna's TPE choose rate and weight decay, SGD trains with the best.
 
-TPE needs the accuracies so far before it suggests the next trial, so only its random start-up trials are independent.
-The rest is trained ahead of time: the accuracy of a pending trial is guessed, the next suggestions follow from the
-guess, and all are trained together as heads over one read of the features. A suggestion then counts only if it is what
-TPE suggests from the true accuracies (it depends on which trials are the best, so most guesses are good enough);
-the others are thrown away. The trials are the very ones of a search one by one.
+TPE needs all accuracies so far to suggest the next trial, so only its random start-up trials are independent. To train
+the rest together too, the accuracy of a pending trial is guessed and the next suggestions follow from the guess; all
+are trained as heads over one read of the features. A suggestion counts only if TPE makes it from the true accuracies
+as well (it depends on which trials are the best, so most guesses will do); the others are thrown away. The trials are
+exactly those of a search one by one.
 """
 
 import math
@@ -25,14 +25,14 @@ Evaluate = Callable[[Sequence[Pair]], list[float | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """The protocol's settings; the defaults are the paper's."""
+    """The settings of the protocol; the defaults are the paper's."""
 
     trials: int = 30
     startup: int = 10  # random trials, Optuna's default
     rate: Pair = (1e-1, 1e2)  # both log-uniform
     weight_decay: Pair = (1e-12, 1e-4)
     sgd: Sgd = field(default_factory=Sgd)
-    ahead: int = 6  # trials trained together on a guess; changes the time only
+    ahead: int = 6  # trials trained together on guessed accuracies; changes the time only
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Trial:
 def evaluator(
     train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], classes: int, paper: Paper, seed: int
 ) -> Evaluate:
-    """Trains on `train` (features [n, d], labels [n]) and gives the accuracies on `validation`."""
-    (features, labels), (held, held_labels) = train, validation
+    """A function that trains on `train` (features [n, d], labels [n]) and gives the accuracies on `validation`."""
+    (features, labels), (held_out, held_out_labels) = train, validation
 
     def evaluate(pairs: Sequence[Pair]) -> list[float | None]:
         rates, decays = zip(*pairs, strict=True)
         heads = train_heads(features[None], labels[None], rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
-        right = (heads.predict(held) == held_labels).double().mean(1).tolist()
+        right = (heads.predict(held_out) == held_out_labels).double().mean(1).tolist()
         return [value if fine else None for value, fine in zip(right, heads.finite().tolist(), strict=True)]
 
     return evaluate
@@ -77,12 +77,12 @@ def search(evaluate: Evaluate, paper: Paper, seed: int) -> list[Trial]:
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
-    """The first trial of the highest accuracy; None where all diverged."""
+    """The trial of the highest accuracy, the first of equal ones; None where all diverged."""
     return max((trial for trial in trials if trial.accuracy is not None), key=_value, default=None)
 
 
 def suggest(trials: Sequence[Trial], paper: Paper, seed: int) -> Pair:
-    """What TPE tries after `trials`: a pure function, with a generator keyed by the number of the trial."""
+    """What TPE tries after `trials`; always the same, as its generator is keyed by the number of the trial."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study on stderr
@@ -111,12 +111,12 @@ def _sampler(startup: int, seed: int) -> Any:
 
 
 def _value(trial: Trial) -> float:
-    """What TPE is told: a trial that diverged is as bad as can be, so that it looks elsewhere."""
+    """The accuracy that TPE gets: 0 for a trial that diverged, so that it tries elsewhere."""
     return 0.0 if trial.accuracy is None else trial.accuracy
 
 
 def _suggestions(trials: Sequence[Trial], count: int, paper: Paper, seed: int) -> Iterator[Pair]:
-    """The next suggestions, each after a guess of what the one before it gives."""
+    """The next suggestions, each made with a guessed accuracy of the ones before it."""
     history = list(trials)
     for _ in range(count):
         pair = suggest(history, paper, seed)
@@ -125,7 +125,7 @@ def _suggestions(trials: Sequence[Trial], count: int, paper: Paper, seed: int) -
 
 
 def _guess(trials: Sequence[Trial], pair: Pair) -> float:
-    """The accuracy of the trial with the nearest learning rate, which matters far more than the weight decay."""
+    """The accuracy of the trial with the nearest learning rate: it matters far more than the weight decay."""
     nearest = min(trials, key=lambda trial: abs(math.log(trial.rate / pair[0])), default=None)
     return _value(nearest) if nearest else 0.0
 

@@ -1,7 +1,7 @@
-"""The result record: what one measurement of one encoder gave, as JSON with a schema version, checked on reading.
+"""The result record: one measurement of one encoder, as JSON with a schema version, checked on reading.
 
-Every metric is a fraction (accuracy, recall@1, share of neighbours), a cosine similarity, or null where there is none:
-`detail["reason"]` then says why. The page docs/results.md describes each field.
+Every metric is a fraction (accuracy, recall@1, share of neighbours), a cosine similarity, or null where it could not be
+measured: `detail["reason"]` then says why. docs/results.md describes each field.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from flickrexif.core.files import Outcome, put_text
 SCHEMA_VERSION = 1
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
 COLUMNS = ("task", "dataset", "parameter", "attribute", "encoder", "family", "metric", "value", "low", "high")
-AGAIN = "Measure again, or delete the file."
+MEASURE_AGAIN = "Measure again, or delete the file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Result:
     attribute: str | None = None  # acquisition: Make, Model, ...
     metrics: Mapping[str, float | None]  # from -1 to 1
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95%, of the metrics that have one
-    detail: Mapping[str, Any] = field(default_factory=dict)  # what the metrics are made of, counts, reasons
+    detail: Mapping[str, Any] = field(default_factory=dict)  # what the metrics were computed from, counts, reasons
     settings: Mapping[str, Any] = field(default_factory=dict)  # all that changes the numbers
     versions: Mapping[str, str] = field(default_factory=dict)  # see `environment`
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # file -> "sha256:..."
@@ -44,24 +44,24 @@ class Result:
 
 
 def environment() -> dict[str, str]:
-    """The versions that a number can depend on: Python, the platform and the packages that are installed."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    """The versions that a number can depend on: of Python, the platform and the installed packages."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def fingerprint(path: Path) -> str:
     """ "sha256:" and the hash of a file's contents. Raises FlickrExifError where it cannot be read.
 
-    A file is read once in a process, and again when its size or time has changed: several measurements share it.
+    Several measurements share a file: a process reads it again only when its size or time has changed.
     """
     try:
-        about = path.stat()
-        return _hash(str(path.absolute()), about.st_size, about.st_mtime_ns)
+        status = path.stat()
+        return _hash(str(path.absolute()), status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from None
 
@@ -73,13 +73,13 @@ def _hash(path: str, size: int, time: int) -> str:  # noqa: ARG001  # size and t
 
 
 def to_json(result: Result) -> str:
-    """The record as text: keys sorted, no NaN (null instead), equal records give equal text."""
+    """The record as JSON: keys sorted, null for NaN; equal records give equal text."""
     record = {"schema_version": SCHEMA_VERSION, **asdict(result)}
     return json.dumps(_plain(record), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:
-    """JSON's own types: numbers of numpy and torch to Python's, infinite and undefined ones to None."""
+    """The value in JSON's types: numbers of numpy and torch become Python's, infinity and NaN become None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -90,12 +90,12 @@ def _plain(value: Any) -> Any:
 
 
 def write_result(path: Path, result: Result) -> tuple[Outcome, Path]:
-    """Write the record, whole or not at all. Raises FlickrExifError when the disk refuses."""
+    """Write the record, whole or not at all. Raises FlickrExifError where it cannot be written."""
     return put_text(path, to_json(result))
 
 
 def read_result(path: Path) -> Result:
-    """The record in a file. Raises FlickrExifError that names every problem of a file that is no such record."""
+    """The record in a file. Raises FlickrExifError with every problem of a file that is not a result record."""
     try:
         return from_json(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -104,18 +104,18 @@ def read_result(path: Path) -> Result:
 
 
 def read_results(folder: Path) -> list[Result]:
-    """All records (*.json) of a folder and the folders in it, in the order of their paths."""
+    """The records (*.json) of a folder and its subfolders, sorted by path."""
     return [read_result(path) for path in sorted(folder.rglob("*.json"))]
 
 
 def from_json(text: str, where: str = "The text") -> Result:
-    """The record in `text`, of which errors speak as `where`. Raises FlickrExifError with every problem found."""
+    """The record in `text`, which errors call `where`. Raises FlickrExifError with every problem of it."""
     try:
         record = json.loads(text)
     except ValueError as error:
-        raise FlickrExifError(f"{where} is no JSON ({error}).", AGAIN) from None
+        raise FlickrExifError(f"{where} is no JSON ({error}).", MEASURE_AGAIN) from None
     if problems := list(_problems(record)):
-        raise FlickrExifError(f"{where} is no result record: {'; '.join(problems)}.", AGAIN)
+        raise FlickrExifError(f"{where} is no result record: {'; '.join(problems)}.", MEASURE_AGAIN)
     values = {name: value for name, value in record.items() if name != "schema_version"}
     values["intervals"] = {name: (low, high) for name, (low, high) in values.get("intervals", {}).items()}
     return Result(**values)
@@ -152,7 +152,7 @@ def _is_mapping_of(check: Any) -> Any:
     return lambda value: isinstance(value, dict) and all(map(check, value.values()))
 
 
-FIELDS = {  # field -> (how it is checked, what it is)
+FIELDS = {  # field -> (check, what the check accepts)
     "task": (_is_text, "a name"),
     "encoder": (_is_text, "a name"),
     "family": (_is_text_or_none, "a name or null"),
@@ -171,19 +171,19 @@ REQUIRED = ("task", "encoder", "family", "dataset", "metrics")
 
 
 def _problems(record: object) -> Iterable[str]:
-    """What keeps `record` from being a result record of this schema version."""
+    """Everything that is wrong with `record` as a result record of this schema version."""
     if not isinstance(record, dict):
         yield "it is no object"
         return
-    if (found := record.get("schema_version")) != SCHEMA_VERSION:
-        yield f"its schema_version is {str(found)[:20]}, not {SCHEMA_VERSION}"
+    if (schema_version := record.get("schema_version")) != SCHEMA_VERSION:
+        yield f"its schema_version is {str(schema_version)[:20]}, not {SCHEMA_VERSION}"
         return
     yield from (f"`{name}` is missing" for name in REQUIRED if name not in record)
     for name, value in record.items():
         if name in FIELDS:
-            check, what = FIELDS[name]
+            check, description = FIELDS[name]
             if not check(value):
-                yield f"`{name}` is not {what}"
+                yield f"`{name}` is not {description}"
         elif name != "schema_version":
             yield f"`{name[:40]}` is unknown"
 
@@ -192,12 +192,12 @@ def _problems(record: object) -> Iterable[str]:
 
 
 def rows_for_table(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """One row a metric, with COLUMNS in their order: what a CSV file, a data frame or a report is made of."""
+    """One row a metric, with COLUMNS in their order, for a CSV file, a data frame or a report."""
     rows = []
     for result in results:
-        known = {f.name: getattr(result, f.name) for f in fields(result) if f.name in COLUMNS}
+        columns = {f.name: getattr(result, f.name) for f in fields(result) if f.name in COLUMNS}
         for metric, value in result.metrics.items():
             low, high = result.intervals.get(metric, (None, None))
-            row = {**known, "metric": metric, "value": value, "low": low, "high": high}
+            row = {**columns, "metric": metric, "value": value, "low": low, "high": high}
             rows.append({name: row[name] for name in COLUMNS})
     return rows

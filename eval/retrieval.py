@@ -1,12 +1,13 @@
 """PairCams retrieval: is the picture of the same subject found among pictures of one type of camera?
 
-Query: every image of one type (camera or phone). Positive: its pair, of the other type. Negatives:
+Each image of a pair is a query once. Its positive is the other image of the pair, from the other type of camera
+(camera or phone). Its negatives are
 
-    same       the other images of the query's type
-    different  the other images of the opposite type
+    same       the other images from the query's own type of camera
+    different  the other images from the opposite type
 
-recall@1 is the share of queries whose positive has the highest cosine similarity; of equal ones the lower index
-counts as the highest. Images are paired by subject, not by their order.
+recall@1 is the share of queries whose positive is more similar (cosine) than every negative; where similarities are
+equal, the lower index wins. Images are paired by subject, not by their order.
 """
 
 from collections.abc import Mapping
@@ -30,12 +31,12 @@ class RetrievalRecord:
     recall: Mapping[str, float]
     correct: Mapping[str, Tensor]  # negatives -> bool [pairs * 2], in the order of `queries`
     queries: Tensor  # row of each image that has a pair, rising
-    unpaired: Tensor  # rows left out: their subject has not exactly one image of each type
+    unpaired: Tensor  # rows left out, as their subject does not have exactly one image of each type
     ties: Mapping[str, float]  # negatives -> share of queries whose positive is as similar as their best negative
 
 
 def pairs_of(subject: Tensor, phone: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows that have a pair, rising [q]; the row of the pair of each [q]; rows without one."""
+    """Rows of images that have a partner, rising [q]; the row of each one's partner [q]; rows of images without."""
     _, number = torch.unique(subject, return_inverse=True)
     total = int(number.max()) + 1 if len(number) else 0
     counts = torch.zeros(total, 2, dtype=torch.long).index_put_(
@@ -49,9 +50,9 @@ def pairs_of(subject: Tensor, phone: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def paircams_recall(*, embeddings: Tensor, subject: Tensor, phone: Tensor, device: str = "cpu") -> RetrievalRecord:
-    """Embeddings [n, d], subject [n] (integers), phone [n] (1 or True: phone, 0 or False: camera).
+    """recall@1 of embeddings [n, d] with subject [n] (integers) and phone [n] (1 or True: phone, 0 or False: camera).
 
-    FlickrExifError for fewer than two pairs, or columns of another length.
+    Raises FlickrExifError for fewer than two pairs, and for columns of another length.
     """
     if subject.shape != (len(embeddings),) or phone.shape != subject.shape or not ((phone == 0) | (phone == 1)).all():
         message = f"The subjects and camera types do not fit {len(embeddings)} embeddings."
@@ -69,29 +70,29 @@ def paircams_recall(*, embeddings: Tensor, subject: Tensor, phone: Tensor, devic
         for name, (won, tied) in _ranks(vectors, kind, place, rows).items():
             right[name].append(won.cpu())
             ties[name].append(tied.cpu())
-    correct = {name: torch.cat(found) for name, found in right.items()}
+    correct = {name: torch.cat(parts) for name, parts in right.items()}
     return RetrievalRecord(
         recall=_recall(correct, kind.cpu()),
         correct=correct,
         queries=queries,
         unpaired=unpaired,
-        ties={name: float(torch.cat(found).double().mean()) for name, found in ties.items()},
+        ties={name: float(torch.cat(parts).double().mean()) for name, parts in ties.items()},
     )
 
 
 def _ranks(vectors: Tensor, kind: Tensor, place: Tensor, rows: slice) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each sort of negatives: does the positive come first, and is it as similar as the best negative?"""
+    """For each kind of negatives: whether the positive comes first [q], and whether the best negative equals it [q]."""
     index = torch.arange(len(vectors), device=vectors.device)
     keys = tiles.pack(vectors[rows] @ vectors.T, index)
     positive = keys.gather(1, place[rows][:, None])
     of_type = kind[rows][:, None] == kind
     excluded = (index == index[rows][:, None]) | (index == place[rows][:, None])
-    found = {}
+    ranks = {}
     for name, candidates in zip(NEGATIVES, (of_type, ~of_type), strict=True):
         best = keys.masked_fill(~candidates | excluded, tiles.EMPTY).amax(1, keepdim=True)
         tied = tiles.similarity_of(positive) == tiles.similarity_of(best)
-        found[name] = (positive > best)[:, 0], tied[:, 0]
-    return found
+        ranks[name] = (positive > best)[:, 0], tied[:, 0]
+    return ranks
 
 
 def _recall(correct: Mapping[str, Tensor], phone: Tensor) -> dict[str, float]:

@@ -1,12 +1,10 @@
 """How similar are pairs of images that share their class, their metadata, both or neither?
 
-Every pair (query t, base image n), without an image and itself, falls into one of four groups. For each group the
-cosine similarities are counted in equal bins over [-1, 1], the last one closed, and averaged,
+Every pair of a query and a base image, except an image with itself, falls into one of four groups. For each group the
+cosine similarities are counted in equal bins over [-1, 1], and averaged in two ways:
 
     over pairs          each pair counts alike
-    averaged per query  each query's own distribution, then the mean over the queries that have such pairs,
-
-in one pass over the products.
+    averaged per query  the distribution of each query, then the mean over the queries that have such pairs
 """
 
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ BINS = 200
 
 @dataclass(frozen=True, slots=True)
 class SimilarityRecord:
-    """Rows are GROUPS; NaN where a group has no pairs."""
+    """The first dimension of [4, ...] goes over GROUPS; NaN where a group has no pairs."""
 
     edges: Tensor  # [bins + 1]
     counts: Tensor  # [4, bins] int64: pairs
@@ -50,10 +48,10 @@ def similarity_distributions(
     memory: int = tiles.DEFAULT_MEMORY,
     device: str = "cpu",
 ) -> SimilarityRecord:
-    """Embeddings [n, d] and [m, d], with integer classes and metadata of both.
+    """Similarities of queries [n, d] to base images [m, d]; classes and metadata of both are integers [n] and [m].
 
-    `itself` [n]: the row of each query in the base, -1 for none. One query is `queries` of one row. FlickrExifError
-    for labels of another number, or embeddings without a direction.
+    `itself` [n]: the row of each query in the base, -1 for none. Raises FlickrExifError where the number of labels
+    does not fit, and for embeddings without a direction.
     """
     tiles.check_shapes([queries], [base])
     sizes = [len(queries)] * 2 + [len(base)] * 2
@@ -74,14 +72,14 @@ def similarity_distributions(
             if itself is not None:
                 own = torch.arange(span.start, span.stop, device=device) == itself[at].to(device)[:, None]
                 code = code.masked_fill(own, -1)
-            found, total = _by_group(similarity, code, bins)
-            counts[at] += found.cpu()
-            sums[at] += total.cpu()
+            block_counts, block_sums = _by_group(similarity, code, bins)
+            counts[at] += block_counts.cpu()
+            sums[at] += block_sums.cpu()
     return _record(counts, sums, bins)
 
 
 def _by_group(similarity: Tensor, code: Tensor, bins: int) -> tuple[Tensor, Tensor]:
-    """Counts [b, 4, bins] and sums [b, 4] of similarities [b, n] by their group (code 0 to 3, -1 for none)."""
+    """Counts [b, 4, bins] and sums [b, 4] of similarities [b, n] by group; `code` is the group of each, -1 for none."""
     b, kept = len(code), code >= 0
     row = torch.arange(b, device=code.device)[:, None].expand_as(code)
     place = (4 * row + code)[kept]

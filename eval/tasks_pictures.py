@@ -19,7 +19,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval import tiles
 from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
 from flickrexif.eval.knn import uniform_draws
-from flickrexif.eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_none
+from flickrexif.eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_no_tsne
 from flickrexif.eval.results import Result, environment, fingerprint
 from flickrexif.eval.task_files import EmbeddingFiles, Read, about, fingerprints, variants_of
 from flickrexif.eval.tasks_neighbors import LABEL, label_files, read_labels
@@ -67,7 +67,7 @@ def run_tsne(
     rows = balanced(album, limit, seed)
     kinds = torch.tensor([album.kind[row] for row in rows])
     embeddings = album.embeddings[torch.tensor(rows, dtype=torch.int64)]
-    reason = why_none(embeddings) if len(set(album.kind)) > 1 else "the photos with a label are not of two classes"
+    reason = why_no_tsne(embeddings) if len(set(album.kind)) > 1 else "the photos with a label are not of two classes"
     metrics: dict[str, float | None] = dict.fromkeys(TSNE_METRICS)
     told: dict[str, Any] = {"reason": reason}
     if not reason:

@@ -1,13 +1,13 @@
-"""The nearest rows of a large matrix, tile by tile, exact and in a bounded memory.
+"""Exact nearest neighbours in a large matrix, tile by tile, in bounded memory.
 
-The cosine similarity s(q, x) = q.x / (|q| |x|) of all queries with one tile of rows is one matrix product. Of each
-product only the k best survive, as lists that the next tile improves. A neighbour in a list is one int64 key,
+The cosine similarities s(q, x) = q.x / (|q| |x|) of all queries to one tile of base rows are one matrix product. Of
+each product only the k best are kept, in lists that the next tile improves. A neighbour in a list is one int64 key,
 
     key = order(s) * 2^32 + (2^32 - 1 - index),
 
 where order maps float32 to int32 and keeps its order. So the greatest keys are the highest similarities, the lower
-index first among equal ones, and the outcome does not depend on how a top-k sorts. The k best of a row lie in its k
-best chunks, taken by their maximum, so that a full sort never meets the whole row.
+index first among equal ones, and the result does not depend on how a top-k sorts ties. The k best of a row lie in the
+k chunks with the highest maxima, so a whole row is never sorted.
 """
 
 import math
@@ -29,7 +29,7 @@ SHORTLIST = 4  # times k: how many neighbours a half-precision product puts forw
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What one product takes: `block` queries are held at once, `rows` of them meet `columns` base rows at a time."""
+    """Sizes of a product: of `block` queries in memory, `rows` at a time are multiplied with `columns` base rows."""
 
     block: int
     rows: int
@@ -37,9 +37,10 @@ class Tile:
 
 
 def plan(*, memory: int, matrices: int, width: int, lists: int) -> Tile:
-    """Tile sizes for `memory` bytes: half for the queries and their lists, a quarter each for a tile and a product.
+    """Tile sizes within `memory` bytes: half for the queries and their lists, a quarter each for a tile and a product.
 
-    `matrices` of queries and as many of base rows, with vectors of `width` float32; `lists` keys a query in all.
+    There are `matrices` matrices of queries and as many of base rows, of `width` float32 a row; all lists of a query
+    together hold `lists` keys.
     """
     columns = min(max(CHUNK, memory // 4 // (12 * matrices * width) // CHUNK * CHUNK), WIDEST)
     rows = max(1, memory // 4 // (8 * matrices**2 * columns))  # the product, and as much for what is taken from it
@@ -73,7 +74,7 @@ def unit_rows(source: Tensor, index: slice | Tensor, device: str = "cpu") -> Ten
 
 
 def resident(matrices: Sequence[Tensor], memory: int, device: str) -> list[Tensor]:
-    """The matrices on a device other than the CPU, if they take no more than half of `memory`; else as they are."""
+    """The matrices moved to a GPU where they fit into half of `memory` bytes; else as they are."""
     fits = device != "cpu" and sum(m.nbytes for m in matrices) <= memory // 2
     return [m.to(device) for m in matrices] if fits else list(matrices)
 
@@ -81,25 +82,25 @@ def resident(matrices: Sequence[Tensor], memory: int, device: str) -> list[Tenso
 def sweep(
     query: Tensor, base: Sequence[Tensor], tile: Tile, half: torch.dtype | None = None
 ) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Meet query vectors [b, a, d] of length 1 with all rows of the base matrices, [n, d] each.
+    """Multiply query vectors [b, a, d] of length 1 with all rows of the base matrices, [n, d] each.
 
     Yields (queries, base rows, similarities [queries, a, matrices, columns]) tile by tile, base rows in their order;
-    columns past the last base row, up to a multiple of CHUNK, hold -inf. The caller may write to the similarities,
-    which are gone at the next step. `half` multiplies in that type (float16, bfloat16) instead of float32.
+    columns past the last base row, up to a multiple of CHUNK, hold -inf. The caller may write to the similarities; the
+    next step overwrites them. `half` multiplies in that type (float16, bfloat16) instead of float32.
     """
     device, kind = str(query.device), half or torch.float32
     b, a, d = query.shape
     left = query.to(kind)
     columns = min(tile.columns, -(-len(base[0]) // CHUNK) * CHUNK)
     right = torch.zeros(len(base), columns, d, dtype=kind, device=device)
-    room = torch.empty(min(tile.rows, b) * a * len(base) * columns, dtype=kind, device=device)
+    buffer = torch.empty(min(tile.rows, b) * a * len(base) * columns, dtype=kind, device=device)
     for span in spans(len(base[0]), columns):
         width = span.stop - span.start
         for matrix, target in zip(base, right, strict=True):
             target[:width] = unit_rows(matrix, span, device)
         for rows in spans(b, tile.rows):
             part = left[rows].flatten(0, 1)
-            product = room[: len(part) * len(base) * columns].view(len(part), -1)
+            product = buffer[: len(part) * len(base) * columns].view(len(part), -1)
             torch.mm(part, right.flatten(0, 1).T, out=product)
             similarity = product.view(-1, a, len(base), columns)
             similarity[..., width:] = -torch.inf
@@ -107,7 +108,7 @@ def sweep(
 
 
 def margin(half: torch.dtype, width: int) -> float:
-    """How far a similarity in half precision can be from that of float32, for vectors of `width` and length 1.
+    """How far a half-precision similarity can be from the float32 one, for vectors [width] of length 1.
 
     Rounding changes a component by at most u = eps / 2 of itself, so by Cauchy-Schwarz each of the two vectors
     changes the product by at most u, and so does the rounding of the product; subnormal numbers and the sums in
@@ -134,6 +135,7 @@ def check_shapes(queries: Sequence[Tensor], base: Sequence[Tensor]) -> None:
 
 
 def check_k(k: int) -> None:
+    """UsageError for a number of neighbours below 1."""
     if k < 1:
         raise UsageError(f"{k} neighbours cannot be taken.", "Give a k of at least 1, such as 10.")
 
@@ -161,7 +163,7 @@ def index_of(keys: Tensor) -> Tensor:
 
 
 def merge(first: Tensor, second: Tensor, k: int) -> Tensor:
-    """The k greatest keys of two sets of lists [..., a] and [..., b], the greatest first; EMPTY fills up."""
+    """The k greatest keys of lists [..., a] and [..., b], the greatest first, padded with EMPTY: [..., k]."""
     both = torch.cat((first, second), dim=-1)
     if both.shape[-1] < k:
         both = torch.nn.functional.pad(both, (0, k - both.shape[-1]), value=EMPTY)
@@ -172,23 +174,24 @@ def merge(first: Tensor, second: Tensor, k: int) -> Tensor:
 
 
 def empty_lists(*shape: int, device: str = "cpu") -> Tensor:
+    """Lists of the given shape without a neighbour yet."""
     return torch.full(shape, EMPTY, dtype=torch.int64, device=device)
 
 
 def in_chunks(columns: Tensor) -> Tensor:
-    """[..., n], n a multiple of CHUNK, to [..., n / CHUNK, CHUNK]."""
+    """View [..., n], n a multiple of CHUNK, as [..., n / CHUNK, CHUNK]."""
     return columns.reshape(*columns.shape[:-1], -1, CHUNK)
 
 
 def chunk_maxima(similarity: Tensor) -> Tensor:
-    """[..., n], n a multiple of CHUNK, to [..., n / CHUNK]."""
+    """The maximum of each chunk of [..., n], n a multiple of CHUNK: [..., n / CHUNK]."""
     return in_chunks(similarity).amax(-1)
 
 
 def best(similarity: Tensor, k: int, maxima: Tensor, rows: Tensor) -> Tensor:
-    """The k best of the given rows of similarities [r, n] as keys of the place in the row, [len(rows), min(k, n)].
+    """The k best of the given rows of similarities [r, n]: keys with the column as index, [len(rows), min(k, n)].
 
-    n is a multiple of CHUNK. Of two chunks with equal maxima the earlier holds the lower places: it goes first.
+    n is a multiple of CHUNK. Of two chunks with equal maxima the earlier one, with the lower columns, goes first.
     """
     chunks = in_chunks(similarity)
     number = torch.arange(chunks.shape[1], device=similarity.device)
@@ -202,34 +205,34 @@ def best(similarity: Tensor, k: int, maxima: Tensor, rows: Tensor) -> Tensor:
 
 
 def moved(keys: Tensor, index: Tensor) -> Tensor:
-    """The same keys for other indices (int64, in the same order)."""
+    """The keys with other indices (int64, which rise as the old ones do)."""
     return torch.where(keys == EMPTY, keys, (keys & ~LOW) | (LOW - index))
 
 
 def improve(lists: Tensor, similarity: Tensor, index: Tensor) -> Tensor:
-    """The lists [r, k] with the base rows of one tile taken in; similarities [r, n].
+    """The lists [r, k] after the base rows of one more tile, with similarities [r, n].
 
     `index` [g, n] holds the base row of each column, rising, for g groups of r / g successive rows. Tiles come in the
-    order of their base rows, so an equal similarity never displaces one that is there.
+    order of their base rows, so a similarity never displaces an equal one that is in the list.
     """
     maxima = chunk_maxima(similarity)
     rows = (maxima.amax(-1) > similarity_of(lists[:, -1])).nonzero()[:, 0]
     if not len(rows):
         return lists
-    found = best(similarity, lists.shape[1], maxima, rows)
+    best_keys = best(similarity, lists.shape[1], maxima, rows)
     group = rows // (len(similarity) // len(index))
-    found = moved(found, index[group[:, None], index_of(found)])
-    return lists.index_copy(0, rows, merge(lists[rows], found, lists.shape[1]))
+    best_keys = moved(best_keys, index[group[:, None], index_of(best_keys)])
+    return lists.index_copy(0, rows, merge(lists[rows], best_keys, lists.shape[1]))
 
 
-# --- half precision: a shortlist, then float32
+# --- half precision: shortlists that float32 ranks again
 
 
 def settle(lists: Tensor, exact: Tensor, k: int, doubt: float) -> tuple[Tensor, Tensor]:
     """The k best of shortlists [..., m] whose keys in float32 are `exact` [..., m], and whether they are proven.
 
-    What a full shortlist left out is no better than its last place plus `doubt` (`margin`). Where the k-th best is
-    not better than that, a neighbour may be missing.
+    What a full shortlist left out is at most as similar as its last entry plus `doubt` (see `margin`). Where the k-th
+    best is no better than that, a neighbour may be missing.
     """
     chosen = exact.topk(k, dim=-1).values
     left_out = similarity_of(lists[..., -1])
@@ -251,14 +254,14 @@ def nearest(
 ) -> Tensor:
     """Keys [n, k] of the k base rows nearest to each query by cosine similarity, nearest first; EMPTY past the last.
 
-    `queries` [n, d] and `base` [m, d] of any float type; `itself` [n] is the base row of each query, to be left out
-    (-1: none). Raises UsageError for k < 1, FlickrExifError for shapes that do not fit or rows without a direction.
+    `queries` [n, d] and `base` [m, d] are of any float type; `itself` [n] is the base row of each query, which is left
+    out (-1: none). Raises UsageError for k < 1, FlickrExifError for shapes that do not fit or rows without a direction.
     """
     check_k(k)
     check_shapes([queries], [base])
     tile = plan(memory=memory, matrices=1, width=queries.shape[1], lists=k)
     matrices = resident([base], memory, device)
-    found = []
+    keys = []
     for block in spans(len(queries), tile.block):
         query = unit_rows(queries, block, device)[:, None]
         lists = empty_lists(len(query), k, device=device)
@@ -268,8 +271,8 @@ def nearest(
             if itself is not None:
                 _leave_out(similarity, itself[block][rows].to(device) - span.start)
             lists[rows] = improve(lists[rows], similarity, column[None])
-        found.append(lists.cpu())
-    return torch.cat(found)
+        keys.append(lists.cpu())
+    return torch.cat(keys)
 
 
 def _leave_out(similarity: Tensor, column: Tensor) -> None:

@@ -16,7 +16,7 @@ from flickrexif.eval.projection import (
     fitting_perplexity,
     same_label_in_plane,
     tsne,
-    why_none,
+    why_no_tsne,
 )
 
 
@@ -82,14 +82,14 @@ def test_perplexity_leaves_room_for_its_neighbours() -> None:
 
 def test_why_there_is_none() -> None:
     x = groups(FEWEST)[0]
-    assert why_none(x) == ""
+    assert why_no_tsne(x) == ""
     for wrong, reason in (
         (x[1:], "10 photos are too few"),
         (x[:, :1].abs(), "no plane"),
         (x[:1] * torch.arange(1, FEWEST + 1)[:, None], "alike"),
         (x[:0], "0 photos are too few"),
     ):
-        assert reason in why_none(wrong)
+        assert reason in why_no_tsne(wrong)
         with pytest.raises(FlickrExifError, match=reason):
             tsne(wrong, perplexity=3, random_state=0)
     x[4] = torch.nan

@@ -10,7 +10,7 @@ from typing import Any
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.style import FAMILIES, family_order, plain
-from flickrexif.eval.results import AGAIN, Result
+from flickrexif.eval.results import MEASURE_AGAIN, Result
 
 Entry = tuple[str, Result]
 """A record and its path, relative to the results folder."""
@@ -115,7 +115,7 @@ def detail_of(entry: Entry, name: str, is_right: Callable[[Any], bool]) -> Any:
         fine = False
     if not fine:
         message = f"The detail of the {plain(result.task, 40)} record {plain(path, 200)} has no usable `{name}`."
-        raise FlickrExifError(message, AGAIN)
+        raise FlickrExifError(message, MEASURE_AGAIN)
     return value
 
 
