@@ -1,4 +1,4 @@
-"""The shards that several machines or GPUs made, joined to the file that one would have made."""
+"""Joins the shards that several machines or GPUs made into the file that one of them would have made."""
 
 import json
 from collections.abc import Sequence
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def merge_shards(root: Path) -> list[Path]:
-    """Join the shards of every file below `root`, remove them, and return the files.
+    """Join the shards of every file below `root`, remove them, and return the paths of the files.
 
-    Raises UsageError where a shard is missing, shards were made with different settings, or another file is there.
+    Raises UsageError where a shard is missing, shards were made with different settings, or the file exists already
+    with other settings.
     """
     groups: set[tuple[Path, int]] = set()
     for path in root.rglob(f"*.shard-*-of-*{SUFFIX}"):
@@ -38,16 +39,16 @@ def merge_shards(root: Path) -> list[Path]:
 
 def _merge(path: Path, count: int) -> Path:
     names = [shard_path(path, number, count) for number in range(1, count + 1)]
-    there = read_embeddings(path).metadata.get("settings_hash") if path.exists() else None
+    existing_hash = read_embeddings(path).metadata.get("settings_hash") if path.exists() else None
     parts = [read_embeddings(name) for name in names if name.exists()]
-    made = {part.metadata.get("settings_hash") for part in parts}
-    if path.exists() and made != {there}:
+    hashes = {part.metadata.get("settings_hash") for part in parts}
+    if path.exists() and hashes != {existing_hash}:
         raise UsageError(f"{path} is there already, made with other settings.", REMAKE)
-    if not path.exists():  # else it was written, and the removal interrupted
+    if not path.exists():  # else it was written, and the removal of the shards was interrupted
         if lost := [name.name for name in names if not name.exists()]:
             message = f"{path} lacks {len(lost)} of {count} shards, such as {lost[0]}."
             raise UsageError(message, "Make them, or copy them there.")
-        if len(made) > 1:
+        if len(hashes) > 1:
             raise UsageError(
                 f"The shards of {path} were made with different settings.", "Delete them and make them again."
             )
@@ -60,15 +61,15 @@ def _merge(path: Path, count: int) -> Path:
 def _write(path: Path, parts: Sequence[Embeddings], failures: Sequence[tuple[str, str]]) -> None:
     import torch
 
-    told = dict(parts[0].metadata) | {"shard": "", "failures": json.dumps(reasons(failures))}
+    metadata = dict(parts[0].metadata) | {"shard": "", "failures": json.dumps(reasons(failures))}
     full = [part.image_embeddings for part in parts if len(part)] or [parts[0].image_embeddings]
     write_failures(path, failures)
-    write_embeddings(path, torch.cat(full), {name: _joined(name, parts) for name in parts[0].columns}, told)
+    write_embeddings(path, torch.cat(full), {name: _joined(name, parts) for name in parts[0].columns}, metadata)
 
 
 def _joined(name: str, parts: Sequence[Embeddings]) -> "torch.Tensor":
     import torch
 
-    if name == IMAGE_ID:  # as wide as the longest of all
-        return pack_text([one for part in parts for one in part.image_ids()])
+    if name == IMAGE_ID:  # the width of the column is that of the longest id of all shards
+        return pack_text([image_id for part in parts for image_id in part.image_ids()])
     return torch.cat([part.columns[name] for part in parts])

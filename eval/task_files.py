@@ -1,4 +1,4 @@
-"""What the tasks read: embedding files of one encoder, joined over variants, and published split files."""
+"""Reads what the tasks measure: embedding files of one encoder, joined over variants, and published split files."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,20 @@ from flickrexif.eval.results import fingerprint
 from flickrexif.processing.variants import classes as classes_of
 
 SPLITS = ("train", "val", "test")
-Read = list[tuple[Path, Embeddings]]  # the files and what they hold
-HELD_OUT = 5  # one in so many images is a test image where a data set has no validation split
+ReadFiles = list[tuple[Path, Embeddings]]
+HELD_OUT = 5  # where a data set has no validation split, one in five images is a test image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingFiles:
-    """Where the embeddings of one encoder are: the words of `embedding_path`."""
+    """Where the embeddings of one encoder on one data set are; the fields are arguments of `embedding_path`."""
 
     root: Path
     dataset: str
     model: str
     variant: str
     mask: float | None = None
-    held_out: bool = False  # the data set has no validation split: its test images are drawn by their ids
+    held_out: bool = False  # True where the data set has no validation split, so that test images are drawn by id
 
     def path(self, *, processing: str | None = None, split: str | None = None) -> Path:
         """The file of one processing and split."""
@@ -38,21 +38,21 @@ class EmbeddingFiles:
             self.root, self.dataset, self.model, self.variant, processing=processing, split=split, mask=self.mask
         )
 
-    def whole(self, *, processing: str | None = None) -> Path:
-        """The one file of a data set without a validation split: without a split, or of the split train."""
+    def only_file(self, *, processing: str | None = None) -> Path:
+        """The one file of a data set without a validation split: the file without a split, else that of train."""
         path = self.path(processing=processing)
         return path if path.exists() else self.path(processing=processing, split="train")
 
     def settings(self) -> dict[str, str]:
-        """What a record says of test images that were drawn; nothing where the data set has its own."""
+        """The setting that a record has where its test images were drawn; {} where the data set has its own."""
         return {"test_images": f"one in {HELD_OUT}, drawn by id"} if self.held_out else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Some images in several embedding files: of each file [n, d], in one order."""
+    """Images that are in several embedding files, in the same order in each."""
 
-    embeddings: list[Tensor]
+    embeddings: list[Tensor]  # [n, d] a file
     ids: list[str]
     labels: Tensor  # [n]; zeros where the files have none
 
@@ -64,20 +64,24 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class TrainAndTest:
-    """Training and test images, the files they were read from, and how many are not in all of them, by split."""
+    """Training and test images, and the files they were read from."""
 
     train: Images
     test: Images
-    read: Read
-    left_out: dict[str, int]
+    read: ReadFiles
+    left_out: dict[str, int]  # split -> how many images are not in all files
 
 
-def about(files: EmbeddingFiles, found: Embeddings) -> dict[str, Any]:
-    """Who was measured on what; the released code's files say neither encoder nor family, their names do."""
-    from flickrexif.eval.encoders.registry import known
+def encoder_and_dataset(files: EmbeddingFiles, embeddings: Embeddings) -> dict[str, Any]:
+    """The fields of a record that name the encoder, its family and the data set.
 
-    encoder = found.metadata.get("encoder", f"paper:{files.model}/{files.variant}")
-    family = found.metadata.get("family") or (known()[encoder].family if encoder in known() else None)
+    Files of the paper's released code do not hold encoder and family; their names tell them.
+    """
+    from flickrexif.eval.encoders.registry import registered_encoders
+
+    encoder = embeddings.metadata.get("encoder", f"paper:{files.model}/{files.variant}")
+    record = registered_encoders().get(encoder)
+    family = embeddings.metadata.get("family") or (record.family if record else None)
     return {"encoder": encoder, "family": family, "dataset": files.dataset}
 
 
@@ -86,68 +90,78 @@ def fingerprints(root: Path, paths: Sequence[Path]) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): fingerprint(path) for path in paths}
 
 
-def variants_of(files: EmbeddingFiles, parameter: str, seeds: int) -> tuple[TrainAndTest, Tensor]:
+def flickr_ids(path: Path, embeddings: Embeddings) -> list[int]:
+    """The Flickr ID of each row of the file at `path`. UsageError for a file of another data set, which has none."""
+    if FLICKR_ID not in embeddings.columns:
+        raise UsageError(f"{path} has no column {FLICKR_ID!r}.", "Name the embeddings of FlickrExif with --dataset.")
+    ids: list[int] = embeddings.columns[FLICKR_ID].tolist()
+    return ids
+
+
+def read_variants(files: EmbeddingFiles, parameter: str, seeds: int) -> tuple[TrainAndTest, Tensor]:
     """The images under every class of the parameter, and `seeds` draws of a class for each training image."""
     if seeds < 1:
         raise UsageError(f"A probe needs a draw of the processing, not {seeds}.", "Give --seeds 10.")
     names = classes_of(parameter)
-    found = train_and_test([(files, name) for name in names])
-    return found, uniform_draws(parameter=parameter, image_ids=found.train.ids, classes=len(names), seeds=range(seeds))
+    images = train_and_test([(files, name) for name in names])
+    draws = uniform_draws(parameter=parameter, image_ids=images.train.ids, classes=len(names), seeds=range(seeds))
+    return images, draws
 
 
-def train_and_test(places: Sequence[tuple[EmbeddingFiles, str | None]]) -> TrainAndTest:
-    """Training and test images of files (and a processing) that hold the same images.
+def train_and_test(sources: Sequence[tuple[EmbeddingFiles, str | None]]) -> TrainAndTest:
+    """The training and test images that all sources have; a source is (embedding files, a processing or None).
 
-    They are those of the splits train and val. Where the files say `held_out`, one image in HELD_OUT is a test image,
-    drawn by its id, so that more images move none from one part to the other.
+    They are the splits train and val. Where the files are `held_out`, one image in HELD_OUT is a test image, drawn by
+    its id, so that adding images to a data set moves none from one part to the other.
     """
-    if places[0][0].held_out:
-        images, read, left_out = _images([files.whole(processing=name) for files, name in places])
-        asked = torch.tensor([is_held_out(image_id) for image_id in images.ids], dtype=torch.bool)
-        return TrainAndTest(images.of(~asked), images.of(asked), read, {"all": left_out})
+    if sources[0][0].held_out:
+        images, read, left_out = _read_images([files.only_file(processing=name) for files, name in sources])
+        in_test = torch.tensor([is_held_out(image_id) for image_id in images.ids], dtype=torch.bool)
+        return TrainAndTest(images.of(~in_test), images.of(in_test), read, {"all": left_out})
     train, test = (
-        _images([files.path(processing=name, split=split) for files, name in places]) for split in SPLITS[:2]
+        _read_images([files.path(processing=name, split=split) for files, name in sources]) for split in SPLITS[:2]
     )
     return TrainAndTest(train[0], test[0], train[1] + test[1], dict(zip(SPLITS[:2], (train[2], test[2]), strict=True)))
 
 
 def is_held_out(image_id: str) -> bool:
-    """Whether it is a test image where a data set has no validation split."""
+    """Whether the image is a test image where a data set has no validation split."""
     return rank(0, "test image of a data set without a validation split", image_id) % HELD_OUT == 0
 
 
-def _images(paths: Sequence[Path]) -> tuple[Images, Read, int]:
-    found = [read_embeddings(path) for path in paths]
-    embeddings, ids, rows, left_out = common(found)
-    labels = found[0].columns.get("label", torch.zeros(len(found[0]), dtype=torch.int64))[rows]
-    return Images(embeddings, ids, labels), list(zip(paths, found, strict=True)), left_out
+def _read_images(paths: Sequence[Path]) -> tuple[Images, ReadFiles, int]:
+    files = [read_embeddings(path) for path in paths]
+    embeddings, ids, rows, left_out = shared_images(files)
+    labels = files[0].columns.get("label", torch.zeros(len(files[0]), dtype=torch.int64))[rows]
+    return Images(embeddings, ids, labels), list(zip(paths, files, strict=True)), left_out
 
 
-def common(found: Sequence[Embeddings]) -> tuple[list[Tensor], list[str], Tensor, int]:
-    """The images that all files have, in the order of the first: embeddings, ids, rows in the first, number left out.
+def shared_images(files: Sequence[Embeddings]) -> tuple[list[Tensor], list[str], Tensor, int]:
+    """The images that all files have, in the order of the first file.
 
-    A file lacks the images that could not be decoded. Raises FlickrExifError where the files share none, and where
+    Returns the embeddings [n, d] of each file, the ids, the rows [n] in the first file and how many images are left
+    out: a file lacks those that could not be decoded. Raises FlickrExifError where the files share no image, and where
     files without ids differ in length, so that their rows cannot be matched.
     """
-    every = [embeddings.image_ids() for embeddings in found]
-    if all(ids == every[0] for ids in every):
-        return [e.image_embeddings for e in found], every[0], torch.arange(len(every[0])), 0
-    if not all(embeddings.columns.keys() & {"image_id", FLICKR_ID} for embeddings in found):
+    ids_by_file = [file.image_ids() for file in files]
+    if all(ids == ids_by_file[0] for ids in ids_by_file):
+        return [file.image_embeddings for file in files], ids_by_file[0], torch.arange(len(ids_by_file[0])), 0
+    if not all(file.columns.keys() & {"image_id", FLICKR_ID} for file in files):
         raise FlickrExifError("The embeddings of the classes differ in length and name no images.", "Embed them again.")
-    places = [{image_id: row for row, image_id in enumerate(ids)} for ids in every]
-    shared = [image_id for image_id in every[0] if all(image_id in place for place in places)]
+    places = [{image_id: row for row, image_id in enumerate(ids)} for ids in ids_by_file]
+    shared = [image_id for image_id in ids_by_file[0] if all(image_id in place for place in places)]
     if not shared:
         raise FlickrExifError("The embeddings of the classes have no image in common.", "Embed the same images.")
     rows = [torch.tensor([place[image_id] for image_id in shared]) for place in places]
-    chosen = [embeddings.image_embeddings[row] for embeddings, row in zip(found, rows, strict=True)]
-    return chosen, shared, rows[0], len(set().union(*every)) - len(shared)
+    chosen = [file.image_embeddings[row] for file, row in zip(files, rows, strict=True)]
+    return chosen, shared, rows[0], len(set().union(*ids_by_file)) - len(shared)
 
 
 # --- acquisition labels
 
 
 def read_split(path: Path) -> tuple[list[str], dict[str, tuple[list[int], list[int]]]]:
-    """The classes of a split file, and ids and labels of train, val and test. FlickrExifError for any other file."""
+    """The classes of a split file, and the (ids, labels) of train, val and test. FlickrExifError for any other file."""
     try:
         record = json.loads(path.read_text("utf-8"))
         classes = [str(name) for name in record["label_encoder_classes"]]
@@ -158,12 +172,12 @@ def read_split(path: Path) -> tuple[list[str], dict[str, tuple[list[int], list[i
         raise FlickrExifError(
             f"{path} is no split file ({error!r:.80}).", "Make it with `flickrexif splits`."
         ) from None
-    if problem := next(_faults(classes, labelled), None):
+    if problem := next(_problems(classes, labelled), None):
         raise FlickrExifError(f"{path} is no split file: {problem}.", "Make it again with `flickrexif splits`.")
     return classes, labelled
 
 
-def _faults(classes: Sequence[str], labelled: dict[str, tuple[list[int], list[int]]]) -> Iterator[str]:
+def _problems(classes: Sequence[str], labelled: dict[str, tuple[list[int], list[int]]]) -> Iterator[str]:
     if len(classes) < 2:
         yield f"it has {len(classes)} classes"
     for split, (ids, labels) in labelled.items():

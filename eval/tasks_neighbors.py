@@ -1,4 +1,4 @@
-"""The neighbour measurements over embedding files: files in, one result record out."""
+"""Measures neighbours on embedding files: each function reads files and returns one result record."""
 
 import json
 import time
@@ -23,28 +23,29 @@ from flickrexif.eval.similarity import GROUPS, similarity_distributions
 from flickrexif.eval.task_files import (
     EmbeddingFiles,
     Images,
-    about,
+    encoder_and_dataset,
     fingerprints,
+    flickr_ids,
     read_split,
+    read_variants,
     train_and_test,
-    variants_of,
 )
 from flickrexif.eval.tiles import DEFAULT_MEMORY
 from flickrexif.processing.variants import classes as classes_of
 
 OVER_IMAGES = "bootstrap over test images"
 LABEL = "is_smartphone"
-HALF = {"cuda": torch.float16}  # what a device's products make shortlists in; as fast as bfloat16 and 8 times finer
+HALF = {"cuda": torch.float16}  # device -> type of its shortlists; float16 is as fast as bfloat16 and 8 times finer
 
 
 def half_of(device: str) -> torch.dtype | None:
-    """What the shortlists of neighbours are made in on that device; None: there are none."""
+    """The type in which that device makes shortlists of neighbours; None where it makes none."""
     return HALF.get(device.split(":")[0])
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoLabels:
-    """A label, and a photographer where known, for each Flickr ID."""
+    """The label of photos by Flickr ID, and the photographer of those whose owner is known."""
 
     label: Mapping[int, int]
     owner: Mapping[int, str]
@@ -61,15 +62,15 @@ def run_knn(
     device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """The five set-ups of `knn` for a processing parameter: a train and a val file for each of its classes.
+    """The five set-ups of `knn` for a processing parameter, from a train and a val file for each of its classes.
 
-    UsageError for a missing file or an unknown name, FlickrExifError for a file that is not whole or has no labels.
+    Raises UsageError for a missing file or an unknown name, FlickrExifError for a broken file or one without labels.
     """
     began = clock()
-    images, draws = variants_of(files, parameter, seeds)
+    images, draws = read_variants(files, parameter, seeds)
     _need_column(images.read, "label")
     half = half_of(device)
-    found = five_setups(
+    record = five_setups(
         test=images.test.embeddings,
         test_labels=images.test.labels,
         train=images.train.embeddings,
@@ -80,14 +81,14 @@ def run_knn(
         device=device,
         half=half,
     )
-    detail = {"matrix": found.matrix, "vote_ties": found.vote_ties, "unproven": found.unproven}
+    detail = {"matrix": record.matrix, "vote_ties": record.vote_ties, "unproven": record.unproven}
     detail |= {"left_out": images.left_out, "images": [len(images.train.ids), len(images.test.ids)]}
     return Result(
         task="knn",
-        **about(files, images.read[0][1]),
+        **encoder_and_dataset(files, images.read[0][1]),
         parameter=parameter.lower(),
-        metrics=found.accuracy,
-        intervals={name: bootstrap_interval(correct) for name, correct in found.correct.items()},
+        metrics=record.accuracy,
+        intervals={name: bootstrap_interval(correct) for name, correct in record.correct.items()},
         detail=detail | {"classes": list(classes_of(parameter))},
         settings={"k": k, "seeds": seeds, "device": device, "half": half and str(half), "interval": OVER_IMAGES}
         | files.settings(),
@@ -106,38 +107,36 @@ def run_neighbors(
     device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """The share of the nearest photos with the query's label; `labels` as `read_labels` reads it.
+    """How many of the k nearest photos share the query's label; `labels` is a file or folder for `read_labels`.
 
-    Photos without a label or without an embedding are counted and left out. Raises as `run_knn`.
+    Photos without a label or without an embedding are left out and counted. Raises as `run_knn`.
     """
     began = clock()
     path = files.path()
-    found, known = read_embeddings(path), read_labels(labels)
-    if FLICKR_ID not in found.columns:
-        raise UsageError(f"{path} has no column {FLICKR_ID!r}.", "Name the embeddings of FlickrExif with --dataset.")
-    ids = found.columns[FLICKR_ID].tolist()
-    rows = [row for row, flickr_id in enumerate(ids) if flickr_id in known.label]
+    embeddings, photos = read_embeddings(path), read_labels(labels)
+    ids = flickr_ids(path, embeddings)
+    rows = [row for row, flickr_id in enumerate(ids) if flickr_id in photos.label]
     if not rows:
         raise UsageError(f"None of the photos in {labels} has an embedding in {path}.", "Embed the labelled photos.")
-    here = [ids[row] for row in rows]
+    labelled_ids = [ids[row] for row in rows]
     record = same_label_share(
-        embeddings=found.image_embeddings[torch.tensor(rows)],
-        labels=torch.tensor([known.label[i] for i in here]),
+        embeddings=embeddings.image_embeddings[torch.tensor(rows)],
+        labels=torch.tensor([photos.label[i] for i in labelled_ids]),
         ks=ks,
         memory=memory,
         device=device,
     )
-    owners = [known.owner.get(i, str(i)) for i in here] if known.owner else None
-    counts = {"no_label": len(ids) - len(rows), "no_embedding": len(known.label.keys() - set(ids))}
+    owners = [photos.owner.get(i, str(i)) for i in labelled_ids] if photos.owner else None
+    counts = {"no_label": len(ids) - len(rows), "no_embedding": len(photos.label.keys() - set(ids))}
     return Result(
         task="neighbors",
-        **about(files, found),
+        **encoder_and_dataset(files, embeddings),
         attribute=LABEL,
         metrics={str(k): share for k, share in record.share.items()},
         intervals={str(k): bootstrap_interval(values, owners) for k, values in record.per_query.items()},
         detail={
             "chance": record.chance,
-            "by_label": {k: {known.classes[c]: s for c, s in shares.items()} for k, shares in record.by_label.items()},
+            "by_label": {k: {photos.classes[c]: s for c, s in shares.items()} for k, shares in record.by_label.items()},
             "images": len(rows),
             "left_out": counts,
         },
@@ -151,24 +150,24 @@ def run_neighbors(
 def run_retrieval(
     files: EmbeddingFiles, *, device: str = "cpu", clock: Callable[[], float] = time.perf_counter
 ) -> Result:
-    """recall@1 of PairCams, against negatives of the same and of the other type of camera. Raises as `run_knn`."""
+    """recall@1 of PairCams among negatives of the same and of the other type of camera. Raises as `run_knn`."""
     began = clock()
     path = files.path()
-    found = read_embeddings(path)
-    _need_column([(path, found)], "subject")
-    _need_column([(path, found)], "model")
-    subject, phone = found.columns["subject"], found.columns["model"]
-    record = paircams_recall(embeddings=found.image_embeddings, subject=subject, phone=phone, device=device)
+    embeddings = read_embeddings(path)
+    _need_column([(path, embeddings)], "subject")
+    _need_column([(path, embeddings)], "model")
+    subject, phone = embeddings.columns["subject"], embeddings.columns["model"]
+    record = paircams_recall(embeddings=embeddings.image_embeddings, subject=subject, phone=phone, device=device)
     pairs, is_phone = subject[record.queries], phone[record.queries]
     intervals = {}
     for name, right in record.correct.items():
         intervals[name] = bootstrap_interval(right, pairs)
         for number, kind in enumerate(TYPES):
             intervals[f"{name}_{kind}"] = bootstrap_interval(right[is_phone == number])
-    ids = found.image_ids()
+    ids = embeddings.image_ids()
     return Result(
         task="retrieval",
-        **about(files, found),
+        **encoder_and_dataset(files, embeddings),
         metrics=record.recall,
         intervals=intervals,
         detail={
@@ -193,36 +192,37 @@ def run_similarity(
     device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """Similarities of `queries` test images, drawn by the seed, to all training images, by class and processing.
+    """How similar test images are to training images, by whether they share class and processing.
 
-    Every image is in one processing, drawn as for the probe. Raises as `run_knn`.
+    `queries` test images are drawn by the seed. Each image is in one processing, drawn as for the probe. Raises as
+    `run_knn`.
     """
     began = clock()
     if queries < 1:
         raise UsageError(f"{queries} queries have no similarities.", "Give --queries 1000.")
-    found, _ = variants_of(files, parameter, 1)
-    _need_column(found.read, "label")
-    train, test, names = found.train, found.test, classes_of(parameter)
-    base, asked = (
+    images, _ = read_variants(files, parameter, 1)
+    _need_column(images.read, "label")
+    train, test, names = images.train, images.test, classes_of(parameter)
+    base_processing, query_processing = (
         uniform_draws(parameter=parameter, image_ids=part.ids, classes=len(names), seeds=[seed])[0]
         for part in (train, test)
     )
     chosen = sorted(range(len(test.ids)), key=lambda row: rank(seed, "queries of similarity", test.ids[row]))[:queries]
-    at = torch.tensor(sorted(chosen), dtype=torch.int64)
+    query_rows = torch.tensor(sorted(chosen), dtype=torch.int64)
     record = similarity_distributions(
-        queries=_mixed(test, asked)[at],
-        query_classes=test.labels[at],
-        query_metadata=asked[at],
-        base=_mixed(train, base),
+        queries=_mixed(test, query_processing)[query_rows],
+        query_classes=test.labels[query_rows],
+        query_metadata=query_processing[query_rows],
+        base=_mixed(train, base_processing),
         base_classes=train.labels,
-        base_metadata=base,
+        base_metadata=base_processing,
         memory=memory,
         device=device,
     )
     per_query = {name: values[~values.isnan()] for name, values in zip(GROUPS, record.per_query.T, strict=True)}
     return Result(
         task="similarity",
-        **about(files, found.read[0][1]),
+        **encoder_and_dataset(files, images.read[0][1]),
         parameter=parameter.lower(),
         metrics={name: float(values.double().mean()) if len(values) else None for name, values in per_query.items()},
         intervals={name: bootstrap_interval(values) for name, values in per_query.items() if len(values)},
@@ -231,11 +231,11 @@ def run_similarity(
             "averaged": dict(zip(GROUPS, record.averaged, strict=True)),
             "counts": dict(zip(GROUPS, record.counts, strict=True)),
             "queries": {name: len(values) for name, values in per_query.items()},
-            "left_out": found.left_out,
+            "left_out": images.left_out,
         },
         settings={"queries": queries, "seed": seed, "device": device, "interval": OVER_IMAGES} | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in found.read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 
@@ -249,38 +249,38 @@ def run_masking(
     device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """kNN accuracy at each mask ratio, from a train and a val file for each. Raises as `run_knn`."""
+    """kNN accuracy at each mask ratio, from a train and a val file for each ratio. Raises as `run_knn`."""
     began = clock()
     if not ratios:
         raise UsageError("No mask ratio was named.", "Give some, such as --ratios 0 0.5 0.9.")
-    found = train_and_test([(replace(files, mask=ratio), None) for ratio in ratios])
-    _need_column(found.read, "label")
+    images = train_and_test([(replace(files, mask=ratio), None) for ratio in ratios])
+    _need_column(images.read, "label")
     record = masked_accuracy(
-        embeddings=dict(zip(ratios, zip(found.test.embeddings, found.train.embeddings, strict=True), strict=True)),
-        test_labels=found.test.labels,
-        train_labels=found.train.labels,
+        embeddings=dict(zip(ratios, zip(images.test.embeddings, images.train.embeddings, strict=True), strict=True)),
+        test_labels=images.test.labels,
+        train_labels=images.train.labels,
         k=k,
         memory=memory,
         device=device,
     )
     return Result(
         task="masking",
-        **about(files, found.read[0][1]),
+        **encoder_and_dataset(files, images.read[0][1]),
         metrics={f"{ratio:g}": value for ratio, value in record.accuracy.items()},
         intervals={f"{ratio:g}": bootstrap_interval(right) for ratio, right in record.correct.items()},
-        detail={"vote_ties": {f"{r:g}": share for r, share in record.vote_ties.items()}, "left_out": found.left_out},
+        detail={"vote_ties": {f"{r:g}": share for r, share in record.vote_ties.items()}, "left_out": images.left_out},
         settings={"k": k, "ratios": list(ratios), "device": device, "interval": OVER_IMAGES} | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in found.read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 
 
 def read_labels(path: Path) -> PhotoLabels:
-    """Smart or not, from a split file (its test photos), or from the `labels` config with its owners: a Parquet file,
-    or the folder of them.
+    """Which photos are from a smartphone: the test photos of a split file, or a Parquet file or folder of `labels`,
+    which tells the owners too.
 
-    UsageError where there is no such file, FlickrExifError for one of another kind.
+    Raises UsageError where there is no such file, FlickrExifError for a file of another kind.
     """
     if path.suffix == ".json":
         classes, splits = read_split(path)
@@ -292,14 +292,14 @@ def read_labels(path: Path) -> PhotoLabels:
 
 def label_files(path: Path) -> list[Path]:
     """The file itself, or the Parquet files of a folder. UsageError where there is none."""
-    found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not found:
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
         raise UsageError(f"There is no labels file in {path}.", "Make them with `flickrexif build`.")
-    return found
+    return files
 
 
 def _labelled(path: Path) -> list[tuple[int, str, bool]]:
-    """Flickr ID, owner, and smart or not, of the photos whose device is known."""
+    """(Flickr ID, owner, whether from a smartphone) of the photos whose device is known."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -313,24 +313,24 @@ def _labelled(path: Path) -> list[tuple[int, str, bool]]:
     return [row for row in zip(*table.to_pydict().values(), strict=True) if row[2] is not None]
 
 
-# --- parts
+# --- what the tasks share
 
 
 def _interval_name(owners: Sequence[Any] | None) -> str:
     return "bootstrap over photographers" if owners else "bootstrap over photos"
 
 
-def _need_column(read: Sequence[tuple[Path, Embeddings]], column: str) -> None:
-    for path, found in read:
-        if column not in found.columns:
+def _need_column(files: Sequence[tuple[Path, Embeddings]], column: str) -> None:
+    for path, embeddings in files:
+        if column not in embeddings.columns:
             message = f"{path} has no column {json.dumps(column)}."
             raise FlickrExifError(message, "Embed a data set that has it with `flickrexif embed`.")
 
 
 def _mixed(images: Images, draw: Tensor) -> Tensor:
-    """Row n of the variant that `draw` [n] names, [n, d]."""
+    """The embeddings [n, d] in which image i is in the variant draw[i]."""
     mixed = images.embeddings[0].clone()
     for number, variant in enumerate(images.embeddings):
-        at = (draw == number).nonzero()[:, 0]
-        mixed[at] = variant[at].to(mixed.dtype)
+        rows = (draw == number).nonzero()[:, 0]
+        mixed[rows] = variant[rows].to(mixed.dtype)
     return mixed

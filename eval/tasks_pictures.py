@@ -1,6 +1,6 @@
-"""The measurements that are looked at, over embedding files: photos in the plane, and strips of nearest neighbours.
+"""The measurements that people look at, on embedding files: t-SNE, and strips of nearest neighbours.
 
-Records name images by their ids and hold neither pixels nor titles; `report.pictures` finds the pictures.
+Their records name images by id and hold neither pixels nor titles; `report.pictures` looks for the pictures.
 """
 
 import json
@@ -17,11 +17,18 @@ from torch import Tensor
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.eval import tiles
-from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
+from flickrexif.eval.embeddings import Embeddings, read_embeddings
 from flickrexif.eval.knn import uniform_draws
 from flickrexif.eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_no_tsne
 from flickrexif.eval.results import Result, environment, fingerprint
-from flickrexif.eval.task_files import EmbeddingFiles, Read, about, fingerprints, variants_of
+from flickrexif.eval.task_files import (
+    EmbeddingFiles,
+    ReadFiles,
+    encoder_and_dataset,
+    fingerprints,
+    flickr_ids,
+    read_variants,
+)
 from flickrexif.eval.tasks_neighbors import LABEL, label_files, read_labels
 from flickrexif.processing.variants import classes as classes_of
 
@@ -31,16 +38,16 @@ DECIMALS = 6  # of a similarity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Album:
-    """Images with an embedding and a class by which neighbours are compared, a row each."""
+    """Images with an embedding and a kind, by which neighbours are compared; a row an image."""
 
     embeddings: Tensor  # [n, d]
     ids: Sequence[str]
-    kind: Sequence[int]  # what neighbours are compared by: the camera's side, or the place of the variant
-    spread: Sequence[str]  # what queries should also differ in: the photographer, or the semantic class
+    kind: Sequence[int]  # the label (smart or not), or the number of the variant
+    spread: Sequence[str]  # what queries should differ in too: the photographer, or the semantic class
     names: Sequence[str]  # of the kinds
-    labels: Sequence[str]  # what is written below an image: its class, "" where it has none
+    labels: Sequence[str]  # the text below an image: its class, "" where it has none
     variants: Sequence[str | None]
-    read: Read
+    read: ReadFiles
     left_out: Mapping[str, int]
 
 
@@ -53,10 +60,10 @@ def run_tsne(
     seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """t-SNE of at most `limit` photos, as many of each class, drawn by the seed; `labels` as `read_labels` reads it.
+    """t-SNE of at most `limit` photos drawn by the seed, equally many of each class; `labels` is for `read_labels`.
 
-    Where there is none, the metrics are None and `detail["reason"]` says why. UsageError for a missing file and for
-    settings that cannot be, FlickrExifError for a file that is not whole.
+    Where a t-SNE cannot be made, the metrics are None and `detail["reason"]` says why. Raises UsageError for a missing
+    file and for impossible settings, FlickrExifError for a broken file.
     """
     began = clock()
     if limit < FEWEST:
@@ -69,18 +76,18 @@ def run_tsne(
     embeddings = album.embeddings[torch.tensor(rows, dtype=torch.int64)]
     reason = why_no_tsne(embeddings) if len(set(album.kind)) > 1 else "the photos with a label are not of two classes"
     metrics: dict[str, float | None] = dict.fromkeys(TSNE_METRICS)
-    told: dict[str, Any] = {"reason": reason}
+    projection: dict[str, Any] = {"reason": reason}
     if not reason:
-        used = fitting_perplexity(perplexity, len(rows))
-        points = tsne(embeddings, perplexity=used, random_state=rank(seed, "t-SNE", "") % 2**32)
+        used_perplexity = fitting_perplexity(perplexity, len(rows))
+        points = tsne(embeddings, perplexity=used_perplexity, random_state=rank(seed, "t-SNE", "") % 2**32)
         metrics = dict(zip(TSNE_METRICS, (same_label_in_plane(points, kinds), chance_of(kinds)), strict=True))
-        told = {"x": points[:, 0], "y": points[:, 1], "label": kinds, "perplexity": used}
+        projection = {"x": points[:, 0], "y": points[:, 1], "label": kinds, "perplexity": used_perplexity}
     return Result(
         task="tsne",
-        **about(files, album.read[0][1]),
+        **encoder_and_dataset(files, album.read[0][1]),
         attribute=LABEL,
         metrics=metrics,
-        detail=told | {"classes": list(album.names), "images": len(rows), "left_out": album.left_out},
+        detail=projection | {"classes": list(album.names), "images": len(rows), "left_out": album.left_out},
         settings={"limit": limit, "perplexity": float(perplexity), "seed": seed},
         versions=environment(),
         fingerprints=_inputs(files, album, labels),
@@ -100,9 +107,9 @@ def run_strips(
 ) -> Result:
     """The k nearest images of a few queries drawn by the seed.
 
-    With `labels` (as `read_labels` reads it) among the photos that have one; with `parameter` among the test images,
-    each in one processing, drawn as for the similarities. Queries are of different classes, or processings, and of
-    different photographers as far as can be. Raises as `run_tsne`.
+    With `labels` (for `read_labels`) among the photos with a label; with `parameter` among the test images, each in one
+    processing, drawn as for the similarities. As far as possible, queries differ in label or processing, and in
+    photographer or class. Raises as `run_tsne`.
     """
     began = clock()
     if (labels is None) == (parameter is None):
@@ -113,12 +120,12 @@ def run_strips(
     album = labelled_photos(files, labels) if labels else varied_images(files, str(parameter), seed)
     if len(album.ids) < 2:
         raise UsageError(f"{len(album.ids)} images have no neighbours.", "Embed more images.")
-    asked = drawn_queries(album, queries, seed)
-    strips = _strips(album, asked, min(k, len(album.ids) - 1))
+    query_rows = drawn_queries(album, queries, seed)
+    strips = _strips(album, query_rows, min(k, len(album.ids) - 1))
     same = [neighbor["same"] for strip in strips for neighbor in strip["neighbors"]]
     return Result(
         task="strips",
-        **about(files, album.read[0][1]),
+        **encoder_and_dataset(files, album.read[0][1]),
         parameter=parameter and parameter.lower(),
         attribute=None if parameter else LABEL,
         metrics={"same": sum(same) / len(same)},
@@ -134,36 +141,34 @@ def run_strips(
 
 
 def labelled_photos(files: EmbeddingFiles, labels: Path) -> Album:
-    """The photos with an embedding and a label, by rising Flickr ID. Raises UsageError where there is none."""
+    """The photos with an embedding and a label, by rising Flickr ID. Raises UsageError where there are none."""
     path = files.path()
-    found, known = read_embeddings(path), read_labels(labels)
-    if FLICKR_ID not in found.columns:
-        raise UsageError(f"{path} has no column {FLICKR_ID!r}.", "Name the embeddings of FlickrExif with --dataset.")
-    ids = found.columns[FLICKR_ID].tolist()
-    here = sorted((flickr_id, row) for row, flickr_id in enumerate(ids) if flickr_id in known.label)
-    if not here:
+    embeddings, photos = read_embeddings(path), read_labels(labels)
+    ids = flickr_ids(path, embeddings)
+    labelled = sorted((flickr_id, row) for row, flickr_id in enumerate(ids) if flickr_id in photos.label)
+    if not labelled:
         raise UsageError(f"None of the photos in {labels} has an embedding in {path}.", "Embed the labelled photos.")
-    kind = [known.label[flickr_id] for flickr_id, _ in here]
+    kind = [photos.label[flickr_id] for flickr_id, _ in labelled]
     return Album(
-        embeddings=found.image_embeddings[torch.tensor([row for _, row in here])],
-        ids=[str(flickr_id) for flickr_id, _ in here],
+        embeddings=embeddings.image_embeddings[torch.tensor([row for _, row in labelled])],
+        ids=[str(flickr_id) for flickr_id, _ in labelled],
         kind=kind,
-        spread=[known.owner.get(flickr_id, str(flickr_id)) for flickr_id, _ in here],
-        names=known.classes,
-        labels=[known.classes[one] for one in kind],
-        variants=[None] * len(here),
-        read=[(path, found)],
-        left_out={"no_label": len(ids) - len(here), "no_embedding": len(known.label.keys() - set(ids))},
+        spread=[photos.owner.get(flickr_id, str(flickr_id)) for flickr_id, _ in labelled],
+        names=photos.classes,
+        labels=[photos.classes[label] for label in kind],
+        variants=[None] * len(labelled),
+        read=[(path, embeddings)],
+        left_out={"no_label": len(ids) - len(labelled), "no_embedding": len(photos.label.keys() - set(ids))},
     )
 
 
 def varied_images(files: EmbeddingFiles, parameter: str, seed: int) -> Album:
     """The test images, each in the processing that the seed draws for it. Raises as `train_and_test`."""
-    found, _ = variants_of(files, parameter, 1)
-    test, names = found.test, classes_of(parameter)
+    images, _ = read_variants(files, parameter, 1)
+    test, names = images.test, classes_of(parameter)
     drawn = uniform_draws(parameter=parameter, image_ids=test.ids, classes=len(names), seeds=[seed])[0].tolist()
     embeddings = [test.embeddings[variant][row].float() for row, variant in enumerate(drawn)]
-    labels = _class_names(found.read[0][1], test.labels)
+    labels = _class_names(images.read[0][1], test.labels)
     return Album(
         embeddings=torch.stack(embeddings) if embeddings else torch.empty(0, 1),
         ids=test.ids,
@@ -172,24 +177,25 @@ def varied_images(files: EmbeddingFiles, parameter: str, seed: int) -> Album:
         names=names,
         labels=labels,
         variants=[names[variant] for variant in drawn],
-        read=found.read,
-        left_out=found.left_out,
+        read=images.read,
+        left_out=images.left_out,
     )
 
 
-def _class_names(found: Embeddings, labels: Tensor) -> list[str]:
-    """The class of each image: its name where the file tells the names, else its number; "" where it has none."""
-    names = json.loads(found.metadata.get("class_names", "[]"))
-    if "label" not in found.columns:
+def _class_names(embeddings: Embeddings, labels: Tensor) -> list[str]:
+    """The class of each image: its name where the file has names, else its number; "" where it has no class."""
+    names = json.loads(embeddings.metadata.get("class_names", "[]"))
+    if "label" not in embeddings.columns:
         return [""] * len(labels)
-    return [str(names[n]) if 0 <= n < len(names) else str(n) if n >= 0 else "" for n in labels.tolist()]
+    numbers = labels.tolist()
+    return [str(names[n]) if 0 <= n < len(names) else str(n) if n >= 0 else "" for n in numbers]
 
 
 # --- draws
 
 
 def balanced(album: Album, limit: int, seed: int) -> list[int]:
-    """Rising rows of at most `limit` images, as many of each kind that there is, drawn by their ids."""
+    """Rising rows of at most `limit` images, drawn by their ids, equally many of each kind."""
     counts = Counter(album.kind)
     share = min(limit // len(counts), *counts.values())
     ranked = sorted(range(len(album.ids)), key=lambda row: rank(seed, "photos of t-SNE", album.ids[row]))
@@ -198,7 +204,7 @@ def balanced(album: Album, limit: int, seed: int) -> list[int]:
 
 
 def drawn_queries(album: Album, queries: int, seed: int) -> list[int]:
-    """Rows of at most so many images, each of the kind, and then of the spread, that was taken least before."""
+    """Rows of at most `queries` images; each is of the kind, then of the spread, that was chosen least so far."""
     left = sorted(range(len(album.ids)), key=lambda row: rank(seed, "queries of strips", album.ids[row]))
     kinds: Counter[int] = Counter()
     spread: Counter[str] = Counter()
@@ -212,18 +218,19 @@ def drawn_queries(album: Album, queries: int, seed: int) -> list[int]:
     return chosen
 
 
-# --- what the records hold
+# --- what the records say
 
 
-def _strips(album: Album, asked: Sequence[int], k: int) -> list[dict[str, Any]]:
+def _strips(album: Album, query_rows: Sequence[int], k: int) -> list[dict[str, Any]]:
     """Each query with its k nearest images, the most similar first."""
-    at = torch.tensor(asked)
-    keys = tiles.nearest(queries=album.embeddings[at], base=album.embeddings, k=k, itself=at)
+    query_index = torch.tensor(query_rows)
+    keys = tiles.nearest(queries=album.embeddings[query_index], base=album.embeddings, k=k, itself=query_index)
     near, similarities = tiles.index_of(keys).tolist(), tiles.similarity_of(keys).double().tolist()
-    return [
-        _image(album, row) | {"neighbors": [_neighbor(album, row, *found) for found in zip(rows, values, strict=True)]}
-        for row, rows, values in zip(asked, near, similarities, strict=True)
-    ]
+    strips = []
+    for query, rows, values in zip(query_rows, near, similarities, strict=True):
+        neighbors = [_neighbor(album, query, row, value) for row, value in zip(rows, values, strict=True)]
+        strips.append(_image(album, query) | {"neighbors": neighbors})
+    return strips
 
 
 def _image(album: Album, row: int) -> dict[str, Any]:
@@ -236,5 +243,5 @@ def _neighbor(album: Album, query: int, row: int, similarity: float) -> dict[str
 
 
 def _inputs(files: EmbeddingFiles, album: Album, labels: Path | None) -> dict[str, str]:
-    found = fingerprints(files.root, [path for path, _ in album.read])
-    return found | {file.name: fingerprint(file) for file in (label_files(labels) if labels else ())}
+    inputs = fingerprints(files.root, [path for path, _ in album.read])
+    return inputs | {file.name: fingerprint(file) for file in (label_files(labels) if labels else ())}

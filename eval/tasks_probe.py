@@ -1,4 +1,4 @@
-"""The probe and the mitigations over embedding files: files in, one result record out."""
+"""The linear probe and the mitigations on embedding files: each function reads files and returns one result record."""
 
 import json
 import time
@@ -11,13 +11,21 @@ import torch
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put
-from flickrexif.eval.embeddings import FLICKR_ID, read_embeddings
+from flickrexif.eval.embeddings import read_embeddings
 from flickrexif.eval.knn import SETUPS, five_setups
 from flickrexif.eval.mitigation import mitigations
 from flickrexif.eval.probe import Part, ProbeData, ProbeOutcome, ProbeSettings, labelled_data, probe, processing_data
 from flickrexif.eval.probe_heads import Heads
 from flickrexif.eval.results import Result, environment, fingerprint
-from flickrexif.eval.task_files import EmbeddingFiles, Read, about, fingerprints, read_split, variants_of
+from flickrexif.eval.task_files import (
+    EmbeddingFiles,
+    ReadFiles,
+    encoder_and_dataset,
+    fingerprints,
+    flickr_ids,
+    read_split,
+    read_variants,
+)
 from flickrexif.eval.tiles import unit_rows
 from flickrexif.processing.variants import classes as classes_of
 
@@ -40,8 +48,8 @@ def run_probe(
 ) -> Result:
     """The linear probe of a processing `parameter`, or of an acquisition `attribute` with its split file in `splits`.
 
-    Writes the trained heads to `weights` (safetensors) where that is named. Raises UsageError for a missing file or
-    an unknown name, FlickrExifError for a file that is not whole.
+    Writes the trained heads to `weights` (safetensors) if given. Raises UsageError for a missing file or an unknown
+    name, FlickrExifError for a broken file.
     """
     began = clock()
     if (parameter is None) == (attribute is None):
@@ -56,7 +64,7 @@ def run_probe(
     metrics = {name: getattr(outcome, name) for name in ("accuracy", "accuracy_std", "chance", "mean_per_class_recall")}
     return Result(
         task="probe",
-        **about(files, read[0][1]),
+        **encoder_and_dataset(files, read[0][1]),
         parameter=parameter and parameter.lower(),
         attribute=attribute,
         metrics=metrics,
@@ -80,23 +88,23 @@ def run_mitigation(
     seeds: int = 10,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Result:
-    """The probe (the trace that is left) and kNN's five set-ups (the semantics), without and with each mitigation.
+    """The probe (the trace left) and the five set-ups of kNN (the semantics left), without and with each mitigation.
 
     Metrics are `<mitigation>.<measure>`: `none.accuracy` is the probe before, `leace.all_same` a set-up after.
     """
     began = clock()
-    found, draws = variants_of(files, parameter, seeds)
-    train, test = ([unit_rows(v, slice(0, len(v))) for v in part.embeddings] for part in (found.train, found.test))
+    images, draws = read_variants(files, parameter, seeds)
+    train, test = ([unit_rows(v, slice(0, len(v))) for v in part.embeddings] for part in (images.train, images.test))
     names = classes_of(parameter)
     metrics: dict[str, float | None] = {}
     intervals: dict[str, tuple[float, float]] = {}
     detail: dict[str, Any] = {}
     for name, (on_train, on_test) in mitigations(train).items():
-        changed, asked = on_train(train), on_test(test)
-        outcome = probe(processing_data(changed, asked, names, draws, settings), settings)
+        changed_train, changed_test = on_train(train), on_test(test)
+        outcome = probe(processing_data(changed_train, changed_test, names, draws, settings), settings)
         neighbours = five_setups(
-            test=asked, test_labels=found.test.labels, train=changed, train_labels=found.train.labels, draws=draws,
-            k=k, device=settings.device,
+            test=changed_test, test_labels=images.test.labels, train=changed_train, train_labels=images.train.labels,
+            draws=draws, k=k, device=settings.device,
         )  # fmt: skip
         metrics |= {
             f"{name}.accuracy": outcome.accuracy,
@@ -107,22 +115,22 @@ def run_mitigation(
         detail[name] = {"best": dict(outcome.best), "recall": dict(outcome.recall), "reason": outcome.reason}
     return Result(
         task="mitigation",
-        **about(files, found.read[0][1]),
+        **encoder_and_dataset(files, images.read[0][1]),
         parameter=parameter.lower(),
         metrics=metrics | {"chance": 1 / len(names)},
         intervals=intervals,
-        detail=detail | {"left_out": found.left_out},
+        detail=detail | {"left_out": images.left_out},
         settings=asdict(settings)
         | {"seeds": seeds, "k": k, "interval": "bootstrap over test images"}
         | files.settings(),
         versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in found.read]),
+        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 
 
 def save_heads(path: Path, heads: Heads, classes: Sequence[str]) -> None:
-    """The trained heads as safetensors: `weight` [H, C, d], `bias` [H, C], and the names of the classes."""
+    """Write the trained heads as safetensors: `weight` [H, C, d], `bias` [H, C], and the names of the classes."""
     from safetensors.torch import save
 
     tensors = {"weight": heads.weight.cpu().contiguous(), "bias": heads.bias.cpu().contiguous()}
@@ -131,51 +139,49 @@ def save_heads(path: Path, heads: Heads, classes: Sequence[str]) -> None:
 
 
 def _detail(outcome: ProbeOutcome, data: ProbeData) -> dict[str, Any]:
-    told = ("best", "trials", "per_seed", "recall", "confusion", "reason")
+    names = ("best", "trials", "per_seed", "recall", "confusion", "reason")
     images = {
         "train": int((~data.validation).sum()),
         "validation": int(data.validation.sum()),
         "test": len(data.test[0].labels),
     }
-    return {name: getattr(outcome, name) for name in told} | {"classes": list(data.classes), "images": images}
+    return {name: getattr(outcome, name) for name in names} | {"classes": list(data.classes), "images": images}
 
 
 def _processing(
     files: EmbeddingFiles, parameter: str, seeds: int, settings: ProbeSettings
-) -> tuple[ProbeData, Read, dict[str, Any]]:
-    found, draws = variants_of(files, parameter, seeds)
-    data = processing_data(found.train.embeddings, found.test.embeddings, classes_of(parameter), draws, settings)
-    return data, found.read, {"left_out": found.left_out}
+) -> tuple[ProbeData, ReadFiles, dict[str, Any]]:
+    images, draws = read_variants(files, parameter, seeds)
+    data = processing_data(images.train.embeddings, images.test.embeddings, classes_of(parameter), draws, settings)
+    return data, images.read, {"left_out": images.left_out}
 
 
 def _acquisition(
     files: EmbeddingFiles, attribute: str, splits: Path | None, settings: ProbeSettings
-) -> tuple[ProbeData, Read, dict[str, Any]]:
+) -> tuple[ProbeData, ReadFiles, dict[str, Any]]:
     if splits is None:
         raise UsageError(f"The labels of {attribute!r} are in split files.", "Name their folder with --splits.")
     split_path = _split_path(splits, attribute)
     classes, labelled = read_split(split_path)
     path = files.path()
-    found = read_embeddings(path)
-    if FLICKR_ID not in found.columns:
-        raise UsageError(f"{path} has no column {FLICKR_ID!r}.", "Name the embeddings of FlickrExif with --dataset.")
-    place = {flickr_id: row for row, flickr_id in enumerate(found.columns[FLICKR_ID].tolist())}
+    embeddings = read_embeddings(path)
+    row_of = {flickr_id: row for row, flickr_id in enumerate(flickr_ids(path, embeddings))}
     parts, missing = [], {}
     for split, (ids, labels) in labelled.items():
-        kept = [(place[i], label) for i, label in zip(ids, labels, strict=True) if i in place]
+        kept = [(row_of[photo], label) for photo, label in zip(ids, labels, strict=True) if photo in row_of]
         rows, values = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2).unbind(1)
-        parts.append(Part(found.image_embeddings[rows], values))
+        parts.append(Part(embeddings.image_embeddings[rows], values))
         missing[split] = len(ids) - len(kept)
     data = labelled_data(parts[0], parts[1], parts[2], classes, settings)
-    return data, [(path, found)], {"left_out": missing, "split_file": fingerprint(split_path)}
+    return data, [(path, embeddings)], {"left_out": missing, "split_file": fingerprint(split_path)}
 
 
 def _split_path(splits: Path, attribute: str) -> Path:
-    """The split file of an attribute in the folder `splits`. UsageError names those that are there."""
+    """The split file of an attribute in the folder `splits`. UsageError names the attributes that have one."""
     path = splits / SPLIT_FILE.format(attribute)
     if not path.is_file():
         start, end = SPLIT_FILE.split("{}")
-        there = sorted(p.name.removeprefix(start).removesuffix(end) for p in splits.glob(SPLIT_FILE.format("*")))
-        hint = f"There: {', '.join(there)}." if there else "Make them with `flickrexif splits`."
+        attributes = sorted(p.name.removeprefix(start).removesuffix(end) for p in splits.glob(SPLIT_FILE.format("*")))
+        hint = f"There: {', '.join(attributes)}." if attributes else "Make them with `flickrexif splits`."
         raise UsageError(f"{splits} has no split file of {attribute[:80]!r}.", hint)
     return path

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from flickrexif.core.draws import rng
-from flickrexif.eval.encoders.registry import known
+from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.knn import SETUPS
 from flickrexif.eval.results import Result
 from flickrexif.eval.similarity import BINS, GROUPS
@@ -32,7 +32,7 @@ DATASETS = ("ImageNet", "iNaturalist 2018")
 
 def encoders(count: int) -> list[tuple[str, str]]:
     """(name, family) of `count` encoders: the registry's in its order, then some of one's own."""
-    names = [(record.name, str(record.family)) for record in known().values()]
+    names = [(record.name, str(record.family)) for record in registered_encoders().values()]
     own = [(f"module:own.encoders:factory_{number}", "OWN") for number in range(count - len(names))]
     return [*names, *own][:count]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import cached, expand, list_encoders, resolve
 from flickrexif.eval.encoders.controls import CONTROLS
-from flickrexif.eval.encoders.registry import known
+from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.encoders.weights import local_file
 
 # The paper's encoders, one list a family of its registry.
@@ -190,7 +190,7 @@ def test_the_list_tells_what_must_be_fetched(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_list_is_of_one_family_or_of_all() -> None:
-    assert [row.record.name for row in list_encoders()] == list(known())
+    assert [row.record.name for row in list_encoders()] == list(registered_encoders())
     assert [row.record.name for row in list_encoders("CTL")] == list(CONTROLS)
     assert all(row.cached for row in list_encoders("CTL"))
     with pytest.raises(UsageError, match="CVL, SUP, SSL, CTL"):

@@ -14,11 +14,11 @@ from PIL import Image
 import flickrexif.eval.torchvision_operators  # noqa: F401
 from flickrexif.eval.encoders.preprocessing import FILTERS, Preprocessing, preprocessing, resize_and_crop
 from flickrexif.eval.encoders.record import IMAGENET_MEAN, IMAGENET_STD, EncoderRecord, Interpolation
-from flickrexif.eval.encoders.registry import known
+from flickrexif.eval.encoders.registry import registered_encoders
 
 transforms: Any = import_module("torchvision.transforms")  # after torchvision_operators
 
-PAPER = [record for record in known().values() if record.name.startswith("paper:")]
+PAPER = [record for record in registered_encoders().values() if record.name.startswith("paper:")]
 
 
 def noise(width: int, height: int) -> Image.Image:

@@ -151,9 +151,9 @@ def test_the_papers_table_2_is_told_for_its_own_data_set_alone() -> None:
 
 
 def test_every_encoder_that_the_paper_names_is_known() -> None:
-    from flickrexif.eval.encoders.registry import known
+    from flickrexif.eval.encoders.registry import registered_encoders
 
-    assert {one.encoder for one in stated() if one.encoder} <= known().keys()
+    assert {one.encoder for one in stated() if one.encoder} <= registered_encoders().keys()
 
 
 def test_levels_need_the_papers_mask() -> None:

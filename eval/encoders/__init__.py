@@ -1,4 +1,4 @@
-"""Frozen image encoders by name: `resolve` a name to its record, `load` it, `list_encoders` that are known."""
+"""Frozen image encoders by name: `resolve` finds the record of a name, `load` loads it, `list_encoders` lists all."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import Precision, network_encoder
 from flickrexif.eval.encoders.own import as_encoder, module_object, torchhub_network, transformers_network
 from flickrexif.eval.encoders.record import Encoder, EncoderRecord
-from flickrexif.eval.encoders.registry import FAMILIES, expand, known, resolve
+from flickrexif.eval.encoders.registry import FAMILIES, expand, registered_encoders, resolve
 from flickrexif.eval.encoders.scopes import seeded
 from flickrexif.eval.encoders.weights import cached, weights_file
 
@@ -31,29 +31,29 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class EncoderRow:
-    """An encoder in the list, and what it would still have to fetch: 0 nothing, None an unknown number of bytes."""
+    """An encoder of the list, and what is still to be downloaded for it."""
 
     record: EncoderRecord
     cached: bool
-    missing_bytes: int | None
+    missing_bytes: int | None  # to download; None where the size is not known
 
 
 def list_encoders(family: str | None = None) -> list[EncoderRow]:
     """The registry's encoders, of one family or of all, in the paper's order. UsageError for an unknown family."""
     if family is not None and family.upper() not in FAMILIES:
         raise UsageError(f"There is no family {family[:40]!r}.", f"Known: {', '.join(FAMILIES)}.")
-    records = [record for record in known().values() if family is None or record.family == family.upper()]
+    records = [record for record in registered_encoders().values() if family is None or record.family == family.upper()]
     return [_row(record, cached(record)) for record in records]
 
 
-def _row(record: EncoderRecord, here: bool) -> EncoderRow:
-    return EncoderRow(record, here, 0 if here else record.size_bytes)
+def _row(record: EncoderRecord, is_cached: bool) -> EncoderRow:
+    return EncoderRow(record, is_cached, 0 if is_cached else record.size_bytes)
 
 
 def load(record: EncoderRecord, *, device: str = "cpu", dtype: Precision = "fp32", pretrained: bool = True) -> Encoder:
-    """The encoder of `record`, ready to run; its own `.record` tells the embedding size in any case.
+    """The encoder of `record`, ready to run; the `.record` of what is returned always has the embedding size.
 
-    `pretrained=False` gives random weights, the same ones every time. UsageError for a missing package, checkpoint or
+    `pretrained=False` gives random weights, always the same. Raises UsageError for a missing package, checkpoint or
     device, or a size that the architecture cannot take; FlickrExifError for weights that cannot be fetched or read.
     """
     if record.backend == "control":
@@ -66,7 +66,7 @@ def load(record: EncoderRecord, *, device: str = "cpu", dtype: Precision = "fp32
 
 
 def _network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
-    """The image tower of `record`, and the record as its backend completes it."""
+    """The image tower of `record`, and the record with what only its backend can tell."""
     from flickrexif.eval.encoders.networks import build, image_tower, load_weights
 
     with seeded():

@@ -1,7 +1,7 @@
-"""Controls (family CTL), which show that the instrument works: what reads every trace, what reads none.
+"""Controls (family CTL) show that the measurements work: one that sees every trace, and one that sees none.
 
     control:dct     what JPEG, sharpening and resampling leave in the pixels; reads JPEG classes nearly perfectly
-    control:colour  mean and variance of each channel; knows colour and nothing finer
+    control:colour  mean and variance of each channel; sees colour and nothing finer
     control:random  a fixed random vector an image id, blind to the pixels; must stay at chance
 
 All read the image as it is, at full size: a resize would blur the traces. A mask covers its share of that image.
@@ -27,7 +27,7 @@ Features = Callable[[Image.Image, str], np.ndarray]
 BLOCK = 8  # JPEG's
 WINDOW = 512  # pixels: the centre of larger images is enough, and keeps an image at milliseconds
 COEFFICIENTS = 20  # of 63, the lowest frequencies after the mean
-LARGEST = 12  # the last bin of a histogram holds this and all above
+LARGEST = 12  # the last bin of a histogram counts this and all larger values
 RANDOM_SIZE = 256
 
 _FREQUENCIES = sorted(((v, u) for v in range(BLOCK) for u in range(BLOCK)), key=lambda pair: (sum(pair), pair))
@@ -108,7 +108,7 @@ def random_features(image: Image.Image, image_id: str) -> np.ndarray:  # noqa: A
 
 @dataclass(frozen=True, slots=True)
 class ControlPreparation:
-    """The features of a control, as `record.Prepare`."""
+    """Computes the features of a control from an image, as `record.Prepare` does for an encoder."""
 
     features: Features
 
@@ -118,7 +118,7 @@ class ControlPreparation:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """An `Encoder` whose features are made when an image is prepared; `embed` hands them on."""
+    """An `Encoder` whose features are computed when an image is prepared; `embed` passes them on."""
 
     record: EncoderRecord
     prepare: ControlPreparation

@@ -1,4 +1,4 @@
-"""Optional packages: there, or an error that says what to type."""
+"""Checks that optional packages are installed, with an error that says what to type."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +14,6 @@ def require(*packages: str, extra: str) -> None:
 
 
 def require_torch(*packages: str, extra: str = "eval") -> None:
-    """`require` of torch and `packages`, which can be imported afterwards whatever torch's build."""
+    """As `require`, of torch and `packages`; afterwards they can be imported beside any build of torch."""
     require("torch", *packages, extra=extra)
     import_module("flickrexif.eval.torchvision_operators")

@@ -39,16 +39,19 @@ class NetworkEncoder:
 def network_encoder(
     network: "nn.Module", record: EncoderRecord, device: str, dtype: Precision, prepare: Prepare | None = None
 ) -> Encoder:
-    """`network`, frozen, on `device`; an embedding size that the record does not tell is measured. UsageErrors."""
+    """`network`, frozen, on `device`; an embedding size that the record lacks is measured.
+
+    Raises UsageError for an unknown precision or device.
+    """
     import torch
 
     if dtype not in get_args(Precision):
         raise UsageError(f"There is no precision {dtype!r}.", f"Known: {', '.join(get_args(Precision))}.")
-    where = checked_device(device)
-    network = network.eval().requires_grad_(False).to(where)
-    if where.type == "cuda":  # convolutions run faster so
+    target = checked_device(device)
+    network = network.eval().requires_grad_(False).to(target)
+    if target.type == "cuda":  # convolutions run faster so
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder = NetworkEncoder(record, prepare or preprocessing(record), network, where, dtype)
+    encoder = NetworkEncoder(record, prepare or preprocessing(record), network, target, dtype)
     return encoder if record.embedding_size else replace(encoder, record=measured(encoder))
 
 
@@ -65,7 +68,7 @@ def checked_device(name: str) -> "torch.device":
 
 
 def measured(encoder: Encoder) -> EncoderRecord:
-    """The encoder's record with the embedding size that one black image shows."""
+    """The encoder's record with the embedding size, which is measured by embedding one black image."""
     import torch
     from PIL import Image
 

@@ -1,7 +1,7 @@
-"""Records to networks, of any architecture that timm or open_clip knows, and strict loading of their weights.
+"""Builds the networks of timm and open_clip and loads their weights.
 
-Weights are loaded into the architecture here and not by the libraries: every parameter must come from the file, so
-that no encoder is ever half random.
+The weights are loaded here and not by the libraries: every parameter must come from the file, so that no encoder is
+ever partly random.
 """
 
 import pickle
@@ -26,13 +26,13 @@ State = Mapping[str, "Tensor"]
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("vit_small_patch16_224", "mocov3"): {"num_heads": 12},  # MoCo v3's ViT-S has 12 heads of 32, not 6 of 64
 }
-CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # of timm: what an encoder does without
+CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # of timm; an encoder does not need their weights
 
 
 def build(record: EncoderRecord) -> "nn.Module":
-    """The whole network of `record` with random weights, on torch's default device; `image_tower` is its encoder.
+    """The whole network of `record` with random weights, on torch's default device; `image_tower` gives its encoder.
 
-    UsageError for a missing package, and for a size that the architecture cannot take.
+    Raises UsageError for a missing package, and for a size that the architecture cannot take.
     """
     require_torch("timm", "open_clip")
     network = {"timm": _timm, "open_clip": _open_clip}[record.backend](record)
@@ -47,7 +47,7 @@ def image_tower(network: "nn.Module") -> "nn.Module":
 
 
 def load_weights(network: "nn.Module", record: EncoderRecord, file: Path) -> None:
-    """Fill `network`, as `build` made it, from `file`. FlickrExifError when that is no file of these weights."""
+    """Load the weights in `file` into a `network` made by `build`. FlickrExifError where they are not its weights."""
     from safetensors import SafetensorError
 
     unusable = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
@@ -69,7 +69,7 @@ def _check_size(record: EncoderRecord, patch: int) -> None:
 
 
 def _patch(tower: "nn.Module") -> int:
-    """Pixels a side of the architecture's patches; 1 for convolutional networks."""
+    """The side of the architecture's patches in pixels; 1 for convolutional networks."""
     inner = getattr(tower, "trunk", tower)  # open_clip's towers made by timm
     size = getattr(getattr(inner, "patch_embed", inner), "patch_size", 1)
     return int(size[0] if isinstance(size, tuple) else size)
@@ -105,14 +105,14 @@ def _load_timm(network: "nn.Module", record: EncoderRecord, file: Path) -> None:
 
 
 def base_encoder(state: State) -> State:
-    """MoCo v3 saves its whole method: the encoder is the part `base_encoder`. Any other state is left as it is."""
+    """MoCo v3's files hold its whole method, the encoder as `base_encoder`: that part; any other state as it is."""
     prefix = "base_encoder."
-    found = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    return found or state
+    encoder_state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return encoder_state or state
 
 
 def renamed(state: State, network: "nn.Module") -> State:
-    """The tensors of another implementation of the same architecture under this one's names, by position.
+    """The tensors of another implementation of the same architecture, under the names that `network` uses.
 
     Both list the same tensors in the order of the forward pass, the classifier last; loading checks the shapes.
     """

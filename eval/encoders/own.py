@@ -1,4 +1,4 @@
-"""Encoders from elsewhere: a Python object, `module:package.mod:factory`, torch.hub, Hugging Face transformers."""
+"""Encoders of one's own or from elsewhere: a Python object, a factory in a module, torch.hub, transformers."""
 
 import importlib
 from collections.abc import Callable
@@ -23,14 +23,14 @@ FIELDS = ("family", "input_size", "mean", "std", "interpolation", "embedding_siz
 
 @dataclass(frozen=True, slots=True)
 class OwnEncoder:
-    """Somebody's object as an `Encoder`."""
+    """An object that a user gave, as an `Encoder`."""
 
     record: EncoderRecord
     prepare: Prepare
     function: Callable[["torch.Tensor"], Any]  # [n, 3, size, size] to an array [n, d]
 
     def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Embeddings [n, d], float32. FlickrExifError when the object gives something else."""
+        """Embeddings [n, d], float32. FlickrExifError where the object gives something else."""
         import torch
 
         with torch.inference_mode():
@@ -46,13 +46,13 @@ class OwnEncoder:
 def as_encoder(
     obj: Any, name: str, record: EncoderRecord | None = None, *, device: str = "cpu", dtype: Precision = "fp32"
 ) -> Encoder:
-    """One's own object as an encoder under `name`.
+    """An object as an encoder called `name`.
 
-    It needs `embed(batch [n, 3, size, size]) -> array [n, d]` or to be callable so; a complete `Encoder` is taken as
-    it is, and a torch module without `embed` runs on `device` in `dtype`. Any of `family`, `input_size`, `mean`, `std`,
-    `interpolation`, `embedding_size`, `licence` and `source` that it has go into the record (else 224 px, ImageNet's
-    mean and std, bicubic), and its `prepare`, if any, replaces ours. An embedding size that is not told is found by
-    one black image. UsageError when there is nothing to call.
+    The object has a method `embed(batch [n, 3, size, size]) -> array [n, d]` or can itself be called like that. A
+    complete `Encoder` is returned as it is; a torch module without `embed` runs on `device` in `dtype`. Attributes
+    `family`, `input_size`, `mean`, `std`, `interpolation`, `embedding_size`, `licence` and `source` go into the record
+    (defaults: 224 px, ImageNet's mean and std, bicubic); a `prepare` of the object replaces ours. Without an
+    `embedding_size`, one black image measures it. Raises UsageError where there is nothing to call.
     """
     if isinstance(getattr(obj, "record", None), EncoderRecord) and hasattr(obj, "prepare") and hasattr(obj, "embed"):
         return cast(Encoder, obj)
@@ -60,10 +60,10 @@ def as_encoder(
     if not callable(function):
         raise UsageError(f"{name} is no encoder.", "Give it a method embed(batch) that returns [n, d].")
     base = record or EncoderRecord(name=name, family="OWN", backend="module", model=type(obj).__name__)
-    told = {field: getattr(obj, field) for field in FIELDS if hasattr(obj, field)}
-    if base.img_size is not None:  # what the name asks for comes before what the object tells
-        told.pop("input_size", None)
-    base = replace(base, **told)
+    declared = {field: getattr(obj, field) for field in FIELDS if hasattr(obj, field)}
+    if base.img_size is not None:  # the size in the name overrides the object's own
+        declared.pop("input_size", None)
+    base = replace(base, **declared)
     prepare = getattr(obj, "prepare", None) or preprocessing(base)
     if function is obj and is_network(obj):
         return network_encoder(obj, base, device, dtype, prepare)
@@ -97,9 +97,9 @@ def module_object(record: EncoderRecord) -> object:
 
 
 def torchhub_network(record: EncoderRecord, pretrained: bool) -> "nn.Module":
-    """`torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by the `hubconf.py` there.
+    """The network of `torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by its `hubconf.py`.
 
-    It runs the repository's code. FlickrExifError when that cannot be fetched or has no such model.
+    This runs the repository's code. FlickrExifError where it cannot be fetched or has no such model.
     """
     import torch
 
@@ -117,7 +117,7 @@ def torchhub_network(record: EncoderRecord, pretrained: bool) -> "nn.Module":
 
 
 def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
-    """`transformers:NAME`: a vision model, and its record completed by the model's image processor."""
+    """The vision model of `transformers:NAME`, and its record completed from the model's image processor."""
     require_torch("transformers", extra="transformers")
     transformers: Any = importlib.import_module("transformers")
     try:
@@ -141,7 +141,7 @@ def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.M
 
 
 def _transformers_model(kind: Any, name: str, config: object, pretrained: bool) -> "nn.Module":
-    """The model; ValueError when its file lacks weights, which transformers would fill at random."""
+    """The model; ValueError where its file lacks weights, which transformers would fill with random numbers."""
     if not pretrained:
         return cast("nn.Module", kind.from_config(config))
     model, info = kind.from_pretrained(name, output_loading_info=True)
@@ -151,7 +151,7 @@ def _transformers_model(kind: Any, name: str, config: object, pretrained: bool) 
 
 
 def _pooled(model: "nn.Module") -> "nn.Module":
-    """A transformers model as images to embeddings: projected, else pooled, else its first token."""
+    """A transformers model that returns one embedding an image: projected, else pooled, else its first token."""
     from torch import nn
 
     class Pooled(nn.Module):

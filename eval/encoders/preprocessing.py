@@ -1,7 +1,7 @@
-"""From a decoded image to an encoder's input: shorter side to the crop size, centre crop, mask, tensor, mean and std.
+"""Turns a decoded image into an encoder's input: resize, centre crop, mask, tensor, mean and std.
 
-Bit for bit what torchvision's Resize, CenterCrop, ToTensor and Normalize make of a PIL image, without torch, so that
-worker processes start fast.
+The result is bit for bit that of torchvision's Resize, CenterCrop, ToTensor and Normalize, but made without torch, so
+that worker processes start fast.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from flickrexif.processing.variants import centre_mask
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """The preprocessing of one encoder; call it with (image, image id, mask), see `record.Prepare`."""
+    """The preprocessing of one encoder; call it with (image, image id, mask) for float32 [3, size, size]."""
 
     size: int
     mean: Channels
@@ -30,12 +30,12 @@ class Preprocessing:
 
 
 def preprocessing(record: EncoderRecord) -> Preprocessing:
-    """The preprocessing that `record` names."""
+    """The preprocessing of the encoder that `record` describes."""
     return Preprocessing(record.input_size, record.mean, record.std, record.interpolation)
 
 
 def resize_and_crop(image: Image.Image, size: int, interpolation: Interpolation) -> Image.Image:
-    """The shorter side to `size`, the longer in proportion (rounded down), and the centre square [size x size]."""
+    """Resize the shorter side to `size` (the longer is rounded down) and cut out the centre square [size x size]."""
     short, long = sorted(image.size)
     longer = int(size * long / short)
     width, height = (longer, size) if image.width > image.height else (size, longer)
@@ -55,7 +55,7 @@ FILTERS: dict[Interpolation, Image.Resampling] = {
 
 
 def masked(image: Image.Image, mask: float | None) -> Image.Image:
-    """The image with a centred black rectangle over `mask` of its area; None and 0 change nothing."""
+    """The image with a centred black rectangle over the share `mask` of its area; None and 0 change nothing."""
     if not mask:
         return image
     covered = image.copy()

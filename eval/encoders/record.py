@@ -1,4 +1,4 @@
-"""What an encoder is (`EncoderRecord`) and what one can do (`Encoder`)."""
+"""`EncoderRecord` describes an encoder; `Encoder` is one that is loaded and can embed images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Family = Literal["CVL", "SUP", "SSL", "CTL", "OWN"]
-"""Contrastive vision-language, supervised, self-supervised; controls; and whatever the registry does not know."""
+"""Contrastive vision-language, supervised, self-supervised; controls; own and others that the registry lacks."""
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos", "box", "nearest", "hamming"]
 Channels = tuple[float, float, float]
@@ -19,12 +19,12 @@ IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
 IMAGENET_STD: Channels = (0.229, 0.224, 0.225)
 
 Prepare = Callable[["Image", str, float | None], "np.ndarray"]
-"""(decoded image, its id, share of the area to mask or None) -> float32 [3, size, size] or a feature vector [d]."""
+"""(decoded image, its id, share of the area to mask or None) -> float32 [3, size, size], or a feature vector [d]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderRecord:
-    """All that decides an encoder's features, and where its weights come from."""
+    """Everything that an encoder's features depend on, and where its weights come from."""
 
     name: str  # canonical, without img_size, e.g. paper:clip/ViT-B-16
     family: Family
@@ -40,11 +40,11 @@ class EncoderRecord:
     source: str = ""  # of the weights: a repository on the Hub, https://..., or package:NAME
     checkpoint: str | None = None  # a local file instead
     size_bytes: int | None = None  # of the weights' file, about
-    img_size: int | None = None  # input_size where it was overridden
+    img_size: int | None = None  # the input size where the name overrides it with ?img_size=
 
     @property
     def key(self) -> str:
-        """The canonical name with all that was overridden: one key, one way to make features."""
+        """The canonical name with the size, if overridden: encoders with one key have the same features."""
         return self.name if self.img_size is None else f"{self.name}?img_size={self.img_size}"
 
     def resized(self, img_size: int) -> "EncoderRecord":
@@ -57,11 +57,11 @@ class Encoder(Protocol):
 
     @property
     def record(self) -> EncoderRecord:
-        """What it is; complete, `embedding_size` included."""
+        """The encoder's record, with its `embedding_size`."""
 
     @property
     def prepare(self) -> Prepare:
-        """A picklable function without weights, for worker processes. Equal ones give equal arrays."""
+        """A picklable function without weights, for worker processes; two that compare equal give equal arrays."""
 
     def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
         """Prepared images [n, ...] to embeddings [n, d], float32 on the encoder's device, not normalised."""

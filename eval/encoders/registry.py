@@ -1,4 +1,4 @@
-"""Names to records: the paper's encoders from `paper47.csv`, lite0, the controls, and whatever a backend can make.
+"""Finds the record of an encoder by its name: the paper's (`paper47.csv`), lite0, the controls, and any of a backend.
 
     paper:clip/ViT-B-16                       the published registry's name
     open_clip:ViT-B-32/laion2b_s34b_b79k      a model and a tag of open_clip
@@ -58,8 +58,8 @@ def _row(row: Mapping[str, str]) -> EncoderRecord:
 
 
 @cache
-def known() -> Mapping[str, EncoderRecord]:
-    """Every encoder of the registry by name, in the paper's order: its 47, lite0, the controls."""
+def registered_encoders() -> Mapping[str, EncoderRecord]:
+    """The encoders of the registry by name: the paper's 47 in its order, lite0, the controls."""
     lines = files("flickrexif.eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
     paper = map(_row, csv.DictReader(lines))
     records = (*paper, LITE0_RECORD, *(control.record for control in CONTROLS.values()))
@@ -67,15 +67,16 @@ def known() -> Mapping[str, EncoderRecord]:
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:
-    """The names that stand for several: @paper47, its families @cvl, @sup and @ssl, and the controls @ctl."""
-    groups: dict[str, tuple[str, ...]] = {"@paper47": tuple(n for n in known() if n.startswith("paper:"))}
+    """The names that stand for several encoders: @paper47, its families @cvl, @sup and @ssl, and the controls @ctl."""
+    groups: dict[str, tuple[str, ...]] = {"@paper47": tuple(n for n in registered_encoders() if n.startswith("paper:"))}
     for family in ("CVL", "SUP", "SSL"):
-        groups[f"@{family.lower()}"] = tuple(n for n in groups["@paper47"] if known()[n].family == family)
+        groups[f"@{family.lower()}"] = tuple(n for n in groups["@paper47"] if registered_encoders()[n].family == family)
     return {**groups, "@ctl": tuple(CONTROLS)}
 
 
 def resolve(name: str) -> EncoderRecord:
-    """The record of one encoder. UsageError: unknown (with the nearest names), no such package or file, a bad size."""
+    """The record of one encoder. UsageError for an unknown name (with the nearest ones), a missing package or file, and
+    a size that is none."""
     name = name.strip()
     parts = NAME.fullmatch(name)
     if parts is None:
@@ -87,21 +88,21 @@ def resolve(name: str) -> EncoderRecord:
 
 
 def expand(names: Iterable[str]) -> list[EncoderRecord]:
-    """The records of names, collections (@paper47 ...) and text files (a name a line, # for comments), each once."""
-    records = [resolve(name) for given in names for name in _expanded(given)]
+    """The records that names, collections (@paper47) and text files (a name a line, # for comments) stand for, once."""
+    records = [resolve(name) for entry in names for name in _expanded(entry)]
     return list({record.key: record for record in records}.values())
 
 
-def _expanded(given: str) -> Iterator[str]:
+def _expanded(entry: str) -> Iterator[str]:
     groups = collections()
-    if given.startswith("@"):
-        if given.lower() not in groups:
-            raise UsageError(f"There is no collection {given[:80]!r}.", f"Known: {', '.join(groups)}.")
-        yield from groups[given.lower()]
-    elif given.endswith(".txt"):
-        yield from _listed(Path(given))
+    if entry.startswith("@"):
+        if entry.lower() not in groups:
+            raise UsageError(f"There is no collection {entry[:80]!r}.", f"Known: {', '.join(groups)}.")
+        yield from groups[entry.lower()]
+    elif entry.endswith(".txt"):
+        yield from _listed(Path(entry))
     else:
-        yield given
+        yield entry
 
 
 def _listed(path: Path) -> Iterator[str]:
@@ -118,12 +119,12 @@ def _listed(path: Path) -> Iterator[str]:
 
 
 def _base(name: str) -> EncoderRecord:
-    if record := known().get(name):
+    if record := registered_encoders().get(name):
         return record
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
         return BACKENDS[backend](name, model)
-    raise _unknown(name, name, known())
+    raise _unknown(name, name, registered_encoders())
 
 
 def _size(record: EncoderRecord, text: str) -> int:
@@ -143,9 +144,9 @@ def _with_checkpoint(record: EncoderRecord, path: str) -> EncoderRecord:
     return replace(record, name=f"{record.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)
 
 
-def _unknown(name: str, wanted: str, candidates: Iterable[str], prefix: str = "") -> UsageError:
+def _unknown(name: str, requested: str, candidates: Iterable[str], prefix: str = "") -> UsageError:
     by_case = {candidate.lower(): candidate for candidate in candidates}
-    near = [by_case[match] for match in get_close_matches(wanted.lower(), by_case, n=3, cutoff=0.4)]
+    near = [by_case[match] for match in get_close_matches(requested.lower(), by_case, n=3, cutoff=0.4)]
     hint = f"Nearest: {', '.join(prefix + match for match in near)}." if near else "Type: flickrexif encoders"
     return UsageError(f"There is no encoder {name[:80]!r}.", hint)
 
@@ -214,8 +215,8 @@ def _open_clip(name: str, model: str) -> EncoderRecord:
     )
 
 
-def _elsewhere(backend: str) -> Callable[[str, str], EncoderRecord]:
-    """A backend that tells size, mean and std only once it is loaded."""
+def _described_once_loaded(backend: str) -> Callable[[str, str], EncoderRecord]:
+    """How to describe an encoder of a backend that tells size, mean and std only once the encoder is loaded."""
 
     def describe(name: str, model: str) -> EncoderRecord:
         return EncoderRecord(name=name, family="OWN", backend=backend, model=model)
@@ -228,8 +229,8 @@ BACKENDS: dict[str, Callable[[str, str], EncoderRecord]] = {
     "control": _control,
     "timm": _timm,
     "open_clip": _open_clip,
-    "torchhub": _elsewhere("torchhub"),
-    "transformers": _elsewhere("transformers"),
-    "module": _elsewhere("module"),
+    "torchhub": _described_once_loaded("torchhub"),
+    "transformers": _described_once_loaded("transformers"),
+    "module": _described_once_loaded("module"),
 }
 FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")

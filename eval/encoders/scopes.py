@@ -1,4 +1,4 @@
-"""Blocks of code with torch's draws or the libraries' log messages under control."""
+"""Context managers that fix torch's random draws or silence the libraries' log messages."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def seeded(seed: int = 0) -> Iterator[None]:
-    """torch's draws inside are those of `seed`; those after it are as if nothing had been drawn."""
+    """Inside, torch draws by `seed`; afterwards, as if nothing had been drawn inside."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -17,7 +17,7 @@ def seeded(seed: int = 0) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No log messages below errors, and no handler left at the root: libraries that log there would set one up."""
+    """No log messages below errors; the root logger ends with the handlers it had, which libraries would add to."""
     before, handler = logging.root.manager.disable, logging.NullHandler()
     logging.disable(logging.WARNING)
     logging.root.addHandler(handler)

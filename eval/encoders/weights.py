@@ -1,6 +1,6 @@
-"""Where an encoder's weights lie: a local file, a package, the Hub's cache or torch's; fetched when they are not there.
+"""Finds an encoder's weights: in a local file, a package, the Hub's cache or torch's cache; fetches missing ones.
 
-Encoders are fetched here, not by their libraries, so that a missing network has one message: which file, and where.
+They are fetched here, not by the libraries, so that without a network there is one message, which names the file.
 """
 
 import os
@@ -22,7 +22,7 @@ PACKAGED = {LITE0: "models/efficientnet-lite0-57934424.pth"}
 
 
 def cached(record: EncoderRecord) -> bool:
-    """Whether the encoder can be loaded without a network."""
+    """Whether the encoder can be loaded without downloading anything."""
     folder = {"torchhub": Path(record.model).parent, "transformers": Path(record.model)}.get(record.backend)
     if folder is not None and folder.is_dir() and "/" in record.model:
         return True
@@ -30,24 +30,24 @@ def cached(record: EncoderRecord) -> bool:
 
 
 def local_file(record: EncoderRecord) -> Path | None:
-    """The weights' file where it is on this machine."""
+    """The file of the weights if it is on this machine, else None."""
     if record.checkpoint or not record.source:
-        return _existing(record.checkpoint)
+        return _file_or_none(record.checkpoint)
     if record.source.startswith("package:"):
-        return _existing(_packaged(record.source))
+        return _file_or_none(_packaged(record.source))
     if record.source.startswith("https://"):
-        return _existing(_torch_cache(record.source))
+        return _file_or_none(_torch_cache(record.source))
     return _hub_cache(record)
 
 
 def weights_file(record: EncoderRecord) -> Path:
-    """The weights' file, fetched if need be.
+    """The file of the weights, downloaded if necessary.
 
-    UsageError for a checkpoint or package that is not there; FlickrExifError when the file cannot be fetched.
+    Raises UsageError for a checkpoint or package that is missing; FlickrExifError where the file cannot be fetched.
     """
-    found = local_file(record)
-    if found is not None:
-        return found
+    file = local_file(record)
+    if file is not None:
+        return file
     if record.checkpoint:
         raise UsageError(f"There is no checkpoint {record.checkpoint}.", "Name a file: BACKEND:MODEL@/path/to/file.")
     if record.source == LITE0:
@@ -59,7 +59,7 @@ def weights_file(record: EncoderRecord) -> Path:
     return _from_url(record) if record.source.startswith("https://") else _from_hub(record)
 
 
-def _existing(path: str | Path | None) -> Path | None:
+def _file_or_none(path: str | Path | None) -> Path | None:
     return Path(path) if path and Path(path).is_file() else None
 
 
@@ -84,7 +84,7 @@ def _hub_cache(record: EncoderRecord) -> Path | None:
 
 
 def _hub_files(record: EncoderRecord) -> tuple[str, tuple[str, ...]]:
-    """The repository and the names its weights may have; a source can name the file, OWNER/REPOSITORY/FILE."""
+    """The repository, and the names that its weights may have; a source OWNER/REPOSITORY/FILE names the file itself."""
     owner, repository, *file = record.source.split("/", 2)
     return f"{owner}/{repository}", tuple(file) or HUB_FILES[record.backend]
 
@@ -120,9 +120,9 @@ def _from_url(record: EncoderRecord) -> Path:
     return path
 
 
-def _unfetched(record: EncoderRecord, wanted: str, reason: str) -> FlickrExifError:
+def _unfetched(record: EncoderRecord, file: str, reason: str) -> FlickrExifError:
     place = f" or put it at {_torch_cache(record.source)}" if record.source.startswith("https://") else ""
     return FlickrExifError(
-        f"The weights of {record.name} are not on this machine and {wanted} cannot be fetched ({reason}).",
+        f"The weights of {record.name} are not on this machine and {file} cannot be fetched ({reason}).",
         f"Fetch that file on a machine with a network, then name it, {record.name}@/path/to/file{place}.",
     )
