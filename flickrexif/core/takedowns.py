@@ -1,9 +1,14 @@
 """The list of takedowns: photos and photographers that must go, and must never come back.
 
-    <root>/.crawl/takedowns.csv    time, kind (photo or owner), salt, hash, reason; never published
+    <root>/.crawl/takedowns.csv    time, kind (photo or owner), method, salt, coarse, hash, reason; never published
 
-Whoever asked to be forgotten is not written down: a line holds a salted hash (HMAC-SHA256) of the id. A folder has
-one salt and every line carries its own, so that the lists of two folders are joined line by line.
+Whoever asked to be forgotten is not written down: a line holds a salted hash of the id. A folder has one salt and every
+line carries its own, so that the lists of two folders are joined line by line.
+
+The salt stands beside the hash, and ids are few: who holds the list could try them all. So the hash is a slow one
+(scrypt). As a crawl must look up every photo it meets, a line also holds the first digits of a fast hash, `coarse`:
+only a name that has them is hashed slowly. They tell those who guess as little as a crawl can bear, see
+docs/publishing.md. Lines of version 0.1 hold a fast hash alone (the method hmac) and are read as before.
 """
 
 import csv
@@ -12,27 +17,34 @@ import hmac
 import io
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
+from flickrexif.core.photo_ids import names_photo
 
 Kind = Literal["photo", "owner"]
 
 SALT_BYTES = 16
 MAX_REASON = 200  # characters
+COARSE: Mapping[str, int] = {"photo": 5, "owner": 3}  # hexadecimal digits; there are fewer photographers than photos
+HMAC, SCRYPT = "hmac", "scrypt"
+COST = {"n": 2**14, "r": 8, "p": 1, "maxmem": 2**25, "dklen": 32}  # of scrypt: 16 MB, about 40 ms
 FORMS = {
     "time": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z",
     "kind": r"photo|owner",
+    "method": rf"{HMAC}|{SCRYPT}",
     "salt": rf"[0-9a-f]{{{2 * SALT_BYTES}}}",
+    "coarse": r"[0-9a-f]{0,5}",
     "hash": r"[0-9a-f]{64}",
     "reason": rf".{{1,{MAX_REASON}}}",
 }
+FIRST_FORMS = {name: form for name, form in FORMS.items() if name not in ("method", "coarse")}  # of version 0.1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,7 +53,9 @@ class Takedown:
 
     time: str  # when it was asked for, UTC: 2026-01-31T12:00:00Z
     kind: str
+    method: str
     salt: str
+    coarse: str  # "" where `hash` is a fast one
     hash: str  # of the photo's id or the owner's NSID
     reason: str
 
@@ -61,20 +75,49 @@ class Takedowns:
         return self._listed("owner", nsid)
 
     def _listed(self, kind: Kind, name: str) -> bool:
-        return any(hashed(salt, kind, name) in hashes for salt, hashes in self._hashes.get(kind, {}).items())
+        return any(_is_one_of(lines, salt, kind, name) for salt, lines in self._by_salt.get(kind, {}).items())
 
     @cached_property
-    def _hashes(self) -> Mapping[str, Mapping[str, set[str]]]:
-        """kind -> salt -> hashes."""
-        found: dict[str, dict[str, set[str]]] = {}
+    def _by_salt(self) -> Mapping[str, Mapping[str, "_Lines"]]:
+        """kind -> salt -> what the lines hold."""
+        lines: dict[str, dict[str, _Lines]] = {}
         for line in self.lines:
-            found.setdefault(line.kind, {}).setdefault(line.salt, set()).add(line.hash)
-        return found
+            held = lines.setdefault(line.kind, {}).setdefault(line.salt, _Lines(set(), set(), set()))
+            if line.method == HMAC:
+                held.fast.add(line.hash)
+            else:
+                held.coarse.add(line.coarse)
+                held.slow.add(line.hash)
+        return lines
 
 
-def hashed(salt: str, kind: Kind, name: str) -> str:
-    """What the list holds of a photo's id or an owner's NSID."""
-    return hmac.digest(bytes.fromhex(salt), f"{kind}:{name}".encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The hashes of one kind under one salt."""
+
+    fast: set[str]
+    coarse: set[str]
+    slow: set[str]
+
+
+def _is_one_of(lines: _Lines, salt: str, kind: Kind, name: str) -> bool:
+    fast = fast_hash(salt, kind, name)
+    return fast in lines.fast or (fast[: COARSE[kind]] in lines.coarse and slow_hash(salt, kind, name) in lines.slow)
+
+
+def fast_hash(salt: str, kind: Kind, name: str) -> str:
+    """HMAC-SHA256 of a photo's id or an owner's NSID."""
+    return hmac.digest(bytes.fromhex(salt), _message(kind, name), hashlib.sha256).hex()
+
+
+@lru_cache(maxsize=2**16)  # a crawl meets a photographer again and again
+def slow_hash(salt: str, kind: Kind, name: str) -> str:
+    """scrypt of a photo's id or an owner's NSID."""
+    return hashlib.scrypt(_message(kind, name), salt=bytes.fromhex(salt), **COST).hex()
+
+
+def _message(kind: Kind, name: str) -> bytes:
+    return f"{kind}:{name}".encode("utf-8", "surrogatepass")
 
 
 def takedown_path(root: Path) -> Path:
@@ -96,12 +139,21 @@ def read_takedowns(path: Path) -> Takedowns:
         raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Mend that, then try again.") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise _damaged(path, str(error)) from None
-    if not rows or rows[0] != list(FORMS) or not text.endswith("\n"):
+    forms = next((forms for forms in (FORMS, FIRST_FORMS) if rows and rows[0] == list(forms)), None)
+    if forms is None or not text.endswith("\n"):
         raise _damaged(path, "its first or its last line is not whole")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(FORMS) or not all(map(_fits, FORMS.values(), row)):
-            raise _damaged(path, f"line {number}")
-    return Takedowns(tuple(Takedown(*row) for row in rows[1:]))
+    lines = [_line(forms, row) for row in rows[1:]]
+    if None in lines:
+        raise _damaged(path, f"line {lines.index(None) + 2}")
+    return Takedowns(tuple(filter(None, lines)))
+
+
+def _line(forms: Mapping[str, str], row: list[str]) -> Takedown | None:
+    """A line in either form; None for a damaged one."""
+    if len(row) != len(forms) or not all(map(re.fullmatch, forms.values(), row)):
+        return None
+    line = Takedown(**{"method": HMAC, "coarse": "", **dict(zip(forms, row, strict=True))})
+    return line if len(line.coarse) == (COARSE[line.kind] if line.method == SCRYPT else 0) else None
 
 
 def write_takedowns(path: Path, takedowns: Takedowns) -> None:
@@ -109,8 +161,7 @@ def write_takedowns(path: Path, takedowns: Takedowns) -> None:
     if not takedowns.lines and not path.exists():
         return
     text = io.StringIO()
-    rows = (tuple(FORMS), *map(astuple, takedowns.lines))
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows((tuple(FORMS), *map(astuple, takedowns.lines)))
     put_text(path, text.getvalue())
 
 
@@ -119,19 +170,23 @@ def add(
 ) -> tuple[Takedown, ...]:
     """Put photos and owners on the list of `path` and return the new lines; who is on it already stays as it is.
 
-    `now` has a time zone. Raises UsageError for an empty reason, FlickrExifError for a damaged list.
+    `now` has a time zone. Raises UsageError for a reason that is empty or names one of them, FlickrExifError for a
+    damaged list.
     """
-    there = read_takedowns(path)
-    told = one_line(reason)
-    if not told:
-        raise UsageError("The reason is empty.", 'Say why, for example --reason "asked by the owner".')
-    salt = there.lines[0].salt if there.lines else secrets.token_hex(SALT_BYTES)
+    photos, owners = sorted(set(photos)), sorted(set(owners))
+    before = read_takedowns(path)
+    wanted: list[tuple[Kind, str]] = [("photo", str(one)) for one in photos if not before.photo(one)]
+    wanted += [("owner", one) for one in owners if not before.owner(one)]
+    line = one_line(reason, [*map(str, photos), *owners])
+    salt = before.lines[0].salt if before.lines else secrets.token_hex(SALT_BYTES)
     time = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    wanted: list[tuple[Kind, str]] = [("photo", str(one)) for one in sorted(set(photos)) if not there.photo(one)]
-    wanted += [("owner", one) for one in sorted(set(owners)) if not there.owner(one)]
-    new = tuple(Takedown(time, kind, salt, hashed(salt, kind, name), told) for kind, name in wanted)
-    write_takedowns(path, Takedowns(there.lines + new))
+    new = tuple(Takedown(time, kind, SCRYPT, salt, *_hashes(salt, kind, name), line) for kind, name in wanted)
+    write_takedowns(path, Takedowns(before.lines + new))
     return new
+
+
+def _hashes(salt: str, kind: Kind, name: str) -> tuple[str, str]:
+    return fast_hash(salt, kind, name)[: COARSE[kind]], slow_hash(salt, kind, name)
 
 
 def merge(lists: Iterable[Takedowns]) -> Takedowns:
@@ -139,14 +194,18 @@ def merge(lists: Iterable[Takedowns]) -> Takedowns:
     return Takedowns(tuple(sorted({line for one in lists for line in one.lines})))
 
 
-def one_line(reason: str) -> str:
-    """A reason as the list holds it: one line, bounded, no control characters."""
+def one_line(reason: str, names: Collection[str] = ()) -> str:
+    """A reason as the list holds it: one line, bounded, no control characters.
+
+    Raises UsageError for one that is empty, or that tells one of `names`.
+    """
     printable = "".join(letter if letter.isprintable() else " " for letter in reason)
-    return " ".join(printable.split())[:MAX_REASON].strip()
-
-
-def _fits(form: str, value: str) -> bool:
-    return re.fullmatch(form, value) is not None
+    line = " ".join(printable.split())[:MAX_REASON].strip()
+    if not line:
+        raise UsageError("The reason is empty.", 'Say why, for example --reason "asked by the owner".')
+    if names_photo(line, names) or any("@" in name and name in line for name in names):
+        raise UsageError("The reason names who is to be forgotten.", "It is kept: say why, not who.")
+    return line
 
 
 def _damaged(path: Path, what: str) -> FlickrExifError:
