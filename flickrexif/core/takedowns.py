@@ -32,7 +32,7 @@ Kind = Literal["photo", "owner"]
 
 SALT_BYTES = 16
 MAX_REASON = 200  # characters
-COARSE: Mapping[str, int] = {"photo": 5, "owner": 3}  # hexadecimal digits; there are fewer photographers than photos
+COARSE: Mapping[str, int] = {"photo": 4, "owner": 2}  # hexadecimal digits; there are fewer photographers than photos
 HMAC, SCRYPT = "hmac", "scrypt"
 COST = {"n": 2**14, "r": 8, "p": 1, "maxmem": 2**25, "dklen": 32}  # of scrypt: 16 MB, about 40 ms
 FORMS = {
@@ -40,7 +40,7 @@ FORMS = {
     "kind": r"photo|owner",
     "method": rf"{HMAC}|{SCRYPT}",
     "salt": rf"[0-9a-f]{{{2 * SALT_BYTES}}}",
-    "coarse": r"[0-9a-f]{0,5}",
+    "coarse": r"[0-9a-f]{0,4}",
     "hash": r"[0-9a-f]{64}",
     "reason": rf".{{1,{MAX_REASON}}}",
 }
