@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from flickrexif.collectors.images import ImageFetcher, Unfetched
 from flickrexif.collectors.journal import ImageRecord, Journal
+from flickrexif.core.files import remove_unfinished
 
 WORKERS = 4
 MOST_FAILURES = 2 * WORKERS  # one after the other: the server is gone, not a photo
@@ -28,6 +29,7 @@ class Downloads:
 
     def submit_missing(self) -> None:
         """Fetch what an earlier run left out or what has been lost since."""
+        remove_unfinished([self._fetcher.folder / self._month])
         for photo_id in self._journal.without_image(self._month):
             self.submit(photo_id)
         for record in self._journal.images(self._month):

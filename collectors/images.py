@@ -5,7 +5,6 @@ Gone is a 404, or the old redirect to photo_unavailable.gif.
 """
 
 import hashlib
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
 from flickrexif.collectors.journal import ImageRecord
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import keep, temporary
 
 MAX_BYTES = 256 * 2**20
 CHUNK = 2**16
@@ -82,7 +82,6 @@ class ImageFetcher:
         if image is None:
             return ImageRecord(photo.id, "gone")
         path = self.folder / month / f"{photo.id}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(self.retry.attempts):
             self.limiter.acquire(self.record)
             try:
@@ -96,31 +95,26 @@ class ImageFetcher:
         raise Unfetched(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
 
     def _fetch_once(self, photo_id: int, image: Image, path: Path) -> ImageRecord:
-        partial = path.with_suffix(".partial")
-        try:
-            sha256 = self._download(image.url, partial)
-            width, height = _decoded_size(partial)
+        with temporary(path) as unfinished:
+            sha256 = self._download(image.url, unfinished)
+            width, height = _decoded_size(unfinished)
             if (image.width, image.height) not in ((width, height), (height, width), (None, None)):
                 raise _UnusableError("wrong_size")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+            keep(unfinished, path)
         name = path.relative_to(self.folder.parent).as_posix()
         return ImageRecord(photo_id, None, image.size, name, sha256, width, height)
 
-    def _download(self, url: str, partial: Path) -> str:
+    def _download(self, url: str, path: Path) -> str:
         digest, size = hashlib.sha256(), 0
         with self.session.get(url, stream=True, timeout=self.timeout) as response:
             _check(response)
-            with partial.open("wb") as file:
+            with path.open("wb") as file:
                 for chunk in response.iter_content(CHUNK):
                     size += len(chunk)
                     if size > MAX_BYTES:
                         raise _UnusableError("too_large")
                     digest.update(chunk)
                     file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
         return digest.hexdigest()
 
 

@@ -53,8 +53,7 @@ def _merge(path: Path, count: int) -> Path:
                 f"The shards of {path} were made with different settings.", "Delete them and make them again."
             )
         _write(path, parts, [failure for name in names for failure in read_failures(name)])
-    for name in names:
-        list(remove([name, failures_path(name)]))
+    remove(file for name in names for file in (name, failures_path(name)))
     return path
 
 

@@ -240,7 +240,7 @@ def write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
     """The side table of the embeddings file `path`; none where nothing failed."""
     table = failures_path(path)
     if not failures:
-        list(remove([table]))
+        remove([table])
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("image_id", "reason"), *failures])

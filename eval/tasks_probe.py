@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from flickrexif.core.errors import UsageError
-from flickrexif.core.files import put
+from flickrexif.core.files import put_bytes
 from flickrexif.eval.embeddings import read_embeddings
 from flickrexif.eval.knn import SETUPS, five_setups
 from flickrexif.eval.mitigation import mitigations
@@ -135,7 +135,7 @@ def save_heads(path: Path, heads: Heads, classes: Sequence[str]) -> None:
 
     tensors = {"weight": heads.weight.cpu().contiguous(), "bias": heads.bias.cpu().contiguous()}
     content = save(tensors, {"classes": json.dumps(list(classes))})
-    put(path, lambda temporary: temporary.write_bytes(content))
+    put_bytes(path, content)
 
 
 def _detail(outcome: ProbeOutcome, data: ProbeData) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def write_pages(folder: Path, images: Sequence[PairImage], report: Report) -> li
         put_text(path, template.render(number=number, cards=cards, **shared))
         written.append(path)
     former = (path for path in folder.glob(FILE_NAME.format("*")) if path.stem.rpartition("-")[2].isdecimal())
-    list(remove(sorted(set(former) - set(written))))
+    remove(sorted(set(former) - set(written)))
     return written
 
 

@@ -249,6 +249,10 @@ def _begin(plan: _Plan) -> None:
         changed = ", ".join(f"{name} {old.get(name)}" for name in plan.told if old.get(name) != plan.told[name])
         message = f"{plan.folder} holds a split `{plan.source.split}` made with other settings ({changed[:200]})."
         raise UsageError(message, AGAIN)
+    _clear(plan)
+
+
+def _clear(plan: _Plan) -> None:
     remove_unfinished([plan.folder, plan.folder / MARKERS])
 
 
@@ -325,6 +329,7 @@ def _finish(plan: _Plan, made: int) -> PartReport:
         "content": _digest(marker.content for marker in markers),
     }
     put_text(plan.folder / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
+    _clear(plan)  # again: the workers of a killed run may have outlived the beginning of this one
     name = plan.config.name
     return PartReport(config=name, split=split, rows=rows, failures=reasons, shards=len(markers), made=made)
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from PIL import features as pillow
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put_text
+from flickrexif.core.files import keep, put_text, temporary
 from flickrexif.processing import operations
 from flickrexif.processing.engines import Tick
 from flickrexif.processing.operations import BadImage, Encoded, iter_variants
@@ -165,7 +165,7 @@ class _Shard:
     def __init__(self, target: Target, unit: Unit) -> None:
         self._target, self._name = target, unit.shard
         self._path = target.folder / f"{unit.shard}.parquet"
-        self._temporary = target.folder / f".{unit.shard}.{os.getpid()}.tmp"
+        self._stack = ExitStack()
         self._schema = SCHEMA.with_metadata(features(unit.part.class_names, target.variants))
         self._rows: list[Row] = []
         self._held = self._written = 0
@@ -177,9 +177,10 @@ class _Shard:
         small = [name for name in SCHEMA.names if name != "image"]
         options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
         try:
-            self._target.folder.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._temporary, self._schema, **options)
+            self._unfinished = self._stack.enter_context(temporary(self._path))
+            self._writer = pq.ParquetWriter(self._unfinished, self._schema, **options)
         except OSError as error:
+            self._stack.close()
             raise unwritable(self._path, error) from None
         return self
 
@@ -213,8 +214,8 @@ class _Shard:
             self._flush()
         try:
             self._writer.close()
-            size = self._temporary.stat().st_size
-            self._temporary.replace(self._path)
+            size = self._unfinished.stat().st_size
+            keep(self._unfinished, self._path)
         except OSError as error:
             raise unwritable(self._path, error) from None
         told = {
@@ -231,8 +232,7 @@ class _Shard:
     ) -> None:
         with suppress(OSError):
             self._writer.close()
-        with suppress(OSError):
-            self._temporary.unlink()
+        self._stack.close()
 
 
 def _file_name(image_id: str, image_format: str) -> str:

@@ -120,18 +120,18 @@ def test_killed_between_and_within_downloads_no_partial_file_is_an_image(tmp_pat
             process = crawl_process(sandbox.endpoint, tmp_path, 5, "--images", "large")
             enough = sandbox.image_requests + 1 + draw.randrange(2)
             while process.poll() is None and not (
-                any(folder.glob("images/*/*.partial")) if life % 2 else sandbox.image_requests >= enough
+                any(folder.glob("images/*/.*.tmp")) if life % 2 else sandbox.image_requests >= enough
             ):
                 time.sleep(0.0005)
             time.sleep(0 if life % 2 else draw.uniform(0, 0.05))
             process.kill()
             finish(process)
-            within += any(folder.glob("images/*/*.partial"))
+            within += any(folder.glob("images/*/.*.tmp"))
             check_images(folder, population)
         assert within >= 2
         assert finish(crawl_process(sandbox.endpoint, tmp_path, 5, "--images", "large")) == (0, "")
     assert check_images(folder, population) == 5
-    assert not list(folder.glob("images/*/*.partial"))
+    assert not list(folder.glob("images/*/.*.tmp"))
     assert look(tmp_path, "SELECT COUNT(*) FROM images WHERE reason IS NULL") == [(5,)]
 
 

@@ -218,7 +218,7 @@ def test_original_images_are_the_files(crawl: Callable[..., str], served: Sandbo
     requests = served.image_requests
     crawl(*options)
     assert served.image_requests == requests
-    assert list(Path("data").rglob("*.partial")) == []
+    assert list(Path("data").rglob("*.tmp")) == []
 
 
 def test_images_fetched_later_join_the_data_set(crawl: Callable[..., str], served: Sandbox) -> None:

@@ -171,7 +171,7 @@ def test_every_other_image_failing_changes_no_image(
     rows, _, hashes = few(sandbox, tmp_path, images=True)
     assert counted.kinds[kind] >= 1
     assert (rows, hashes) == (few_whole[0], few_whole[2])
-    assert not list(tmp_path.glob("images/*/*.partial"))
+    assert not list(tmp_path.glob("images/*/.*.tmp"))
 
 
 def test_a_removed_image_is_told_from_one_that_fails(sandbox: Sandbox, few_whole: Any, tmp_path: Path) -> None:

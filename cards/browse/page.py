@@ -45,7 +45,7 @@ def write_pages(out: Path, template: str, pages: Iterable[Mapping[str, Any]], co
         path = out / _address(number)
         put_text(path, page.render(number=number, **shown, **shared))
         written.add(path)
-    list(remove(sorted(former - written)))
+    remove(sorted(former - written))
     return out / _address(1)
 
 

@@ -62,7 +62,7 @@ def write_report(
     written = _write_tables(view, records.entries, out)
     written |= _write_figures(view, out)
     put_text(out / "index.html", render(view))
-    list(remove(sorted(former - written)))
+    remove(sorted(former - written))
     return Report(
         index=out / "index.html",
         leaderboard=view.leaderboard.table,
@@ -176,12 +176,12 @@ def _write_tables(view: View, entries: Sequence[Entry], out: Path) -> set[Path]:
         texts[f"{shown.table.name}.tex"] = to_tex(shown.table)
     if view.comparison:
         texts["compared.csv"] = compared_csv(view.comparison)
-    return {put_text(out / "tables" / name, text)[1] for name, text in texts.items()}
+    return {put_text(out / "tables" / name, text, durable=False)[1] for name, text in texts.items()}
 
 
 def _write_figures(view: View, out: Path) -> set[Path]:
     folder = out / "figures"
     numbers = [shown.table for _, shown in view.figures if shown]
-    written = {put_text(folder / f"{table.name}.csv", to_csv(table))[1] for table in numbers}
+    written = {put_text(folder / f"{table.name}.csv", to_csv(table), durable=False)[1] for table in numbers}
     drawn = save_all([figure for figure, _ in view.figures], folder, view.formats) if view.formats else []
     return written | {path for _, path in drawn}

@@ -67,7 +67,10 @@ def save(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list
     Raises FlickrExifError when the disk refuses.
     """
     with _settings(), _uncollected():
-        return [put_bytes(folder / f"{figure.name}.{name}", content) for name, content in _files(figure, formats)]
+        return [
+            put_bytes(folder / f"{figure.name}.{name}", content, durable=False)
+            for name, content in _files(figure, formats)
+        ]
 
 
 def _files(figure: Figure, formats: Sequence[str]) -> list[tuple[str, bytes]]:

@@ -218,7 +218,7 @@ def _sweep(
     for path in pages:
         removed.setdefault(path.parent, Counter())["pages and records that show photos"] += 1
     if write:
-        list(remove(pages))
+        remove(pages)
         _describe([folder for folder in (*processed, *data_sets) if again or +removed[folder]])
     return [(f"{kind} in {place}", count) for place, kinds in removed.items() for kind, count in kinds.items() if count]
 
@@ -250,7 +250,7 @@ def _describe(folders: Iterable[Path]) -> None:
         if any(folder.glob("labels/*.parquet")) or read_parts(folder):
             write_card(folder)
         else:
-            list(remove([folder / "README.md", folder / "croissant.json", *folder.glob("figures/*.png")]))
+            remove([folder / "README.md", folder / "croissant.json", *folder.glob("figures/*.png")])
 
 
 def _folders(data_dir: Path) -> list[Path]:

@@ -1,8 +1,14 @@
-"""Files that are whole or not there: written under a temporary name beside their own, then renamed."""
+"""Files that are whole or not there: written under a temporary name beside their own, then renamed.
 
+A temporary name, `.NAME.PID-RANDOM.tmp`, says which process writes the file, so that no other takes it away.
+"""
+
+import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from filecmp import cmp
+from glob import escape
 from pathlib import Path
 from typing import Literal
 
@@ -10,54 +16,118 @@ from flickrexif.core.errors import FlickrExifError
 
 Outcome = Literal["written", "unchanged", "removed"]
 AGAIN = "Mend that, then run the same command again."
+MAX_NAME = 200  # bytes of a file's name in its temporary one: file systems allow 255 for the whole
+
+_ours: set[Path] = set()  # what this process is writing
 
 
-def put(path: Path, write: Callable[[Path], object]) -> tuple[Outcome, Path]:
-    """Let `write` make a file under a temporary name, then rename it; a file of equal bytes is left as it is.
-
-    Makes the folder. Raises FlickrExifError when the disk refuses; what stood at `path` is then still there.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
+@contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """A name to write `path` under; make its folder, then `keep` the file. What is not kept is removed."""
+    unfinished = path.absolute().with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    _ours.add(unfinished)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        if path.exists() and cmp(temporary, path, shallow=False):
-            return "unchanged", path
-        temporary.replace(path)
-    except OSError as error:
-        raise FlickrExifError(f"{path} cannot be written ({error.strerror or error}).", AGAIN) from None
+        yield unfinished
     finally:
         with suppress(OSError):
-            temporary.unlink()
+            unfinished.unlink()
+        _ours.discard(unfinished)
+
+
+def keep(unfinished: Path, path: Path, *, durable: bool = True) -> None:
+    """Rename a whole file to `path`; if `durable`, a power cut leaves the old file or the new one. Raises OSError."""
+    if durable:
+        _sync(unfinished)
+    unfinished.replace(path)
+    if durable:
+        _sync_folder(path.parent)
+
+
+def put(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> tuple[Outcome, Path]:
+    """Let `write` make a file under a temporary name, then rename it; a file of equal bytes is left as it is.
+
+    Makes the folder. To make a file `durable` takes the disk some milliseconds, which hundreds of files that the next
+    run makes again anyhow need not wait for. Raises FlickrExifError when the disk refuses; what stood at `path` is
+    then still there.
+    """
+    remove(_unfinished(path.parent, _short(path.name)))
+    try:
+        with temporary(path) as unfinished:
+            write(unfinished)
+            if path.exists() and cmp(unfinished, path, shallow=False):
+                return "unchanged", path
+            keep(unfinished, path, durable=durable)
+    except OSError as error:
+        raise FlickrExifError(f"{path} cannot be written ({error.strerror or error}).", AGAIN) from None
     return "written", path
 
 
-def put_bytes(path: Path, content: bytes) -> tuple[Outcome, Path]:
+def put_bytes(path: Path, content: bytes, *, durable: bool = True) -> tuple[Outcome, Path]:
     """`put` of bytes at hand."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    return put(path, write)
+    return put(path, lambda unfinished: unfinished.write_bytes(content), durable=durable)
 
 
-def put_text(path: Path, text: str) -> tuple[Outcome, Path]:
+def put_text(path: Path, text: str, *, durable: bool = True) -> tuple[Outcome, Path]:
     """`put` of text, in UTF-8 with plain line ends on every system."""
-    return put_bytes(path, text.encode())
+    return put_bytes(path, text.encode(), durable=durable)
 
 
-def remove(paths: Iterable[Path]) -> Iterator[tuple[Outcome, Path]]:
+def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
     """Remove the files that are there. Raises FlickrExifError when the disk refuses."""
+    removed: list[tuple[Outcome, Path]] = []
     for path in paths:
-        if path.exists():
-            try:
-                path.unlink()
-            except OSError as error:
-                raise FlickrExifError(f"{path} cannot be removed ({error.strerror}).", AGAIN) from None
-            yield "removed", path
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise FlickrExifError(f"{path} cannot be removed ({error.strerror}).", AGAIN) from None
+        removed.append(("removed", path))
+    for folder in {path.parent for _, path in removed}:
+        _sync_folder(folder)
+    return removed
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Remove what a killed run left under temporary names."""
-    for folder in folders:
-        list(remove(folder.glob(".*.tmp")))
+    """Remove what killed runs left under temporary names; what a process of this machine still writes stays."""
+    remove(path for folder in folders for path in _unfinished(folder))
+
+
+def _short(name: str) -> str:
+    return os.fsencode(name)[:MAX_NAME].decode(errors="ignore")
+
+
+def _unfinished(folder: Path, name: str = "") -> list[Path]:
+    """What a killed run left in `folder`, of files whose names begin with `name`."""
+    return [path for path in folder.glob(f".{escape(name)}*.tmp") if not _being_written(path.absolute())]
+
+
+def _being_written(path: Path) -> bool:
+    """Whether the process in a temporary name is there, and is not another that has its number now."""
+    pid = path.name.removesuffix(".tmp").rpartition(".")[2].partition("-")[0]
+    if not pid.isdecimal() or pid == str(os.getpid()):
+        return path in _ours
+    if os.name == "nt":
+        return False  # `os.kill` would end it; a file that is open cannot be removed there
+    try:
+        os.kill(int(pid), 0)  # only asks
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # of another user
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    with suppress(OSError):  # not every file system can
+        _sync(path)

@@ -90,7 +90,7 @@ def _image_files(root: Path, ids: Collection[int]) -> list[Path]:
 
 def _without_file(path: Path, _ids: Collection[int], *, write: bool) -> int:
     if write:
-        list(remove([path]))
+        remove([path])
     return 1
 
 
@@ -100,7 +100,7 @@ def _without_credits(path: Path, ids: Collection[int], *, write: bool) -> int:
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         count = sum(row.get("Flickr ID") in names for row in csv.DictReader(file))
     if count and write:
-        list(remove([path]))
+        remove([path])
     return count
 
 
@@ -134,7 +134,7 @@ def _without_rows(path: Path, ids: Collection[int], *, write: bool) -> int:
         if kept:
             put(path, partial(write_rows, table=table.take(kept)))
         else:
-            list(remove([path]))
+            remove([path])
     return count
 
 
@@ -144,7 +144,7 @@ def _without_images(path: Path, ids: Collection[int], *, write: bool) -> int:
         if write and 0 < count < rows:
             put(path, partial(_write_images, file, ids))
     if write and count == rows:
-        list(remove([path]))
+        remove([path])
     return count
 
 

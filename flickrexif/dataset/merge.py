@@ -88,7 +88,7 @@ def merge(
             progress(number, len(plan.months))
     if not dry_run:
         old = [path for config in FOLDERS for month, path in parquet_files(out, config) if month not in plan.months]
-        list(remove(old))
+        remove(old)
         write_fingerprint(out)
     return tuple(months)
 
