@@ -7,7 +7,7 @@ else: killed at any instant, a crawl repeats at most the one call each worker ha
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -21,9 +21,11 @@ from flickrexif.collectors.flickr.models import Image, SearchPhoto
 from flickrexif.collectors.verdicts import KEPT
 from flickrexif.core.errors import FlickrExifError
 
+NAME = "journal.sqlite"
 VERSION = 2
 UPGRADES = {1: "CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)"}
 COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
+CLEAN = "clean"  # key of `meta`: free space holds nothing, as no crawl ran since the last `forget`
 LIMITER_MEMORY = 3_600.0  # seconds of call history that a restart must know
 OF_PHOTOS = tuple(
     f"FROM {table} WHERE photo_id IN (SELECT value FROM json_each(?))"  # noqa: S608
@@ -122,6 +124,7 @@ class Journal:
     def start_month(self, month: str, target: int) -> tuple[int, bool]:
         """Open `month` for `target` photos; return `(rounds drawn, done)`. A higher target opens it again."""
         with self._transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (CLEAN,))
             db.execute("INSERT OR IGNORE INTO months (month, target) VALUES (?, ?)", (month, target))
             db.execute(
                 "UPDATE months SET target = ?, done = 0 WHERE month = ? AND target < ?",
@@ -267,7 +270,7 @@ class Journal:
 
     # -- photos that must go, and checks whether they must --------------------------------------------------
 
-    def find(self, photo_ids: Iterable[int], owners: Iterable[str]) -> dict[int, str]:
+    def photos_of(self, photo_ids: Iterable[int], owners: Iterable[str]) -> dict[int, str]:
         """The candidates of these ids and of these photographers, whatever their verdict: id -> owner."""
         sql = (
             "SELECT photo_id, owner FROM candidates WHERE photo_id IN (SELECT value FROM json_each(?1))"
@@ -275,23 +278,27 @@ class Journal:
         )
         return dict(self._rows(sql, _json(photo_ids), _json(owners)))
 
-    def holds(self, photo_ids: Iterable[int]) -> int:
+    def holds(self, photo_ids: Collection[int]) -> int:
         """How many rows of all tables are of these photos."""
         ids = _json(photo_ids)
         return sum(self._rows(f"SELECT COUNT(*) {where}", ids)[0][0] for where in OF_PHOTOS)
 
-    def forget(self, photo_ids: Iterable[int]) -> None:
+    def forget(self, photo_ids: Collection[int]) -> None:
         """Remove every row of these photos, and their bytes from the file.
 
         Raises FlickrExifError while another program reads the journal: that would keep the bytes alive.
         """
         ids = _json(photo_ids)
-        with self._transaction() as db:
-            for where in OF_PHOTOS:
-                db.execute(f"DELETE {where}", (ids,))
-        with self._lock, _explained(self.path):
+        if self.holds(photo_ids) or CLEAN not in self.meta():
+            with self._transaction() as db:
+                db.execute("DELETE FROM meta WHERE key = ?", (CLEAN,))
+                for where in OF_PHOTOS:
+                    db.execute(f"DELETE {where}", (ids,))
             # What was deleted, or cleared when a photo was rejected, stays in free space until the file is made anew.
-            self._db.execute("VACUUM")
+            with self._lock, _explained(self.path):
+                self._db.execute("VACUUM")
+            self.settle(CLEAN, "yes")
+        with self._lock, _explained(self.path):
             (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             hint = "Wait until it ends, then run the same command again."

@@ -410,6 +410,9 @@ def crawled(journal: Journal) -> None:
     journal.reject([5], "over_cap")
 
 
+DRAWN = "SELECT photo_id FROM candidates WHERE round IS NOT NULL OR verdict IS NOT NULL"
+
+
 def bytes_of(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in path.parent.glob("journal.sqlite*"))
 
@@ -421,7 +424,7 @@ def test_what_is_forgotten_is_in_no_byte_of_the_journal(path: Path, journal: Jou
     named = [f"<title of {one:04}>".encode() for one in range(10)]
     named += [f"<artist of {one:04}>".encode() for one in range(4)]
     assert all(name in bytes_of(path) for name in named)
-    found = journal.find([0, 9, 77], ["2@N01"])
+    found = journal.photos_of([0, 9, 77], ["2@N01"])
     assert found == {0: "0@N01", 9: "0@N01", 2: "2@N01", 5: "2@N01", 8: "2@N01"}
     assert journal.holds(found) == 5 + 2 + 2 + 2
     journal.forget(found)
@@ -439,6 +442,29 @@ def test_what_is_forgotten_is_in_no_byte_of_the_journal(path: Path, journal: Jou
     assert journal.search_answer(MONTH, "w", 1) == (10, 10)  # what the sampling is replayed from stays
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert (path.parent / "journal.sqlite-wal").stat().st_size == 0
+
+
+def test_what_was_dropped_before_is_gone_too(path: Path, journal: Journal) -> None:
+    """Photos that were read and never drawn have no row any more, but SQLite keeps their bytes; once is enough."""
+    journal._db.execute("PRAGMA secure_delete = OFF")
+    crawled(journal)
+    never_drawn = journal.photos_of(range(10), ()).keys() - {row[0] for row in rows(path, DRAWN)}
+    journal.finish_month(MONTH)
+    assert never_drawn
+    assert journal.holds(never_drawn) == 0
+    titles = [f"<title of {one:04}>".encode() for one in never_drawn]
+    assert [title for title in titles if title in bytes_of(path)]
+    journal.forget(never_drawn)
+    assert [title for title in titles if title in bytes_of(path)] == []
+    before = bytes_of(path)
+    journal.forget(never_drawn)
+    assert bytes_of(path) == before
+    journal.start_month(MONTH, 50)  # a crawl may leave others
+    journal.add_search(MONTH, "v", 1, 10, [(replace(photo, title="<late>"), 1, None) for photo, _, _ in photos(77)])
+    journal.finish_month(MONTH)
+    assert b"<late>" in bytes_of(path)
+    journal.forget([77])
+    assert b"<late>" not in bytes_of(path)
 
 
 def test_forgetting_while_another_program_reads_is_one_sentence_and_completes_later(

@@ -182,7 +182,7 @@ def _find(data_dir: Path, journal: "Journal | None", wanted: Sequence[Wanted]) -
 
     photos = frozenset[int]().union(*(one.photos for one in wanted))
     owners = frozenset[str]().union(*(one.owners for one in wanted))
-    found = journal.find(photos, owners) if journal else {}
+    found = journal.photos_of(photos, owners) if journal else {}
     for root in _data_sets(data_dir):
         found |= photos_of(root, photos, owners)
     unknown = [str(one) for one in sorted(photos - found.keys())] + sorted(owners - set(found.values()))

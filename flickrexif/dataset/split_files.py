@@ -6,7 +6,7 @@ and `encoded_<split>_labels` (places in the classes), as the split files release
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -56,9 +56,7 @@ def write_split(split: Split, folder: Path) -> tuple[Path, Path]:
     name = STEM + split.target_attribute
     if Path(name).name != name or "\0" in name:
         raise FlickrExifError(f"{split.target_attribute!r} cannot be part of a file name.", "Rename the attribute.")
-    json_path, parquet_path = folder / f"{name}.json", folder / f"{name}.parquet"
-    put_bytes(json_path, orjson.dumps(_published(split), option=orjson.OPT_SERIALIZE_NUMPY))
-    put_bytes(parquet_path, _parquet(split))
+    json_path, parquet_path = (put_bytes(folder / (name + suffix), FORMATS[suffix](split))[1] for suffix in FORMATS)
     return json_path, parquet_path
 
 
@@ -100,7 +98,7 @@ def split_paths(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _published(split: Split) -> dict[str, Any]:
+def _json(split: Split) -> bytes:
     record: dict[str, Any] = {
         "target_attribute": split.target_attribute,
         "label_encoder_classes": list(split.classes),
@@ -108,7 +106,7 @@ def _published(split: Split) -> dict[str, Any]:
     for name in SPLITS:
         record[f"{name}_ids"] = np.ascontiguousarray(split.ids[name])
         record[f"encoded_{name}_labels"] = np.ascontiguousarray(split.labels[name])
-    return record
+    return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _load(path: Path) -> Any:
@@ -163,6 +161,9 @@ def _parquet(split: Split) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return bytes(sink.getvalue())
+
+
+FORMATS: Mapping[str, Callable[[Split], bytes]] = {".json": _json, ".parquet": _parquet}  # suffix -> content
 
 
 def _read_parquet(path: Path) -> Split:

@@ -32,6 +32,7 @@ COLUMNS = {  # attribute -> column of the labels table
     "Year": "year",
 }
 ATTRIBUTES = tuple(COLUMNS)
+RECORD = "splits.json"  # beside the split files: settings, counts, what is short
 FLASH_CLASSES = ("without flash", "with flash")  # in the published order; all others are sorted
 
 
@@ -132,7 +133,7 @@ def make_splits(
         raise FlickrExifError(f"No attribute can be split. {first}", "Collect more, or try --protocol proportional.")
     record = {"protocol": asdict(protocol), "seed": seed, "splits": [_summary(s) for s in splits]}
     record["impossible"] = impossible
-    put_bytes(out / "splits.json", orjson.dumps(record, option=orjson.OPT_INDENT_2))
+    put_bytes(out / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
     return SplitsReport(splits=tuple(splits), files=tuple(files), impossible=impossible)
 
 
@@ -265,11 +266,16 @@ def _line(split: Split) -> str:
     return f"{split.target_attribute}: {len(split.classes)} classes of {counts} (train/val/test){short}"
 
 
+def counts_of(split: Split) -> dict[str, list[int]]:
+    """Photos a class in each split."""
+    return {name: split.counts(name).tolist() for name in SPLITS}
+
+
 def _summary(split: Split) -> dict[str, Any]:
     return {
         "attribute": split.target_attribute,
         "classes": split.classes,
-        "counts": {name: split.counts(name).tolist() for name in SPLITS},
+        "counts": counts_of(split),
         "shortfalls": [asdict(shortfall) for shortfall in split.shortfalls],
         "left_out": split.left_out,
     }

@@ -1,0 +1,59 @@
+"""Photos out of split files, wherever they were written: the JSON, the Parquet table, and the counts beside them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from flickrexif.core.files import put_bytes
+from flickrexif.core.kinds import Holder
+from flickrexif.dataset.split_files import FORMATS, SPLITS, STEM, Ints, Split, read_split
+from flickrexif.dataset.splits import RECORD, counts_of
+
+
+def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:
+    """The counts of a folder's record are told anew last; they are also where an earlier call was interrupted."""
+    numbers = np.array([int(one) for one in ids if one.isdecimal() and int(one) < 2**63], dtype=np.int64)
+    removed: dict[Path, Counter[str]] = defaultdict(Counter)
+    paths = [path for path in files if path.name.startswith(STEM) and path.suffix in FORMATS]
+    for path in paths:
+        split = read_split(path)
+        smaller = _without(split, numbers)
+        count = sum(len(split.ids[name]) - len(smaller.ids[name]) for name in SPLITS)
+        other = path.with_suffix(next(suffix for suffix in FORMATS if suffix != path.suffix))
+        if path.suffix == ".json" or not other.exists():  # the entries of both files are the same
+            removed[path.parent]["split entries"] += count
+        if write and count:
+            put_bytes(path, FORMATS[path.suffix](smaller))
+    if write:
+        for folder in {path.parent for path in paths}:
+            _count_again(folder)
+    return removed
+
+
+HOLDER = Holder(forget=_forget)
+
+
+def _without(split: Split, ids: Ints) -> Split:
+    kept = {name: ~np.isin(split.ids[name], ids) for name in SPLITS}
+    return replace(
+        split,
+        ids={name: split.ids[name][kept[name]] for name in SPLITS},
+        labels={name: split.labels[name][kept[name]] for name in SPLITS},
+    )
+
+
+def _count_again(folder: Path) -> None:
+    """Bring the counts in the record of `folder` to what the split files there hold."""
+    try:
+        record = orjson.loads((folder / RECORD).read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return
+    for entry in record.get("splits", ()):
+        paths = (folder / f"{STEM}{entry['attribute']}{suffix}" for suffix in FORMATS)
+        if path := next((path for path in paths if path.exists()), None):
+            entry["counts"] = counts_of(read_split(path))
+    put_bytes(folder / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
