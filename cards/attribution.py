@@ -1,11 +1,11 @@
 """ATTRIBUTION.csv: whom to credit for each photo, and under which licence it stands."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flickrexif.cards.parquet import read_columns, split_of
+from flickrexif.core.parquet import read_table
 from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH, plain
-from flickrexif.dataset.parquet import FOLDERS
 
 # column of the file -> column of the labels table, longest text
 TEXTS = {
@@ -19,16 +19,15 @@ TEXTS = {
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - what makes a spreadsheet take a cell for a formula (OWASP)
 
 
-def attribution_csv(root: Path) -> bytes:
-    """The photos of `root` by file and id, with a header.
+def attribution_csv(labels: Sequence[Path]) -> bytes:
+    """The photos of the files `labels`, at least one, in their order, with a header.
 
     A photographer without a name is credited by NSID. Every text is on one line, without invisible characters.
     """
     import pyarrow as pa
     from pyarrow import csv
 
-    split = split_of(root, "train", f"{FOLDERS['labels']}/train-*.parquet")
-    table = read_columns(root, split, ["Flickr ID", "owner", *(column for column, _ in TEXTS.values())])
+    table = read_table(labels, ["Flickr ID", "owner", *(column for column, _ in TEXTS.values())])
     rows: dict[str, Any] = {"Flickr ID": table["Flickr ID"]}
     for name, (column, length) in TEXTS.items():
         values = [plain(value, length) for value in table[column].to_pylist()]

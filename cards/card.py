@@ -12,14 +12,12 @@ from typing import Any
 from flickrexif.cards.attribution import attribution_csv
 from flickrexif.cards.croissant import croissant
 from flickrexif.cards.description import Description, read_description
-from flickrexif.cards.facts import Config, Facts, Table
-from flickrexif.cards.facts_flickrexif import flickrexif_facts
-from flickrexif.cards.facts_paircams import paircams_facts
-from flickrexif.cards.facts_traces import traces_facts
 from flickrexif.cards.figures import png
 from flickrexif.cards.markdown import alignments, cell, code, text
-from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.facts import Config, Facts, Table
 from flickrexif.core.files import Outcome, put_bytes, remove
+from flickrexif.kinds import kind_of
 
 SIZES = (
     (10**3, "1K"),
@@ -35,22 +33,11 @@ MOST_CLASS_NAMES = 2_000  # in the front matter; the Parquet files tell them too
 MOST_EXAMPLES = 6  # lines of loading code
 
 
-def facts_of(root: Path) -> Facts:
-    """The facts of the data set in `root`. Raises UsageError when there is none."""
-    if (root / "collection.json").is_file():
-        return flickrexif_facts(root)
-    if (root / "pairs.json").is_file():
-        return paircams_facts(root)
-    if any(root.glob("*/.done/*.json")):
-        return traces_facts(root)
-    hint = "Build one first: flickrexif crawl, flickrexif label, flickrexif pairs build or flickrexif process."
-    raise UsageError(f"{root} holds no data set.", hint)
-
-
 def render(root: Path) -> dict[str, bytes]:
     """Every describing file by its name relative to `root`."""
-    facts = facts_of(root)
-    description = read_description("folder" if facts.source == "folder" else facts.dataset)
+    kind = kind_of(root)
+    facts = kind.describe(root)
+    description = read_description(kind.name)
     if facts.source not in description.origins:
         known = ", ".join(f"`{source}`" for source in description.origins)
         raise FlickrExifError(f"{root} holds data of an unknown source, {facts.source[:40]!r}.", f"Known: {known}.")
@@ -59,8 +46,8 @@ def render(root: Path) -> dict[str, bytes]:
         "croissant.json": croissant(description, facts, root).encode(),
     }
     made |= {f"figures/{chart.name}.png": png(chart) for chart in facts.charts}
-    if facts.dataset == "flickrexif" and facts.source != "folder" and facts.rows:
-        made["ATTRIBUTION.csv"] = attribution_csv(root)
+    if kind.credited and facts.rows:
+        made["ATTRIBUTION.csv"] = attribution_csv(kind.configs(root)["labels"]["train"])
     return made
 
 

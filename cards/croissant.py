@@ -7,15 +7,14 @@ from the folder it lies in and is written without reading hundreds of gigabytes.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.cards.description import Description
-from flickrexif.cards.facts import Config, Facts
+from flickrexif.core.columns import Column
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.dataset.schema import Column
-from flickrexif.dataset.split_files import STEM
+from flickrexif.core.facts import Config, Facts
 from flickrexif.paircams.records import shown
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def croissant(description: Description, facts: Facts, root: Path) -> str:
         keywords=list(description.tags),
         in_language=list(description.language),
         date_published=facts.dates[1] if facts.dates else None,
-        distribution=[*map(_file_set, facts.configs), *_split_files(root)],
+        distribution=[*map(_file_set, facts.configs), *(_split_file(root / file) for file in facts.split_files)],
         record_sets=[
             *(_record_set(config, names) for config in facts.configs),
             *(_enumeration(name, classes) for classes, name in names.items()),
@@ -120,24 +119,23 @@ def _file_set(config: Config) -> "mlc.FileSet":
     )
 
 
-def _split_files(root: Path) -> Iterator["mlc.FileObject"]:
-    """The split files, which hold lists of photos and no records."""
+def _split_file(path: Path) -> "mlc.FileObject":
+    """A split file, which holds lists of photos and no records."""
     import mlcroissant as mlc
 
-    for path in sorted((root / "splits").glob(f"{STEM}*.json")):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Mend that, then try again.") from None
-        yield mlc.FileObject(
-            id=_id("splits", path.name),
-            name=path.name,
-            description="A split for training and evaluation: the classes, and the ids and classes of each part.",
-            content_url=f"splits/{path.name}",
-            content_size=f"{len(content)} B",
-            encoding_formats=["application/json"],
-            sha256=hashlib.sha256(content).hexdigest(),
-        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Mend that, then try again.") from None
+    return mlc.FileObject(
+        id=_id("splits", path.name),
+        name=path.name,
+        description="A split for training and evaluation: the classes, and the ids and classes of each part.",
+        content_url=f"splits/{path.name}",
+        content_size=f"{len(content)} B",
+        encoding_formats=["application/json"],
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
 
 
 # --- records

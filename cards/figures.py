@@ -4,7 +4,7 @@ import io
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.cards.facts import Chart
+from flickrexif.core.facts import Chart
 from flickrexif.dataset.attribution import plain
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ which no renderer takes for structure.
 import re
 from collections.abc import Sequence
 
-from flickrexif.cards.facts import Cell
+from flickrexif.core.facts import Cell
 from flickrexif.dataset.attribution import plain
 
 TEXT_LENGTH = 1_000

@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flickrexif.cards.card import check_card
-from flickrexif.cards.files import PUBLISHED, published_files
+from flickrexif.cards.files import is_published, published_files
 from flickrexif.cards.hub_errors import hub_errors
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.kinds import DataSetKind
+from flickrexif.kinds import KINDS, kind_of
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.hf_api import GitRefs, RepoFile
 
 MAIN = "main"
-MARKS = ("collection.json", "pairs.json")  # of FlickrExif and PairCams
 BATCH_BYTES = 1_000_000_000  # uploaded between two moves of the progress bar
 BATCH_FILES = 256  # the most the Hub answers for at once
 COMMIT_FILES = 5_000  # the Hub takes at most 25,000 a commit, and slows down long before
@@ -89,17 +90,20 @@ def plan(root: Path, settings: PublishSettings, api: "HfApi", secrets: Sequence[
     cannot be asked.
     """
     _check_names(settings)
-    files = _checked_files(root, secrets)
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}.", "Name the folder of a data set, such as data/flickrexif.")
+    kind = kind_of(root)
+    files = _checked_files(kind, root, secrets)
     with hub_errors(settings.repo, api.endpoint):
         refs = _refs(api, settings.repo)
         head, branch = _head(refs, settings.revision)
         if refs is not None and settings.private:
             _check_private(api, settings.repo)
         remote = _remote_files(api, settings.repo, head) if head else {}
-        _check_kind(settings.repo, remote, files)
+        _check_kind(settings.repo, kind, remote)
         compared = {path: _compare(root, path, remote.get(path)) for path in files}
     send = tuple(file for file in compared.values() if file)
-    delete = tuple(sorted(path for path in remote if PUBLISHED.fullmatch(path) and path not in compared))
+    delete = tuple(sorted(path for path in remote if is_published(kind, path) and path not in compared))
     return PublishPlan(
         settings=settings,
         root=root,
@@ -159,30 +163,23 @@ def _check_names(settings: PublishSettings) -> None:
             raise UsageError(f"{option} {name[:100]!r} cannot be a name.", "Use letters, digits, dots and dashes: v1.0")
 
 
-def _checked_files(root: Path, secrets: Sequence[str]) -> list[str]:
-    if not root.is_dir():
-        raise UsageError(f"There is no folder {root}.", "Name the folder of a data set, such as data/flickrexif.")
+def _checked_files(kind: DataSetKind, root: Path, secrets: Sequence[str]) -> list[str]:
     if wrong := check_card(root):
         message = f"What describes {root} is missing or does not match its data: {', '.join(wrong)}."
         raise UsageError(message, f"Type: flickrexif card {root}")
-    files = published_files(root)
+    files = published_files(kind, root)
     for path in files:
         if not path.endswith((".parquet", ".png")) and _holds(root / path, secrets):
             raise UsageError(f"{root / path} holds a secret of the environment.", "Take it out, then build again.")
     return files
 
 
-def _check_kind(repo: str, remote: Iterable[str], files: Iterable[str]) -> None:
-    """The files of another data set would be removed as if they were gone here."""
-    theirs, ours = (_kinds(names) for names in (remote, files))
-    if theirs and theirs != ours:
-        raise UsageError(f"{repo} holds another data set ({', '.join(sorted(theirs))}).", "Name another with --repo.")
-
-
-def _kinds(names: Iterable[str]) -> set[str]:
-    """By what data sets are told apart: one of MARKS, or the variants of processed images."""
-    found = ((name, PUBLISHED.fullmatch(name)) for name in names)
-    return {"variants" if hit["config"] else name for name, hit in found if hit and (hit["config"] or name in MARKS)}
+def _check_kind(repo: str, kind: DataSetKind, remote: Iterable[str]) -> None:
+    """The files of two data sets would be mixed: those of the other are not removed."""
+    foreign = [name for name in sorted(remote) if not is_published(kind, name)]
+    other = next((name for name in foreign if any(is_published(known, name) for known in KINDS)), None)
+    if other:
+        raise UsageError(f"{repo} holds another data set ({other}).", "Name another with --repo.")
 
 
 def _holds(path: Path, secrets: Iterable[str]) -> bool:

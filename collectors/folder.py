@@ -18,13 +18,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put
 from flickrexif.dataset.build import TAG_COLUMNS, Collection, check_source, write_collection
 from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.parquet import FOLDERS, features, write_rows
-from flickrexif.dataset.schema import FULL_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
+from flickrexif.dataset.schema import FULL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import label
 from flickrexif.exif.files import UnreadablePhoto, read_photo
 from flickrexif.exif.models import clean_model

@@ -1,6 +1,6 @@
 """The columns of a built data set."""
 
-from flickrexif.dataset.schema import Column
+from flickrexif.core.columns import Column
 
 COLUMNS = (
     Column("image", "image", "the file, its private metadata taken out, its compressed picture untouched"),

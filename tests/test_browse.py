@@ -22,10 +22,10 @@ from PIL import Image, ImageCms
 from flickrexif.cards.browse import browse
 from flickrexif.cards.browse.page import OURS, link
 from flickrexif.cards.browse.pictures import CROP, centre, difference, same_region
-from flickrexif.cards.browse.rows import read_rows
 from flickrexif.collectors.folder import label_folder
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.parquet import read_rows
 from flickrexif.dataset.attribution import plain
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
@@ -666,7 +666,7 @@ def _broken_collection(root: Path) -> None:
     [
         (lambda _: None, "There is no folder"),
         (_nothing, "holds no data set"),
-        (_no_labels, "holds no data set"),
+        (_no_labels, "holds no labels to show"),
         (_cut, "cannot be read as a file of a data set"),
         (_other_columns, "cannot be read as a file of a data set"),
         (_broken_collection, "collection.json cannot be read"),

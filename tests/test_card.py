@@ -27,7 +27,7 @@ from PIL import Image
 
 import flickrexif
 from flickrexif.cards import check_card, write_card
-from flickrexif.cards.card import facts_of, readme, render, size_category
+from flickrexif.cards.card import readme, render, size_category
 from flickrexif.cards.description import read_description
 from flickrexif.collectors.folder import label_folder
 from flickrexif.collectors.month import FILTERS
@@ -36,6 +36,7 @@ from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.dataset.schema import RawPhoto
 from flickrexif.dataset.split_files import SPLITS, Split, write_split
+from flickrexif.kinds import kind_of
 from flickrexif.processing.variants import VARIANTS
 from tests.test_build import EXIF, SIMULATED, jpeg, photo
 from tests.test_croissant import paircams_folder, traces_folder
@@ -387,7 +388,7 @@ def test_a_merged_collection_tells_each_part(tmp_path: Path) -> None:
     parts = [{"settings": {"seed": seed, "licenses": [4]}, "dates": dates} for seed, dates in ((0, DATES), (7, None))]
     settings = {"per_user_cap": 5, "licenses": [4, 9], "merged": parts}
     build(photos(), tmp_path, Collection(source="flickr", settings=settings, dates=DATES))
-    assert facts_of(tmp_path).collection == (
+    assert kind_of(tmp_path).describe(tmp_path).collection == (
         ("Source", "flickr"),
         ("Collected", "2026-01-01 to 2026-01-02"),
         ("Licences asked for", "CC BY 2.0 (4), CC0 1.0 (9)"),
@@ -403,7 +404,7 @@ def test_a_merged_collection_tells_each_part(tmp_path: Path) -> None:
 
 def test_what_is_broken_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no data set"):
-        facts_of(tmp_path)
+        kind_of(tmp_path).describe(tmp_path)
     make(tmp_path)
     write_card(tmp_path)
     before = (tmp_path / "README.md").read_bytes()
@@ -465,7 +466,7 @@ def test_cards_of_processed_images_with_hostile_classes(tmp_path: Path) -> None:
 
 def test_features_of_very_many_classes_stay_in_the_files(tmp_path: Path) -> None:
     root = traces_folder(tmp_path)
-    facts = facts_of(root)
+    facts = kind_of(root).describe(root)
     names = {"_type": "ClassLabel", "names": [f"class {n}" for n in range(3_000)]}
     many = replace(facts.configs[0], features={**facts.configs[0].features, "label": names})
     description = read_description("imagenet-traces")

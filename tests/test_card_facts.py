@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.build import plausible_photos
-from flickrexif.cards import composition
-from flickrexif.cards.facts import Facts, Table
-from flickrexif.cards.facts_flickrexif import flickrexif_facts
+from flickrexif.core.facts import Facts, Table
+from flickrexif.dataset import composition
 from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.facts import flickrexif_facts
 from flickrexif.dataset.split_files import SPLITS, Split, write_split
 from tests.test_build import EXIF, photo
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from flickrexif.cards.facts import Chart
 from flickrexif.cards.figures import DARK, png
+from flickrexif.core.facts import Chart
 
 HOSTILE = (
     "$\\frac{1}",

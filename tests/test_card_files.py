@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +15,12 @@ from hypothesis import strategies as st
 from flickrexif.cards import write_card
 from flickrexif.cards.attribution import attribution_csv, safe_cell
 from flickrexif.cards.files import published_files
+from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.build import Collection, build
+from flickrexif.dataset.kind import FLICKREXIF
+from flickrexif.kinds import KINDS
+from flickrexif.paircams.kind import PAIRCAMS
+from flickrexif.processing.kind import TRACES
 from tests.test_build import photo
 from tests.test_card import HOSTILE, hostile_photos, make
 
@@ -35,8 +42,12 @@ FORMULAS = (
 )
 
 
+def label_files(root: Path) -> Sequence[Path]:
+    return FLICKREXIF.configs(root)["labels"]["train"]
+
+
 def rows(root: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(attribution_csv(root).decode())))
+    return list(csv.DictReader(io.StringIO(attribution_csv(label_files(root)).decode())))
 
 
 def test_a_row_a_photo_with_title_author_page_and_licence(tmp_path: Path) -> None:
@@ -68,8 +79,8 @@ def test_hostile_cells_are_inert(tmp_path: Path) -> None:
         for value in row.values():
             assert not value.startswith(tuple("=+-@\t\r＝＋－＠"))
             assert value.isprintable()
-    assert attribution_csv(tmp_path).count(b"\n") == len(photos) + 1
-    assert pd.read_csv(io.BytesIO(attribution_csv(tmp_path)))["Flickr ID"].tolist() == [
+    assert attribution_csv(label_files(tmp_path)).count(b"\n") == len(photos) + 1
+    assert pd.read_csv(io.BytesIO(attribution_csv(label_files(tmp_path))))["Flickr ID"].tolist() == [
         int(r["Flickr ID"]) for r in found
     ]
     titles = {row["title"] for row in found}
@@ -84,35 +95,54 @@ def test_a_safe_cell_adds_an_apostrophe_or_nothing(value: str) -> None:
     assert not made.startswith(tuple("=+-@\t\r\n"))
 
 
-ALLOWED = (
-    "README.md",
-    "croissant.json",
-    "ATTRIBUTION.csv",
-    "collection.json",
-    "pairs.json",
-    "figures/months.png",
-    "data/train-2024-08.parquet",
-    "data/train-00000.parquet",
-    "data/train-folder.parquet",
-    "labels/train-2024-08.parquet",
-    "images/train-2024-08-00000.parquet",
-    "splits/split_data_target_attribute=ISO Speed.json",
-    "splits/split_data_target_attribute=ISO Speed.parquet",
-    "jpeg75_420/train-00000-of-00012.parquet",
-    "jpeg_uniform_seed0/val-failures.csv",
-)
+ALLOWED = {
+    FLICKREXIF: (
+        "README.md",
+        "croissant.json",
+        "ATTRIBUTION.csv",
+        "collection.json",
+        "figures/months.png",
+        "data/train-2024-08.parquet",
+        "data/train-00000.parquet",
+        "data/train-folder.parquet",
+        "labels/train-2024-08.parquet",
+        "images/train-2024-08-00000.parquet",
+        "splits/split_data_target_attribute=ISO Speed.json",
+        "splits/split_data_target_attribute=ISO Speed.parquet",
+    ),
+    PAIRCAMS: (
+        "README.md",
+        "croissant.json",
+        "ATTRIBUTION.csv",
+        "pairs.json",
+        "figures/months.png",
+        "data/train-2024-08.parquet",
+        "data/train-00000.parquet",
+        "data/train-folder.parquet",
+    ),
+    TRACES: (
+        "README.md",
+        "croissant.json",
+        "ATTRIBUTION.csv",
+        "figures/months.png",
+        "jpeg75_420/train-00000-of-00001.parquet",
+        "jpeg75_420/train-failures.csv",
+        "jpeg_uniform_seed0/val-00000-of-00001.parquet",
+        "jpeg_uniform_seed0/val-failures.csv",
+    ),
+}
 KEPT = (
     ".huggingface.yaml",
     ".lock",
     ".README.md.tmp",
     ".crawl/journal.sqlite",
     ".crawl/README.md",
-    ".crawl/train-00000-of-00012.parquet",
+    ".crawl/train-00000-of-00001.parquet",
     ".crawl/images/1.jpg",
-    "jpeg75_420/.done/train-00000-of-00012.json",
-    "jpeg75_420/val-00000-of-00002.parquet",  # a split that is not finished
-    "jpeg75_444/train-00000-of-00012.parquet",
-    "jpeg75_420/.train-00000-of-00012.parquet.tmp",
+    "jpeg75_420/.done/train-00000-of-00001.json",
+    "jpeg75_420/val-00000-of-00001.parquet",  # a split that is not finished
+    "jpeg75_444/train-00000-of-00001.parquet",
+    "jpeg75_420/.train-00000-of-00001.parquet.tmp",
     "data/.train-2024-08.parquet.tmp",
     "data/notes.txt",
     "data/train-2024-08.parquet.bak",
@@ -130,15 +160,16 @@ KEPT = (
 )
 
 
-def test_only_listed_names_are_published(tmp_path: Path) -> None:
-    for name in (*ALLOWED, *KEPT):
+@pytest.mark.parametrize("kind", ALLOWED, ids=lambda kind: kind.name)
+def test_only_listed_names_are_published(kind: DataSetKind, tmp_path: Path) -> None:
+    for name in {*chain.from_iterable(ALLOWED.values()), *KEPT}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     for config, split in (("jpeg75_420", "train"), ("jpeg_uniform_seed0", "val")):
         record = {"settings": {"split": split}, "source": "x", "rows": 1, "failures": {}, "content": ""}
         (tmp_path / config / ".done").mkdir(exist_ok=True)
         (tmp_path / config / f".done/{split}.json").write_text(json.dumps(record))
-    assert published_files(tmp_path) == sorted(ALLOWED)
+    assert published_files(kind, tmp_path) == sorted(ALLOWED[kind])
 
 
 def test_links_and_folders_are_not_published(tmp_path: Path) -> None:
@@ -155,15 +186,15 @@ def test_links_and_folders_are_not_published(tmp_path: Path) -> None:
     (root / "figures").mkdir()
     (root / "figures/a.png").symlink_to(outside / "gone")
     (root / "collection.json").write_text("{}")
-    assert published_files(root) == ["collection.json"]
+    assert published_files(FLICKREXIF, root) == ["collection.json"]
 
 
 def test_all_of_a_built_data_set_is_published_but_what_is_hidden(tmp_path: Path) -> None:
     write_card(make(tmp_path))
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert found - set(published_files(tmp_path)) == {".huggingface.yaml"}
+    assert found - set(published_files(FLICKREXIF, tmp_path)) == {".huggingface.yaml"}
 
 
 @pytest.mark.parametrize("name", ["..", "nothing"])
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path, name: str) -> None:
-    assert published_files(tmp_path / "x" / name) == []
+    assert [published_files(kind, tmp_path / "x" / name) for kind in KINDS] == [[]] * len(KINDS)

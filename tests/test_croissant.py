@@ -21,13 +21,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flickrexif.cards.card import facts_of
 from flickrexif.cards.croissant import croissant
 from flickrexif.cards.description import read_description
-from flickrexif.cards.facts import Facts
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core.facts import Facts
 from flickrexif.dataset.build import build
+from flickrexif.dataset.kind import FLICKREXIF
 from flickrexif.dataset.split_files import Split, write_split
+from flickrexif.kinds import kind_of
 from flickrexif.paircams.build import write_pairs
 from flickrexif.paircams.pairing import read_pairs
 from flickrexif.processing.build import ProcessSettings, process
@@ -73,8 +74,8 @@ class Built:
 
 
 def described(root: Path) -> Built:
-    facts = facts_of(root)
-    text = croissant(read_description(facts.dataset), facts, root)
+    facts = kind_of(root).describe(root)
+    text = croissant(read_description(kind_of(root).name), facts, root)
     (root / "croissant.json").write_text(text)
     return Built(root, facts, text)
 
@@ -139,7 +140,7 @@ def stable(text: str) -> str:
 
 
 def test_golden(built: Built) -> None:
-    golden = GOLDEN / f"croissant-{built.facts.dataset}.json"
+    golden = GOLDEN / f"croissant-{kind_of(built.root).name}.json"
     assert stable(built.text) == golden.read_text(encoding="utf-8")
 
 
@@ -160,8 +161,8 @@ def test_the_validator_would_find_a_fault(built: Built) -> None:
 
 
 def test_the_same_data_give_the_same_bytes(built: Built) -> None:
-    facts = facts_of(built.root)
-    assert croissant(read_description(facts.dataset), facts, built.root) == built.text
+    facts = kind_of(built.root).describe(built.root)
+    assert croissant(read_description(kind_of(built.root).name), facts, built.root) == built.text
     assert built.text.endswith("}\n")
     assert str(built.root.parent) not in built.text
 
@@ -211,7 +212,7 @@ def test_every_column_is_a_field_with_its_type(built: Built) -> None:
 
 
 def test_what_the_description_says_is_in_it(built: Built) -> None:
-    description, told = read_description(built.facts.dataset), built.told
+    description, told = read_description(kind_of(built.root).name), built.told
 
     def words(*texts: str) -> list[str]:
         return " ".join(texts).replace("**", "").split()
@@ -237,7 +238,7 @@ def test_what_the_description_says_is_in_it(built: Built) -> None:
 
 def test_a_split_file_stands_with_its_hash(built: Built) -> None:
     files = [one for one in built.told["distribution"] if one["@type"] == "cr:FileObject"]
-    assert len(files) == (built.facts.dataset == "flickrexif")
+    assert len(files) == (kind_of(built.root) is FLICKREXIF)
     for one in files:
         done = subprocess.run(["sha256sum", built.root / one["contentUrl"]], capture_output=True, text=True, check=True)
         assert done.stdout.split()[0] == one["sha256"]

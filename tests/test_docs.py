@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column
+from flickrexif.core.columns import Column
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 
 PAGE = Path(__file__).parents[1] / "docs" / "columns.md"
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from flickrexif.cards.description import read_description
-from flickrexif.cards.facts import Facts, Table
-from flickrexif.cards.facts_paircams import MOST, paircams_facts
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
-from flickrexif.core.errors import UsageError
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.facts import Facts, Table
 from flickrexif.paircams.build import write_pairs
 from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.facts import MOST, paircams_facts
 from flickrexif.paircams.pairing import read_pairs
 from flickrexif.paircams.protocol import FINDINGS
 from flickrexif.paircams.records import PairImage, Problem
@@ -57,7 +57,7 @@ def table(facts: Facts, title: str) -> Table:
 
 def test_real_pairs(tmp_path: Path) -> None:
     facts = built(real_pairs(tmp_path / "s"), tmp_path / "out", ["flash", "framing", "flash"])
-    assert (facts.dataset, facts.source, facts.rows) == ("paircams", "real", 6)
+    assert (facts.source, facts.rows) == ("real", 6)
     assert facts.summary == "3 pairs, 6 images."
     assert table(facts, "Camera models").rows == (
         ("phone", "iPhone 12", "2020", 3),
@@ -192,7 +192,7 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
     rows = pq.read_table(parquet)
 
     def fails(said: str) -> None:
-        with pytest.raises(UsageError, match=said) as caught:
+        with pytest.raises(FlickrExifError, match=said) as caught:
             paircams_facts(out)
         assert caught.value.hint
         parquet.write_bytes(whole)

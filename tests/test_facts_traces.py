@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from flickrexif.cards.description import read_description
-from flickrexif.cards.facts import Facts, Table
-from flickrexif.cards.facts_traces import COLUMNS, traces_facts
-from flickrexif.core.errors import UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.facts import Facts, Table
 from flickrexif.processing.build import ProcessSettings, process
+from flickrexif.processing.facts import COLUMNS, traces_facts
 from flickrexif.processing.operations import REASONS
 from flickrexif.processing.variants import PARAMETERS, VARIANTS
 from tests.test_facts_paircams import HOSTILE, blank_images
@@ -57,7 +57,7 @@ def frame(root: Path, config: str, split: str) -> pd.DataFrame:
 
 
 def test_what_is_in_the_folder(facts: Facts, root: Path) -> None:
-    assert (facts.dataset, facts.source, facts.dates) == ("imagenet-traces", "processed", None)
+    assert (facts.source, facts.dates) == ("processed", None)
     assert facts.source in read_description("imagenet-traces").origins
     assert facts.summary == "90 processed images in 3 configs, made of photos."
     assert facts.rows == 30
@@ -183,7 +183,7 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
     assert len(shards) > 1
     whole = shards[0].read_bytes()
     shards[0].write_bytes(whole[:-50])
-    with pytest.raises(UsageError, match=shards[0].name):
+    with pytest.raises(FlickrExifError, match=shards[0].name):
         traces_facts(out)
     shards[0].unlink()
     with pytest.raises(UsageError, match=r"\d of 8 images of the split `train`"):

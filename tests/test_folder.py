@@ -12,8 +12,9 @@ from PIL import Image
 
 from flickrexif.cards import write_card
 from flickrexif.collectors.folder import FOLDER_COLUMNS, label_folder, photos
+from flickrexif.core.columns import arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS, arrow_schema
+from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import read_labels
 
 SECRETS = ("Jane Roe", "SN-4711-XY", "LI300123", "N51.5")

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from flickrexif.core.columns import arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.dataset.schema import IMAGE_COLUMNS, arrow_schema
+from flickrexif.dataset.schema import IMAGE_COLUMNS
 from flickrexif.eval.image_sets import open_images
 from flickrexif.eval.images import Source
 from flickrexif.processing.build import ProcessSettings, process

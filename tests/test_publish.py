@@ -32,6 +32,7 @@ from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.dataset.build import build
 from flickrexif.dataset.images import StoredImage
+from flickrexif.kinds import kind_of
 from flickrexif.paircams.build import build_pairs
 from tests.hub import Hub, serving
 from tests.hub_repo import File, User
@@ -135,7 +136,7 @@ def send(python: Run) -> Run:
 
 
 def local(root: Path) -> dict[str, bytes]:
-    return {path: (root / path).read_bytes() for path in published_files(root)}
+    return {path: (root / path).read_bytes() for path in published_files(kind_of(root), root)}
 
 
 def remote(hub: Hub, revision: str = "main", repo: str = REPO) -> dict[str, bytes]:

@@ -1,15 +1,24 @@
 """A data set as static pages to look at: they open from disk, load nothing and say whose photos they show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from flickrexif.cards.browse.pairs import write_pairs
 from flickrexif.cards.browse.photos import write_photos
-from flickrexif.cards.browse.variants import variant_files, write_variants
+from flickrexif.cards.browse.variants import write_variants
 from flickrexif.core.errors import UsageError
+from flickrexif.core.kinds import DataSetKind
+from flickrexif.kinds import kind_of
 
 PHOTOS = 300  # shown
+Write = Callable[[Path, DataSetKind, Path, int, int], tuple[Path, int, int]]
+WRITERS: Mapping[str, Write] = {
+    "flickrexif": write_photos,
+    "folder": write_photos,
+    "paircams": write_pairs,
+    "imagenet-traces": write_variants,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +41,6 @@ def browse(folder: Path, out: Path | None = None, *, photos: int = PHOTOS, seed:
         raise UsageError(f"There is no folder {folder}.", "Name the folder of a data set, such as data/flickrexif.")
     here = folder.resolve()
     out = out or here.parent / "browse" / here.name
-    if any((folder / "labels").glob("train-*.parquet")):
-        write: Callable[[Path, Path, int, int], tuple[Path, int, int]] = write_photos
-    elif (folder / "pairs.json").is_file():
-        write = write_pairs
-    elif variant_files(folder) or any(folder.glob("*/*-*-of-*.parquet")):
-        write = write_variants
-    else:
-        known = "FlickrExif with its labels/, PairCams and processed images can be browsed."
-        raise UsageError(f"{folder} holds no data set.", known)
-    index, shown, total = write(folder, out, photos, seed)
+    kind = kind_of(folder)
+    index, shown, total = WRITERS[kind.name](folder, kind, out, photos, seed)
     return Browsed(index=index, shown=shown, total=total)

@@ -9,17 +9,18 @@ from typing import Any
 from flickrexif.cards.browse.page import write_pages
 from flickrexif.cards.browse.photos import PER_PAGE, device
 from flickrexif.cards.browse.pictures import thumbnail
-from flickrexif.cards.browse.rows import Row, image_bytes, read_columns, read_rows
 from flickrexif.core.draws import rank
+from flickrexif.core.kinds import DataSetKind
+from flickrexif.core.parquet import Row, image_bytes, read_columns, read_rows
 from flickrexif.dataset.attribution import NAME_LENGTH, plain
 
 KEY = "subject_idx"
 COLUMNS = (KEY, "side", "make", "model", "device_category", "released", "taken", "width", "height", "image")
 
 
-def write_pairs(folder: Path, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
+def write_pairs(folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
     """Write the pages of the data set in `folder`: the index, images shown, images there are."""
-    files = sorted((folder / "data").glob("train-*.parquet"))
+    files = kind.configs(folder)["default"]["train"]
     subjects: list[int] = []
     simulated = 0
     for table in read_columns(files, (KEY, "simulated")):

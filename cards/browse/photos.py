@@ -1,6 +1,5 @@
 """FlickrExif as pages: a sample of photos with their labels and credits, and counts of the labels over all photos."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import Any
 
 from flickrexif.cards.browse.page import link, write_pages
 from flickrexif.cards.browse.pictures import Picture, thumbnail
-from flickrexif.cards.browse.rows import Row, image_bytes, read_columns, read_rows
 from flickrexif.core.draws import rank
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import UsageError
+from flickrexif.core.kinds import DataSetKind
+from flickrexif.core.parquet import Row, image_bytes, read_columns, read_rows
 from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, plain
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
 
@@ -91,15 +91,18 @@ class Facet:
         return max((count for _, count, _ in self.values), default=1)
 
 
-def write_photos(folder: Path, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
+def write_photos(folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
     """Write the pages of the data set in `folder`: the index, photos shown, photos there are."""
-    files = sorted((folder / "labels").glob("train-*.parquet"))
+    configs = kind.configs(folder)
+    if "labels" not in configs:
+        raise UsageError(f"{folder} holds no labels to show.", f"Build it first: {kind.made_by}")
+    files = configs["labels"]["train"]
     ids, counts = _survey(files)
     chosen = nsmallest(photos, set(ids), key=lambda photo_id: (rank(seed, "browse", str(photo_id)), photo_id))
     rows = {row[KEY]: row for row in read_rows(files, KEY, chosen, COLUMNS)}
     sample = [rows[photo_id] for photo_id in chosen]
     facets = [_facet(column, counts[column], sample) for column in FACETS]
-    pictures = _pictures(folder, chosen)
+    pictures = _pictures(configs.get("images", {}).get("train", ()), chosen)
     cards = [_card(row, facets, pictures.get(row[KEY])) for row in sample]
     batches = [cards[start : start + PER_PAGE] for start in range(0, len(cards), PER_PAGE)] or [[]]
     pages = ({"cards": batch, "rest": cards[PER_PAGE:] if batch is batches[0] else []} for batch in batches)
@@ -114,34 +117,20 @@ def write_photos(folder: Path, out: Path, photos: int, seed: int) -> tuple[Path,
         per_page=PER_PAGE,
         seed=seed,
         pictures=bool(pictures),
-        banner=banner(folder),
-        flickr=source_of(folder) != "folder",
+        banner=banner(kind.origin(folder)),
+        flickr=kind.origin(folder) != "folder",
     )
     return index, len(cards), len(ids)
 
 
-def credits_of(folder: Path, ids: Iterable[int]) -> dict[int, Credit]:
-    """The credits of photos that the data set in `folder` holds."""
-    files = sorted((folder / "labels").glob("train-*.parquet"))
-    return {row[KEY]: _credit(row) for row in read_rows(files, KEY, set(ids), (KEY, *CREDIT))}
+def credits_of(labels: Sequence[Path], ids: Iterable[int]) -> dict[int, Credit]:
+    """The credits of photos that the files `labels` of a data set hold."""
+    return {row[KEY]: _credit(row) for row in read_rows(labels, KEY, set(ids), (KEY, *CREDIT))}
 
 
-def source_of(folder: Path) -> str:
-    """Where the photos came from, as `collection.json` tells it; "" where it does not."""
-    try:
-        told = json.loads((folder / "collection.json").read_bytes())
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError) as error:
-        reason = str(error)[:80]
-        raise FlickrExifError(f"{folder / 'collection.json'} cannot be read ({reason}).", "Build it again.") from None
-    return str(told.get("source", "")) if isinstance(told, dict) else ""
-
-
-def banner(folder: Path) -> str:
+def banner(origin: str) -> str:
     """What must be said first of where the photos came from; "" for Flickr."""
-    unknown = "UNKNOWN SOURCE: collection.json does not tell where these photos came from."
-    return BANNERS.get(source_of(folder), unknown)
+    return BANNERS.get(origin, "UNKNOWN SOURCE: collection.json does not tell where these photos came from.")
 
 
 def device(make: str | None, model: str | None) -> str:
@@ -193,9 +182,8 @@ def _name(value: object) -> str:
 # --- the sample
 
 
-def _pictures(folder: Path, ids: Collection[int]) -> dict[int, Picture | None]:
+def _pictures(files: Sequence[Path], ids: Collection[int]) -> dict[int, Picture | None]:
     """The photos whose images are stored; None where an image cannot be shown."""
-    files = sorted((folder / "images").glob("train-*.parquet"))
     rows = read_rows(files, KEY, ids, (KEY, "image"))
     return {row[KEY]: thumbnail(image_bytes(row)) for row in rows}
 

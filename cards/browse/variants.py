@@ -20,12 +20,13 @@ from flickrexif.cards.browse.pictures import (
     same_region,
     small,
 )
-from flickrexif.cards.browse.rows import class_names, image_bytes, read_columns, read_rows
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
+from flickrexif.core.kinds import DataSetKind
+from flickrexif.core.parquet import features_of, image_bytes, read_columns, read_rows
 from flickrexif.dataset.attribution import NAME_LENGTH, plain
+from flickrexif.kinds import recognised
 from flickrexif.processing.operations import BadImage, decode
-from flickrexif.processing.parts import read_parts
 from flickrexif.processing.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -36,7 +37,15 @@ REFERENCES = ("IDENTITY", "JPEG95_444")  # what the others are compared with: th
 KEY = "image_id"
 COLUMNS = (KEY, "label", "image")
 
-Splits = dict[str, list[Path]]  # split -> its files
+Splits = Mapping[str, Sequence[Path]]  # split -> its files
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The data set that images were made of: where its photos came from, and its files of labels."""
+
+    origin: str
+    labels: Sequence[Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,24 +71,13 @@ class Shown:
     pixels: Pixels | None
 
 
-def variant_files(folder: Path) -> dict[str, Splits]:
-    """Variant -> its files, in the table's order; draws, of one variant an image, are left out."""
-    found: dict[str, Splits] = {}
-    for name, variant in VARIANTS.items():
-        splits: Splits = {}
-        for path in sorted((folder / variant.config).glob("*-*-of-*.parquet")):
-            splits.setdefault(path.name.rsplit("-", 3)[0], []).append(path)
-        if splits:
-            found[name] = splits
-    return found
-
-
-def write_variants(folder: Path, out: Path, images: int, seed: int) -> tuple[Path, int, int]:
+def write_variants(folder: Path, kind: DataSetKind, out: Path, images: int, seed: int) -> tuple[Path, int, int]:
     """Write the pages of the data set in `folder`: the index, images shown, images there are.
 
     Raises UsageError when it holds draws alone.
     """
-    files = variant_files(folder)
+    configs = kind.configs(folder)
+    files = {name: configs[variant.config] for name, variant in VARIANTS.items() if variant.config in configs}
     if not files:
         message = f"{folder} holds each image in one variant only."
         raise UsageError(message, "Make whole variants: flickrexif process SOURCE --parameter jpeg.")
@@ -89,7 +87,7 @@ def write_variants(folder: Path, out: Path, images: int, seed: int) -> tuple[Pat
     if not ids:
         raise UsageError(f"{folder} holds no image.", "Make it again: flickrexif process.")
     chosen = nsmallest(min(images, IMAGES), ids, key=lambda one: (rank(seed, "browse", "/".join(one)), one))
-    sources = {split: _source(folder, split) for split, _ in chosen}
+    sources = {split: _source(kind.sources(folder).get(split, ())) for split, _ in chosen}
     pages = ({"image": _image(files, order, one, sources[one[0]])} for one in chosen)
     index = write_pages(
         out,
@@ -102,7 +100,7 @@ def write_variants(folder: Path, out: Path, images: int, seed: int) -> tuple[Pat
         reference=reference,
         gain=GAIN,
         side=SIDE,
-        banner=next((said for source in sources.values() if source and (said := banner(source))), ""),
+        banner=next((said for source in sources.values() if source and (said := banner(source.origin))), ""),
     )
     return index, len(chosen), len(ids)
 
@@ -112,25 +110,27 @@ def _ids(files: Sequence[Path]) -> Iterator[str]:
         yield from table[KEY].to_pylist()
 
 
-def _source(folder: Path, split: str) -> Path | None:
-    """The FlickrExif data set beside `folder` that the images of a split were made from: there their credits are."""
-    names = {part.source for part in read_parts(folder) if part.split == split}
-    found = [folder.absolute().parent / name for name in names if Path(name).name == name]
-    return next((path for path in found if any((path / "labels").glob("train-*.parquet"))), None)
+def _source(folders: Sequence[Path]) -> Source | None:
+    """The first of the data sets that images were made of in which their credits stand."""
+    for folder in folders:
+        kind = recognised(folder)
+        if kind and (labels := kind.configs(folder).get("labels")):
+            return Source(kind.origin(folder), labels["train"])
+    return None
 
 
 # --- one image
 
 
 def _image(
-    files: Mapping[str, Splits], order: Sequence[str], one: tuple[str, str], source: Path | None
+    files: Mapping[str, Splits], order: Sequence[str], one: tuple[str, str], source: Source | None
 ) -> dict[str, Any]:
     split, image_id = one
     found = {name: read_rows(files[name].get(split, ()), KEY, {image_id}, COLUMNS) for name in order}
     rows = {name: row for name, matching in found.items() for row in matching}
     first = rows[order[0]]
     base = _decoded(image_bytes(first))
-    names = class_names(files[order[0]][split][0], "label")
+    names = features_of(files[order[0]][split][0])["label"].get("names", ())
     place = first["label"]
     return {
         "id": plain(image_id, NAME_LENGTH),
@@ -143,10 +143,10 @@ def _image(
     }
 
 
-def _credit(source: Path | None, image_id: str) -> Credit | None:
+def _credit(source: Source | None, image_id: str) -> Credit | None:
     if source is None or not image_id.isdecimal():
         return None
-    return credits_of(source, [int(image_id)]).get(int(image_id))
+    return credits_of(source.labels, [int(image_id)]).get(int(image_id))
 
 
 def _shown(name: str, data: bytes, size: int, base: "Image.Image | None") -> Shown:

@@ -4,14 +4,15 @@ Each package that writes a format says it here of its own: `dataset.kind`, `pair
 sets, a `Holder` beside each other format. `flickrexif.kinds` lists them. Nobody else looks for files.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-Origin = Literal["real", "simulated"]
+from flickrexif.core.facts import Facts
 
+Configs = Mapping[str, Mapping[str, Sequence[Path]]]  # config -> split -> its Parquet files, sorted
 
 Forget = Callable[[Sequence[Path], Collection[str], bool], Mapping[Path, Counter[str]]]
 PhotosOf = Callable[[Sequence[Path], Collection[str], Collection[str]], Mapping[str, str]]
@@ -36,13 +37,29 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetKind:
-    """A kind of data set: how its folder is told from others, what it holds and how it is described."""
+    """A kind of data set: how its folder is told from others, what it holds, how it is described and loaded.
 
-    name: str  # flickrexif, folder, imagenet-traces, paircams
+    The functions take the folder of a data set. All but `recognises` raise FlickrExifError for a file that cannot be
+    read, with what to type.
+    """
+
+    name: str  # flickrexif, folder, paircams, imagenet-traces
     made_by: str  # the command that makes one
+    hub: str | None = None  # where it is published: user/name
+    file_names: re.Pattern[str]  # of its files that may be published, relative to the folder: on disk or on the Hub
+    credited: bool = False  # whether photos have authors and licences, which ATTRIBUTION.csv lists
+
     recognises: Callable[[Path], bool]  # whether a folder, built or half built, is one
-    origin: Callable[[Path], Origin]
-    configs: Callable[[Path], Mapping[str, Mapping[str, list[Path]]]]  # config -> split -> Parquet files there
-    files: Callable[[Path], list[Path]]  # what belongs to the data set and may be published, without card and figures
-    describe: Callable[[Path], Any]  # the facts that its card tells
-    holder: Holder
+    origin: Callable[[Path], str]  # where its photos came from: flickr, sandbox:simulated, real, ...; "" if not told
+    sources: Callable[[Path], Mapping[str, Sequence[Path]]] = lambda _: {}  # split -> the data sets it was made of
+    configs: Callable[[Path], Configs]  # what can be loaded: those that have files, no split that is still being made
+    files: Callable[[Path], list[Path]]  # what may be published, sorted, without the files that describe it
+    fingerprint: Callable[[Path], str]  # `.huggingface.yaml`: other data, other text
+    describe: Callable[[Path], Facts]  # what its card tells
+    holder: Holder | None = None
+
+
+def named_files(folder: Path, file_names: re.Pattern[str]) -> list[Path]:
+    """The files in `folder` and in the folders in it whose relative names match, sorted."""
+    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    return sorted(path for path in paths if file_names.fullmatch(path.relative_to(folder).as_posix()))

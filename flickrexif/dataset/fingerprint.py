@@ -14,11 +14,15 @@ from flickrexif.dataset.parquet import FOLDERS
 
 def write_fingerprint(root: Path) -> tuple[Outcome, Path]:
     """Write `.huggingface.yaml` with a hash of the Parquet files in `root`."""
-    info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {_fingerprint(root)}'\n"
-    return put_text(root / ".huggingface.yaml", info)
+    return put_text(root / ".huggingface.yaml", fingerprint(root))
 
 
-def _fingerprint(root: Path) -> str:
+def fingerprint(root: Path) -> str:
+    """What `.huggingface.yaml` says of the Parquet files in `root`."""
+    return f"dataset_info:\n- config_name: default\n  description: 'sha256 {_sha256(root)}'\n"
+
+
+def _sha256(root: Path) -> str:
     """A hash of names and contents; of image files, which are large, only the footer (sizes and bounds)."""
     digest = hashlib.sha256()
     for config, folder in FOLDERS.items():

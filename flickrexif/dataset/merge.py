@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flickrexif.core.columns import arrow_schema
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import remove, remove_unfinished
@@ -28,7 +29,7 @@ from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import StoredImage, write_images
 from flickrexif.dataset.merge_inputs import DataSet, largest_images, open_data_set, read_columns, read_rows
 from flickrexif.dataset.parquet import FOLDERS, parquet_files
-from flickrexif.dataset.schema import FULL_COLUMNS, arrow_schema
+from flickrexif.dataset.schema import FULL_COLUMNS
 from flickrexif.dataset.split_files import Ints
 
 Progress = Callable[[int, int], None]  # months done, and in all

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.dataset.build import Collection, read_collection
 from flickrexif.dataset.images import BUILD_AGAIN, StoredImage
 from flickrexif.dataset.parquet import parquet_files
-from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, Column, arrow_schema
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS
 
 SIZES = {"o": 0, "l": 1, "c": 2, "z": 3, "m": 4}  # Flickr's suffixes, the largest first
 ABOUT_IMAGES = [column.name for column in IMAGE_COLUMNS if column.type != "image"]

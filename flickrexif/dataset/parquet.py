@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flickrexif.dataset.schema import Column, arrow_schema
+from flickrexif.core.columns import Column, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

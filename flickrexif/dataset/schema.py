@@ -2,20 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from flickrexif.core.columns import Column
 
 Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
-
-
-class Column(NamedTuple):
-    """A column: its name, its Arrow type by name, and what it holds (the card's text)."""
-
-    name: str
-    type: str
-    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +152,3 @@ IMAGE_COLUMNS = (
     Column("height", "int32", "pixels"),
     Column("image_size", "string", "Flickr's size suffix: o (original), l, c, z or m"),
 )
-
-
-def arrow_schema(columns: tuple[Column, ...]) -> "pa.Schema":
-    """The Arrow schema of `columns`; an `image` is a struct of bytes and path, as `datasets.Image` stores it."""
-    import pyarrow as pa
-
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    types = {"image": image, "timestamp[ms]": pa.timestamp("ms"), "bool": pa.bool_()}
-    return pa.schema([(c.name, types.get(c.type) or pa.type_for_alias(c.type)) for c in columns])

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from flickrexif.cards.facts import Cell, Chart, Config, Facts, Table
-from flickrexif.cards.parquet import features_of, read_columns, split_of
 from flickrexif.core.errors import UsageError
+from flickrexif.core.facts import Cell, Chart, Config, Facts, Table, split_of
+from flickrexif.core.parquet import Row, features_of, read_table
 from flickrexif.paircams.columns import COLUMNS
 from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
 from flickrexif.paircams.records import shown
@@ -20,14 +20,13 @@ READ = ("side", "model", "make", "device_category", "released", "taken", "width"
 MOST = 60  # rows of a table; the rest are counted together
 LONGEST = 80  # of a name
 
-Row = dict[str, Any]
-
 
 def paircams_facts(root: Path) -> Facts:
     """The facts of the PairCams data set in `root`. Raises UsageError when it is not whole."""
-    split = split_of(root, "train", "data/train-*.parquet")
+    files = sorted((root / "data").glob("train-*.parquet"))
+    split = split_of(root, "train", "data/train-*.parquet", files)
     told = _read_record(root)
-    rows = read_columns(root, split, READ).to_pylist() if split.rows else []
+    rows = read_table(files, READ).to_pylist() if split.rows else []
     if not rows or Counter(row["side"] for row in rows) != dict.fromkeys(SIDES, told["pairs"]):
         raise UsageError(f"{root} holds {len(rows):,} images, not the pairs of its pairs.json.", AGAIN)
     config = Config(
@@ -35,12 +34,11 @@ def paircams_facts(root: Path) -> Facts:
         description="One row an image, two rows a subject, sorted by subject, the phone's first.",
         splits=(split,),
         columns=COLUMNS,
-        features=features_of(root, split),
+        features=features_of(files[0]),
     )
     simulated = sum(row["simulated"] for row in rows)
     days = sorted(row["taken"] for row in rows if row["taken"] and not row["simulated"])
     return Facts(
-        dataset="paircams",
         source="simulated" if simulated else "real",
         summary=_summary(told["pairs"], len(rows), simulated),
         rows=len(rows),

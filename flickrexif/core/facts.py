@@ -5,9 +5,11 @@ All texts here are plain, some of them strangers' (camera models, class names): 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from flickrexif.dataset.schema import Column
+from flickrexif.core.columns import Column
+from flickrexif.core.parquet import opened
 
 Cell = str | int | float | None
 
@@ -21,6 +23,21 @@ class Split:
     files: tuple[str, ...]
     rows: int
     bytes: int  # of the files
+
+
+def split_of(folder: Path, name: str, pattern: str, files: Sequence[Path]) -> Split:
+    """The split of the `files` in `folder`. Raises FlickrExifError when one is no whole Parquet file."""
+    rows = 0
+    for path in files:
+        with opened(path) as file:
+            rows += file.metadata.num_rows
+    return Split(
+        name=name,
+        pattern=pattern,
+        files=tuple(path.relative_to(folder).as_posix() for path in files),
+        rows=rows,
+        bytes=sum(path.stat().st_size for path in files),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +78,6 @@ class Chart:
 class Facts:
     """All that is known of one data set from its files alone; equal files give equal facts."""
 
-    dataset: Literal["flickrexif", "paircams", "imagenet-traces"]
     source: str  # key of the description's `origins`: flickr, sandbox:simulated, real, simulated, ...
     summary: str  # "4,000 photos of 1,204 photographers, taken in 1 month"
     rows: int  # of the largest config: what `size_categories` tells
@@ -70,6 +86,7 @@ class Facts:
     composition: tuple[Table, ...]
     charts: tuple[Chart, ...]
     splits: tuple[Table, ...] = ()  # of split files, where there are any
+    split_files: tuple[str, ...] = ()  # relative to the data set's folder
     measured: tuple[str, ...] = ()  # sentences on biases, with the numbers measured here
     dates: tuple[str, str] | None = None  # first and last day of the collection, YYYY-MM-DD
     years: tuple[int, int] | None = None  # first and last year taken

@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flickrexif.cards.facts import Chart, Config, Facts, Split, Table
-from flickrexif.cards.parquet import features_of, read_columns, split_of
+from flickrexif.core.columns import Column
 from flickrexif.core.errors import UsageError
-from flickrexif.dataset.schema import Column
+from flickrexif.core.facts import Chart, Config, Facts, Split, Table, split_of
+from flickrexif.core.parquet import features_of, read_table
 from flickrexif.paircams.records import shown
 from flickrexif.processing.parts import Part, read_parts
 from flickrexif.processing.shards import REASONS
@@ -56,7 +56,6 @@ def traces_facts(root: Path) -> Facts:
     sources = ", ".join(sorted({one.source for one in made}))
     images = sum(one.split.rows for one in made)
     return Facts(
-        dataset="imagenet-traces",
         source="processed",
         summary=f"{_many(images, 'processed image')} in {_many(len(configs), 'config')}, made of {sources}.",
         rows=max(sum(split.rows for split in config.splits) for config in configs),
@@ -69,11 +68,13 @@ def traces_facts(root: Path) -> Facts:
 
 
 def _made(root: Path, part: Part) -> _Made:
-    split = split_of(root, part.split, f"{part.config}/{part.split}-*-of-*.parquet")
+    pattern = f"{part.config}/{part.split}-*-of-*.parquet"
+    files = sorted(root.glob(pattern))
+    split = split_of(root, part.split, pattern, files)
     if split.rows != part.rows:
         message = f"{root / part.config} holds {split.rows:,} of {part.rows:,} images of the split `{part.split}`."
         raise UsageError(message, "Make it again: flickrexif process with the same settings.")
-    return _Made(part, split, features_of(root, split))
+    return _Made(part, split, features_of(files[0]))
 
 
 def _config(name: str, made: Sequence[_Made]) -> Config:
@@ -93,7 +94,7 @@ def _what(part: Part) -> str:
 
 def _counts(root: Path, made: _Made, column: str) -> Counts:
     """Class name -> images, in the order of the classes, those without images included."""
-    found = read_columns(root, made.split, (column,))[column].value_counts().to_pylist()
+    found = read_table([root / file for file in made.split.files], (column,))[column].value_counts().to_pylist()
     counts = {one["values"]: one["counts"] for one in found}
     names = made.features[column].get("names", ())
     return [(shown(name, LONGEST), counts.get(place, 0)) for place, name in enumerate(names)]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from flickrexif.cards.facts import Cell, Chart, Table
+from flickrexif.core.facts import Cell, Chart, Table
 from flickrexif.dataset.attribution import plain
 
 Count = tuple[Any, int]

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flickrexif.cards import composition
-from flickrexif.cards.composition import Count
-from flickrexif.cards.facts import Chart, Config, Facts, Table
-from flickrexif.cards.parquet import features_of, read_columns, split_of
+from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import UsageError
+from flickrexif.core.facts import Chart, Config, Facts, Table, split_of
+from flickrexif.core.parquet import features_of, read_table
+from flickrexif.dataset import composition
 from flickrexif.dataset.build import Collection, read_collection
+from flickrexif.dataset.composition import Count
 from flickrexif.dataset.parquet import FOLDERS, features
-from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS, Column, arrow_schema
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.dataset.split_files import SPLITS, STEM, read_split, split_paths
 
 CONFIGS = {
@@ -80,7 +81,6 @@ def flickrexif_facts(root: Path) -> Facts:
     licenses = _licenses(table)
     measured, smart = _measured(table, photos, own)
     return Facts(
-        dataset="flickrexif",
         source=collection.source,
         summary=_summary(configs, months, None if own else len(photos)),
         rows=max((split.rows for config in configs for split in config.splits), default=0),
@@ -89,6 +89,7 @@ def flickrexif_facts(root: Path) -> Facts:
         composition=tuple(t for t in _tables(table, photos, months, licenses, own) if t.rows),
         charts=(*_charts(table, photos, months, licenses, own), *smart),
         splits=tuple(_splits(root)),
+        split_files=tuple(f"splits/{path.name}" for path in sorted((root / "splits").glob(f"{STEM}*.json"))),
         measured=tuple(measured),
         dates=collection.dates,
         years=_years(table),
@@ -108,11 +109,12 @@ def _collection(root: Path) -> Collection:
 def _configs(root: Path) -> Iterator[Config]:
     """The configs; `images` only where there are files of it."""
     for name, (known, description) in CONFIGS.items():
-        split = split_of(root, "train", f"{FOLDERS[name]}/train-*.parquet")
-        if name == "images" and not split.files:
+        files = sorted((root / FOLDERS[name]).glob("train-*.parquet"))
+        split = split_of(root, "train", f"{FOLDERS[name]}/train-*.parquet", files)
+        if name == "images" and not files:
             continue
         told = json.loads(features(known)[b"huggingface"])["info"]["features"]
-        kinds = features_of(root, split) if split.files else told
+        kinds = features_of(files[0]) if files else told
         columns = tuple(_column(column, kind, known) for column, kind in kinds.items())
         yield Config(name=name, description=description, splits=(split,), columns=columns, features=kinds)
 
@@ -129,7 +131,7 @@ def _labels(root: Path, configs: tuple[Config, ...]) -> Any:
     if not labels.splits[0].files:
         return arrow_schema(FULL_COLUMNS).empty_table()
     wanted = [*NEEDED, *(["reason"] if "reason" in labels.features else [])]
-    return read_columns(root, labels.splits[0], wanted)
+    return read_table([root / file for file in labels.splits[0].files], wanted)
 
 
 def _photos_a_photographer(table: Any) -> npt.NDArray[np.int64]:

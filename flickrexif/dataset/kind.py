@@ -1,0 +1,86 @@
+"""What a folder of FlickrExif is, and one of labelled photos of one's own, which has the same layout."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.facts import Facts
+from flickrexif.core.kinds import Configs, DataSetKind, named_files
+from flickrexif.core.parquet import column_names
+from flickrexif.dataset.build import read_collection
+from flickrexif.dataset.fingerprint import fingerprint
+from flickrexif.dataset.parquet import FOLDERS
+
+FILE_NAMES = re.compile(
+    r"collection\.json"
+    r"|(?:data|labels|images)/train-[\w-]+\.parquet"
+    r"|splits/split_data_target_attribute=[^/.]+\.(?:json|parquet)"
+)
+OWN = "folder"  # source of photos of one's own
+
+
+def configs(folder: Path) -> Configs:
+    """The configs that have files."""
+    files = {config: sorted((folder / name).glob("train-*.parquet")) for config, name in FOLDERS.items()}
+    return {config: {"train": paths} for config, paths in files.items() if paths}
+
+
+def origin(folder: Path) -> str:
+    """The source that `collection.json` names; "" where there is none. Raises FlickrExifError for a bad file."""
+    collection = read_collection(folder)
+    return collection.source if collection else ""
+
+
+def _describe(folder: Path) -> Facts:
+    from flickrexif.dataset.facts import flickrexif_facts  # numpy: only for who describes
+
+    return flickrexif_facts(folder)
+
+
+def _is_own(folder: Path) -> bool:
+    try:
+        return origin(folder) == OWN
+    except FlickrExifError:
+        return False
+
+
+def _is_flickrexif(folder: Path) -> bool:
+    """By its `collection.json`, which is written first; without one by a crawl's journal, or by rows of photos."""
+    marks = (folder / "collection.json", folder / ".crawl" / "journal.sqlite")
+    return not _is_own(folder) and (any(path.is_file() for path in marks) or _has_rows(folder))
+
+
+def _has_rows(folder: Path) -> bool:
+    first = next((paths[0] for config in configs(folder).values() for paths in config.values()), None)
+    try:
+        return first is not None and "Flickr ID" in column_names(first)
+    except FlickrExifError:
+        return False
+
+
+FLICKREXIF = DataSetKind(
+    name="flickrexif",
+    made_by="flickrexif crawl --month 2024-08 --sandbox",
+    hub="CTU-OU/FlickrExif",
+    file_names=FILE_NAMES,
+    credited=True,
+    recognises=_is_flickrexif,
+    origin=origin,
+    configs=configs,
+    files=partial(named_files, file_names=FILE_NAMES),
+    fingerprint=fingerprint,
+    describe=_describe,
+)
+
+FOLDER = DataSetKind(
+    name="folder",
+    made_by="flickrexif label FOLDER --out data/labelled",
+    file_names=FILE_NAMES,
+    recognises=_is_own,
+    origin=origin,
+    configs=configs,
+    files=partial(named_files, file_names=FILE_NAMES),
+    fingerprint=fingerprint,
+    describe=_describe,
+)

@@ -1,0 +1,84 @@
+"""What a folder of PairCams is."""
+
+import hashlib
+import json
+import re
+from functools import partial
+from pathlib import Path
+
+from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.facts import Facts
+from flickrexif.core.kinds import Configs, DataSetKind, named_files
+from flickrexif.core.parquet import column_names, read_columns
+from flickrexif.paircams.columns import COLUMNS
+
+AGAIN = "Build the pairs again: flickrexif pairs build."
+
+FILE_NAMES = re.compile(r"pairs\.json|data/train-[\w-]+\.parquet")
+
+
+def configs(folder: Path) -> Configs:
+    """The one config, `default`."""
+    files = sorted((folder / "data").glob("train-*.parquet"))
+    return {"default": {"train": files}} if files else {}
+
+
+def rows_sha256(folder: Path) -> str:
+    """A hash of all rows but their images, whose own hashes are among them."""
+    digest = hashlib.sha256()
+    for path in configs(folder).get("default", {}).get("train", ()):
+        present = column_names(path)
+        names = [column.name for column in COLUMNS if column.type != "image" and column.name in present]
+        for table in read_columns([path], names):
+            for row in table.to_pylist():
+                digest.update(repr(list(row.values())).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
+
+
+def fingerprint(folder: Path) -> str:
+    """`.huggingface.yaml`: `datasets` caches a local folder under a hash of its front matter, not of its files."""
+    return f"dataset_info:\n- config_name: default\n  description: 'sha256 {rows_sha256(folder)}'\n"
+
+
+def origin(folder: Path) -> str:
+    """`simulated` where a program made some of the images, `real` where none, "" where `pairs.json` is not there."""
+    path = folder / "pairs.json"
+    try:
+        record = json.loads(path.read_bytes())
+        return "simulated" if record["simulated_images"] else "real"
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise FlickrExifError(f"{path} cannot be read ({reason}).", AGAIN) from None
+
+
+def _recognises(folder: Path) -> bool:
+    """By its `pairs.json`; without one, which is written last, by rows of subjects."""
+    if (folder / "pairs.json").is_file():
+        return True
+    files = sorted((folder / "data").glob("train-*.parquet"))
+    try:
+        return bool(files) and "subject_idx" in column_names(files[0])
+    except FlickrExifError:
+        return False
+
+
+def _describe(folder: Path) -> Facts:
+    from flickrexif.paircams.facts import paircams_facts
+
+    return paircams_facts(folder)
+
+
+PAIRCAMS = DataSetKind(
+    name="paircams",
+    made_by="flickrexif pairs build SOURCE --out data/paircams",
+    hub="CTU-OU/PairCams",
+    file_names=FILE_NAMES,
+    recognises=_recognises,
+    origin=origin,
+    configs=configs,
+    files=partial(named_files, file_names=FILE_NAMES),
+    fingerprint=fingerprint,
+    describe=_describe,
+)
