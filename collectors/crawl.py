@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from flickrexif.collectors import downloads
 from flickrexif.collectors.downloads import Downloads
@@ -36,6 +36,8 @@ from flickrexif.exif.tags import raw_tags, unusable
 
 NOBODY = Takedowns()
 
+Images: TypeAlias = Literal["none", "large", "original"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlSettings:
@@ -46,7 +48,7 @@ class CrawlSettings:
     per_user_cap: int = 10  # photos a photographer and month
     licenses: tuple[int, ...] = PERMISSIVE
     seed: int = 0
-    images: Literal["none", "large", "original"] = "none"
+    images: Images = "none"
     workers: int = 16
 
     def sampling(self) -> str:
@@ -79,6 +81,16 @@ class MonthSummary:
 class Progress(Protocol):
     """Told as a crawl goes; methods are called from several threads."""
 
+    def begin(self, months: int) -> None: ...
+    def month(self, month: str, kept: int, target: int) -> None: ...
+    def called(self) -> None: ...
+    def kept(self) -> None: ...
+
+
+class NoProgress:
+    """Says nothing."""
+
+    def begin(self, months: int) -> None: ...
     def month(self, month: str, kept: int, target: int) -> None: ...
     def called(self) -> None: ...
     def kept(self) -> None: ...
@@ -114,6 +126,7 @@ def crawl(
     Photos and photographers on the list of `takedowns` are passed over as if Flickr did not have them.
     Raises FlickrExifError when Flickr refuses the key or stops answering; the journal then holds all that was done.
     """
+    progress.begin(len(months))
     with stopping_pool(settings.workers, stop) as pool, stopping_pool(downloads.WORKERS, stop) as image_pool:
         for month in months:
             step = _MonthCrawl(month, settings, journal, client_for(month), progress, pool, takedowns)
@@ -318,6 +331,8 @@ def _refused(error: PhotoSkipped | CallRefused) -> dict[str, Any]:
 
 def check_settings(settings: CrawlSettings) -> None:
     """UsageError for settings that cannot be met."""
+    if settings.images not in get_args(Images):
+        raise UsageError(f"--images {settings.images} is not known.", "Use none, large or original.")
     checks = {
         "--target": settings.target >= 1,
         "--minimum": 0 <= settings.minimum <= settings.target,

@@ -90,12 +90,7 @@ def label_folder(folder: Path, out: Path, progress: Callable[[int, int], None] |
     """
     import pyarrow as pa
 
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Name the folder that your photos are in.")
-    check_source(out, "folder", "--out")
-    paths = photo_paths(folder)
-    if not paths:
-        raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(SUFFIXES))}.")
+    paths = check_folder(folder, out)
     schema = arrow_schema(FULL_COLUMNS + FOLDER_COLUMNS)
     records = _records(folder, paths, progress)
     tables = []
@@ -104,6 +99,17 @@ def label_folder(folder: Path, out: Path, progress: Callable[[int, int], None] |
     table = pa.concat_tables(tables)
     reasons = Counter(reason for reason in table["reason"].to_pylist() if reason)
     return FolderReport(rows=len(paths), reasons=dict(sorted(reasons.items())), written=_write(table, out))
+
+
+def check_folder(folder: Path, out: Path) -> list[Path]:
+    """The photos in `folder`. UsageError when there is none, or `out` is another data set."""
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", "Name the folder that your photos are in.")
+    check_source(out, "folder", "--out")
+    paths = photo_paths(folder)
+    if not paths:
+        raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(SUFFIXES))}.")
+    return paths
 
 
 def _row(folder: Path, path: Path) -> FolderRow:

@@ -327,17 +327,20 @@ def _photo(packed: bytes) -> SearchPhoto:
 
 @contextmanager
 def open_journal(path: Path) -> Iterator[Journal]:
-    """Open the journal for one crawl, alone; made when it is not there.
+    """Open the journal to write to it, made when it is not there; the caller holds the data folder.
 
-    Raises FlickrExifError when another crawl holds it, when it is no journal of this version, or when the folder
-    cannot be written.
+    Raises FlickrExifError when it is no journal of this version, or when the folder cannot be written.
     """
-    with locked(path):
-        journal = Journal(path, _connect(path))
-        try:
-            yield journal
-        finally:
-            journal.close()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Give a folder you may write with --data-dir."
+        raise FlickrExifError(f"The folder {path.parent} cannot be written ({error.strerror}).", hint) from error
+    journal = Journal(path, _connect(path))
+    try:
+        yield journal
+    finally:
+        journal.close()
 
 
 @contextmanager
@@ -359,12 +362,17 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-@contextmanager
-def read_journal(path: Path) -> Iterator[Journal]:
-    """Open an existing journal beside a crawl that may be running; nothing is locked."""
+def check_journal(path: Path) -> None:
+    """FlickrExifError when there is no journal."""
     if not path.exists():
         hint = "Start one: flickrexif crawl --month 2024-08 --sandbox."
         raise FlickrExifError(f"There is no crawl in {path.parent.parent}.", hint)
+
+
+@contextmanager
+def read_journal(path: Path) -> Iterator[Journal]:
+    """Open an existing journal beside a crawl that may be running; nothing is locked."""
+    check_journal(path)
     journal = Journal(path, _connect(path))
     try:
         yield journal

@@ -156,6 +156,17 @@ def _read_whole(windows: Sequence[Window], search: Search, map_all: MapAll) -> N
         ]
 
 
+def months_of(months: Sequence[str], first: str | None, last: str | None) -> list[str]:
+    """The `months`, or the span from `first` (None: FIRST_MONTH) to `last`. UsageError for both or none of the two."""
+    if months and (first or last):
+        raise UsageError("--month and --from/--to were both given.", "Give one of them.")
+    if months:
+        return sorted({parse_month(text) for text in months})
+    if not last:
+        raise UsageError("No month was given.", "Type --month 2024-08, or --from 2000-01 --to 2024-08.")
+    return months_between(first or FIRST_MONTH, last)
+
+
 def parse_month(text: str) -> str:
     """`text` as YYYY-MM of a month that exists; UsageError otherwise."""
     try:

@@ -17,14 +17,18 @@ RATE_OVER = 3_600.0  # seconds
 class CrawlProgress:
     """Photos kept of the target, calls used, calls an hour and the time left, month by month."""
 
-    def __init__(self, months: int, file: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
-        self._months, self._file, self._now = months, file or sys.stderr, now
+    def __init__(self, file: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
+        self._months, self._file, self._now = 1, file or sys.stderr, now
         self._lock = threading.Lock()
         self._bar: tqdm[Any] | None = None
         self._number = self._calls = self._kept = self._target = self._kept_before = 0
         self._name = ""
         self._recent: deque[float] = deque()  # times of the last hour's calls
         self._begun = self._line_at = now()
+
+    def begin(self, months: int) -> None:
+        """So many months are to come."""
+        self._months = months
 
     def month(self, month: str, kept: int, target: int) -> None:
         """Begin the bar of `month`."""

@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.clock import SystemClock
-from flickrexif.collectors.flickr.credentials import Credentials, transport
+from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
 from flickrexif.collectors.flickr.limiter import Limiter, Window
 from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
 from flickrexif.collectors.flickr.transport import is_loopback
@@ -29,6 +30,8 @@ OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this ma
 HOUR = 3_600.0
 PACE = 10.0  # seconds: an hour's calls are spread, not spent in its first minute
 IMAGES_PER_SECOND = 2
+CALLS_PER_HOUR = 3_500  # Flickr allows 3,600 a key
+SANDBOX_PORT = 8600
 
 # What a month is expected to cost before any is done.
 SEARCHES_PER_MONTH = 150
@@ -72,6 +75,37 @@ class Estimate:
     kept: int
     target: int
     calls: int
+
+
+def service_of(
+    stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls_per_hour: int | None
+) -> Service:
+    """Flickr, another server, or an embedded one that runs as long as `stack`. UsageError where there is no key."""
+    if sandbox:
+        return _embedded(stack, endpoint, faults, calls_per_hour)
+    if faults:
+        raise UsageError("--faults is for --sandbox alone.", "Leave it out.")
+    endpoint = endpoint or FLICKR_ENDPOINT
+    return Service(
+        endpoint=endpoint,
+        credentials=from_environment(os.environ, endpoint),
+        calls_per_hour=CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour,
+    )
+
+
+def _embedded(stack: ExitStack, endpoint: str | None, faults: str | None, calls_per_hour: int | None) -> Service:
+    from flickrexif.collectors.sandbox.faults import parse_faults
+    from flickrexif.collectors.sandbox.server import Sandbox
+    from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+
+    if endpoint:
+        raise UsageError("--sandbox and --endpoint were both given.", "Give one of them.")
+    population, failing = SimulatedPopulation(), parse_faults(faults) if faults else None
+    try:  # always the same port, so that image addresses, and with them the data set's bytes, are the same
+        server = stack.enter_context(Sandbox(population, faults=failing, port=SANDBOX_PORT))
+    except UsageError:  # taken
+        server = stack.enter_context(Sandbox(population, faults=failing))
+    return Service(endpoint=server.endpoint, credentials=SANDBOX, calls_per_hour=calls_per_hour)
 
 
 def data_root(data_dir: Path) -> Path:

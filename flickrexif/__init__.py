@@ -1,14 +1,78 @@
-"""The FlickrExif data set: its records, labels and files, and the command line that makes them."""
+"""Data sets about the camera behind a photo: build, publish and evaluate them. A function a command.
 
-from flickrexif.loading import load_dataset
+Functions are loaded when they are asked for, so that `import flickrexif` takes an instant.
+"""
 
-__all__ = ["__version__", "load_dataset"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flickrexif.commands.crawl import build, crawl, sandbox, status
+    from flickrexif.commands.encoders import encoders
+    from flickrexif.commands.evaluate import embed, evaluate, merge_shards
+    from flickrexif.commands.labels import audit, label, splits
+    from flickrexif.commands.measure import measure
+    from flickrexif.commands.merge import merge
+    from flickrexif.commands.pairs import build_pairs, check_pairs, plan_pairs, simulate_pairs
+    from flickrexif.commands.process import process
+    from flickrexif.commands.publish import browse, card, publish
+    from flickrexif.commands.report import report
+    from flickrexif.loading import load_dataset
+
+    __version__: str
+
+__all__ = [
+    "audit",
+    "browse",
+    "build",
+    "build_pairs",
+    "card",
+    "check_pairs",
+    "crawl",
+    "embed",
+    "encoders",
+    "evaluate",
+    "label",
+    "load_dataset",
+    "measure",
+    "merge",
+    "merge_shards",
+    "plan_pairs",
+    "process",
+    "publish",
+    "report",
+    "sandbox",
+    "simulate_pairs",
+    "splits",
+    "status",
+]
+
+_MODULES = {
+    "commands.crawl": ("build", "crawl", "sandbox", "status"),
+    "commands.encoders": ("encoders",),
+    "commands.evaluate": ("embed", "evaluate", "merge_shards"),
+    "commands.labels": ("audit", "label", "splits"),
+    "commands.measure": ("measure",),
+    "commands.merge": ("merge",),
+    "commands.pairs": ("build_pairs", "check_pairs", "plan_pairs", "simulate_pairs"),
+    "commands.process": ("process",),
+    "commands.publish": ("browse", "card", "publish"),
+    "commands.report": ("report",),
+    "loading": ("load_dataset",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> str:
-    """`__version__`, looked up when asked for: that takes longer than the rest of this import."""
+def __getattr__(name: str) -> Any:
+    """A public function, with all that it needs, or `__version__`, looked up when asked for."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("flickrexif")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

@@ -20,6 +20,7 @@ from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import AGAIN, Outcome, put, put_text, remove
+from flickrexif.core.folder import STATE
 from flickrexif.dataset.parquet import image_writer
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
@@ -33,7 +34,7 @@ from flickrexif.paircams.scrub import kind_of, scrub
 SHARD_BYTES = 500_000_000  # of image bytes a file
 BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group
 STAGING = ".paircams.tmp"
-OURS = frozenset(("data", "figures", "README.md", "croissant.json", "pairs.json", ".huggingface.yaml", STAGING))
+OURS = frozenset(("data", "figures", "README.md", "croissant.json", "pairs.json", ".huggingface.yaml", STAGING, STATE))
 ENDINGS = {"jpeg": "jpg", "png": "png", "heif": "heic"}
 
 Row = dict[str, Any]
@@ -43,6 +44,7 @@ Row = dict[str, Any]
 class PairsReport:
     """What one build did: pairs, what the check found, and files by what became of them."""
 
+    root: Path  # the data set
     pairs: int
     findings: tuple[Problem, ...]
     simulated: int  # images
@@ -65,7 +67,7 @@ def build_pairs(
     Raises `BadPairs` with all faults of the source, and, when `strict`, with all findings of the check; UsageError
     when `out` holds something else, FlickrExifError where OpenCV, which compares the pictures, is not installed.
     """
-    _check_out(Path(source), out)
+    check_out(Path(source), out)
     images, faults = read_pairs(source, cameras, progress)
     if faults:
         raise BadPairs(faults)
@@ -102,6 +104,7 @@ def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: P
     for outcome, path in done:
         files[outcome].append(path)
     return PairsReport(
+        root=out,
         pairs=len(images) // 2,
         findings=tuple(findings),
         simulated=simulated,
@@ -109,7 +112,8 @@ def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: P
     )
 
 
-def _check_out(source: Path, out: Path) -> None:
+def check_out(source: Path, out: Path) -> None:
+    """UsageError when `out` lies in the source or holds something else."""
     if source.exists() and out.resolve().is_relative_to(source.resolve()):
         raise UsageError(f"{out} lies in the source.", "Name a folder outside it with --out.")
     if out.exists() and not out.is_dir():

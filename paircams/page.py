@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,10 +28,16 @@ QUALITY = 80
 Item = TypeVar("Item", PairImage, Problem)
 
 
-def write_pages(folder: Path, images: Sequence[PairImage], report: Report) -> list[Path]:
+def write_pages(
+    folder: Path,
+    images: Sequence[PairImage],
+    report: Report,
+    register: Callable[[Path], object] = lambda _: None,
+) -> list[Path]:
     """Write contact-sheet-1.html, -2.html, ... into `folder`, subjects with findings first; the files.
 
-    Pages of a former, longer sheet are removed. Raises FlickrExifError where the disk refuses.
+    `register` is called with each page before it is written. Pages of a former, longer sheet are removed. Raises
+    FlickrExifError where the disk refuses.
     """
     template = _template()
     findings = _by_subject(report.problems)
@@ -50,6 +56,7 @@ def write_pages(folder: Path, images: Sequence[PairImage], report: Report) -> li
     for number, batch in enumerate(batches, start=1):
         cards = [_card(subject, subjects[subject], findings.get(subject, []), report) for subject in batch]
         path = folder / FILE_NAME.format(number)
+        register(path)
         put_text(path, template.render(number=number, cards=cards, **shared))
         written.append(path)
     former = (path for path in folder.glob(FILE_NAME.format("*")) if path.stem.rpartition("-")[2].isdecimal())

@@ -17,13 +17,10 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text, remove_unfinished
@@ -40,7 +37,6 @@ from flickrexif.processing.shards import (
     read_marker,
     shard_name,
     slices,
-    unwritable,
 )
 from flickrexif.processing.sources import Source, open_source, splits
 from flickrexif.processing.variants import PARAMETERS, VARIANTS, classes, variant
@@ -143,24 +139,30 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     Raises UsageError for settings that cannot be, also when `out` holds a config made with others, and
     FlickrExifError when a file cannot be written or a worker dies.
     """
-    configs = configs_of(settings)
-    engine = _engine(settings)
+    configs, engine = configs_of(settings), _engine(settings)
     found = (settings.split,) if settings.split else tuple(splits(settings.source))
     out = settings.out.absolute()
-    with _locked(out):
-        remove_unfinished([out])
-        plans = [
-            plan
-            for split in found
-            for plan in _plans(out, configs, open_source(settings.source, split, settings.limit), settings)
-        ]
-        for plan in plans:
-            _begin(plan)
-        made = _run(plans, settings, engine, progress or (lambda *_: None))
-        parts = [_finish(plan, count) for plan, count in zip(plans, made, strict=True)]
-        # `datasets` caches a local folder under a hash of its front matter, not of its files.
-        put_text(out / ".huggingface.yaml", fingerprints(read_parts(out)))
+    remove_unfinished([out])
+    plans = [
+        plan
+        for split in found
+        for plan in _plans(out, configs, open_source(settings.source, split, settings.limit), settings)
+    ]
+    for plan in plans:
+        _begin(plan)
+    made = _run(plans, settings, engine, progress or (lambda *_: None))
+    parts = [_finish(plan, count) for plan, count in zip(plans, made, strict=True)]
+    # `datasets` caches a local folder under a hash of its front matter, not of its files.
+    put_text(out / ".huggingface.yaml", fingerprints(read_parts(out)))
     return ProcessReport(settings.out, tuple(parts))
+
+
+def check_settings(settings: ProcessSettings) -> None:
+    """UsageError for settings that cannot be, whatever the source."""
+    configs_of(settings)
+    _engine(settings)
+    if settings.limit is not None and settings.limit < 1:
+        raise UsageError(f"{settings.limit} images of a split are none.", "Give --limit 1 or more.")
 
 
 def summary(report: ProcessReport) -> str:
@@ -332,19 +334,3 @@ def _finish(plan: _Plan, made: int) -> PartReport:
     _clear(plan)  # again: the workers of a killed run may have outlived the beginning of this one
     name = plan.config.name
     return PartReport(config=name, split=split, rows=rows, failures=reasons, shards=len(markers), made=made)
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise UsageError(f"Another run is writing to {out}.", "Wait for it, or name another --out.") from None
-    except OSError as error:
-        raise unwritable(out, error) from None
-    try:
-        yield
-    finally:
-        lock.release()

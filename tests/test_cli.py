@@ -116,7 +116,6 @@ NOT_TYPED_RIGHT = {
     "no end": ("crawl --from 2024-01", r"No month was given\. Type --month 2024-08, or --from"),
     "licence": ("crawl --month 2024-08 --licenses by,nonsense", r"no licence 'nonsense'\. Known are permissive, all,"),
     "licence id": ("crawl --month 2024-08 --licenses 4,17", r"no licence '17'\. Known are"),
-    "images": ("crawl --month 2024-08 --images huge", r"--images huge is not known\. Use none, large or original"),
     "target": ("crawl --month 2024-08 --sandbox --target 0", r"--target cannot be met\. Targets"),
     "minimum": ("crawl --month 2024-08 --sandbox --target 5 --minimum 6", "--minimum cannot be met"),
     "cap": ("crawl --month 2024-08 --dry-run --per-user-cap 0", "--per-user-cap cannot be met"),
@@ -145,6 +144,7 @@ def test_bad_input(
 WRONG_USE = {
     "crawl --frob": "No such option: --frob",
     "frob": "No such command 'frob'",
+    "crawl --month 2024-08 --images huge": "'huge' is not one of 'none', 'large', 'original'",
     "crawl --target many": "Invalid value for '--target'",
     "crawl --calls-per-hour 0": "Invalid value for '--calls-per-hour'",
     "crawl --month": "Option '--month' requires an argument",
@@ -237,7 +237,7 @@ def test_a_server_that_is_gone(run: Callable[..., Done], tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written(run: Callable[..., Done], sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run(*CRAWL, "--endpoint", sandbox.endpoint, "--data-dir", tmp_path / "file" / "data")
-    one_sentence(done, 1, r"cannot be written \(Not a directory\)\. Give a folder you may write with --data-dir")
+    one_sentence(done, 1, r"cannot be written \(Not a directory\)\. Name a folder that you may write, with --data-dir")
     assert sandbox.attempts == 0
 
 
@@ -310,7 +310,8 @@ def test_a_second_crawl_in_the_same_folder(run: Callable[..., Done], sandbox: Sa
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
         while not sandbox.attempts and first.poll() is None:
             held.wait(0.01)
-        one_sentence(run(*CRAWL, "--endpoint", sandbox.endpoint), 1, "Another crawl is writing .* Wait until it ends")
+        said = rf"`flickrexif crawl` \(process {first.pid}, since .*\) is writing to data\. Wait until it ends"
+        one_sentence(run(*CRAWL, "--endpoint", sandbox.endpoint), 2, said)
         first.kill()
     sandbox._closing.set()
 

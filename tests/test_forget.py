@@ -104,7 +104,7 @@ def crawl(data: Path, sandbox: Sandbox, target: int = 10, months: tuple[str, ...
     """Photos kept a month."""
     service = Service(endpoint=sandbox.endpoint, credentials=SANDBOX, calls_per_hour=None)
     wanted = CrawlSettings(target=target, minimum=0, per_user_cap=CAP, images="large", workers=4)
-    found = crawl_into(data, months, wanted, service, CrawlProgress(len(months)), threading.Event())
+    found = crawl_into(data, months, wanted, service, CrawlProgress(), threading.Event())
     return [summary.kept for summary in found]
 
 

@@ -38,7 +38,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def wrong(package: str, names: Iterable[str]) -> set[str]:
     """Those of the imported `names` that a module of `package` may not import."""
-    parts = {name: name.split(".")[1] for name in names}
+    parts = {name: name.split(".")[1] for name in names if "." in name}
     return {name for name, part in parts.items() if part in RANK and part != package and RANK[part] >= RANK[package]}
 
 

@@ -252,27 +252,6 @@ def test_the_first_setting_stays(journal: Journal) -> None:
 
 
 @pytest.mark.usefixtures("journal")
-def test_a_second_crawl_refuses_while_the_first_runs(path: Path) -> None:
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom flickrexif.collectors.journal import open_journal\n"
-        "from flickrexif.core.errors import FlickrExifError\n"
-        "try:\n    with open_journal(Path(sys.argv[1])): print('opened')\n"
-        "except FlickrExifError as error: print(error)"
-    )
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == (
-            f"Another crawl is writing {path}. Wait until it ends, or give this one another --data-dir."
-        )
-
-
-def test_a_second_crawl_in_the_same_process_refuses_too(path: Path) -> None:
-    with open_journal(path), pytest.raises(FlickrExifError, match="Another crawl is writing"), open_journal(path):
-        pass
-    with open_journal(path) as again:
-        assert again.months() == {}
-
-
 def test_status_reads_while_a_crawl_writes(path: Path, journal: Journal) -> None:
     with read_journal(path) as reader:
         assert reader.months() == {MONTH: (100, False)}

@@ -43,7 +43,7 @@ CAP = 2  # of the crawls
 def crawl(data: Path, sandbox: Sandbox, months: Iterable[str], **wanted: Any) -> None:
     settings = CrawlSettings(target=30, minimum=1, per_user_cap=CAP, **wanted)
     service = Service(endpoint=sandbox.endpoint, credentials=SANDBOX, calls_per_hour=None)
-    crawl_into(data, list(months), settings, service, CrawlProgress(1), threading.Event())
+    crawl_into(data, list(months), settings, service, CrawlProgress(), threading.Event())
     build_dataset(data)
 
 

@@ -22,7 +22,7 @@ class Moments:
 
 def test_a_file_gets_a_line_now_and_then() -> None:
     file, moments = io.StringIO(), Moments()
-    progress = CrawlProgress(1, file, moments)
+    progress = CrawlProgress(file, moments)
     progress.month("2024-08", 100, 4_000)
     for second in range(90):
         moments.now = 1_000 + second
@@ -40,7 +40,8 @@ def test_a_file_gets_a_line_now_and_then() -> None:
 
 def test_no_photo_yet_no_time_left() -> None:
     file, moments = io.StringIO(), Moments()
-    progress = CrawlProgress(2, file, moments)
+    progress = CrawlProgress(file, moments)
+    progress.begin(2)
     progress.month("2024-08", 0, 10)
     moments.now += LINE_EVERY
     progress.called()
@@ -49,7 +50,7 @@ def test_no_photo_yet_no_time_left() -> None:
 
 def test_the_rate_is_that_of_the_last_hour() -> None:
     file, moments = io.StringIO(), Moments()
-    progress = CrawlProgress(1, file, moments)
+    progress = CrawlProgress(file, moments)
     progress.month("2024-08", 0, 10)
     for _ in range(500):
         progress.called()
@@ -63,7 +64,8 @@ def test_the_rate_is_that_of_the_last_hour() -> None:
 
 def test_each_month_begins_its_own_count() -> None:
     file, moments = io.StringIO(), Moments()
-    progress = CrawlProgress(2, file, moments)
+    progress = CrawlProgress(file, moments)
+    progress.begin(2)
     for month, kept in (("2024-07", 3), ("2024-08", 0)):
         progress.month(month, kept, 4)
         progress.kept()
@@ -76,7 +78,7 @@ def test_each_month_begins_its_own_count() -> None:
 
 def test_calls_before_the_first_month_count() -> None:
     file, moments = io.StringIO(), Moments()
-    progress = CrawlProgress(1, file, moments)
+    progress = CrawlProgress(file, moments)
     progress.called()
     progress.close()
     progress.month("2024-08", 0, 10)
@@ -87,7 +89,7 @@ def test_calls_before_the_first_month_count() -> None:
 
 def test_nothing_is_lost_between_threads() -> None:
     file, moments = io.StringIO(), Moments()
-    progress = CrawlProgress(1, file, moments)
+    progress = CrawlProgress(file, moments)
     progress.month("2024-08", 0, 8_000)
 
     def work() -> None:
@@ -117,7 +119,7 @@ def read_all(terminal: int) -> str:
 def test_a_terminal_gets_a_bar() -> None:
     main, side = pty.openpty()
     with os.fdopen(side, "w") as file:
-        progress = CrawlProgress(1, file)
+        progress = CrawlProgress(file)
         progress.month("2024-08", 5, 8)
         progress.called()
         for _ in range(3):

@@ -60,7 +60,7 @@ def sandbox(population: Changing) -> Iterator[Sandbox]:
 def data(tmp_path: Path, sandbox: Sandbox) -> Path:
     """A data set of all photos."""
     wanted = CrawlSettings(target=COUNT, minimum=0)
-    crawl_into(tmp_path / "data", [MONTH], wanted, service(sandbox), CrawlProgress(1), threading.Event())
+    crawl_into(tmp_path / "data", [MONTH], wanted, service(sandbox), CrawlProgress(), threading.Event())
     build_dataset(tmp_path / "data")
     sandbox.calls.clear()
     return tmp_path / "data"
@@ -356,7 +356,7 @@ def test_what_must_go_is_forgotten_and_does_not_come_back(
         assert set(journal.checks()) == set(IDS) - {IDS[3], IDS[7], IDS[9]}
     population.photos = list(PHOTOS)  # they are public again
     wanted = CrawlSettings(target=COUNT + 5, minimum=0)
-    crawl_into(data, [MONTH], wanted, service(sandbox), CrawlProgress(1), threading.Event())
+    crawl_into(data, [MONTH], wanted, service(sandbox), CrawlProgress(), threading.Event())
     build_dataset(data)
     assert labelled(data) == set(IDS) - {IDS[3], IDS[7], IDS[9]}
     code, out, _ = run(*command)

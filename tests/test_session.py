@@ -68,7 +68,7 @@ def run(
     if stop:
         event.set()
     wanted = CrawlSettings(**{"target": 5, "minimum": 1, **settings})  # type: ignore[arg-type]
-    progress = CrawlProgress(1)
+    progress = CrawlProgress()
     return [s.kept for s in crawl_into(data, [MONTH], wanted, service, progress, event)]
 
 

@@ -14,12 +14,13 @@ import pytest
 import torch
 from torch import nn
 
+from flickrexif import evaluate
+from flickrexif.commands.evaluate import candidates_of
 from flickrexif.core.errors import UsageError
-from flickrexif.eval import evaluate
 from flickrexif.eval.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import resolve
 from flickrexif.eval.results import read_result
-from flickrexif.eval.suite import SuiteSettings, candidates_of, prepare
+from flickrexif.eval.suite import SuiteSettings, prepare
 from flickrexif.eval.suite_own import contents, own_record
 from flickrexif.eval.suite_plan import Candidate
 from flickrexif.eval.suite_running import groups
@@ -149,7 +150,7 @@ def test_settings_that_cannot_be(made: Path, options: dict[str, Any], words: str
 
 
 def test_tasks_that_are_named_are_all_that_is_done(data: Path) -> None:
-    results = evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    results = evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST).results
     assert [result.task for result in results] == ["retrieval"]
     assert [path.name for path in (data / "embeddings").iterdir()] == ["PairCams"]
 
@@ -172,7 +173,7 @@ def test_variants_of_any_images_are_made_on_the_fly_and_equal_stored_ones(finish
 
 def test_flickrexif_itself_can_be_processed_on_the_fly(data: Path) -> None:
     shutil.rmtree(data / MADE)
-    results = evaluate(Linear(), data_dir=data, images=(str(data / "flickrexif"),), tasks=("probe",), **FAST)
+    results = evaluate(Linear(), data_dir=data, images=(str(data / "flickrexif"),), tasks=("probe",), **FAST).results
     labels = [result.parameter or result.attribute for result in results if result.dataset == "FlickrExif"]
     assert labels == ["jpeg", "sharpening", "resizing", "interpolation", "Is Smartphone", "Make"]
     jpeg = next(result for result in results if (result.dataset, result.parameter) == ("FlickrExif", "jpeg"))
@@ -221,7 +222,7 @@ def test_drawn_test_images_never_train(tmp_path: Path) -> None:
 
 def test_a_second_run_computes_nothing(finished: Path) -> None:
     before, encoder = snapshot(finished), Linear()
-    results = evaluate(encoder, data_dir=finished, **FAST)
+    results = evaluate(encoder, data_dir=finished, **FAST).results
     assert snapshot(finished) == before
     assert encoder.batches == []
     assert sum(result.detail.get("state") is None for result in results) == 17
@@ -283,7 +284,7 @@ def test_embeddings_alone_can_be_measured(finished: Path, tmp_path: Path) -> Non
 KILLED = """
 import sys
 from pathlib import Path
-from flickrexif.eval import evaluate
+from flickrexif import evaluate
 from tests.embed_encoders import Linear
 from tests.test_suite import FAST
 evaluate(Linear(dies_after=int(sys.argv[2])), data_dir=Path(sys.argv[1]), **FAST)
@@ -312,7 +313,7 @@ class Blind(Linear):
 
 
 def test_a_failure_is_a_record_with_its_reason_and_the_rest_goes_on(finished: Path, data: Path) -> None:
-    results = evaluate(Blind(), data_dir=data, **FAST)
+    results = evaluate(Blind(), data_dir=data, **FAST).results
     failed = {(r.task, r.attribute): r for r in results if r.detail.get("state") == "failed"}
     assert set(failed) == {("masking", None), ("probe", "Make"), ("probe", "Is Smartphone")}
     assert {r.detail["reason"] for r in failed.values()} == {"ValueError: it sees nothing ?[31m"}
@@ -327,7 +328,7 @@ def test_a_failure_is_a_record_with_its_reason_and_the_rest_goes_on(finished: Pa
 
 def test_a_broken_split_file_is_a_reason(data: Path) -> None:
     (data / "flickrexif/splits/split_data_target_attribute=Make.json").write_text("[]")
-    results = evaluate(Linear(), data_dir=data, **FAST)
+    results = evaluate(Linear(), data_dir=data, **FAST).results
     failed = [r for r in results if r.detail.get("state") == "failed"]
     assert [r.attribute for r in failed] == ["Make"]
     assert "is no split file" in failed[0].detail["reason"]
@@ -336,7 +337,7 @@ def test_a_broken_split_file_is_a_reason(data: Path) -> None:
 def test_images_that_cannot_be_read_are_a_reason(data: Path) -> None:
     for path in (data / "paircams/data").iterdir():
         path.write_bytes(b"PAR1")
-    results = evaluate(Linear(), data_dir=data, tasks=("retrieval", "neighbors"), **FAST)
+    results = evaluate(Linear(), data_dir=data, tasks=("retrieval", "neighbors"), **FAST).results
     assert [(r.task, r.detail.get("state")) for r in results] == [("neighbors", None), ("retrieval", "failed")]
     assert "cannot be read" in results[1].detail["reason"]
 
@@ -345,7 +346,7 @@ def test_an_embeddings_file_made_otherwise_is_left_and_told(data: Path) -> None:
     evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
     before = records(data)
     changed = replace_weights(Linear())
-    results = evaluate(changed, data_dir=data, tasks=("retrieval",), **FAST)
+    results = evaluate(changed, data_dir=data, tasks=("retrieval",), **FAST).results
     assert "made with other settings" in results[0].detail["reason"]
     assert records(data) == before  # values are not overwritten by a failure
 
@@ -374,11 +375,11 @@ class Means:
 
 
 def test_an_object_with_embed_is_measured(data: Path) -> None:
-    results = evaluate(Means(), data_dir=data, tasks=("neighbors",), **FAST)
+    results = evaluate(Means(), data_dir=data, tasks=("neighbors",), **FAST).results
     assert [(r.encoder, r.family, r.task) for r in results] == [("module:Means", "OWN", "neighbors")]
     path = data / "embeddings/FlickrExif/model=module_variant=Means.safetensors"
     assert read_embeddings(path).image_embeddings.shape == (PHOTOS, 3)
-    named = evaluate(Means(), data_dir=data, name="mine", tasks=("neighbors",), **FAST)
+    named = evaluate(Means(), data_dir=data, name="mine", tasks=("neighbors",), **FAST).results
     assert named[0].metrics == results[0].metrics
     assert named[0].encoder == "mine"
 
@@ -466,9 +467,9 @@ def test_encoders_that_would_share_records_are_refused(made: Path) -> None:
         prepare(SuiteSettings(data_dir=made), [Candidate(Linear(n).record) for n in ("module:a/b", "module:a-b")])
 
 
-def test_the_import_of_eval_is_cheap() -> None:
+def test_the_import_of_flickrexif_is_cheap() -> None:
     asked = "'torch' in sys.modules"
-    code = f"import sys; from flickrexif import eval; print({asked}, callable(eval.evaluate), {asked})"
+    code = f"import sys; import flickrexif; print({asked}, callable(flickrexif.evaluate), {asked})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == ["False", "True", "True"]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flickrexif.cards.browse.page import Register
 from flickrexif.cards.browse.pairs import write_pairs
 from flickrexif.cards.browse.photos import write_photos
 from flickrexif.cards.browse.variants import write_variants
@@ -12,7 +13,7 @@ from flickrexif.core.kinds import DataSetKind
 from flickrexif.kinds import kind_of
 
 PHOTOS = 300  # shown
-Write = Callable[[Path, DataSetKind, Path, int, int], tuple[Path, int, int]]
+Write = Callable[[Path, DataSetKind, Path, int, int, Register], tuple[Path, int, int]]
 WRITERS: Mapping[str, Write] = {
     "flickrexif": write_photos,
     "folder": write_photos,
@@ -30,17 +31,24 @@ class Browsed:
     total: int
 
 
-def browse(folder: Path, out: Path | None = None, *, photos: int = PHOTOS, seed: int = 0) -> Browsed:
+def browse(
+    folder: Path,
+    out: Path | None = None,
+    *,
+    photos: int = PHOTOS,
+    seed: int = 0,
+    register: Register = lambda *_: None,
+) -> Browsed:
     """Write pages of the FlickrExif, PairCams or processed images in `folder`; of these at most six images.
 
     `out` is a folder beside the data set when it is not named: data/browse/flickrexif for data/flickrexif. The same
-    data and seed give the same bytes. Raises UsageError when `folder` is no such data set or `out` holds other pages,
-    FlickrExifError for a file that cannot be read or written.
+    data and seed give the same bytes. `register` gets the pages before they are written. Raises UsageError when
+    `folder` is no such data set or `out` holds other pages, FlickrExifError for a file that cannot be read or written.
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Name the folder of a data set, such as data/flickrexif.")
     here = folder.resolve()
     out = out or here.parent / "browse" / here.name
     kind = kind_of(folder)
-    index, shown, total = WRITERS[kind.name](folder, kind, out, photos, seed)
+    index, shown, total = WRITERS[kind.name](folder, kind, out, photos, seed, register)
     return Browsed(index=index, shown=shown, total=total)

@@ -2,9 +2,9 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from flickrexif.core.errors import FlickrExifError, UsageError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 OURS = '<meta name="generator" content="flickrexif browse">'  # by which pages of an earlier run are known
+Register: TypeAlias = Callable[..., object]  # called with files before they are written
 HEAD = 2_000  # bytes of a file among which it stands
 
 
@@ -30,8 +31,10 @@ def link(url: str | None) -> str:
         return ""
 
 
-def write_pages(out: Path, template: str, pages: Iterable[Mapping[str, Any]], count: int, **shared: Any) -> Path:
-    """Write `count` pages from a template and what each shows; the index.
+def write_pages(
+    out: Path, register: Register, template: str, pages: Iterable[Mapping[str, Any]], count: int, **shared: Any
+) -> Path:
+    """Write `count` pages from a template and what each shows; the index. `register` gets them before that.
 
     Pages of a former, longer run are removed. Raises UsageError when `out` holds files of another program under
     their names, FlickrExifError where the disk refuses.
@@ -40,12 +43,11 @@ def write_pages(out: Path, template: str, pages: Iterable[Mapping[str, Any]], co
     page = _environment().get_template(template)
     script = (TEMPLATES / "photos.js").read_text("utf-8")
     shared |= {"count": count, "generator": OURS, "script": script, "script_hash": _hash(script), "address": _address}
-    written = set()
-    for number, shown in enumerate(pages, start=1):
-        path = out / _address(number)
+    written = [out / _address(number) for number in range(1, count + 1)]
+    register(*written)
+    for number, (path, shown) in enumerate(zip(written, pages, strict=True), start=1):
         put_text(path, page.render(number=number, **shown, **shared))
-        written.add(path)
-    remove(sorted(former - written))
+    remove(sorted(former - set(written)))
     return out / _address(1)
 
 

@@ -6,7 +6,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flickrexif.cards.browse.page import write_pages
+from flickrexif.cards.browse.page import Register, write_pages
 from flickrexif.cards.browse.photos import PER_PAGE, device
 from flickrexif.cards.browse.pictures import thumbnail
 from flickrexif.core.draws import rank
@@ -18,7 +18,9 @@ KEY = "subject_idx"
 COLUMNS = (KEY, "side", "make", "model", "device_category", "released", "taken", "width", "height", "image")
 
 
-def write_pairs(folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
+def write_pairs(
+    folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int, register: Register
+) -> tuple[Path, int, int]:
     """Write the pages of the data set in `folder`: the index, images shown, images there are."""
     files = kind.configs(folder)["default"]["train"]
     subjects: list[int] = []
@@ -33,6 +35,7 @@ def write_pairs(folder: Path, kind: DataSetKind, out: Path, photos: int, seed: i
     pages = ({"pairs": _pairs(read_rows(files, KEY, batch, COLUMNS))} for batch in batches)
     index = write_pages(
         out,
+        register,
         "pairs.html",
         pages,
         len(batches),

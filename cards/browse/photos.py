@@ -7,7 +7,7 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from flickrexif.cards.browse.page import link, write_pages
+from flickrexif.cards.browse.page import Register, link, write_pages
 from flickrexif.cards.browse.pictures import Picture, thumbnail
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
@@ -91,7 +91,9 @@ class Facet:
         return max((count for _, count, _ in self.values), default=1)
 
 
-def write_photos(folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int) -> tuple[Path, int, int]:
+def write_photos(
+    folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int, register: Register
+) -> tuple[Path, int, int]:
     """Write the pages of the data set in `folder`: the index, photos shown, photos there are."""
     configs = kind.configs(folder)
     if "labels" not in configs:
@@ -108,6 +110,7 @@ def write_photos(folder: Path, kind: DataSetKind, out: Path, photos: int, seed: 
     pages = ({"cards": batch, "rest": cards[PER_PAGE:] if batch is batches[0] else []} for batch in batches)
     index = write_pages(
         out,
+        register,
         "photos.html",
         pages,
         len(batches),

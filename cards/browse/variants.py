@@ -6,7 +6,7 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.cards.browse.page import write_pages
+from flickrexif.cards.browse.page import Register, write_pages
 from flickrexif.cards.browse.photos import Credit, banner, credits_of
 from flickrexif.cards.browse.pictures import (
     GAIN,
@@ -71,7 +71,9 @@ class Shown:
     pixels: Pixels | None
 
 
-def write_variants(folder: Path, kind: DataSetKind, out: Path, images: int, seed: int) -> tuple[Path, int, int]:
+def write_variants(
+    folder: Path, kind: DataSetKind, out: Path, images: int, seed: int, register: Register
+) -> tuple[Path, int, int]:
     """Write the pages of the data set in `folder`: the index, images shown, images there are.
 
     Raises UsageError when it holds draws alone.
@@ -91,6 +93,7 @@ def write_variants(folder: Path, kind: DataSetKind, out: Path, images: int, seed
     pages = ({"image": _image(files, order, one, sources[one[0]])} for one in chosen)
     index = write_pages(
         out,
+        register,
         "variants.html",
         pages,
         len(chosen),

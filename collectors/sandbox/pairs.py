@@ -39,10 +39,7 @@ def simulate_pairs(
     `side`: longer side in pixels, 64 to 1600. Pair i is the same whatever the number of pairs. Raises UsageError when
     the folder holds something already, FlickrExifError without scikit-image and scikit-learn.
     """
-    if pairs < 1 or not 64 <= side <= 1_600:
-        raise UsageError("There is nothing to simulate.", "Ask for 1 pair or more, of 64 to 1600 pixels.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty.", "Name a new folder.")
+    check_simulation(folder, pairs, side)
     put_text(folder / "SIMULATED.txt", NOTE)
     written = []
     for number in range(pairs):
@@ -53,6 +50,14 @@ def simulate_pairs(
         if progress:
             progress(number + 1, pairs)
     return written
+
+
+def check_simulation(folder: Path, pairs: int, side: int = 640) -> None:
+    """UsageError for numbers that cannot be, or a folder that holds something."""
+    if pairs < 1 or not 64 <= side <= 1_600:
+        raise UsageError("There is nothing to simulate.", "Ask for 1 pair or more, of 64 to 1600 pixels.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty.", "Name a new folder.")
 
 
 def pair_devices(seed: int) -> dict[str, list[Device]]:

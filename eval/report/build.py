@@ -1,7 +1,7 @@
 """A report: the page, the figures for print and the tables, from a folder of result records."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,10 +46,12 @@ def write_report(
     baseline: Path | None = None,
     data_dir: Path | None = None,
     formats: Sequence[str] = FORMATS,
+    register: Callable[..., object] = lambda *_: None,
 ) -> Report:
     """Write `out`/index.html, figures/ and tables/ from the records in `results`; the same records give the same bytes.
 
     `baseline` is another folder of records, which numbers are compared with; pictures are looked for in `data_dir`.
+    `register` is called with files before they are written.
     Files of an earlier report that are no longer made are removed. Raises UsageError where there is nothing to report
     or `out` holds another page, FlickrExifError when the disk refuses.
     """
@@ -59,8 +61,9 @@ def write_report(
     records = read_records(results)
     theirs = read_records(baseline) if baseline else None
     view = _view(records, theirs, str(baseline or ""), data_dir, formats)
-    written = _write_tables(view, records.entries, out)
-    written |= _write_figures(view, out)
+    written = _write_tables(view, records.entries, out, register)
+    written |= _write_figures(view, out, register)
+    register(out / "index.html")
     put_text(out / "index.html", render(view))
     remove(sorted(former - written))
     return Report(
@@ -169,19 +172,22 @@ def _has_flickr(made: Iterable[Figure]) -> bool:
 # --- files
 
 
-def _write_tables(view: View, entries: Sequence[Entry], out: Path) -> set[Path]:
+def _write_tables(view: View, entries: Sequence[Entry], out: Path, register: Callable[..., object]) -> set[Path]:
     texts = {"numbers.csv": numbers_csv(used(entries))}
     for shown in (view.leaderboard, *(shown for _, shown in view.tables)):
         texts[f"{shown.table.name}.csv"] = to_csv(shown.table)
         texts[f"{shown.table.name}.tex"] = to_tex(shown.table)
     if view.comparison:
         texts["compared.csv"] = compared_csv(view.comparison)
+    register(*(out / "tables" / name for name in texts))
     return {put_text(out / "tables" / name, text, durable=False)[1] for name, text in texts.items()}
 
 
-def _write_figures(view: View, out: Path) -> set[Path]:
+def _write_figures(view: View, out: Path, register: Callable[..., object]) -> set[Path]:
     folder = out / "figures"
     numbers = [shown.table for _, shown in view.figures if shown]
+    names = [f"{figure.name}.{name}" for figure, _ in view.figures for name in view.formats]
+    register(*(folder / name for name in names), *(folder / f"{table.name}.csv" for table in numbers))
     written = {put_text(folder / f"{table.name}.csv", to_csv(table), durable=False)[1] for table in numbers}
     drawn = save_all([figure for figure, _ in view.figures], folder, view.formats) if view.formats else []
     return written | {path for _, path in drawn}

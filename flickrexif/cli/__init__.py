@@ -7,9 +7,10 @@ import errno
 import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flickrexif.cli import (
     browse,
@@ -27,9 +28,22 @@ from flickrexif.cli import (
     takedown,
 )
 from flickrexif.cli.output import say
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError, Interrupted
+
+
+class Commands(TyperGroup):
+    """All commands; Ctrl-C is told in a sentence, whatever is running."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,7 +97,7 @@ def main() -> None:
     """Run the command line; every failure is a sentence and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        app()  # ends in SystemExit
+        app(prog_name="flickrexif")  # ends in SystemExit
     except FlickrExifError as error:
         say(f"flickrexif: {error}")
         sys.exit(error.exit_code)

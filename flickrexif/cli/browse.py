@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import flickrexif
 from flickrexif.cli.options import Seed
 from flickrexif.cli.output import say
 
@@ -24,8 +25,6 @@ def browse(
     Photos have their labels, credits and links, 30 a page; pairs stand side by side; a processed image is shown in
     all its variants with their differences.
     """
-    from flickrexif.cards.browse import browse as write
-
-    made = write(folder, out, photos=photos, seed=seed)
-    say(f"{made.shown:,} of {made.total:,} images are shown. Open this page in a browser:")
-    typer.echo(made.index)
+    pages = flickrexif.browse(folder, out=out, photos=photos, seed=seed)
+    say(f"{pages.shown:,} of {pages.total:,} images are shown. Open this page in a browser:")
+    typer.echo(pages.index)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import flickrexif
 from flickrexif.core.errors import FlickrExifError
 
 
@@ -13,13 +14,12 @@ def card(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a file does not match.")] = False,
 ) -> None:
     """Describe a data set: its card (README.md), figures, Croissant record and attributions, from its files."""
-    from flickrexif.cards import check_card, write_card
-
+    report = flickrexif.card(folder, check=check)
+    if report.differing:
+        typer.echo("\n".join(report.differing))
+        raise FlickrExifError(f"The card in {folder} does not match its data.", f"Run: flickrexif card {folder}")
     if check:
-        if differing := check_card(folder):
-            typer.echo("\n".join(differing))
-            raise FlickrExifError(f"The card in {folder} does not match its data.", f"Run: flickrexif card {folder}")
         typer.echo("The card matches the data.")
         return
-    done = [(outcome, path) for outcome, path in write_card(folder) if outcome != "unchanged"]
-    typer.echo("\n".join(f"{outcome} {path}" for outcome, path in done) or "unchanged")
+    changed = [f"{outcome} {path}" for outcome, path in report.files if outcome != "unchanged"]
+    typer.echo("\n".join(changed) or "unchanged")

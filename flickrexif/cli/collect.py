@@ -1,25 +1,23 @@
 """`crawl`, `status`, `build` and `sandbox`: from Flickr, or the embedded server, to a data set."""
 
 import json
-import os
-import threading
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, say, table
-from flickrexif.core.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from flickrexif.collectors.crawl import MonthSummary
-    from flickrexif.collectors.session import Service
-
-SANDBOX_PORT = 8600
+    from flickrexif.commands.crawl import CrawlReport
+    from flickrexif.dataset.build import BuildReport
 
 
 def crawl(
@@ -36,14 +34,16 @@ def crawl(
         str, typer.Option(help="permissive, all, or ids or short names: 4,5 or by,by-sa.")
     ] = "permissive",
     seed: Seed = 0,
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     calls_per_hour: Annotated[
         int | None,
         typer.Option(
             min=1, help="Most API calls in any hour. [default: 3500; no limit with --sandbox]", show_default=False
         ),
     ] = None,
-    images: Annotated[str, typer.Option(help="Also fetch images: none, large (up to 1024 px) or original.")] = "none",
+    images: Annotated[
+        Literal["none", "large", "original"], typer.Option(help="Also fetch images: large is up to 1024 px.")
+    ] = "none",
     endpoint: Annotated[str | None, typer.Option(help="REST URL of another server than Flickr's.")] = None,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Crawl simulated photos from an embedded server; needs no key.")
@@ -64,57 +64,57 @@ def crawl(
 
     Stop it at any time: the same command goes on where it was.
     """
-    from flickrexif.collectors.crawl import CrawlSettings
-    from flickrexif.collectors.flickr.licenses import parse_licenses
+    from flickrexif.collectors.progress import CrawlProgress
 
-    months = months_of(month, first, last)
-    settings = CrawlSettings(
-        target=target,
-        minimum=target // 2 if minimum is None else minimum,
-        per_user_cap=per_user_cap,
-        licenses=parse_licenses(licenses),
-        seed=seed,
-        images=_images(images),
-        workers=workers,
-    )
-    if dry_run:
-        _print_estimate(data_dir, months, settings, calls_per_hour or 3_500)
+    with closing(CrawlProgress()) as progress:
+        report = flickrexif.crawl(
+            month,
+            first=first,
+            last=last,
+            target=target,
+            minimum=minimum,
+            per_user_cap=per_user_cap,
+            licenses=licenses,
+            seed=seed,
+            data_dir=data_dir,
+            calls_per_hour=calls_per_hour,
+            images=images,
+            endpoint=endpoint,
+            sandbox=sandbox,
+            faults=faults,
+            workers=workers,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    if report.built is None:
+        _print_estimates(report)
         return
-    with ExitStack() as stack:
-        service = service_of(stack, endpoint, sandbox, faults, calls_per_hour)
-        summaries = _crawl(data_dir, months, settings, service)
-    _print_summaries(summaries, _built(data_dir, months))
-    short = [s.month for s in summaries if s.kept < settings.minimum]
-    if short:
-        say(f"Below the minimum of {settings.minimum} photos: {_some(short)}.")
-    unfetched = sum(s.kept - sum(s.images.values()) for s in summaries) if settings.images != "none" else 0
-    if unfetched:
-        say(f"{unfetched} image{'s' * (unfetched > 1)} could not be fetched. Run the same command again.")
-    if short or unfetched:
+    _print_summaries(report.months)
+    _print_built(report.built)
+    if report.short:
+        say(f"Below the minimum of {report.minimum} photos: {_some(report.short)}.")
+    if report.unfetched:
+        say(f"{report.unfetched} image{'s' * (report.unfetched > 1)} could not be fetched. Run the same command again.")
+    if report.short or report.unfetched:
         raise typer.Exit(SHORT)
 
 
-def status(data_dir: DataDir = Path("data"), as_json: AsJson = False) -> None:
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show how every month of the crawl stands: kept, rejected by reason, photographers, calls."""
-    from flickrexif.collectors.crawl import summary
-    from flickrexif.collectors.journal import read_journal
-    from flickrexif.collectors.session import journal_path
-
-    with read_journal(journal_path(data_dir)) as journal:
-        summaries = [summary(journal, month) for month in journal.months()]
+    months = flickrexif.status(data_dir=data_dir)
     if as_json:
-        typer.echo(json.dumps([asdict(s) for s in summaries], indent=2))
+        typer.echo(json.dumps([asdict(month) for month in months], indent=2))
     else:
-        _print_summaries(summaries)
+        _print_summaries(months)
 
 
-def build(data_dir: DataDir = Path("data")) -> None:
+def build(data_dir: DataDir = None) -> None:
     """Write the data set (Parquet files and card) again from the journal; no call is made."""
-    typer.echo(_built(data_dir, None))
+    _print_built(flickrexif.build(data_dir=data_dir))
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = SANDBOX_PORT,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8600,
     photos: Annotated[
         Path | None,
         typer.Option(
@@ -131,26 +131,15 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="Key of the simulated population.")] = 0,
 ) -> None:
     """Serve a Flickr-compatible API on loopback, for trying things without a key (key and secret: sandbox)."""
-    from flickrexif.collectors.sandbox.faults import parse_faults
-    from flickrexif.collectors.sandbox.photos import FolderPopulation
-    from flickrexif.collectors.sandbox.server import serve
-    from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
-
-    population = FolderPopulation(photos) if photos else SimulatedPopulation(seed, photos_per_month)
-    serve(population, port, parse_faults(faults) if faults else None, latency, say)
-
-
-def months_of(month: Sequence[str] | None, first: str | None, last: str | None) -> list[str]:
-    """The months that the options name. Raises UsageError."""
-    from flickrexif.collectors.month import FIRST_MONTH, months_between, parse_month
-
-    if month and (first or last):
-        raise UsageError("--month and --from/--to were both given.", "Give one of them.")
-    if month:
-        return sorted({parse_month(text) for text in month})
-    if not last:
-        raise UsageError("No month was given.", "Type --month 2024-08, or --from 2000-01 --to 2024-08.")
-    return months_between(first or FIRST_MONTH, last)
+    flickrexif.sandbox(
+        port=port,
+        photos=photos,
+        faults=faults,
+        latency=latency,
+        photos_per_month=photos_per_month,
+        seed=seed,
+        say=say,
+    )
 
 
 def _some(months: Sequence[str], most: int = 6) -> str:
@@ -159,89 +148,25 @@ def _some(months: Sequence[str], most: int = 6) -> str:
     return ", ".join(months[:most]) + more
 
 
-def _images(text: str) -> Literal["none", "large", "original"]:
-    if text not in ("none", "large", "original"):
-        raise UsageError(f"--images {text} is not known.", "Use none, large or original.")
-    return text  # type: ignore[return-value]
+def _print_estimates(report: "CrawlReport") -> None:
+    rows = [(row.month, row.kept, row.target, row.calls) for row in report.estimates]
+    table(("month", "kept", "target", "calls to make"), rows)
+    calls, hourly = sum(row.calls for row in report.estimates), report.calls_per_hour
+    typer.echo(f"About {calls:,} calls: {calls / hourly:,.1f} hours at {hourly:,} calls an hour.")
 
 
-def service_of(
-    stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls: int | None
-) -> "Service":
-    """Flickr, another server, or an embedded one that runs as long as `stack`."""
-    from flickrexif.collectors.flickr.credentials import SANDBOX, from_environment
-    from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
-    from flickrexif.collectors.session import Service
-
-    if sandbox:
-        from flickrexif.collectors.sandbox.faults import parse_faults
-        from flickrexif.collectors.sandbox.server import Sandbox
-        from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
-
-        if endpoint:
-            raise UsageError("--sandbox and --endpoint were both given.", "Give one of them.")
-        population, failing = SimulatedPopulation(), parse_faults(faults) if faults else None
-        try:  # always the same port, so that image addresses, and with them the data set's bytes, are the same
-            server = stack.enter_context(Sandbox(population, faults=failing, port=SANDBOX_PORT))
-        except UsageError:  # taken
-            server = stack.enter_context(Sandbox(population, faults=failing))
-        return Service(endpoint=server.endpoint, credentials=SANDBOX, calls_per_hour=calls)
-    if faults:
-        raise UsageError("--faults is for --sandbox alone.", "Leave it out.")
-    endpoint = endpoint or FLICKR_ENDPOINT
-    return Service(
-        endpoint=endpoint,
-        credentials=from_environment(os.environ, endpoint),
-        calls_per_hour=3_500 if calls is None else calls,
-    )
+def _print_built(report: "BuildReport") -> None:
+    """What was made, and how to load it."""
+    typer.echo(f"{sum(report.rows.values()):,} photos of {len(report.rows)} month(s) in {report.root}")
+    print_loading(report.root.parent)
 
 
-def _crawl(data_dir: Path, months: list[str], settings: Any, service: "Service") -> "list[MonthSummary]":
-    from flickrexif.collectors.progress import CrawlProgress
-    from flickrexif.collectors.session import crawl_into
-
-    progress = CrawlProgress(len(months))
-    try:
-        return crawl_into(data_dir, months, settings, service, progress, threading.Event())
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
-    finally:
-        progress.close()
+def print_loading(data_dir: Path) -> None:
+    """How to load the data set of a data folder."""
+    typer.echo(f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")')
 
 
-def _built(data_dir: Path, months: Sequence[str] | None) -> str:
-    """Build, describe, and return what was made, and how to load it."""
-    from flickrexif.cards import write_card
-    from flickrexif.collectors.dataset import build_dataset
-    from flickrexif.collectors.session import data_root
-
-    report = build_dataset(data_dir, months)
-    write_card(data_root(data_dir))
-    return (
-        f"{sum(report.rows.values()):,} photos of {len(report.rows)} month(s) in {data_root(data_dir)}\n"
-        f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")'
-    )
-
-
-def _print_estimate(data_dir: Path, months: list[str], settings: Any, calls_per_hour: int) -> None:
-    from flickrexif.collectors.crawl import check_settings
-    from flickrexif.collectors.journal import read_journal
-    from flickrexif.collectors.session import estimate, journal_path
-
-    check_settings(settings)
-    with ExitStack() as stack:
-        path = journal_path(data_dir)
-        journal = stack.enter_context(read_journal(path)) if path.exists() else None
-        rows = estimate(journal, months, settings)
-    calls = sum(row.calls for row in rows)
-    table(
-        ("month", "kept", "target", "calls to make"),
-        [(row.month, row.kept, row.target, row.calls) for row in rows],
-    )
-    typer.echo(f"About {calls:,} calls: {calls / calls_per_hour:,.1f} hours at {calls_per_hour:,} calls an hour.")
-
-
-def _print_summaries(summaries: "Sequence[MonthSummary]", made: str = "") -> None:
+def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
     table(
         ("month", "kept", "target", "photographers", "calls", "calls a photo", "images", "state"),
         [
@@ -258,14 +183,9 @@ def _print_summaries(summaries: "Sequence[MonthSummary]", made: str = "") -> Non
             for s in summaries
         ],
     )
-    reasons: dict[str, int] = {}
-    for s in summaries:
-        for reason, count in s.rejected.items():
-            reasons[reason] = reasons.get(reason, 0) + count
+    reasons = sum((Counter(s.rejected) for s in summaries), Counter[str]())
     if reasons:
         from flickrexif.collectors.verdicts import REASONS
 
-        ordered = sorted(reasons.items(), key=lambda item: -item[1])
-        table(("rejected", "photos", "meaning"), [(reason, count, REASONS[reason]) for reason, count in ordered])
-    if made:
-        typer.echo(made)
+        rows = [(reason, count, REASONS[reason]) for reason, count in reasons.most_common()]
+        table(("rejected", "photos", "meaning"), rows)

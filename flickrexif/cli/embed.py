@@ -1,27 +1,28 @@
 """`encoders`, `embed` and `merge-shards`: any frozen image encoder over any of the data sets."""
 
+import json
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, say, table
-from flickrexif.core.errors import Interrupted
 
-Embeddings = Annotated[Path, typer.Option("--embeddings", help="Folder of the embedding files.")]
+Embeddings = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the embedding files. [default: embeddings in --data-dir]", show_default=False),
+]
 
 
 def encoders(
     family: Annotated[str | None, typer.Option(help="CVL, SUP, SSL or CTL (controls).")] = None, as_json: AsJson = False
 ) -> None:
     """List the encoders known by name: the paper's 47, the offline one, the controls."""
-    import json
-    from dataclasses import asdict
-
-    from flickrexif.eval.encoders import list_encoders
-
-    rows = list_encoders(family)
+    rows = flickrexif.encoders(family)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -65,8 +66,8 @@ def embed(
         list[float] | None, typer.Option(help="Share of the area to hide, e.g. 0.9; may be repeated.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="train or validation.")] = None,
-    out: Embeddings = Path("data/embeddings"),
-    data_dir: DataDir = Path("data"),
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: none beside this one.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
@@ -80,44 +81,36 @@ def embed(
 
     Stop it at any time: the same command goes on where it was.
     """
-    from flickrexif.eval.devices import pick_device
-    from flickrexif.eval.embed import EmbedSettings, summary
-    from flickrexif.eval.embed import embed as run
-    from flickrexif.eval.encoders import expand, load
-    from flickrexif.eval.image_sets import open_images
+    from flickrexif.eval.embed import summary
     from flickrexif.processing.progress import ProcessProgress
 
-    place, records = pick_device(device), expand(encoder)
-    sources = open_images(dataset, data_dir=data_dir, variants=tuple(variant or ()), split=split)
-    settings = EmbedSettings(
-        out=out,
-        on_the_fly=tuple(on_the_fly or ()),
-        masks=tuple(mask or (0.0,)),
-        batch_size=batch_size,
-        workers=workers,
-        device=place,
-        dtype=dtype,
-        seed=seed,
-        orient=orient,
-        compile=compiled,
-        shard=shard,
-    )
-    loaded = [load(record, device=place, dtype=dtype) for record in records]
-    progress = ProcessProgress()
-    try:
-        report = run(settings, loaded, sources, progress, say)
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted; finished blocks are kept.", "Run the same command again to go on.") from None
-    finally:
-        progress.close()
+    with closing(ProcessProgress()) as progress:
+        report = flickrexif.embed(
+            dataset,
+            encoder,
+            variant=variant,
+            on_the_fly=on_the_fly,
+            mask=mask,
+            split=split,
+            embeddings=embeddings,
+            data_dir=data_dir,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            dtype=dtype,
+            orient=orient,
+            compiled=compiled,
+            shard=shard,
+            seed=seed,
+            progress=progress,
+            say=say,
+        )
     typer.echo(summary(report))
     if report.failed:
         raise typer.Exit(SHORT)
 
 
-def merge_shards(out: Embeddings = Path("data/embeddings")) -> None:
+def merge_shards(embeddings: Embeddings = None, data_dir: DataDir = None) -> None:
     """Join the embedding files that `embed --shard` made."""
-    from flickrexif.eval.merging import merge_shards as run
-
-    for path in run(out):
+    for path in flickrexif.merge_shards(embeddings=embeddings, data_dir=data_dir):
         typer.echo(str(path))

@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flickrexif.cli.options import Seed
+import flickrexif
+from flickrexif.cli.options import DataDir, Seed
 from flickrexif.cli.output import table
-from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
     from flickrexif.eval.results import Result
-    from flickrexif.eval.task_files import EmbeddingFiles
 
 app = typer.Typer(no_args_is_help=True, help="Measure what embeddings know of the camera and of the processing.")
 
-Embeddings = Annotated[Path, typer.Option(help="Folder of the embedding files.")]
+Embeddings = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the embedding files. [default: embeddings in --data-dir]", show_default=False),
+]
 Dataset = Annotated[str, typer.Option(help="Folder of the data set within --embeddings, e.g. ImageNet.")]
 Model = Annotated[str, typer.Option(help="Model, as in the file names.")]
 Variant = Annotated[str, typer.Option(help="Variant of the model, as in the file names.")]
@@ -28,8 +30,6 @@ Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Memory = Annotated[str, typer.Option(help="Memory to work in, e.g. 4G.")]
 K = Annotated[int, typer.Option(min=1, help="Neighbours that vote.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Draws of the uniform set-up or of the training labels.")]
-ROOT = Path("data/embeddings")
-UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 @app.command()
@@ -38,7 +38,8 @@ def knn(
     model: Model,
     variant: Variant,
     parameter: Parameter,
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     k: K = 10,
     seeds: Seeds = 10,
@@ -47,10 +48,21 @@ def knn(
     out: Out = None,
 ) -> None:
     """kNN in five set-ups: does the processing of the training images pull the semantic prediction?"""
-    from flickrexif.eval.tasks_neighbors import run_knn
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    _finish(run_knn(files, parameter=parameter, k=k, seeds=seeds, memory=_bytes(memory), device=device), out)
+    _measure(
+        "knn",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        parameter=parameter,
+        k=k,
+        seeds=seeds,
+        memory=memory,
+        device=device,
+    )
 
 
 @app.command()
@@ -58,7 +70,8 @@ def probe(
     dataset: Dataset,
     model: Model,
     variant: Variant,
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     parameter: Annotated[str | None, typer.Option(help="jpeg, sharpening, resizing or interpolation.")] = None,
     attribute: Annotated[str | None, typer.Option(help="Make, Model, Exposure, … with --splits.")] = None,
@@ -71,16 +84,23 @@ def probe(
     out: Out = None,
 ) -> None:
     """Linear probe: how well can the trace be read out?"""
-    from flickrexif.eval.probe import ProbeSettings
-    from flickrexif.eval.tasks_probe import run_probe
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
-    _finish(
-        run_probe(
-            files, settings, parameter=parameter, attribute=attribute, splits=splits, seeds=seeds, weights=weights
-        ),
-        out,
+    _measure(
+        "probe",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        parameter=parameter,
+        attribute=attribute,
+        splits=splits,
+        protocol=protocol,
+        seeds=seeds,
+        seed=seed,
+        weights=weights,
+        device=device,
     )
 
 
@@ -89,15 +109,24 @@ def retrieval(
     model: Model,
     variant: Variant,
     dataset: Dataset = "PairCams",
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     device: Device = "cpu",
     out: Out = None,
 ) -> None:
     """recall@1 of the other photo of a pair, against negatives of the same and of the other type of camera."""
-    from flickrexif.eval.tasks_neighbors import run_retrieval
-
-    _finish(run_retrieval(_files(embeddings, dataset, model, variant, mask), device=device), out)
+    _measure(
+        "retrieval",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        device=device,
+    )
 
 
 @app.command()
@@ -106,7 +135,8 @@ def neighbors(
     variant: Variant,
     labels: Labels,
     dataset: Dataset = "FlickrExif",
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     k: Annotated[
         list[int] | None, typer.Option(min=1, help="Neighbours: --k 10 25 50. [default: 10 25 50]", show_default=False)
@@ -117,14 +147,19 @@ def neighbors(
     out: Out = None,
 ) -> None:
     """Share of the nearest photos that were taken with the same kind of camera."""
-    from flickrexif.eval.tasks_neighbors import run_neighbors
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    _finish(
-        run_neighbors(
-            files, labels=labels, ks=[*(k or ()), *(more or ())] or (10, 25, 50), memory=_bytes(memory), device=device
-        ),
-        out,
+    _measure(
+        "neighbors",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        labels=labels,
+        k=[*(k or ()), *(more or ())] or (10, 25, 50),
+        memory=memory,
+        device=device,
     )
 
 
@@ -134,7 +169,8 @@ def similarity(
     model: Model,
     variant: Variant,
     parameter: Parameter,
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     queries: Annotated[int, typer.Option(min=1, help="Test images drawn.")] = 1_000,
     seed: Seed = 0,
@@ -143,13 +179,21 @@ def similarity(
     out: Out = None,
 ) -> None:
     """Similarities by same or different class and same or different processing."""
-    from flickrexif.eval.tasks_neighbors import run_similarity
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    result = run_similarity(
-        files, parameter=parameter, queries=queries, seed=seed, memory=_bytes(memory), device=device
+    _measure(
+        "similarity",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        parameter=parameter,
+        queries=queries,
+        seed=seed,
+        memory=memory,
+        device=device,
     )
-    _finish(result, out)
 
 
 @app.command()
@@ -158,17 +202,27 @@ def masking(
     model: Model,
     variant: Variant,
     ratios: Annotated[list[float], typer.Option("--ratio", help="Mask ratio; may be repeated.")],
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     k: K = 10,
     memory: Memory = "4G",
     device: Device = "cpu",
     out: Out = None,
 ) -> None:
     """kNN accuracy against the share of the image that is hidden."""
-    from flickrexif.eval.tasks_neighbors import run_masking
-
-    files = _files(embeddings, dataset, model, variant, None)
-    _finish(run_masking(files, ratios=ratios, k=k, memory=_bytes(memory), device=device), out)
+    _measure(
+        "masking",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        out=out,
+        ratios=ratios,
+        k=k,
+        memory=memory,
+        device=device,
+    )
 
 
 @app.command()
@@ -177,7 +231,8 @@ def mitigation(
     model: Model,
     variant: Variant,
     parameter: Parameter,
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     protocol: Annotated[Literal["paper", "fast"], typer.Option(help="Of the probe.")] = "fast",
     k: K = 10,
@@ -187,12 +242,22 @@ def mitigation(
     out: Out = None,
 ) -> None:
     """How much of the trace can be removed, and at what cost to semantics."""
-    from flickrexif.eval.probe import ProbeSettings
-    from flickrexif.eval.tasks_probe import run_mitigation
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    settings = ProbeSettings(protocol=protocol, seed=seed, device=device)
-    _finish(run_mitigation(files, settings, parameter=parameter, k=k, seeds=seeds), out)
+    _measure(
+        "mitigation",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        parameter=parameter,
+        protocol=protocol,
+        k=k,
+        seeds=seeds,
+        seed=seed,
+        device=device,
+    )
 
 
 @app.command()
@@ -201,7 +266,8 @@ def tsne(
     variant: Variant,
     labels: Labels,
     dataset: Dataset = "FlickrExif",
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     limit: Annotated[int, typer.Option(help="Photos drawn, as many smart as non-smart.")] = 2_000,
     perplexity: Annotated[float, typer.Option(help="About how many neighbours a photo has.")] = 30,
@@ -209,10 +275,20 @@ def tsne(
     out: Out = None,
 ) -> None:
     """Photos in the plane (t-SNE): do those taken with the same kind of camera lie together?"""
-    from flickrexif.eval.tasks_pictures import run_tsne
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    _finish(run_tsne(files, labels=labels, limit=limit, perplexity=perplexity, seed=seed), out)
+    _measure(
+        "tsne",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        labels=labels,
+        limit=limit,
+        perplexity=perplexity,
+        seed=seed,
+    )
 
 
 @app.command()
@@ -222,7 +298,8 @@ def strips(
     variant: Variant,
     labels: Annotated[Path | None, typer.Option(help="Of FlickrExif: labels table or split file.")] = None,
     parameter: Annotated[str | None, typer.Option(help="jpeg, sharpening, resizing or interpolation.")] = None,
-    embeddings: Embeddings = ROOT,
+    embeddings: Embeddings = None,
+    data_dir: DataDir = None,
     mask: Mask = None,
     queries: Annotated[int, typer.Option(help="Images drawn.")] = 1,
     k: Annotated[int, typer.Option(help="Nearest images of each.")] = 10,
@@ -230,41 +307,31 @@ def strips(
     out: Out = None,
 ) -> None:
     """The nearest images of a few, by their ids: do they share the camera, or the processing?"""
-    from flickrexif.eval.tasks_pictures import run_strips
-
-    files = _files(embeddings, dataset, model, variant, mask)
-    _finish(run_strips(files, labels=labels, parameter=parameter, queries=queries, k=k, seed=seed), out)
-
-
-def _files(root: Path, dataset: str, model: str, variant: str, mask: float | None) -> "EmbeddingFiles":
-    from flickrexif.eval.task_files import EmbeddingFiles
-
-    return EmbeddingFiles(root=root, dataset=dataset, model=model, variant=variant, mask=mask)
-
-
-def _bytes(text: str) -> int:
-    """Bytes of a size such as 4G or 512M."""
-    number, unit = text[:-1], text[-1:].upper()
-    try:
-        size = int(float(number) * UNITS[unit]) if unit in UNITS else int(text)
-    except ValueError:
-        size = 0
-    if size < 1:
-        raise UsageError(f"--memory {text[:20]} is no size.", "Write it as 4G or 512M.")
-    return size
+    _measure(
+        "strips",
+        dataset=dataset,
+        model=model,
+        variant=variant,
+        embeddings=embeddings,
+        data_dir=data_dir,
+        mask=mask,
+        out=out,
+        labels=labels,
+        parameter=parameter,
+        queries=queries,
+        k=k,
+        seed=seed,
+    )
 
 
-def _finish(result: "Result", out: Path | None) -> None:
-    """Print the metrics, and write the record where that is asked for."""
-    from flickrexif.eval.results import write_result
-
-    if out:
-        write_result(out, result)
+def _measure(task: str, **settings: Any) -> None:
+    """Measure, and print the metrics."""
+    result = flickrexif.measure(task, **settings)
     table(("metric", "value", "95% interval"), _rows(result))
     if reason := result.detail.get("reason"):
         typer.echo(f"Why there is no value: {reason}")
-    if out:
-        typer.echo(f"Record: {out}")
+    if settings["out"]:
+        typer.echo(f"Record: {settings['out']}")
 
 
 def _rows(result: "Result") -> Sequence[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, progress_bar, say, table
 
@@ -13,18 +14,15 @@ from flickrexif.cli.output import SHORT, progress_bar, say, table
 def label(
     folder: Annotated[Path, typer.Argument(help="Folder of photos: JPEG, HEIC, PNG, TIFF, WebP; nested.")],
     out: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
+    data_dir: DataDir = None,
 ) -> None:
     """Label a folder of one's own photos: the same columns as FlickrExif, as Parquet with a card.
 
     Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
     reason.
     """
-    from flickrexif.cards import write_card
-    from flickrexif.collectors.folder import label_folder
-
     with progress_bar("photo") as progress:
-        report = label_folder(folder, out, progress)
-    write_card(out)
+        report = flickrexif.label(folder, out=out, data_dir=data_dir, progress=progress)
     if report.reasons:
         table(("reason", "photos"), sorted(report.reasons.items()))
     typer.echo(f"{report.rows:,} photos labelled in {out}")
@@ -42,7 +40,7 @@ def splits(
     ] = None,
     seed: Seed = 0,
     min_photos: Annotated[int, typer.Option(help="proportional: photos that make a value a class.")] = 10,
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="Labels table: a folder of Parquet files. [default: the data folder's]", show_default=False),
@@ -52,21 +50,21 @@ def splits(
     ] = None,
 ) -> None:
     """Split the photos of each attribute into train, val and test, no photographer in two of them."""
-    from flickrexif.cards import write_card
-    from flickrexif.collectors.session import data_root
-    from flickrexif.dataset.splits import ATTRIBUTES, PAPER, make_splits, proportional
-
-    labels = labels or data_root(data_dir) / "labels"
-    out = out or labels.parent / "splits"
-    rules = PAPER if protocol == "paper" else proportional(min_photos)
-    report = make_splits(labels, out, rules, attribute or ATTRIBUTES, seed, say)
-    if out == labels.parent / "splits" and (labels.parent / "README.md").exists():
-        write_card(labels.parent)  # which counts the photos of each split
+    report = flickrexif.splits(
+        protocol=protocol,
+        attribute=attribute,
+        seed=seed,
+        min_photos=min_photos,
+        data_dir=data_dir,
+        labels=labels,
+        out=out,
+        say=say,
+    )
     short = [(s.target_attribute, f) for s in report.splits for f in s.shortfalls]
     if short:
         rows = [(name, f.class_name, f.split, f.wanted, f.found) for name, f in short]
         table(("short", "class", "split", "wanted", "found"), rows)
-    typer.echo(f"{len(report.splits)} splits in {out}")
+    typer.echo(f"{len(report.splits)} splits in {report.files[0].parent}")
     if report.short:
         raise typer.Exit(SHORT)
 
@@ -77,9 +75,7 @@ def audit_splits(
     as_json: AsJson = False,
 ) -> None:
     """Look for leaks and other faults in any split files: the published ones, ours, anybody's."""
-    from flickrexif.dataset.audit import audit_paths
-
-    audits = audit_paths(paths, labels)
+    audits = flickrexif.audit(paths, labels=labels)
     if as_json:
         typer.echo(json.dumps([a.to_json() for a in audits], indent=2))
         return

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import flickrexif
+from flickrexif.cli.collect import print_loading
 from flickrexif.cli.options import DataDir, Seed
 from flickrexif.cli.output import progress_bar, table
-from flickrexif.core.errors import Interrupted
 
 if TYPE_CHECKING:
     from flickrexif.dataset.merge import MergedMonth
@@ -17,7 +18,7 @@ def merge(
     inputs: Annotated[
         list[Path], typer.Argument(metavar="FOLDER", help="Folders that were given as --data-dir; two or more.")
     ],
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     per_user_cap: Annotated[
         int | None,
         typer.Option(
@@ -34,25 +35,16 @@ def merge(
 
     Stop it at any time: the same command again gives the same files.
     """
-    from flickrexif.dataset.merge import MergeSettings
-    from flickrexif.dataset.merge import merge as run
-
-    settings = MergeSettings(inputs=tuple(inputs), data_dir=data_dir, per_user_cap=per_user_cap, seed=seed)
-    try:
-        with progress_bar("month") as progress:
-            months = run(settings, progress, dry_run=dry_run)
-        if not dry_run:
-            from flickrexif.cards import write_card
-
-            write_card(settings.out)
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted; finished months are kept.", "Run the same command again to go on.") from None
-    _print_months(inputs, months)
+    with progress_bar("month") as progress:
+        report = flickrexif.merge(
+            inputs, data_dir=data_dir, per_user_cap=per_user_cap, seed=seed, dry_run=dry_run, progress=progress
+        )
+    _print_months(inputs, report.months)
     if not dry_run:
-        photos = [merged.photos for merged in months if merged.photos]
-        typer.echo(f"{sum(photos):,} photos of {len(photos)} month(s) in {settings.out}")
-        typer.echo(f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")')
-        typer.echo(f"Splits are not merged; make them with: flickrexif splits --data-dir {data_dir}")
+        photos = [merged.photos for merged in report.months if merged.photos]
+        typer.echo(f"{sum(photos):,} photos of {len(photos)} month(s) in {report.root}")
+        print_loading(report.root.parent)
+        typer.echo(f"Splits are not merged; make them with: flickrexif splits --data-dir {report.root.parent}")
 
 
 def _print_months(inputs: list[Path], months: "tuple[MergedMonth, ...]") -> None:

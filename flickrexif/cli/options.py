@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-DataDir = Annotated[
-    Path,
-    typer.Option("--data-dir", envvar="FLICKREXIF_DATA", help="Folder of the data sets.", file_okay=False),
-]
+DATA_DIR_HELP = "Folder of the data sets. [default: $FLICKREXIF_DATA, else data]"
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help=DATA_DIR_HELP, file_okay=False, show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Seed = Annotated[int, typer.Option(help="Key of every random choice.")]

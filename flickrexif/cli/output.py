@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import typer
 
@@ -26,12 +27,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, moved by calls of `progress(done, total)`."""
+    """A bar on stderr, drawn and moved by calls of `progress(done, total)`."""
     from tqdm import tqdm
 
-    with tqdm(unit=unit, disable=None, file=sys.stderr) as bar:
+    with ExitStack() as stack:
+        bar: tqdm[Any] | None = None
 
         def progress(done: int, total: int) -> None:
+            nonlocal bar
+            bar = bar or stack.enter_context(tqdm(unit=unit, disable=None, file=sys.stderr))
             bar.total = total
             bar.update(done - bar.n)
 

@@ -1,20 +1,26 @@
 """`process`: ImageNet, iNaturalist or any labelled images, in variants with a known processing label."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from flickrexif.cli.options import Seed
+import flickrexif
+from flickrexif.cli.options import DataDir, Seed
 from flickrexif.cli.output import SHORT
-from flickrexif.core.errors import Interrupted
 
 
 def process(
     source: Annotated[
         str, typer.Argument(help="ImageNet, ImageFolder or iNaturalist folder, or a Hugging Face data set.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the data set to write.")] = Path("data/imagenet-traces"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the data set to write. [default: imagenet-traces in --data-dir]", show_default=False
+        ),
+    ] = None,
     parameter: Annotated[
         str | None, typer.Option(help="All classes of jpeg, sharpening, resizing or interpolation.")
     ] = None,
@@ -31,38 +37,31 @@ def process(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where the work runs.")] = "local",
     address: Annotated[str | None, typer.Option(help="With --engine ray: address of the cluster.")] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Make image variants whose JPEG, sharpening, resizing and interpolation are known, as a Hugging Face data set.
 
     Stop it at any time: the same command goes on where it was, and the same bytes result.
     """
-    from flickrexif.cards import write_card
-    from flickrexif.processing.build import ProcessSettings, summary
-    from flickrexif.processing.build import process as run
+    from flickrexif.processing.build import summary
     from flickrexif.processing.progress import ProcessProgress
 
-    settings = ProcessSettings(
-        source=source,
-        out=out,
-        variants=tuple(variant or ()),
-        parameter=parameter,
-        draw=draw,
-        seed=seed,
-        split=split,
-        limit=limit,
-        workers=workers,
-        engine=engine,
-        address=address,
-    )
-    progress = ProcessProgress()
-    try:
-        report = run(settings, progress)
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted; finished shards are kept.", "Run the same command again to go on.") from None
-    finally:
-        progress.close()
-    if any(part.rows for part in report.parts):
-        write_card(out)
+    with closing(ProcessProgress()) as progress:
+        report = flickrexif.process(
+            source,
+            out=out,
+            parameter=parameter,
+            variant=variant,
+            draw=draw,
+            seed=seed,
+            split=split,
+            limit=limit,
+            workers=workers,
+            engine=engine,
+            address=address,
+            data_dir=data_dir,
+            progress=progress,
+        )
     typer.echo(summary(report))
     if report.failed:
         raise typer.Exit(SHORT)

@@ -1,16 +1,14 @@
 """`publish`: a data set to the Hugging Face Hub."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import flickrexif
 from flickrexif.cli.output import progress_bar, table
-from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
     from flickrexif.cards.publish import PublishPlan, PublishReport
@@ -33,34 +31,20 @@ def publish(
 
     Stop it at any time: the same command sends only what is missing.
     """
-    from huggingface_hub import HfApi, get_token
-    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
-
-    from flickrexif.cards import publish as publishing
-
-    token = get_token()
-    if token is None and not dry_run:
-        raise UsageError("There is no token of the Hugging Face Hub.", "Type `hf auth login`, or set HF_TOKEN.")
-    disable_progress_bars()
-    api = HfApi()
-    settings = publishing.PublishSettings(repo=repo, revision=revision, private=private, message=message, tag=tag)
-    planned = publishing.plan(folder, settings, api, [*publishing.known_secrets(os.environ, token), *_flickr_key()])
-    _print_plan(planned)
-    if dry_run:
-        return
     with progress_bar("MB") as progress:
-        report = publishing.publish(planned, api, lambda done, total: progress(done // 10**6, total // 10**6))
-    _print_report(planned, report)
-
-
-def _flickr_key() -> Iterator[str]:
-    """Key and secret of the API, which may come from a file."""
-    from flickrexif.collectors.flickr.credentials import SANDBOX, from_environment
-    from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
-
-    with suppress(UsageError):  # there is none
-        found = from_environment(os.environ, FLICKR_ENDPOINT)
-        yield from (value for value in (found.key, found.secret) if value and found != SANDBOX)
+        published = flickrexif.publish(
+            folder,
+            repo=repo,
+            private=private,
+            dry_run=dry_run,
+            message=message,
+            revision=revision,
+            tag=tag,
+            planned=_print_plan,
+            progress=lambda done, total: progress(done // 10**6, total // 10**6),
+        )
+    if published.report:
+        _print_report(published.plan, published.report)
 
 
 def _print_plan(planned: "PublishPlan") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import flickrexif
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
 
@@ -15,25 +16,28 @@ PRINTED = ("rank", "encoder", "family", "sensitivity", "measured")
 
 
 def report(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of result records: data/results.")],
+    results: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[RESULTS]", help="Folder of result records. [default: results in --data-dir]", show_default=False
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write. [default: report beside RESULTS]", show_default=False)
     ] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Another folder of result records, to compare with.", show_default=False)
     ] = None,
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     formats: Annotated[str, typer.Option(help="Of the figures for print, with commas between.")] = "png,svg,pdf",
 ) -> None:
     """Write a page with a leaderboard, figures and tables: it opens from disk and loads nothing.
 
     Beside it the figures are written for papers and the tables as CSV and LaTeX. Prints the leaderboard and the page.
     """
-    from flickrexif.eval.report.build import write_report
     from flickrexif.eval.report.style import short
 
-    wanted = [name for part in formats.split(",") if (name := part.strip().lower())]
-    made = write_report(results, out or results.parent / "report", baseline=baseline, data_dir=data_dir, formats=wanted)
+    made = flickrexif.report(results, out=out, baseline=baseline, data_dir=data_dir, formats=formats)
     print_leaderboard(made.leaderboard)
     say(f"{made.records:,} records are shown. Open this page in a browser:")
     typer.echo(made.index)

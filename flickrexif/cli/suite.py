@@ -3,18 +3,17 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+import flickrexif
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
-from flickrexif.core.errors import Interrupted
 
 if TYPE_CHECKING:
-    from flickrexif.eval.suite import Outcome, Suite
+    from flickrexif.eval.suite import Outcome
     from flickrexif.eval.suite_plan import Item
     from flickrexif.eval.suite_running import Progress
 
@@ -26,7 +25,7 @@ def evaluate_all(
     encoder: Annotated[
         list[str], typer.Option(help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated.")
     ],
-    data_dir: DataDir = Path("data"),
+    data_dir: DataDir = None,
     images: Annotated[
         list[str] | None,
         typer.Option(help="More images, made into variants on the fly: a folder, a Hugging Face data set."),
@@ -52,52 +51,48 @@ def evaluate_all(
     Nothing is computed twice, and a measurement that fails is a record with its reason. Stop it at any time: the same
     command goes on where it was.
     """
-    from flickrexif.eval.suite import SuiteSettings, candidates_of, prepare, run_suite
-
-    settings = SuiteSettings(
-        data_dir=data_dir,
-        images=tuple(images or ()),
-        tasks=tuple(tasks or ()),
-        protocol=protocol,
-        seeds=seeds,
-        resume=resume,
-        device=device,
-        workers=workers,
-    )
-    try:
-        suite = prepare(settings, candidates_of(encoder))
-        if dry_run:
-            _print_plan(suite)
-            return
-        say(_totals(suite.items))
-        with _bar() as progress:
-            outcomes = run_suite(suite, progress, say)
-        _print_summary(outcomes)
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
-    failed = [outcome for outcome in outcomes if outcome.failed]
-    for outcome in failed:
+    with _bar() as progress:
+        evaluation = flickrexif.evaluate(
+            encoder,
+            data_dir=data_dir,
+            images=images,
+            tasks=tasks,
+            protocol=protocol,
+            seeds=seeds,
+            resume=resume,
+            dry_run=dry_run,
+            device=device,
+            workers=workers,
+            planned=lambda items: say(_totals(items)),
+            progress=progress,
+            say=say,
+        )
+    if dry_run:
+        _print_plan(evaluation.items)
+        return
+    _print_summary(evaluation.outcomes)
+    for outcome in evaluation.failed:
         say(f"Failed: {_name(outcome.item)}: {outcome.failed}")
-    typer.echo(f"Records: {settings.results}")
-    if failed:
+    typer.echo(f"Records: {evaluation.folder}")
+    if evaluation.failed:
         raise typer.Exit(SHORT)
 
 
 # --- the plan
 
 
-def _print_plan(suite: "Suite") -> None:
+def _print_plan(items: "Sequence[Item]") -> None:
     """A row for every encoder and measurement that is possible, then what is not and why."""
     rows = []
-    for item in suite.items:
+    for item in items:
         if item.state != "not possible":
             m, images = item.measurement, sum(item.images.values())
             seconds = "" if item.state == "done" else "?" if item.seconds is None else f"{item.seconds:,.1f}"
             rows.append((item.candidate.record.key, m.task, m.label, m.dataset, images or "", seconds, item.state))
     table(("encoder", "task", "label", "data set", "to embed", "seconds", "state"), rows)
-    for line in _lacking(suite.items):
+    for line in _lacking(items):
         typer.echo(line)
-    typer.echo(_totals(suite.items))
+    typer.echo(_totals(items))
 
 
 def _lacking(items: "Sequence[Item]") -> Iterator[str]:
@@ -133,10 +128,12 @@ def _bar() -> "Iterator[Progress]":
 
     form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
     said, line_at = "", 0.0
-    with tqdm(total=1.0, bar_format=form, disable=None, file=sys.stderr) as bar:
+    with ExitStack() as stack:
+        bar: tqdm[Any] | None = None
 
         def progress(done: float, total: float, text: str) -> None:
-            nonlocal said, line_at
+            nonlocal bar, said, line_at
+            bar = bar or stack.enter_context(tqdm(total=1.0, bar_format=form, disable=None, file=sys.stderr))
             share = min(1.0, done / total) if total else 1.0
             if not bar.disable:
                 bar.set_description_str(text or said, refresh=False)

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flickrexif.cli.collect import months_of, service_of
-from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import progress_bar, table
 from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
 
@@ -21,6 +19,9 @@ if TYPE_CHECKING:
     from flickrexif.collectors.journal import Journal
     from flickrexif.collectors.refresh import RefreshReport
 
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="FLICKREXIF_DATA", help="Folder of the data sets.", file_okay=False)
+]
 MOST_IDS = 20  # listed one by one
 UNFINISHED = "takedown.unfinished"  # beside the list, while files are being rewritten
 GENERATOR = re.compile(rb'<meta name="generator" content="flickrexif (browse|report)">')
@@ -94,9 +95,11 @@ def refresh(
     Stop it at any time: the same command goes on where it was. Nothing is
     forgotten before all answers are there.
     """
+    from flickrexif.collectors.month import months_of
     from flickrexif.collectors.refresh import refresh as ask
+    from flickrexif.collectors.session import service_of
 
-    months = months_of(month, first, last) if month or first or last else None
+    months = months_of(month or (), first, last) if month or first or last else None
     if dry_run:
         _print_due(data_dir, months, older_than, calls_per_hour or 3_500)
         return

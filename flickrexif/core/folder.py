@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -40,18 +41,23 @@ class DataFolder:
     path: Path
 
     @classmethod
-    def of(cls, place: Path) -> "DataFolder":
-        """The data folder that `place`, a data set or a file of one, belongs to.
+    def holding(cls, place: Path) -> "DataFolder | None":
+        """The data folder that `place`, a data set or a file of one, belongs to; None where it belongs to none.
 
-        The nearest folder above that is one; for a data set elsewhere, the one it is registered in; else its parent.
+        It is the nearest folder above that is one; for a data set elsewhere, the one it is registered in.
         """
         place = place.absolute()
         for folder in (place, *place.parents):
             with suppress(OSError):
                 return cls(Path((folder / STATE / "home").read_text("utf-8").strip()))
-            if folder != place and (folder / STATE).is_dir():
+            if folder != place and _is_data_folder(folder):
                 return cls(folder)
-        return cls(place.parent)
+        return None
+
+    @classmethod
+    def of(cls, place: Path) -> "DataFolder":
+        """`holding`, and for a data set that no data folder holds, the folder that it stands in."""
+        return cls.holding(place) or cls(place.absolute().parent)
 
     @property
     def flickrexif(self) -> Path:
@@ -76,19 +82,30 @@ class DataFolder:
 
     @contextmanager
     def writing(self, command: str, *data_sets: Path, beside: bool = False) -> Iterator["DataFolder"]:
-        """Hold the folder, and those of the `data_sets` that lie elsewhere, while `command` writes.
+        """Hold the folder, and `data_sets` elsewhere with the data folders around them, while `command` writes.
 
         With `beside`, other commands that say so too may write at the same time; each takes care of its own files.
         A command that dies lets go. `data_sets` elsewhere are registered. Raises UsageError, which names who writes
         and since when, and FlickrExifError for a folder that cannot be written.
         """
         elsewhere = sorted({path.absolute() for path in data_sets if not self.holds(path)})
+        around = {path: [folder for folder in path.parents if _is_data_folder(folder)] for path in elsewhere}
         with ExitStack() as stack:
-            for folder in (self.path, *elsewhere):
+            for folder in (self.path, *sorted({*elsewhere, *chain.from_iterable(around.values())})):
                 stack.enter_context(_writing(folder, command, beside=beside))
             self.register(*elsewhere)
             for folder in elsewhere:
-                put_text(folder / STATE / "home", f"{self.path.absolute()}\n")
+                if not around[folder]:
+                    put_text(folder / STATE / "home", f"{self.path.absolute()}\n")
+            yield self
+
+    @contextmanager
+    def reading(self, command: str, *data_sets: Path) -> Iterator["DataFolder"]:
+        """Keep writers away while `command` reads; what this user may not write is not held. Raises as `writing`."""
+        with ExitStack() as stack:
+            for folder in dict.fromkeys((self.path, *(path for path in data_sets if not self.holds(path)))):
+                if os.access(folder, os.W_OK):
+                    stack.enter_context(_writing(folder, command, beside=False))
             yield self
 
     # -- what was written elsewhere -----------------------------------------------------------------------------
@@ -119,6 +136,11 @@ class DataFolder:
             left = (path for path in self.registered() if path not in missing)
             put_bytes(self.path / STATE / "register", b"".join(os.fsencode(path) + b"\n" for path in left))
         return missing
+
+
+def _is_data_folder(folder: Path) -> bool:
+    """Whether a command has written to it; a crawl or a merge may have before there was a lock."""
+    return (folder / STATE).is_dir() or (folder / "flickrexif" / ".crawl").is_dir()
 
 
 def _state(folder: Path) -> Path:

@@ -51,6 +51,7 @@ class Collection:
 class BuildReport:
     """What one build did: rows and images of the months it was given, files by what became of them."""
 
+    root: Path  # the data set
     rows: Mapping[str, int]
     images: Mapping[str, int]
     written: tuple[Path, ...]
@@ -89,7 +90,9 @@ def build(
     files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
     for outcome, path in done:
         files[outcome].append(path)
-    return BuildReport(rows=rows, images=dict(stored), **{kind: tuple(paths) for kind, paths in files.items()})
+    return BuildReport(
+        root=root, rows=rows, images=dict(stored), **{kind: tuple(paths) for kind, paths in files.items()}
+    )
 
 
 # --- the rows of a month

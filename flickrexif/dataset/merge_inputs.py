@@ -40,13 +40,18 @@ class DataSet:
         return (self.collection.dates or ("", ""))[::-1]
 
 
+def root_of(path: Path) -> Path:
+    """The data set's folder in a data folder, or that folder itself."""
+    return path / "flickrexif" if (path / "flickrexif").is_dir() else path
+
+
 def open_data_set(path: Path) -> DataSet:
     """The data set in a data folder, or in its `flickrexif` folder.
 
     Looks at the columns of every file. Raises UsageError when there is none, FlickrExifError for a file that is
     broken or of another layout.
     """
-    root = path / "flickrexif" if (path / "flickrexif").is_dir() else path
+    root = root_of(path)
     collection = read_collection(root)
     if collection is None:
         raise UsageError(f"There is no data set in {path}.", "Name a folder that was given as --data-dir.")

@@ -53,11 +53,18 @@ class Split:
 
 def write_split(split: Split, folder: Path) -> tuple[Path, Path]:
     """Write `split` into `folder` as the published JSON and as Parquet; return both paths."""
-    name = STEM + split.target_attribute
+    paths = split_files(split.target_attribute, folder)
+    for path in paths:
+        put_bytes(path, FORMATS[path.suffix](split))
+    return paths
+
+
+def split_files(attribute: str, folder: Path) -> tuple[Path, Path]:
+    """Where `write_split` writes an attribute's split. FlickrExifError for a name that no file can have."""
+    name = STEM + attribute
     if Path(name).name != name or "\0" in name:
-        raise FlickrExifError(f"{split.target_attribute!r} cannot be part of a file name.", "Rename the attribute.")
-    json_path, parquet_path = (put_bytes(folder / (name + suffix), FORMATS[suffix](split))[1] for suffix in FORMATS)
-    return json_path, parquet_path
+        raise FlickrExifError(f"{attribute!r} cannot be part of a file name.", "Rename the attribute.")
+    return folder / f"{name}.json", folder / f"{name}.parquet"
 
 
 def read_split(path: Path, *, strict: bool = True) -> Split:

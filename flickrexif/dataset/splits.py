@@ -17,7 +17,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_bytes
 from flickrexif.dataset.assign import Holdings, assign
 from flickrexif.dataset.labels_table import arrow_table, codes, read_columns, typed
-from flickrexif.dataset.split_files import SPLITS, Ints, Shortfall, Split, write_split
+from flickrexif.dataset.split_files import SPLITS, Ints, Shortfall, Split, split_files, write_split
 
 COLUMNS = {  # attribute -> column of the labels table
     "Make": "make_published",
@@ -105,11 +105,13 @@ def make_splits(
     attributes: Iterable[str],
     seed: int,
     progress: Callable[[str], object] = lambda _line: None,
+    register: Callable[..., object] = lambda *_: None,
 ) -> SplitsReport:
     """Split every attribute of the labels table in `labels_dir` (a folder of Parquet files, or one file) into `out`.
 
     Writes the files of `write_split` and a `splits.json` with the settings, the counts and what is short. `progress`
-    gets one line an attribute. Raises FlickrExifError when no attribute at all can be split.
+    gets one line an attribute, `register` the files before they are written. Raises FlickrExifError when no attribute
+    at all can be split.
     """
     attributes = tuple(attributes)
     if unknown := [name for name in attributes if name not in COLUMNS]:
@@ -126,6 +128,7 @@ def make_splits(
             progress(f"{attribute}: {error.message}")
             continue
         splits.append(split)
+        register(*split_files(attribute, out))
         files += write_split(split, out)
         progress(_line(split))
     if not splits:

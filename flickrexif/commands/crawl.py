@@ -1,0 +1,149 @@
+"""`crawl`, `build`, `status` and `sandbox`: from Flickr, or the embedded server, to a data set."""
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from flickrexif.cards import write_card
+from flickrexif.collectors.crawl import (
+    CrawlSettings,
+    Images,
+    MonthSummary,
+    NoProgress,
+    Progress,
+    check_settings,
+    summary,
+)
+from flickrexif.collectors.dataset import build_dataset
+from flickrexif.collectors.flickr.licenses import parse_licenses
+from flickrexif.collectors.journal import check_journal, read_journal
+from flickrexif.collectors.month import months_of
+from flickrexif.collectors.session import CALLS_PER_HOUR, Estimate, crawl_into, estimate, service_of
+from flickrexif.commands.places import Place, data_folder, path_of, several
+from flickrexif.core.folder import DataFolder
+from flickrexif.dataset.build import BuildReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlReport:
+    """How each month of a crawl stands, and the data set that was built; of a dry run the calls it would take."""
+
+    months: tuple[MonthSummary, ...] = ()
+    built: BuildReport | None = None
+    short: tuple[str, ...] = ()  # months with fewer photos than the minimum
+    minimum: int
+    unfetched: int = 0  # images that were wanted and could not be had
+    estimates: tuple[Estimate, ...] = ()
+    calls_per_hour: int
+
+
+def crawl(
+    month: str | Iterable[str] | None = None,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    target: int = 4_000,
+    minimum: int | None = None,
+    per_user_cap: int = 10,
+    licenses: str = "permissive",
+    seed: int = 0,
+    data_dir: Place | None = None,
+    calls_per_hour: int | None = None,
+    images: Images = "none",
+    endpoint: str | None = None,
+    sandbox: bool = False,
+    faults: str | None = None,
+    workers: int = 16,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> CrawlReport:
+    """Collect photos with camera metadata of one month, of several, or of the span `first` to `last`, and build them.
+
+    `target` usable photos a month are wanted; a month with fewer than `minimum` (None: half of them) is reported as
+    short. `calls_per_hour=None` is 3,500, and no limit with `sandbox`. With `dry_run` nothing is called. The API key
+    comes from the environment. Raises UsageError for what cannot be asked and when another command writes to the
+    data folder; FlickrExifError when Flickr refuses the key or stops answering. What was done is journaled.
+    """
+    months = months_of(several(month), first, last)
+    settings = CrawlSettings(
+        target=target,
+        minimum=target // 2 if minimum is None else minimum,
+        per_user_cap=per_user_cap,
+        licenses=parse_licenses(licenses),
+        seed=seed,
+        images=images,
+        workers=workers,
+    )
+    check_settings(settings)
+    folder, hourly = data_folder(data_dir), calls_per_hour or CALLS_PER_HOUR
+    if dry_run:
+        estimates = _estimates(folder, months, settings)
+        return CrawlReport(minimum=settings.minimum, estimates=estimates, calls_per_hour=hourly)
+    with ExitStack() as stack:
+        service = service_of(stack, endpoint, sandbox, faults, calls_per_hour)
+        service.windows()  # refuses a limit that none can keep
+        stack.enter_context(folder.writing("crawl"))
+        summaries = crawl_into(folder.path, months, settings, service, progress or NoProgress(), threading.Event())
+        built = _build(folder, months)
+    return CrawlReport(
+        months=tuple(summaries),
+        built=built,
+        short=tuple(s.month for s in summaries if s.kept < settings.minimum),
+        minimum=settings.minimum,
+        unfetched=sum(s.kept - sum(s.images.values()) for s in summaries) if images != "none" else 0,
+        calls_per_hour=hourly,
+    )
+
+
+def build(*, data_dir: Place | None = None) -> BuildReport:
+    """Write the data set (Parquet files and card) again from the journal; no call is made.
+
+    Raises FlickrExifError when there is no journal or nothing in it, UsageError when another command writes.
+    """
+    folder = data_folder(data_dir)
+    check_journal(folder.journal)
+    with folder.writing("build"):
+        return _build(folder, None)
+
+
+def status(*, data_dir: Place | None = None) -> tuple[MonthSummary, ...]:
+    """How every month of the crawl stands, also while it runs. Raises FlickrExifError when there is no journal."""
+    with read_journal(data_folder(data_dir).journal) as journal:
+        return tuple(summary(journal, month) for month in journal.months())
+
+
+def sandbox(
+    *,
+    port: int = 8600,
+    photos: Place | None = None,
+    faults: str | None = None,
+    latency: float = 0.0,
+    photos_per_month: int = 60_000,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve a Flickr-compatible API on 127.0.0.1 until Ctrl-C (key and secret: sandbox); `say` gets its address.
+
+    The photos are simulated, or those of the folder `photos`. Raises UsageError when the port cannot be had.
+    """
+    from flickrexif.collectors.sandbox.faults import parse_faults
+    from flickrexif.collectors.sandbox.photos import FolderPopulation
+    from flickrexif.collectors.sandbox.server import serve
+    from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+
+    population = FolderPopulation(path_of(photos)) if photos else SimulatedPopulation(seed, photos_per_month)
+    serve(population, port, parse_faults(faults) if faults else None, latency, say)
+
+
+def _estimates(folder: DataFolder, months: list[str], settings: CrawlSettings) -> tuple[Estimate, ...]:
+    with ExitStack() as stack:
+        journal = stack.enter_context(read_journal(folder.journal)) if folder.journal.exists() else None
+        return tuple(estimate(journal, months, settings))
+
+
+def _build(folder: DataFolder, months: list[str] | None) -> BuildReport:
+    """Data and card; the folder is held."""
+    report = build_dataset(folder.path, months)
+    write_card(folder.flickrexif)
+    return report

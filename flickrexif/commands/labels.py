@@ -1,0 +1,68 @@
+"""`label`, `splits` and `audit`: labels of one's own photos, and splits that do not leak."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from flickrexif.cards import write_card
+from flickrexif.collectors.folder import FolderReport, check_folder, label_folder
+from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
+from flickrexif.dataset.audit import Audit, audit_paths
+from flickrexif.dataset.splits import ATTRIBUTES, PAPER, SplitsReport, make_splits, proportional
+
+
+def label(
+    folder: Place,
+    *,
+    out: Place,
+    data_dir: Place | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FolderReport:
+    """Label the photos in `folder`: the columns of FlickrExif as the data set `out`, with a card.
+
+    A photo that cannot be read has a row with the reason. Raises UsageError when there is no photo, or `out` holds
+    another data set or is being written.
+    """
+    photos, made = path_of(folder), path_of(out)
+    check_folder(photos, made)
+    with home_of(photos, data_dir).writing("label", made):
+        report = label_folder(photos, made, progress)
+        write_card(made)
+    return report
+
+
+def splits(
+    *,
+    protocol: Literal["paper", "proportional"] = "paper",
+    attribute: str | Iterable[str] | None = None,
+    seed: int = 0,
+    min_photos: int = 10,
+    data_dir: Place | None = None,
+    labels: Place | None = None,
+    out: Place | None = None,
+    say: Callable[[str], object] = lambda _: None,
+) -> SplitsReport:
+    """Split the photos of each attribute (None: all ten) into train, val and test, no photographer in two of them.
+
+    `labels` is a labels table, a folder of Parquet files (None: the data folder's FlickrExif); the files go to `out`
+    (None: beside the labels). `say` gets a line an attribute. What is short of the protocol's counts is in the
+    report. Raises FlickrExifError when no attribute at all can be split, UsageError when another command writes.
+    """
+    table = path_of(labels) if labels else data_folder(data_dir).flickrexif / "labels"
+    folder = home_of(table, data_dir)
+    files = path_of(out) if out else table.parent / "splits"
+    rules = PAPER if protocol == "paper" else proportional(min_photos)
+    beside = files == table.parent / "splits"
+    with folder.writing("splits", *([table.parent] if beside else [])):
+        report = make_splits(table, files, rules, several(attribute) or ATTRIBUTES, seed, say, folder.register)
+        if beside and (table.parent / "README.md").exists():
+            write_card(table.parent)  # which counts the photos of each split
+    return report
+
+
+def audit(paths: Place | Iterable[Place], *, labels: Place | None = None) -> tuple[Audit, ...]:
+    """Look for leaks and other faults in any split files (JSON or Parquet), or folders of them; nothing is written.
+
+    With `labels`, a labels table, photographers are looked at too. A file that cannot be read is a finding.
+    """
+    files = [paths] if isinstance(paths, str) or not isinstance(paths, Iterable) else paths
+    return tuple(audit_paths(map(path_of, files), path_of(labels) if labels else None))

@@ -1,0 +1,105 @@
+"""`pairs build`, `check`, `plan` and `simulate`: PairCams from a folder of photo pairs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flickrexif.cards import write_card
+from flickrexif.collectors.sandbox.pairs import check_simulation
+from flickrexif.collectors.sandbox.pairs import simulate_pairs as simulate
+from flickrexif.commands.places import Place, data_folder, home_of, path_of
+from flickrexif.core.folder import DataFolder
+from flickrexif.paircams.build import PairsReport, check_out
+from flickrexif.paircams.build import build_pairs as build
+from flickrexif.paircams.check import Report, inspect
+from flickrexif.paircams.page import write_pages
+from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.plan import PAIRS, Shots, cameras_of
+from flickrexif.paircams.plan import plan as missing_shots
+from flickrexif.paircams.protocol import read_cameras
+
+Progress = Callable[[int, int], None]  # done, and in all
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check of pairs found, and the pages of the contact sheet."""
+
+    report: Report
+    pages: tuple[Path, ...]
+
+
+def build_pairs(
+    source: Place,
+    *,
+    out: Place | None = None,
+    cameras: Place | None = None,
+    strict: bool = False,
+    data_dir: Place | None = None,
+    progress: Progress | None = None,
+) -> PairsReport:
+    """Build the PairCams data set `out` (None: `paircams` in the data folder) of the pairs in `source`, with a card.
+
+    `source` is a folder, a CSV manifest or a Hugging Face data set; `cameras` a CSV of more cameras. With `strict`
+    the findings of the check are errors. Raises BadPairs with all faults of the source, UsageError when `out` holds
+    something else or is being written.
+    """
+    made = path_of(out) if out else data_folder(data_dir).path / "paircams"
+    check_out(path_of(source), made)
+    with home_of(source, data_dir).writing("pairs build", made):
+        report = build(str(source), made, cameras=_path(cameras), strict=strict, progress=progress)
+        write_card(made)
+    return report
+
+
+def check_pairs(
+    source: Place,
+    *,
+    cameras: Place | None = None,
+    page: Place | None = None,
+    data_dir: Place | None = None,
+    progress: Progress | None = None,
+) -> Checked:
+    """Check the pairs in `source` against the protocol: sides, settings, release years, time, framing, duplicates.
+
+    Writes a contact sheet of all pairs into the folder `page` where it is named. Raises UsageError where there are no
+    pairs, or when another command writes.
+    """
+    images, faults = read_pairs(str(source), _path(cameras), progress)
+    report = inspect(images, faults, progress=progress)
+    if page is None:
+        return Checked(report, ())
+    with home_of(source, data_dir).writing("pairs check") as folder:
+        return Checked(report, tuple(write_pages(path_of(page), images, report, folder.register)))
+
+
+def plan_pairs(source: Place | None = None, *, cameras: Place | None = None, pairs: int = PAIRS) -> tuple[Shots, ...]:
+    """The images that are still to be taken for `pairs` pairs in all, by camera and side; `source` holds those taken.
+
+    Raises UsageError where `source` holds no pairs.
+    """
+    images = read_pairs(str(source), _path(cameras))[0] if source else []
+    table = read_cameras(_path(cameras)).values()
+    return tuple(missing_shots(images, cameras_of(images, table) if images else list(table), pairs))
+
+
+def simulate_pairs(
+    folder: Place,
+    *,
+    pairs: int = 60,
+    seed: int = 0,
+    data_dir: Place | None = None,
+    progress: Progress | None = None,
+) -> tuple[Path, ...]:
+    """Make simulated pairs in a new `folder`, sample photographs seen through two simulated cameras; the files.
+
+    Raises UsageError when `folder` holds something or another command writes.
+    """
+    made = path_of(folder)
+    check_simulation(made, pairs)
+    with (DataFolder.holding(made) or data_folder(data_dir)).writing("pairs simulate"):
+        return tuple(simulate(made, pairs, seed, progress=progress))
+
+
+def _path(place: Place | None) -> Path | None:
+    return path_of(place) if place else None

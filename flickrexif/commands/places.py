@@ -1,0 +1,35 @@
+"""What all commands take: places in the file system, and one value or several."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from flickrexif.core.folder import DataFolder, default_data_dir
+
+Place: TypeAlias = str | os.PathLike[str]  # `~` at its start is the user's home
+Value = TypeVar("Value", str, float)
+
+
+def path_of(place: Place) -> Path:
+    """The path of a place that was named."""
+    return Path(place).expanduser()
+
+
+def data_folder(data_dir: Place | None) -> DataFolder:
+    """The data folder `data_dir`; None: `$FLICKREXIF_DATA`, else `data`."""
+    return DataFolder(default_data_dir() if data_dir is None else path_of(data_dir))
+
+
+def home_of(source: Place, data_dir: Place | None = None) -> DataFolder:
+    """The data folder that the photos in `source` belong to; `data_dir` where it is none that this user may write."""
+    place = path_of(source)
+    folder = DataFolder.holding(place) if place.exists() else None
+    return folder if folder and os.access(folder.path, os.W_OK) else data_folder(data_dir)
+
+
+def several(values: Value | Iterable[Value] | None) -> tuple[Value, ...]:
+    """One value, several or none as a tuple."""
+    if values is None:
+        return ()
+    return (values,) if isinstance(values, str | int | float) else tuple(values)

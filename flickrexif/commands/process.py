@@ -1,0 +1,53 @@
+"""`process`: ImageNet, iNaturalist or any labelled images, in variants with a known processing label."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from flickrexif.cards import write_card
+from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
+from flickrexif.processing.build import ProcessReport, ProcessSettings, Progress, check_settings
+from flickrexif.processing.build import process as make
+
+
+def process(
+    source: Place,
+    *,
+    out: Place | None = None,
+    parameter: str | None = None,
+    variant: str | Iterable[str] | None = None,
+    draw: Literal["uniform", "balanced"] | None = None,
+    seed: int = 0,
+    split: str | None = None,
+    limit: int | None = None,
+    workers: int = 2,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    data_dir: Place | None = None,
+    progress: Progress | None = None,
+) -> ProcessReport:
+    """Make variants of the images in `source` (a folder or a Hugging Face data set) as the data set `out`.
+
+    All classes of `parameter`, or each `variant`, is one config; with `draw` each image is in one class. `out=None` is
+    `imagenet-traces` in the data folder. Images that fail are counted in the report. Raises UsageError for settings
+    that cannot be and when another command writes, FlickrExifError when a worker dies. The same call goes on.
+    """
+    made = path_of(out) if out else data_folder(data_dir).path / "imagenet-traces"
+    settings = ProcessSettings(
+        source=str(source),
+        out=made,
+        variants=several(variant),
+        parameter=parameter,
+        draw=draw,
+        seed=seed,
+        split=split,
+        limit=limit,
+        workers=workers,
+        engine=engine,
+        address=address,
+    )
+    check_settings(settings)
+    with home_of(source, data_dir).writing("process", made):
+        report = make(settings, progress)
+        if any(part.rows for part in report.parts):
+            write_card(made)
+    return report

@@ -1,0 +1,36 @@
+"""`report`: result records as one page, figures and tables."""
+
+from collections.abc import Iterable
+
+from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
+from flickrexif.eval.report.build import Report, write_report
+from flickrexif.eval.report.paper import FORMATS
+
+
+def report(
+    results: Place | None = None,
+    *,
+    out: Place | None = None,
+    baseline: Place | None = None,
+    data_dir: Place | None = None,
+    formats: str | Iterable[str] = ",".join(FORMATS),
+) -> Report:
+    """Write a page with leaderboard, figures and tables of the records in `results` (None: the data folder's).
+
+    `out` is its folder (None: `report` beside the records), `baseline` another folder of records to compare with,
+    `formats` those of the figures for print. Pictures are looked for in the data folder. Raises UsageError where there
+    is nothing to report, `out` holds another page, or another command writes.
+    """
+    folder = data_folder(data_dir)
+    records = path_of(results) if results else folder.path / "results"
+    wanted = [name for part in several(formats) for one in part.split(",") if (name := one.strip().lower())]
+    home = home_of(records, data_dir)
+    with home.writing("report"):
+        return write_report(
+            records,
+            path_of(out) if out else records.parent / "report",
+            baseline=path_of(baseline) if baseline else None,
+            data_dir=folder.path,
+            formats=wanted,
+            register=home.register,
+        )
