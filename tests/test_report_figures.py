@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.report.choice import replaced, slug, used
+from flickrexif.eval.report.entries import replaced_entries, slug, used_entries
 from flickrexif.eval.report.figures import figures, unmeasured
 from flickrexif.eval.report.figures_neighbors import GROUPS, SETUPS
 from flickrexif.eval.report.figures_probe import MITIGATIONS
@@ -168,8 +168,8 @@ def test_the_last_record_by_path_is_used() -> None:
     for order in ([old, new], [new, old]):
         (figure,) = figures(order)
         assert [(p.value, p.record) for p in points_of(figure)] == [(0.8, "b/1.json")]
-        assert used(order) == [new]
-        assert replaced(order) == [("a/9.json", "b/1.json")]
+        assert used_entries(order) == [new]
+        assert replaced_entries(order) == [("a/9.json", "b/1.json")]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_the_numbers_of_two_runs_are_compared() -> None:
         ("b", 0.9, 0.8, None),
     ]
     assert found.changes[0].difference == pytest.approx(-0.15)
-    assert found.changes[0].what == "probe JPEG compression, D: accuracy"
+    assert found.changes[0].measurement == "probe JPEG compression, D: accuracy"
     assert (found.only_ours, found.only_theirs, found.unmatched) == ((), ("c",), 2)
     assert [c.encoder for c in found.largest(1)] == ["a"]
 

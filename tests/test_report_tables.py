@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.report.headlines import headlines
-from flickrexif.eval.report.published import inferred, published, stated
+from flickrexif.eval.report.published import inferred, paper_numbers, published
 from flickrexif.eval.report.reading import NOT_FLICKR, SIMULATED, banners, read_records
 from flickrexif.eval.report.sensitivity import board_of
 from flickrexif.eval.report.spec import Column, Point, Table
@@ -153,7 +153,7 @@ def test_the_papers_table_2_is_told_for_its_own_data_set_alone() -> None:
 def test_every_encoder_that_the_paper_names_is_known() -> None:
     from flickrexif.eval.encoders.registry import registered_encoders
 
-    assert {one.encoder for one in stated() if one.encoder} <= registered_encoders().keys()
+    assert {number.encoder for number in paper_numbers() if number.encoder} <= registered_encoders().keys()
 
 
 def test_levels_need_the_papers_mask() -> None:

@@ -29,7 +29,7 @@ from flickrexif.commands.evaluate import candidates_of
 from flickrexif.dataset.schema import PUBLISHED_COLUMNS
 from flickrexif.eval.encoders import expand
 from flickrexif.eval.report.figures import figures
-from flickrexif.eval.report.published import stated
+from flickrexif.eval.report.published import paper_numbers
 from flickrexif.eval.suite_plan import Candidate, Item
 from flickrexif.eval.suite_running import groups
 from flickrexif.eval.suite_tasks import MASKS, TASKS
@@ -135,7 +135,7 @@ def test_the_task_named_for_a_figure_draws_it(label: str, command: str, task: st
     assert values["tasks"] == [task]
     assert task in TASKS
     if label == "Table 2":
-        assert {one.task for one in stated() if one.relation == "is"} == {task}
+        assert {number.task for number in paper_numbers() if number.relation == "is"} == {task}
     else:
         mine = [(path, record) for path, record in records(2, points=20) if record.task == task]
         assert label in {figure.paper for figure in figures(mine)}

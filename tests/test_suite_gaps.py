@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flickrexif.eval.encoders import resolve
-from flickrexif.eval.report.choice import group_of
+from flickrexif.eval.report.entries import group_of
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite_runs import FAILED, Protocols, no_result
 from flickrexif.eval.suite_tasks import Measurement

@@ -1,4 +1,4 @@
-"""A report: the page, the figures for print and the tables, from a folder of result records."""
+"""Writes a report from a folder of result records: the page, the figures for print and the tables."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text, remove
-from flickrexif.eval.report.choice import Entry, replaced, used
 from flickrexif.eval.report.compare import compare, differences
+from flickrexif.eval.report.entries import Entry, distinct_names, replaced_entries, used_entries
 from flickrexif.eval.report.figures import figures, unmeasured
 from flickrexif.eval.report.headlines import headlines
 from flickrexif.eval.report.leaderboard import board_differences, leaderboard
-from flickrexif.eval.report.page import OURS, Shown, View, render
+from flickrexif.eval.report.page import OURS, ComparedTable, View, render
 from flickrexif.eval.report.paper import FORMATS, save_all
 from flickrexif.eval.report.pictures import MOST_FLICKR, keys_of, pictures, shot_of
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
@@ -25,13 +25,13 @@ from flickrexif.eval.report.table_files import compared_csv, numbers_csv, to_csv
 from flickrexif.eval.report.tables import table_of, tables
 
 MOST_PICTURES = 4 * MOST_FLICKR  # on the page, of whatever data set
-LINKED = rb'href="((?:figures|tables)/[a-z0-9][a-z0-9.-]*)" download'  # a file of the report, in its page
-HEAD = 2_000  # bytes of a page among which its generator stands
+LINKED = rb'href="((?:figures|tables)/[a-z0-9][a-z0-9.-]*)" download'  # a link of the page to a file of the report
+HEAD = 2_000  # bytes at the start of a page that contain its generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was written: the page to open, the leaderboard on it, and the files that are no records."""
+    """A report that was written: its page, its leaderboard, and the (path, problem) of files that are not records."""
 
     index: Path
     leaderboard: Table
@@ -50,10 +50,10 @@ def write_report(
 ) -> Report:
     """Write `out`/index.html, figures/ and tables/ from the records in `results`; the same records give the same bytes.
 
-    `baseline` is another folder of records, which numbers are compared with; pictures are looked for in `data_dir`.
-    `register` is called with files before they are written.
-    Files of an earlier report that are no longer made are removed. Raises UsageError where there is nothing to report
-    or `out` holds another page, FlickrExifError when the disk refuses.
+    `baseline` is another folder of records to compare with; pictures come from the data folder `data_dir`; `register`
+    is called with files before they are written. Files that an earlier report wrote and this one does not are removed.
+    Raises UsageError where there is nothing to report or `out` holds another page, FlickrExifError where a file cannot
+    be written.
     """
     if wrong := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"Figures cannot be written as {wrong[0][:20]!r}.", f"Known: {', '.join(FORMATS)}.")
@@ -87,40 +87,40 @@ def _former(out: Path) -> set[Path]:
     return {out / name.decode() for name in re.findall(LINKED, text)}
 
 
-# --- what is shown
+# --- what the page shows
 
 
 def _view(
     records: Records, theirs: Records | None, baseline: str, data_dir: Path | None, formats: Sequence[str]
 ) -> View:
     entries, before = records.entries, theirs.entries if theirs else []
-    known = used(entries)
-    places = {path: place for place, (path, _) in enumerate(known)}
-    board = board_of(known)
-    made = _figures(known, data_dir)
-    figure_tables = _compared([table_of(figure) for figure in made], [table_of(figure) for figure in figures(before)])
-    found = tables(known, published)
-    section_tables = _compared([table for _, table in found], [table for _, table in tables(before)])
+    used = used_entries(entries)
+    places = {path: place for place, (path, _) in enumerate(used)}
+    board = board_of(used)
+    drawn = _figures(used, data_dir)
+    figure_tables = _compared([table_of(figure) for figure in drawn], [table_of(figure) for figure in figures(before)])
+    section_tables = tables(used, published)
+    compared = _compared([table for _, table in section_tables], [table for _, table in tables(before)])
     return View(
         banners=banners(entries),
-        encoders=len({result.encoder for _, result in known}),
-        records=len(known),
-        headlines=headlines(known, board),
+        encoders=len({result.encoder for _, result in used}),
+        records=len(used),
+        headlines=headlines(used, board),
         board=board,
         leaderboard=_leaderboard(board, before),
-        figures=list(zip(made, figure_tables, strict=True)),
-        tables=[(s, shown) for (s, _), shown in zip(found, section_tables, strict=True) if shown],
-        sources=sources_of(known),
+        figures=list(zip(drawn, figure_tables, strict=True)),
+        tables=[(section, table) for (section, _), table in zip(section_tables, compared, strict=True) if table],
+        sources=sources_of(used),
         compositions=compositions_of(board, places.__getitem__),
-        unmeasured=unmeasured(known),
-        gaps=gaps_of(known),
+        unmeasured=unmeasured(used),
+        gaps=gaps_of(used),
         unreadable=_unreadable(records, theirs, baseline),
-        replaced=replaced(entries),
+        replaced=replaced_entries(entries),
         place=places.__getitem__,
         formats=formats,
-        has_flickr=_has_flickr(made),
+        has_flickr=_has_flickr(drawn),
         baseline=baseline,
-        comparison=compare(known, before) if theirs else None,
+        comparison=compare(used, before) if theirs else None,
     )
 
 
@@ -131,41 +131,29 @@ def _unreadable(ours: Records, theirs: Records | None, baseline: str) -> list[tu
 def _figures(entries: Sequence[Entry], data_dir: Path | None) -> list[Figure]:
     if data_dir is None:
         return figures(entries, published=published)
-    found = pictures(data_dir, keys_of(entries)[:MOST_PICTURES])
-    return figures(entries, partial(shot_of, found), published)
+    thumbnails = pictures(data_dir, keys_of(entries)[:MOST_PICTURES])
+    return figures(entries, partial(shot_of, thumbnails), published)
 
 
-def _compared(ours: Sequence[Table | None], theirs: Iterable[Table | None]) -> list[Shown | None]:
+def _compared(ours: Sequence[Table | None], theirs: Iterable[Table | None]) -> list[ComparedTable | None]:
+    """Our tables under names that differ, each with its differences from their table of that name."""
     before = [table for table in theirs if table]
-    named = _named(ours)
-    return [Shown(table=table, differences=differences(table, before)) if table else None for table in named]
+    names = iter(distinct_names([table.name for table in ours if table]))
+    named = [table and replace(table, name=next(names)) for table in ours]
+    return [ComparedTable(table=table, differences=differences(table, before)) if table else None for table in named]
 
 
-def _named(found: Sequence[Table | None]) -> list[Table | None]:
-    """The tables with names that differ: the second "knn-jpeg" becomes "knn-jpeg-2"."""
-    taken: set[str] = set()
-    named = []
-    for table in found:
-        name, number = table.name if table else "", 1
-        while table and name in taken:
-            number += 1
-            name = f"{table.name}-{number}"
-        taken.add(name)
-        named.append(table and replace(table, name=name))
-    return named
-
-
-def _leaderboard(board: Board, before: Sequence[Entry]) -> Shown:
+def _leaderboard(board: Board, before: Sequence[Entry]) -> ComparedTable:
     table = leaderboard(board)
     changed: Mapping[tuple[str, str], float] = {}
     if before:
         changed = board_differences(board, board_of(before, board.basis))
-    return Shown(table=table, differences=changed)
+    return ComparedTable(table=table, differences=changed)
 
 
-def _has_flickr(made: Iterable[Figure]) -> bool:
-    """Whether a photo is shown whose credit is told: those of FlickrExif alone have one."""
-    strips = (figure.content for figure in made if isinstance(figure.content, Strips))
+def _has_flickr(drawn: Iterable[Figure]) -> bool:
+    """Whether a photo with a credit is shown: only those of FlickrExif have one."""
+    strips = (figure.content for figure in drawn if isinstance(figure.content, Strips))
     return any(shot.attribution or shot.page_url for content in strips for row in content.rows for shot in row)
 
 
@@ -173,10 +161,10 @@ def _has_flickr(made: Iterable[Figure]) -> bool:
 
 
 def _write_tables(view: View, entries: Sequence[Entry], out: Path, register: Callable[..., object]) -> set[Path]:
-    texts = {"numbers.csv": numbers_csv(used(entries))}
-    for shown in (view.leaderboard, *(shown for _, shown in view.tables)):
-        texts[f"{shown.table.name}.csv"] = to_csv(shown.table)
-        texts[f"{shown.table.name}.tex"] = to_tex(shown.table)
+    texts = {"numbers.csv": numbers_csv(used_entries(entries))}
+    for table in (view.leaderboard.table, *(compared.table for _, compared in view.tables)):
+        texts[f"{table.name}.csv"] = to_csv(table)
+        texts[f"{table.name}.tex"] = to_tex(table)
     if view.comparison:
         texts["compared.csv"] = compared_csv(view.comparison)
     register(*(out / "tables" / name for name in texts))
@@ -185,7 +173,7 @@ def _write_tables(view: View, entries: Sequence[Entry], out: Path, register: Cal
 
 def _write_figures(view: View, out: Path, register: Callable[..., object]) -> set[Path]:
     folder = out / "figures"
-    numbers = [shown.table for _, shown in view.figures if shown]
+    numbers = [compared.table for _, compared in view.figures if compared]
     names = [f"{figure.name}.{name}" for figure, _ in view.figures for name in view.formats]
     register(*(folder / name for name in names), *(folder / f"{table.name}.csv" for table in numbers))
     written = {put_text(folder / f"{table.name}.csv", to_csv(table), durable=False)[1] for table in numbers}

@@ -1,9 +1,9 @@
-"""What changed against the records of another run, number by number."""
+"""Compares the numbers of two runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flickrexif.eval.report.choice import Entry, key_of, used
+from flickrexif.eval.report.entries import Entry, key_of, used_entries
 from flickrexif.eval.report.spec import Point, Table
 from flickrexif.eval.report.wording import dataset_of, settings_of, subject_of
 from flickrexif.eval.results import Result
@@ -14,10 +14,10 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A number in both runs. `overlap` tells whether the 95% intervals do, None where one has none."""
+    """A number that both runs have; `overlap`: whether the 95% intervals overlap, None where one is missing."""
 
     encoder: str
-    what: str
+    measurement: str
     record: str
     now: float
     before: float
@@ -31,15 +31,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All numbers in both runs, the largest change first, and what only one of them has."""
+    """The numbers that both runs have, the largest change first, and what only one run has."""
 
     changes: tuple[Change, ...]
     only_ours: tuple[str, ...]  # encoders
     only_theirs: tuple[str, ...]
-    unmatched: int  # measurements of encoders in both that only one has
+    unmatched: int  # measurements in one run only, of encoders in both
 
     def largest(self, count: int) -> list[Change]:
-        """The largest change of each record, at most so many."""
+        """The `count` largest changes, at most one of each record."""
         first: dict[str, Change] = {}
         for change in self.changes:
             first.setdefault(change.record, change)
@@ -48,15 +48,15 @@ class Comparison:
 
 def compare(ours: Iterable[Entry], theirs: Iterable[Entry]) -> Comparison:
     """Compare the records of the same measurement and encoder."""
-    mine, others = ({key_of(entry[1]): entry for entry in used(entries)} for entries in (ours, theirs))
-    both = [(mine[key], others[key][1]) for key in mine if key in others]
+    our_entries, their_entries = ({key_of(entry[1]): entry for entry in used_entries(run)} for run in (ours, theirs))
+    both = [(entry, their_entries[key][1]) for key, entry in our_entries.items() if key in their_entries]
     changes = [change for entry, before in both for change in _changes(entry, before)]
-    here, there = ({result.encoder for _, result in entries.values()} for entries in (mine, others))
-    unmatched = {key for key in mine.keys() ^ others.keys() if key[-1] in here & there}
+    our_encoders, their_encoders = ({key[-1] for key in run} for run in (our_entries, their_entries))
+    unmatched = {key for key in our_entries.keys() ^ their_entries.keys() if key[-1] in our_encoders & their_encoders}
     return Comparison(
-        changes=tuple(sorted(changes, key=lambda c: (-abs(c.difference), c.encoder, c.what))),
-        only_ours=tuple(sorted(here - there)),
-        only_theirs=tuple(sorted(there - here)),
+        changes=tuple(sorted(changes, key=lambda c: (-abs(c.difference), c.encoder, c.measurement))),
+        only_ours=tuple(sorted(our_encoders - their_encoders)),
+        only_theirs=tuple(sorted(their_encoders - our_encoders)),
         unmatched=len(unmatched),
     )
 
@@ -64,35 +64,35 @@ def compare(ours: Iterable[Entry], theirs: Iterable[Entry]) -> Comparison:
 def _changes(entry: Entry, before: Result) -> Iterable[Change]:
     path, now = entry
     for metric, value in now.metrics.items():
-        other = before.metrics.get(metric)
-        if value is None or other is None or metric in NOT_COMPARED:
+        earlier = before.metrics.get(metric)
+        if value is None or earlier is None or metric in NOT_COMPARED:
             continue
         yield Change(
             encoder=now.encoder,
-            what=_what(now, metric),
+            measurement=_measurement(now, metric),
             record=path,
             now=value,
-            before=other,
+            before=earlier,
             overlap=overlapping(now.intervals.get(metric), before.intervals.get(metric)),
         )
 
 
-def overlapping(one: Interval | None, other: Interval | None) -> bool | None:
+def overlapping(first: Interval | None, second: Interval | None) -> bool | None:
     """Whether two intervals share a number; None where one is missing."""
-    if one is None or other is None:
+    if first is None or second is None:
         return None
-    return one[0] <= other[1] and other[0] <= one[1]
+    return first[0] <= second[1] and second[0] <= first[1]
 
 
-def _what(result: Result, metric: str) -> str:
+def _measurement(result: Result, metric: str) -> str:
     subject = subject_of(result)
     return f"{result.task}{f' {subject}' if subject else ''}, {dataset_of(result)}{settings_of(result)}: {metric}"
 
 
 def differences(ours: Table, theirs: Sequence[Table]) -> Mapping[tuple[str, str], float]:
     """(encoder, column) -> our number less that in their table of the same name, where both have one."""
-    before = {where: value for table in theirs if table.name == ours.name for where, value in _numbers(table).items()}
-    return {where: value - before[where] for where, value in _numbers(ours).items() if where in before}
+    before = {cell: value for table in theirs if table.name == ours.name for cell, value in _numbers(table).items()}
+    return {cell: value - before[cell] for cell, value in _numbers(ours).items() if cell in before}
 
 
 def _numbers(table: Table) -> dict[tuple[str, str], float]:

@@ -1,10 +1,10 @@
-"""Result records to the figures of a report, before anything is drawn."""
+"""Makes the figures of a report from result records; they are drawn elsewhere."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from flickrexif.eval.report.choice import Entry, grouped, used
+from flickrexif.eval.report.entries import Entry, distinct_names, grouped, used_entries
 from flickrexif.eval.report.figures_neighbors import (
     mask_figures,
     recall_figures,
@@ -18,7 +18,7 @@ from flickrexif.eval.report.spec import Bars, Figure, GroupedDots, Lines, Pairwi
 from flickrexif.eval.report.style import plain
 from flickrexif.eval.report.wording import where_of
 
-PICTURED = {  # tasks whose records without a number have no figure at all -> (section, title)
+PICTURED = {  # tasks that have a figure for each record with a number, and none for the others -> (section, title)
     "similarity": ("Semantics", "Similarities by class and processing"),
     "tsne": ("Acquisition", "t-SNE"),
     "strips": ("Neighbours", "Nearest neighbours"),
@@ -29,17 +29,18 @@ SECTIONS = ("Processing", "Acquisition", "Semantics", "Neighbours", "Mitigation"
 def figures(
     results: Sequence[Entry], pictures: Pictures = without_picture, published: Published = nothing_published
 ) -> list[Figure]:
-    """All figures that the records (path, record) give, by section; none for what was not measured (`unmeasured`).
+    """All figures of the records, by section, under names that differ; `unmeasured` lists those left out as empty.
 
-    Of several records of one measurement the last by path is drawn (`choice.used`). Raises FlickrExifError, which
-    names the record, for a `detail` that is not what its task writes.
+    Raises FlickrExifError, which names the record, for a `detail` that is not what its task writes.
     """
-    found = (figure for figure in _figures(used(results), pictures, published) if not _is_empty(figure))
-    return _with_own_names(sorted(found, key=lambda figure: SECTIONS.index(figure.section)))
+    drawable = (figure for figure in _figures(used_entries(results), pictures, published) if not _is_empty(figure))
+    ordered = sorted(drawable, key=lambda figure: SECTIONS.index(figure.section))
+    names = distinct_names(figure.name for figure in ordered)
+    return [replace(figure, name=name) for figure, name in zip(ordered, names, strict=True)]
 
 
 class Unmeasured(NamedTuple):
-    """What no encoder has a number of, and why."""
+    """A figure that is not drawn as no encoder has a number for it, and the reasons."""
 
     section: str
     title: str
@@ -47,9 +48,9 @@ class Unmeasured(NamedTuple):
 
 
 def unmeasured(results: Sequence[Entry]) -> list[Unmeasured]:
-    """The figures that are not drawn as no encoder has a number, in the order of the records' measurements."""
-    entries = used(results)
-    found = [
+    """The figures that are not drawn as no encoder has a number for them."""
+    entries = used_entries(results)
+    gaps = [
         Unmeasured(figure.section, figure.title, tuple(dict.fromkeys(point.reason for point in points_of(figure))))
         for figure in _figures(entries, without_picture, nothing_published)
         if _is_empty(figure)
@@ -58,24 +59,24 @@ def unmeasured(results: Sequence[Entry]) -> list[Unmeasured]:
         for group in grouped(entries, task):
             reasons = dict.fromkeys(plain(result.detail.get("reason") or "", 120) for _, result in group)
             if "" not in reasons:
-                found.append(Unmeasured(section, f"{title}: {where_of(group[0][1])}", tuple(reasons)))
-    return found
+                gaps.append(Unmeasured(section, f"{title}: {where_of(group[0][1])}", tuple(reasons)))
+    return gaps
 
 
 def points_of(figure: Figure) -> list[Point]:
-    """The numbers of a figure that shows numbers of encoders, [] of another."""
+    """The numbers of encoders that a figure shows; [] for a figure of another kind."""
     match figure.content:
         case Bars(points=points):
             return list(points)
         case GroupedDots(series=series) | Lines(series=series):
-            return [point for one in series for point in one.points]
+            return [point for line in series for point in line.points]
         case Pairwise(x=x, y=y):
             return [*x, *y]
     return []
 
 
 def _is_empty(figure: Figure) -> bool:
-    """Whether a figure shows numbers of encoders and none has one."""
+    """Whether a figure shows numbers of encoders and no encoder has one."""
     points = points_of(figure)
     return bool(points) and all(point.value is None for point in points)
 
@@ -90,17 +91,3 @@ def _figures(entries: Sequence[Entry], pictures: Pictures, published: Published)
     yield from recall_figures(entries)
     yield from strip_figures(entries, pictures)
     yield from mitigation_figures(entries)
-
-
-def _with_own_names(found: Sequence[Figure]) -> list[Figure]:
-    """The figures with names that differ: the second "probe-jpeg" becomes "probe-jpeg-2"."""
-    taken: set[str] = set()
-    renamed = []
-    for figure in found:
-        name, number = figure.name, 1
-        while name in taken:
-            number += 1
-            name = f"{figure.name}-{number}"
-        taken.add(name)
-        renamed.append(replace(figure, name=name))
-    return renamed

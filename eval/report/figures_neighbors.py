@@ -1,9 +1,9 @@
-"""Figures of nearest neighbours: the five set-ups (Fig. 8), masks (Fig. 5), same-camera shares, recall (Fig. 10)."""
+"""Figures of neighbours: five set-ups (Fig. 8), masks (Fig. 5), same-camera shares, recall (Fig. 10), similarities."""
 
 import math
 from collections.abc import Iterator, Sequence
 
-from flickrexif.eval.report.choice import Entry, detail_of, grouped, headliners, is_numbers, point_of
+from flickrexif.eval.report.entries import Entry, are_numbers, detail_of, grouped, headliners, point_of
 from flickrexif.eval.report.figures_probe import Published, agreed_chance, by_subject, name_of
 from flickrexif.eval.report.spec import Distributions, Figure, GroupedDots, Lines, Pairwise, Panel, Series
 from flickrexif.eval.report.style import percent, short
@@ -19,7 +19,7 @@ from flickrexif.eval.report.wording import (
 from flickrexif.eval.results import Result
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
-GROUPS = {  # as eval.similarity names them -> as the figure does
+GROUPS = {  # name in eval.similarity -> name in the figure
     "same_class_same_metadata": "same class, same processing",
     "same_class_different_metadata": "same class, other processing",
     "different_class_same_metadata": "other class, same processing",
@@ -34,7 +34,7 @@ def _series(group: Sequence[Entry], metric: str, name: str, published: Sequence[
 
 
 def _gaps(series: Sequence[Series]) -> str:
-    return gaps([point for one in series for point in one.points])
+    return gaps([point for line in series for point in line.points])
 
 
 def setup_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
@@ -60,7 +60,7 @@ def setup_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
 
 
 def share_figures(entries: Sequence[Entry], published: Published) -> Iterator[Figure]:
-    """The share of neighbours with the query's label, by the number of neighbours."""
+    """The share of the k nearest photos that have the query's label, for each k."""
     for group in by_subject(grouped(entries, "neighbors")):
         result = group[0][1]
         ks = sorted({int(name) for _, r in group for name in r.metrics if name.isascii() and name.isdigit()})
@@ -123,7 +123,7 @@ def _ratio(name: str) -> float | None:
 
 
 def recall_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
-    """recall@1 against negatives of the same type of camera and of the other."""
+    """recall@1 among negatives of the other type of camera, and of the same type."""
     for group in grouped(entries, "retrieval"):
         result = group[0][1]
         x, y = (tuple(point_of(entry, metric) for entry in group) for metric in ("different", "same"))
@@ -147,70 +147,70 @@ def recall_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
 
 
 def _below(pairs: Sequence[tuple[float | None, float | None]]) -> str:
-    known = [(a, b) for a, b in pairs if a is not None and b is not None]
-    if not known:
+    measured = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if not measured:
         return "No encoder has a number."
-    across, up = max(known, key=lambda pair: pair[0] - pair[1])
-    below = sum(b < a for a, b in known)
-    text = f"{below} of {len(known)} encoders find the pair less often among pictures of the same type of camera."
+    across, up = max(measured, key=lambda pair: pair[0] - pair[1])
+    below = sum(b < a for a, b in measured)
+    text = f"{below} of {len(measured)} encoders find the pair less often among pictures of the same type of camera."
     return text + (f" The largest drop is from {percent(across)} to {percent(up)}." if below else "")
 
 
 def similarity_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
     """Distributions of similarity by class and processing, of one encoder a family."""
     for group in by_subject(grouped(entries, "similarity")):
-        shown = [entry for entry in headliners(group) if not entry[1].detail.get("reason")]
-        if not shown:
+        chosen = [entry for entry in headliners(group) if not entry[1].detail.get("reason")]
+        if not chosen:
             continue
-        result = shown[0][1]
+        result = chosen[0][1]
         where = f"{subject_of(result)} on {dataset_of(result)}"
         yield Figure(
             name=name_of("similarity", result),
             section="Semantics",
             title=f"Similarities by class and processing: {where}",
             caption="Cosine similarity of pairs of images by whether they share their class and their processing "
-            f"({where}), averaged over the queries.{chosen_of(shown, group)}",
-            alt=" ".join(_means(r) for _, r in shown),
-            content=_distributions(shown),
+            f"({where}), averaged over the queries.{chosen_of(chosen, group)}",
+            alt=" ".join(_means(r) for _, r in chosen),
+            content=_distributions(chosen),
             y_label="share of pairs",
             paper="Fig. 2",
-            records=tuple(path for path, _ in shown),
+            records=tuple(path for path, _ in chosen),
         )
 
 
 def _means(result: Result) -> str:
-    same, other = (result.metrics.get(name) for name in MEANS)
-    if same is None or other is None:
+    same, different = (result.metrics.get(name) for name in MEANS)
+    if same is None or different is None:
         return f"{short(result.encoder)}: not all kinds of pairs are there."
     text = f"{short(result.encoder)}: pairs of different classes have a mean similarity of {same:.3f} where their "
-    return text + f"processing is the same and {other:.3f} where it is not."
+    return text + f"processing is the same and {different:.3f} where it is not."
 
 
-def _distributions(shown: Sequence[Entry]) -> Distributions:
-    """The panels over the bins that any of them uses."""
-    edges = detail_of(shown[0], "edges", lambda value: is_numbers(value) and len(value) > 1)
+def _distributions(entries: Sequence[Entry]) -> Distributions:
+    """A panel an encoder, over the bins that any panel uses."""
+    edges = detail_of(entries[0], "edges", lambda value: are_numbers(value) and len(value) > 1)
     bins = len(edges) - 1
-    found = []
-    for entry in shown:
+    shares_by_group = []
+    for entry in entries:
         detail_of(entry, "edges", lambda value: list(value) == list(edges))
         averaged = detail_of(entry, "averaged", lambda value: _are_shares(value, bins))
-        found.append({name: averaged[name] for name in GROUPS if _has_pairs(averaged.get(name))})
-    filled = [b for b in range(bins) if any(share[b] > 1e-4 for panel in found for share in panel.values())]
+        shares_by_group.append({name: averaged[name] for name in GROUPS if _has_pairs(averaged.get(name))})
+    filled = [b for b in range(bins) if any(share[b] > 1e-4 for panel in shares_by_group for share in panel.values())]
     start, stop = (max(0, filled[0] - 1), min(bins, filled[-1] + 2)) if filled else (0, bins)
     panels = (
         Panel(
             encoder=entry[1].encoder,
             shares=tuple((GROUPS[name], tuple(map(float, share[start:stop]))) for name, share in panel.items()),
         )
-        for entry, panel in zip(shown, found, strict=True)
+        for entry, panel in zip(entries, shares_by_group, strict=True)
     )
     return Distributions(edges=tuple(map(float, edges[start : stop + 1])), panels=tuple(panels))
 
 
 def _are_shares(value: dict[str, Sequence[float | None]], bins: int) -> bool:
-    """Whether each known group has one share a bin; all null in a group without pairs."""
+    """Whether each group has one share a bin, all of them null if the group has no pairs."""
     groups = [value[name] for name in GROUPS if name in value]
-    return all(len(group) == bins and (not _has_pairs(group) or is_numbers(group)) for group in groups)
+    return all(len(group) == bins and (not _has_pairs(group) or are_numbers(group)) for group in groups)
 
 
 def _has_pairs(share: Sequence[float | None] | None) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from flickrexif.eval.report.choice import Entry, decisive, grouped, point_of, slug
+from flickrexif.eval.report.entries import Entry, decisive, grouped, point_of, slug
 from flickrexif.eval.report.spec import Bars, Figure, GroupedDots, Point, Series
 from flickrexif.eval.report.style import percent
 from flickrexif.eval.report.wording import (
@@ -18,10 +18,10 @@ from flickrexif.eval.report.wording import (
 from flickrexif.eval.results import Result
 
 Published = Callable[[Result, str], Sequence[tuple[str, float]]]
-"""The paper's numbers for a metric of such a record: (encoder, or a label of a level, value)."""
+"""(record, metric) -> the paper's numbers of that measurement: (encoder, or a level in words, value)."""
 
 MITIGATIONS = ("none", "centring", "leace", "averaging")
-LEFT = {  # measure of a mitigation -> (what it is, how to read it)
+LEFT = {  # measure of a mitigation -> (its name, how to read it)
     "accuracy": (
         "trace left",
         "The linear probe's accuracy without and with each mitigation; at chance no trace is left.",
@@ -34,25 +34,25 @@ LEFT = {  # measure of a mitigation -> (what it is, how to read it)
 
 
 def nothing_published(result: Result, metric: str) -> Sequence[tuple[str, float]]:  # noqa: ARG001
-    """No number of the paper's."""
+    """A `Published` without any number."""
     return ()
 
 
 def by_subject(groups: Sequence[list[Entry]]) -> list[list[Entry]]:
-    """Measurements in the paper's order of parameters and attributes."""
+    """The measurements in the paper's order of parameters and attributes, then by data set."""
     return sorted(groups, key=lambda group: (subject_order(group[0][1]), group[0][1].dataset))
 
 
 def name_of(kind: str, result: Result, *more: object) -> str:
-    """The stem of a figure: kind, subject, data set, the decisive settings."""
+    """The file stem of a figure or table: kind, subject, data set, the decisive settings."""
     settings = (f"{name}-{value}" for name, value in decisive(result).items())
     return slug(kind, result.parameter or result.attribute or "", result.dataset, *settings, *more)
 
 
 def agreed_chance(values: Sequence[float | None]) -> float | None:
-    """The chance level, None where the records do not agree on one."""
-    known = {round(value, 6): value for value in values if value is not None}
-    return next(iter(known.values())) if len(known) == 1 else None
+    """The chance level of the records; None where they differ or have none."""
+    distinct = {round(value, 6): value for value in values if value is not None}
+    return next(iter(distinct.values())) if len(distinct) == 1 else None
 
 
 def probe_figures(entries: Sequence[Entry], published: Published) -> Iterator[Figure]:
@@ -87,7 +87,7 @@ def mitigation_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
 
 def _mitigation(group: Sequence[Entry], measure: str) -> Figure:
     result = group[0][1]
-    what, meaning = LEFT[measure]
+    quantity, meaning = LEFT[measure]
     series = tuple(_after(group, name, measure) for name in _mitigations(group))
     chance = agreed_chance([r.metrics.get("chance") for _, r in group]) if measure == "accuracy" else None
     where = f"{subject_of(result)} on {dataset_of(result)}{settings_of(result)}"
@@ -95,9 +95,9 @@ def _mitigation(group: Sequence[Entry], measure: str) -> Figure:
     return Figure(
         name=name_of("mitigation", result, measure),
         section="Mitigation",
-        title=f"{capital(what)} after mitigation: {where}",
+        title=f"{capital(quantity)} after mitigation: {where}",
         caption=f"{meaning} {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
-        alt=" ".join(extremes(s.points, f"{s.name}: {what}") for s in series) + level,
+        alt=" ".join(extremes(s.points, f"{s.name}: {quantity}") for s in series) + level,
         content=GroupedDots(series=series, chance=chance),
         y_label="probe accuracy" if measure == "accuracy" else "kNN accuracy",
         records=tuple(path for path, _ in group),
@@ -105,9 +105,9 @@ def _mitigation(group: Sequence[Entry], measure: str) -> Figure:
 
 
 def _mitigations(group: Sequence[Entry]) -> list[str]:
-    """The mitigations that the records hold: the known ones first; all of them where no record holds any."""
-    found = {name.rpartition(".")[0] for _, result in group for name in result.metrics if "." in name}
-    return [m for m in MITIGATIONS if m in found] + sorted(found - set(MITIGATIONS)) or list(MITIGATIONS)
+    """The mitigations that the records have numbers of, ours first; all of ours where they have none."""
+    names = {name.rpartition(".")[0] for _, result in group for name in result.metrics if "." in name}
+    return [m for m in MITIGATIONS if m in names] + sorted(names - set(MITIGATIONS)) or list(MITIGATIONS)
 
 
 def _after(group: Sequence[Entry], name: str, measure: str) -> Series:
@@ -115,6 +115,6 @@ def _after(group: Sequence[Entry], name: str, measure: str) -> Series:
 
 
 def _point(entry: Entry, name: str, measure: str) -> Point:
-    told = entry[1].detail.get(name)
-    reason = told.get("reason") if isinstance(told, dict) else ""
+    detail = entry[1].detail.get(name)
+    reason = detail.get("reason") if isinstance(detail, dict) else ""
     return point_of(entry, f"{name}.{measure}", reason or "")

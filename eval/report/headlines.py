@@ -4,35 +4,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from flickrexif.eval.report.choice import Entry, group_of, slug, used
-from flickrexif.eval.report.published import LEVELS, Stated, stated
+from flickrexif.eval.report.entries import Entry, group_of, slug, used_entries
+from flickrexif.eval.report.published import LEVELS, PaperNumber, paper_numbers
 from flickrexif.eval.report.sensitivity import Board
 from flickrexif.eval.report.style import percent, short
 from flickrexif.eval.report.wording import capital, dataset_of, settings_of, subject_of
 
 TITLES = {"probe": "{} read out", "retrieval": "Pairs found among photos of the same type of camera"}
-FAMILY, CONTROLS = "CVL", "CTL"  # whose levels the paper states, and what is no encoder
+FAMILY, CONTROLS = "CVL", "CTL"  # the family whose levels the paper states; the family of controls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """A number with what it is of, and what the paper says; `records` are the paths of what it was made of."""
+    """A number with a title, what it is of (`text`), and what the paper says."""
 
     name: str
     title: str
     value: str
     text: str
     paper: str = ""
-    records: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()  # paths of the records that the number was made from
 
 
 def headlines(entries: Sequence[Entry], board: Board) -> list[Headline]:
-    """The encoder with the strongest trace, then what the paper states a level for, if it was measured."""
-    found = list(_strongest(board))
-    for level in stated():
-        if level.relation in LEVELS:
-            found += _measured(level, used(entries))
-    return found
+    """The most trace-sensitive encoder, then each measurement for which the paper states a level."""
+    cards = list(_strongest(board))
+    for number in paper_numbers():
+        if number.relation in LEVELS:
+            cards += _measured(number, used_entries(entries))
+    return cards
 
 
 def _strongest(board: Board) -> Iterator[Headline]:
@@ -48,43 +48,43 @@ def _strongest(board: Board) -> Iterator[Headline]:
     )
 
 
-def _measured(level: Stated, entries: Sequence[Entry]) -> Iterator[Headline]:
-    """The median of the family's encoders, or of all but the controls where it has none.
-
-    Those on the paper's data set are taken, else those on another.
-    """
-    same = [entry for entry in entries if _is_like(level, entry) and entry[1].metrics.get(level.metric) is not None]
-    if not same:
+def _measured(number: PaperNumber, entries: Sequence[Entry]) -> Iterator[Headline]:
+    """The median of FAMILY's encoders, or of all but the controls where it has none; of the paper's data set if there
+    are records of it, else of another."""
+    metric = number.metric
+    candidates = [entry for entry in entries if _is_like(number, entry) and entry[1].metrics.get(metric) is not None]
+    if not candidates:
         return
-    on_theirs = [entry for entry in same if entry[1].dataset == level.dataset]
-    one = group_of((on_theirs or same)[0][1])
-    mine = [entry for entry in same if group_of(entry[1]) == one]
-    family = [entry for entry in mine if entry[1].family == FAMILY]
-    chosen = family or [entry for entry in mine if entry[1].family != CONTROLS] or mine
+    on_paper_dataset = [entry for entry in candidates if entry[1].dataset == number.dataset]
+    group_key = group_of((on_paper_dataset or candidates)[0][1])
+    group = [entry for entry in candidates if group_of(entry[1]) == group_key]
+    family = [entry for entry in group if entry[1].family == FAMILY]
+    chosen = family or [entry for entry in group if entry[1].family != CONTROLS] or group
     result = chosen[0][1]
-    values = [value for _, r in chosen if (value := r.metrics[level.metric]) is not None]
+    values = [value for _, r in chosen if (value := r.metrics[metric]) is not None]
     kind = f"{FAMILY} " if family else ""
-    of = f"{kind}encoder {short(result.encoder)}" if len(chosen) == 1 else f"Median of {len(chosen)} {kind}encoders"
+    alone = len(chosen) == 1
+    encoders = f"{kind}encoder {short(result.encoder)}" if alone else f"Median of {len(chosen)} {kind}encoders"
     chance = result.metrics.get("chance")
     yield Headline(
-        name=slug(level.task, level.parameter, level.attribute),
-        title=TITLES[level.task].format(capital(subject_of(result))),
+        name=slug(number.task, number.parameter, number.attribute),
+        title=TITLES[number.task].format(capital(subject_of(result))),
         value=percent(median(values)),
-        text=f"{capital(of)} on {dataset_of(result)}{settings_of(result)}."
+        text=f"{capital(encoders)} on {dataset_of(result)}{settings_of(result)}."
         + (f" Chance: {percent(chance)}." if chance is not None else ""),
-        paper=f"{level.text} {percent(level.value, 0)} on {level.dataset}{_stated_chance(level)}",
+        paper=f"{number.text} {percent(number.value, 0)} on {number.dataset}{_stated_chance(number)}",
         records=tuple(path for path, _ in chosen),
     )
 
 
-def _is_like(level: Stated, entry: Entry) -> bool:
-    result = entry[1]
-    mine = level.task, level.parameter, level.attribute
-    masked = level.mask is None or result.settings.get("mask") == level.mask
-    return masked and mine == (result.task, result.parameter or "", result.attribute or "")
+def _is_like(number: PaperNumber, entry: Entry) -> bool:
+    """Whether a record is of the same measurement as the paper's number, on any data set."""
+    return number.matches(replace(entry[1], dataset=number.dataset))
 
 
-def _stated_chance(level: Stated) -> str:
+def _stated_chance(number: PaperNumber) -> str:
     """ ", chance 16.7%", where the paper states it."""
-    same = (one for one in stated() if replace(level, relation="chance", value=one.value, text=one.text) == one)
-    return next((f", chance {percent(one.value)}" for one in same), "")
+    for other in paper_numbers():
+        if replace(number, relation="chance", value=other.value, text=other.text) == other:
+            return f", chance {percent(other.value)}"
+    return ""

@@ -1,10 +1,10 @@
-"""Figures for the page: each as the JSON that plotly.js draws, without plotly's script and without a theme.
+"""Figures for the page, as JSON for plotly.js, without its script and without a theme.
 
 The page draws a plot with `layout.template = TEMPLATES["light"]` or `["dark"]`, and switches with
-`Plotly.relayout(element, {template: ...})`: what has no colour of its own takes the template's. `layout.meta.narrow`
-is what `Plotly.relayout` changes on a screen below NARROW pixels.
+`Plotly.relayout(element, {template: ...})`: whatever has no colour of its own gets the template's. On a screen below
+NARROW pixels, the page applies `layout.meta.narrow` with `Plotly.relayout`.
 
-Texts in plotly are a small language (`<b>`, `<a href=…>`, entities): all that comes from records goes through `inert`.
+Plotly reads markup in texts (`<b>`, `<a href=…>`, entities), so every text from a record goes through `inert`.
 """
 
 import json
@@ -45,6 +45,6 @@ def plot(figure: Figure) -> Plot | None:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON that may stand in a script element: no character of it ends the element or opens a comment."""
+    """Compact JSON, safe in a script element: nothing in it ends the element or opens a comment."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

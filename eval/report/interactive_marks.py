@@ -7,6 +7,7 @@ from flickrexif.eval.report.plotly_parts import (
     HOVER,
     Plot,
     gap_notes,
+    hover_texts,
     inert,
     layout,
     level,
@@ -14,7 +15,6 @@ from flickrexif.eval.report.plotly_parts import (
     row_layout,
     rows,
     share_axis,
-    told,
     whiskers,
 )
 from flickrexif.eval.report.spec import Bars, GroupedDots, Lines, Point, Series
@@ -32,7 +32,7 @@ from flickrexif.eval.report.style import (
 
 
 def bars(content: Bars, y_label: str) -> Plot:
-    """Bars from the left, coloured and hatched by family; the paper's numbers hollow."""
+    """Bars from the left, coloured and hatched by family; the paper's numbers as hollow marks."""
     at, axis = rows(content.points)
     data = [_family_bars(content.points, at, family) for family in families_in(content.points)]
     if content.chance is not None:
@@ -49,8 +49,8 @@ def bars(content: Bars, y_label: str) -> Plot:
 
 def _family_bars(points: Sequence[Point], at: Sequence[float], family: str) -> dict[str, Any]:
     look = look_of(family)
-    mine = [(p, place) for p, place in zip(points, at, strict=True) if look_of(p.family) is look]
-    shown = [point for point, _ in mine]
+    members = [(p, place) for p, place in zip(points, at, strict=True) if look_of(p.family) is look]
+    shown = [point for point, _ in members]
     marker: dict[str, Any] = {"color": look.color, "line": {"color": look.color, "width": 1}}
     if look.hatch[1]:
         marker["pattern"] = {"shape": look.hatch[1], "fillmode": "replace", "size": 6, "solidity": 0.4}
@@ -59,11 +59,11 @@ def _family_bars(points: Sequence[Point], at: Sequence[float], family: str) -> d
         "orientation": "h",
         "name": family or title_of(family),
         "x": [rounded(point.value) for point in shown],
-        "y": [place for _, place in mine],
+        "y": [place for _, place in members],
         "width": 0.75,
         "marker": marker,
         "error_x": whiskers(shown),
-        "customdata": [told(point) for point in shown],
+        "customdata": [hover_texts(point) for point in shown],
         "hovertemplate": HOVER,
     }
 
@@ -85,7 +85,7 @@ def _published(
 
 
 def grouped_dots(content: GroupedDots, y_label: str) -> Plot:
-    """A row an encoder with a dot a series, joined by a thin line."""
+    """A row an encoder, with a dot a series; a thin line joins the dots."""
     points = content.series[0].points
     at, axis = rows(points)
     data = [_joined(content.series, at)]
@@ -136,13 +136,13 @@ def _dots(series: Series, at: Sequence[float], number: int) -> dict[str, Any]:
         "y": list(at),
         "marker": {"color": look.color, "symbol": look.marker[1], "size": 8},
         "error_x": whiskers(series.points, color=look.color, width=0, thickness=2),
-        "customdata": [told(point) for point in series.points],
+        "customdata": [hover_texts(point) for point in series.points],
         "hovertemplate": HOVER,
     }
 
 
 def lines(content: Lines, y_label: str) -> Plot:
-    """A line an encoder: named where there are few, else coloured by family."""
+    """A line an encoder; up to FEW are named, more are coloured by family."""
     few = len(content.series) <= FEW
     data, named = [], set()
     for number, series in enumerate(content.series):
@@ -162,7 +162,7 @@ def lines(content: Lines, y_label: str) -> Plot:
                 "opacity": 1 if few else 0.7,
                 "line": {"color": look.color, "dash": look.dash[1], "width": 2 if few else 1},
                 "marker": {"color": look.color, "symbol": look.marker[1], "size": 7 if few else 4},
-                "customdata": [told(point) for point in series.points],
+                "customdata": [hover_texts(point) for point in series.points],
                 "hovertemplate": HOVER,
             }
         )

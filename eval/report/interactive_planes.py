@@ -5,13 +5,22 @@ from typing import Any
 
 from flickrexif.eval.report.plotly_parts import HOVER, Plot, inert, interval, layout, rounded, share_axis, whiskers
 from flickrexif.eval.report.spec import Cloud, Distributions, Pairwise, Point
-from flickrexif.eval.report.style import corners_of, families_in, look_of, percent, series_look, short, title_of
+from flickrexif.eval.report.style import (
+    corners_of,
+    families_in,
+    look_of,
+    measured_pairs,
+    percent,
+    series_look,
+    short,
+    title_of,
+)
 
 PANEL = 150  # pixels
 
 
 def distributions(content: Distributions, y_label: str) -> Plot:
-    """A panel an encoder, one below the other, over the same axis."""
+    """A panel an encoder, one below the other, over a common axis."""
     count = len(content.panels)
     width = content.edges[1] - content.edges[0]
     more: dict[str, Any] = {"xaxis": {"title": {"text": inert(content.x_label)}, "anchor": _axis("y", count - 1)}}
@@ -48,7 +57,7 @@ def distributions(content: Distributions, y_label: str) -> Plot:
 
 
 def _name(encoder: str, y: float) -> dict[str, Any]:
-    """The name of a panel, above it on the left."""
+    """The name of a panel, above its left end."""
     place = {"x": 0.01, "xref": "paper", "xanchor": "left", "y": y, "yref": "paper", "yanchor": "bottom"}
     return place | {"text": f"<b>{inert(short(encoder))}</b>"}
 
@@ -63,31 +72,29 @@ def cloud(content: Cloud) -> Plot:
     data = []
     for number, label in enumerate(sorted(set(content.labels))):
         look = series_look(number + 1)
-        mine = [at for at, found in enumerate(content.labels) if found == label]
+        members = [at for at, point_label in enumerate(content.labels) if point_label == label]
         data.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": inert(label),
-                "x": [float(f"{content.x[at]:.4g}") for at in mine],
-                "y": [float(f"{content.y[at]:.4g}") for at in mine],
+                "x": [float(f"{content.x[at]:.4g}") for at in members],
+                "y": [float(f"{content.y[at]:.4g}") for at in members],
                 "marker": {"color": look.color, "symbol": look.marker[1], "size": 4, "opacity": 0.7},
                 "hoverinfo": "name",
             }
         )
     hidden = {"visible": False}
     axes = {"xaxis": hidden, "yaxis": hidden | {"scaleanchor": "x"}}
-    made = layout(480, meta={"narrow": {}}, **axes)
-    made["legend"] |= {"itemsizing": "constant"}
-    return {"data": data, "layout": made}
+    plot_layout = layout(480, meta={"narrow": {}}, **axes)
+    plot_layout["legend"] |= {"itemsizing": "constant"}
+    return {"data": data, "layout": plot_layout}
 
 
 def pairwise(content: Pairwise) -> Plot:
-    """Two numbers an encoder with the diagonal; beside it the corner where most of them are, enlarged."""
-    both = [(x, y, (x.value, y.value)) for x, y in zip(content.x, content.y, strict=True)]
-    known = [(x, y, (a, b)) for x, y, (a, b) in both if a is not None and b is not None]
-    pairs = [(x, y) for x, y, _ in known]
-    whole, low = corners_of([values for _, _, values in known])
+    """Two numbers an encoder with the diagonal; beside them their upper corner, enlarged, where most of them are."""
+    pairs, values = measured_pairs(content)
+    whole, low = corners_of(values)
     families = families_in([x for x, _ in pairs])
     panels = (0,) if low is None else (0, 1)
     data = [_family_points(content, pairs, family, panel) for panel in panels for family in families]
@@ -116,8 +123,8 @@ def _on(panel: int) -> dict[str, str]:
 
 def _family_points(content: Pairwise, pairs: Sequence[tuple[Point, Point]], family: str, panel: int) -> dict[str, Any]:
     look = look_of(family)
-    mine = [(x, y) for x, y in pairs if look_of(x.family) is look]
-    across, up = ([pair[side] for pair in mine] for side in (0, 1))
+    members = [(x, y) for x, y in pairs if look_of(x.family) is look]
+    across, up = ([pair[side] for pair in members] for side in (0, 1))
     return {
         "type": "scatter",
         "mode": "markers",
@@ -131,12 +138,12 @@ def _family_points(content: Pairwise, pairs: Sequence[tuple[Point, Point]], fami
         "xaxis": _axis("x", panel),
         "yaxis": _axis("y", panel),
         "marker": {"color": look.color, "symbol": look.marker[1], "size": 8, "opacity": 0.85},
-        "customdata": [_told(content, x, y) for x, y in mine],
+        "customdata": [_hover_texts(content, x, y) for x, y in members],
         "hovertemplate": HOVER,
     }
 
 
-def _told(content: Pairwise, x: Point, y: Point) -> list[str]:
+def _hover_texts(content: Pairwise, x: Point, y: Point) -> list[str]:
     values = (f"{inert(label)}: {percent(point.value, 2)}{interval(point)}"
               for label, point in ((content.x_label, x), (content.y_label, y)))  # fmt: skip
     return [inert(x.encoder, 100), "<br>".join(values), inert(x.record, 160)]

@@ -1,4 +1,4 @@
-"""The leaderboard: a row an encoder with its trace sensitivity, the parts of it, and what it finds undisturbed."""
+"""The leaderboard: the trace sensitivity of each encoder, its parts, and how well it finds the class of an image."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ SEMANTICS = Column(
 
 
 def leaderboard(board: Board) -> Table:
-    """The board as a table: ranked encoders first; a part that nobody has is left out."""
+    """The board as a table, ranked encoders first; without the parts that no encoder has."""
     parts = [part for part in PARTS if part.name in board.parts]
     columns = [Column(name=p.name, title=p.title, help=p.meaning, higher_is="more trace") for p in parts]
     semantics = any(score.semantics is not None for score in board.scores)
@@ -42,17 +42,17 @@ def _row(score: Score, board: Board, semantics: bool) -> tuple[str | Point, ...]
 
 
 def board_differences(ours: Board, theirs: Board) -> Mapping[tuple[str, str], float]:
-    """(encoder, column) -> our number less theirs, of encoders that have the same measurements in both.
+    """(encoder, column) -> our number less theirs, for encoders with the same measurements in both.
 
-    Both boards have the same basis, see `sensitivity.board_of`.
+    Both boards must have the same basis, see `sensitivity.board_of`.
     """
     before = {score.encoder: score for score in theirs.scores}
-    found: dict[tuple[str, str], float] = {}
+    differences: dict[tuple[str, str], float] = {}
     for now in ours.scores:
         then = before.get(now.encoder)
         if then is None or [cell.key for cell in now.cells] != [cell.key for cell in then.cells]:
             continue
         pairs = {"sensitivity": (now.value, then.value), "semantics": (now.semantics, then.semantics)}
         pairs |= {name: (now.parts[name], then.parts[name]) for name in ours.parts}
-        found |= {(now.encoder, name): a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
-    return found
+        differences |= {(now.encoder, name): a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
+    return differences

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
-OURS = '<meta name="generator" content="flickrexif report">'  # by which the page of an earlier run is known
-FIRST = 4  # figures of a kind that are shown before one asks for more
-CHANGES = 25  # of the largest ones that are shown
+OURS = '<meta name="generator" content="flickrexif report">'  # every page of a report has this line
+FIRST = 4  # figures of a kind that are shown at once; the others are folded away
+CHANGES = 25  # how many of the largest changes are shown
 GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✖", "OWN": "◆", "": "✚"}
 PHOTO_LABEL = 60
-SHOWN = ("probe-", "neighbors-", "retrieval-")  # tables that tell more than one figure does
+SHOWN = ("probe-", "neighbors-", "retrieval-")  # names of tables that say more than any one figure
 Differences = Mapping[tuple[str, str], float]
 
 QUESTIONS = {
@@ -39,8 +39,8 @@ QUESTIONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A table with its differences from the baseline, {} without one."""
+class ComparedTable:
+    """A table and its differences from the baseline, {} where there is none."""
 
     table: Table
     differences: Differences
@@ -48,23 +48,23 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """All that the page shows."""
+    """Everything that the page shows."""
 
     banners: Sequence[str]
     encoders: int
     records: int
     headlines: Sequence[Headline]
     board: Board
-    leaderboard: Shown
-    figures: Sequence[tuple[Figure, Shown | None]]
-    tables: Sequence[tuple[str, Shown]]  # with the section
-    sources: Mapping[str, Any]  # of `provenance.sources_of`
-    compositions: Sequence[Mapping[str, Any]]  # of `provenance.compositions_of`
+    leaderboard: ComparedTable
+    figures: Sequence[tuple[Figure, ComparedTable | None]]  # with the numbers behind each
+    tables: Sequence[tuple[str, ComparedTable]]  # (section, table)
+    sources: Mapping[str, Any]  # from `provenance.sources_of`
+    compositions: Sequence[Mapping[str, Any]]  # from `provenance.compositions_of`
     unmeasured: Sequence[Unmeasured]
-    gaps: Sequence[tuple[str, str, Sequence[str]]]
-    unreadable: Sequence[tuple[str, str]]  # files that are no records, and why
-    replaced: Sequence[tuple[str, str]]  # records that another one stands for
-    place: Callable[[str], int]  # of a record's path in the sources
+    gaps: Sequence[tuple[str, str, Sequence[str]]]  # from `provenance.gaps_of`
+    unreadable: Sequence[tuple[str, str]]  # (path, problem) of files that are not records
+    replaced: Sequence[tuple[str, str]]  # (path, path of the record used instead)
+    place: Callable[[str], int]  # a record's path -> its place in the sources
     formats: Sequence[str]
     has_flickr: bool  # whether photos of Flickr are shown
     baseline: str = ""
@@ -72,10 +72,11 @@ class View:
 
 
 def render(view: View) -> str:
-    """The page. Equal views give equal texts."""
+    """The page as HTML. Equal views give equal texts."""
     from plotly.offline import get_plotlyjs
 
     sections = [_section(name, view) for name in QUESTIONS]
+    filled = [section for section in sections if section["shown"] or section["tables"] or section["unmeasured"]]
     return (
         _environment()
         .get_template("report.html")
@@ -83,7 +84,7 @@ def render(view: View) -> str:
             view=view,
             anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
             generator=OURS,
-            sections=[one for one in sections if one["shown"] or one["tables"] or one["unmeasured"]],
+            sections=filled,
             parts={part.name: part for part in PARTS},
             families=families_in(_points(view.leaderboard.table)),
             data=_data(view),
@@ -93,18 +94,18 @@ def render(view: View) -> str:
 
 
 def _points(table: Table) -> list[Point]:
-    """A number a row."""
+    """The first number of each row."""
     return [next(cell for cell in row if isinstance(cell, Point)) for row in table.cells]
 
 
-def _anchor(card: Headline, figures: Sequence[tuple[Figure, Shown | None]]) -> str:
-    """Where the numbers behind a headline are shown."""
-    wanted = set(card.records)
-    return next((figure.name for figure, _ in figures if wanted and wanted <= set(figure.records)), "leaderboard")
+def _anchor(card: Headline, figures: Sequence[tuple[Figure, ComparedTable | None]]) -> str:
+    """The anchor of the figure with the numbers behind a headline, else that of the leaderboard."""
+    paths = set(card.records)
+    return next((figure.name for figure, _ in figures if paths and paths <= set(figure.records)), "leaderboard")
 
 
 def _section(name: str, view: View) -> dict[str, Any]:
-    """The figures of a section, the first of each kind apart from the others, and its tables."""
+    """The figures of a section, the first ones of each kind and, by kind, more of them, and its tables."""
     shown: list[Figure] = []
     more: dict[str, list[Figure]] = {}
     counts: dict[str, int] = {}
@@ -113,58 +114,60 @@ def _section(name: str, view: View) -> dict[str, Any]:
             kind = figure.name.partition("-")[0]
             counts[kind] = counts.get(kind, 0) + 1
             (shown if counts[kind] <= FIRST else more.setdefault(kind, [])).append(figure)
-    tables = [one.table for section, one in view.tables if section == name]
-    missing = [one for one in view.unmeasured if one.section == name]
+    tables = [compared.table for section, compared in view.tables if section == name]
+    missing = [figure for figure in view.unmeasured if figure.section == name]
     question = QUESTIONS[name]
     return {"name": name, "question": question, "shown": shown, "more": more, "tables": tables, "unmeasured": missing}
 
 
-# --- the data that the script draws
+# --- the data for the page's script
 
 
 def _data(view: View) -> dict[str, str]:
-    """Script elements by id, as JSON that cannot end them."""
+    """Id of a script element -> its content: JSON that cannot end the element."""
     config = dict(interactive.CONFIG)
     config["modeBarButtonsToRemove"] = [*config["modeBarButtonsToRemove"], "toImage"]  # the files are beside the page
-    made: dict[str, Any] = {
+    data: dict[str, Any] = {
         "sources": view.sources,
         "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in PARTS}},
         "settings": {"config": config, "templates": interactive.TEMPLATES, "narrow": interactive.NARROW},
     }
     for figure, numbers in view.figures:
         if plot := interactive.plot(figure):
-            made[f"plot-{figure.name}"] = plot
+            data[f"plot-{figure.name}"] = plot
         if numbers:
-            made[f"table-{figure.name}"] = table_data(numbers, view.place)
-    made |= {f"table-{one.table.name}": table_data(one, view.place) for _, one in view.tables if is_shown(one.table)}
-    return {name: interactive.to_json(value) for name, value in made.items()}
+            data[f"table-{figure.name}"] = table_data(numbers, view.place)
+    for _, compared in view.tables:
+        if is_shown(compared.table):
+            data[f"table-{compared.table.name}"] = table_data(compared, view.place)
+    return {name: interactive.to_json(value) for name, value in data.items()}
 
 
 def is_shown(table: Table) -> bool:
-    """Whether a table is on the page; the others are files, as figures there tell the same numbers."""
+    """Whether a table is on the page; the others are only files, as figures of the page show the same numbers."""
     return table.name.startswith(SHOWN)
 
 
-def table_data(shown: Shown, place: Callable[[str], int]) -> dict[str, Any]:
-    """A table as the script reads it.
+def table_data(compared: ComparedTable, place: Callable[[str], int]) -> dict[str, Any]:
+    """A table as the page's script reads it.
 
-    A cell is a text, or [value, low, high, place of the record or -1, difference]; without a value [null, the reason].
-    `stated` are the chance levels and the paper's numbers, which are bare.
+    A cell is a text, or [value, low, high, place of the record or -1, difference], or [null, reason] without a value.
+    `stated` are the rows of chance levels and of the paper's numbers; a cell of the latter is a text or a number.
     """
-    table = shown.table
+    table = compared.table
     return {
         "caption": table.caption,
         "columns": [[column.title, column.help, column.is_metric] for column in table.columns],
-        "rows": [_row(row, shown, place) for row in table.cells if row[0] != CHANCE],
-        "stated": [_row(row, shown, place) for row in table.cells if row[0] == CHANCE]
+        "rows": [_row(row, compared, place) for row in table.cells if row[0] != CHANCE],
+        "stated": [_row(row, compared, place) for row in table.cells if row[0] == CHANCE]
         + [[f"Paper: {short(str(row[0]))}", *row[1:]] for row in table.published],
     }
 
 
-def _row(row: Sequence[str | Point], shown: Shown, place: Callable[[str], int]) -> list[Any]:
+def _row(row: Sequence[str | Point], compared: ComparedTable, place: Callable[[str], int]) -> list[Any]:
     return [
-        _cell(cell, shown.differences.get((_encoder(cell), column.name)), place)
-        for column, cell in zip(shown.table.columns, row, strict=True)
+        _cell(cell, compared.differences.get((_encoder(cell), column.name)), place)
+        for column, cell in zip(compared.table.columns, row, strict=True)
     ]
 
 
@@ -181,20 +184,20 @@ def _cell(cell: str | Point, difference: float | None, place: Callable[[str], in
     return [*numbers[:3], place(cell.record) if cell.record else -1, numbers[3]]
 
 
-# --- what the template calls
+# --- the template, and the functions that it calls
 
 
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    environment.filters |= {
         "percent": percent,
         "plain": plain,
         "short": short,
@@ -203,7 +206,7 @@ def _environment() -> "Environment":
         "link": link,
         "jpeg": _jpeg,
     }
-    made.globals |= {
+    environment.globals |= {
         "glyph": lambda family: GLYPHS[family if family in FAMILIES else ""],
         "height": _height,
         "credits_of": credits_of,
@@ -215,7 +218,7 @@ def _environment() -> "Environment":
         "photo_label": PHOTO_LABEL,
         "looks": FAMILIES,
     }
-    return made
+    return environment
 
 
 def signed(value: float) -> str:
@@ -227,7 +230,7 @@ def signed(value: float) -> str:
 
 
 def link(url: str) -> str:
-    """`url` where it leads to a web page, else "": other schemes run code or open programs."""
+    """`url` if it is that of a web page, else "": other schemes run code or open programs."""
     if not url or plain(url, 500) != url:
         return ""
     try:
@@ -238,7 +241,7 @@ def link(url: str) -> str:
 
 
 def credits_of(strips: Strips) -> dict[str, tuple[int, Shot]]:
-    """The photos that are shown and have a credit, by id, each once with its number in the list of credits."""
+    """Photo id -> (number in the list of credits, shot), for the photos that are shown and have a credit."""
     shots = {shot.image_id: shot for row in strips.rows for shot in row if shot.jpeg and shot.attribution}
     return {image_id: (number, shot) for number, (image_id, shot) in enumerate(shots.items(), 1)}
 
@@ -248,6 +251,6 @@ def _jpeg(content: bytes) -> str:
 
 
 def _height(figure: Figure) -> int:
-    """Pixels that a plot will take, so that nothing moves when it is drawn."""
+    """The height of a plot in pixels, so that the page does not move when it is drawn."""
     plot = interactive.plot(figure)
     return int(plot["layout"]["height"]) if plot else 0

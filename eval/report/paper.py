@@ -1,6 +1,6 @@
-"""Figures for print (matplotlib): one and two columns wide, the same bytes for the same figure.
+"""Figures for print (matplotlib), one or two columns wide; equal figures give equal bytes.
 
-pyplot is not used: a figure belongs to nobody else and is gone when it is no longer named.
+pyplot is not used: it would keep every figure alive.
 """
 
 import gc
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 FORMATS = ("png", "svg", "pdf")
-CHUNK = 5  # figures that a process is given at a time
-RESOLUTION = 200  # pixels an inch, of PNG and of what is pixels in the others
-FONTS = f"'{WHOLE}', Verdana, sans-serif".encode()  # in SVG, where texts are drawn by who shows them
+CHUNK = 5  # figures that a process gets at a time
+RESOLUTION = 200  # pixels an inch, of PNG files and of pixels in the others
+FONTS = f"'{WHOLE}', Verdana, sans-serif".encode()  # of SVG files, whose texts are drawn by the viewer's program
 METADATA: Mapping[str, dict[str, Any]] = {  # no dates and no versions
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -37,7 +37,7 @@ METADATA: Mapping[str, dict[str, Any]] = {  # no dates and no versions
 
 
 def draw(figure: Figure) -> "Canvas":
-    """The figure as matplotlib holds it, ready to be saved."""
+    """The figure as a matplotlib figure, ready to be saved."""
     with _settings():
         return _drawn(figure)
 
@@ -62,9 +62,9 @@ def _drawn(figure: Figure) -> "Canvas":
 
 
 def save(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list[tuple[Outcome, Path]]:
-    """Write `<folder>/<name>.<format>` for each format, whole or not at all, drawn once.
+    """Draw the figure once and write `<folder>/<name>.<format>` for each format, whole or not at all.
 
-    Raises FlickrExifError when the disk refuses.
+    Raises FlickrExifError where a file cannot be written.
     """
     with _settings(), _uncollected():
         return [
@@ -80,7 +80,7 @@ def _files(figure: Figure, formats: Sequence[str]) -> list[tuple[str, bytes]]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for garbage, a tenth of the time: what a figure is made of is wanted until it is saved."""
+    """No garbage collection, which takes a tenth of the time: a figure has no garbage until it is saved."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -93,7 +93,7 @@ def _uncollected() -> Iterator[None]:
 def save_all(
     figures: Sequence[Figure], folder: Path, formats: Sequence[str] = FORMATS, workers: int | None = None
 ) -> list[tuple[Outcome, Path]]:
-    """`save` of all figures, in as many processes as there are cores (or `workers`); the files do not depend on it."""
+    """`save` all figures in as many processes as there are cores, or `workers`; the files do not depend on it."""
     processes = min(workers or os.cpu_count() or 1, -(-len(figures) // CHUNK))
     each = partial(save, folder=folder, formats=formats)
     if processes < 2:
@@ -111,7 +111,7 @@ def _encoded(canvas: "Canvas", name: str) -> bytes:
 
 
 def _settings() -> Any:
-    """matplotlib's defaults with SETTINGS and our font, whatever the user's own are; a context."""
+    """A context with matplotlib's defaults, SETTINGS and our font, whatever the user's own settings are."""
     import matplotlib
 
     settings: Any = dict(matplotlib.rcParamsDefault) | dict(SETTINGS) | {"font.family": [family()]}

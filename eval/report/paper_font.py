@@ -1,6 +1,6 @@
-"""The font of the figures for print: the common part of DejaVu Sans, which comes with matplotlib.
+"""The font of the figures for print: the common characters of DejaVu Sans, which comes with matplotlib.
 
-A PDF holds the part of its fonts that it shows. Taking that from the whole font takes longer than drawing the figure.
+A PDF contains the glyphs that it shows. Cutting them out of the whole font takes longer than drawing the figure.
 """
 
 import atexit
@@ -15,7 +15,7 @@ NAMES = {1: COMMON, 4: COMMON, 6: COMMON.replace(" ", "")}  # family, full and P
 
 @cache
 def family() -> str:
-    """What matplotlib calls the font, which is made known to it; the file is there until Python ends."""
+    """Add the font to matplotlib, and return its name there. Its file exists until Python ends."""
     from matplotlib import font_manager
 
     folder = TemporaryDirectory(prefix="flickrexif-font-", ignore_cleanup_errors=True)
@@ -28,14 +28,14 @@ def family() -> str:
 
 @cache
 def glyphs() -> frozenset[int]:
-    """The characters that the font has."""
+    """The code points that the font has."""
     from matplotlib import font_manager, ft2font
 
     return frozenset(ft2font.FT2Font(font_manager.findfont(family())).get_charmap())
 
 
 def _write_common(whole: str, path: Path) -> None:
-    """Write the font file with CHARACTERS alone, under its own name, without kerning and ligatures."""
+    """Write a font file with only CHARACTERS of the font file `whole`, under its own name, without kerning."""
     from fontTools import subset  # type: ignore[import-untyped]
 
     options = subset.Options(layout_features=[], glyph_names=True)

@@ -1,4 +1,4 @@
-"""Print: one place an encoder along the axis (bars, dots), and lines against the mask ratio."""
+"""For print: figures with one place an encoder along the axis (bars, dots), and lines against the mask ratio."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ HOLLOW: Mapping[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8,
 
 
 def mark(look: Look, **more: Any) -> Any:
-    """A mark of a series or family, for a legend."""
+    """The mark of a series or family in a legend."""
     from matplotlib.lines import Line2D
 
     settings: dict[str, Any] = {"marker": look.marker[0], "color": look.color, "linestyle": "", "markersize": 4}
@@ -67,7 +67,7 @@ def _width(points: Sequence[Point]) -> float:
 
 
 def bars(content: Bars, title: str, y_label: str) -> "Canvas":
-    """Bars coloured and hatched by family; the paper's numbers hollow."""
+    """Bars coloured and hatched by family; the paper's numbers as hollow marks."""
     points = content.points
     place = dict(zip((point.encoder for point in points), places(points), strict=True))
     own, levels = published_of(content.published, place)
@@ -92,17 +92,17 @@ def bars(content: Bars, title: str, y_label: str) -> "Canvas":
 
 
 def _family_bars(axes: "Axes", points: Sequence[Point], at: Sequence[float], look: Look) -> None:
-    mine = [(p, x) for p, x in zip(points, at, strict=True) if look_of(p.family) is look and p.value is not None]
-    where, values = [x for _, x in mine], [number(point.value) for point, _ in mine]
-    if mine:
+    members = [(p, x) for p, x in zip(points, at, strict=True) if look_of(p.family) is look and p.value is not None]
+    where, values = [x for _, x in members], [number(point.value) for point, _ in members]
+    if members:
         axes.add_patch(_rectangles(where, values, look))
-    down, up = whiskers([point for point, _ in mine])
+    down, up = whiskers([point for point, _ in members])
     if any(down) or any(up):
         axes.errorbar(where, values, yerr=(down, up), fmt="none", ecolor=INK, elinewidth=0.6, capsize=1, capthick=0.5)
 
 
 def _rectangles(where: Sequence[float], values: Sequence[float], look: Look) -> Any:
-    """Bars from 0 as one shape: a hatch is drawn once a shape, which takes longer than all else."""
+    """All bars, from 0, as one shape: drawing the hatch takes longest, and this draws it only once."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -126,7 +126,7 @@ def _published(
 
 
 def grouped_dots(content: GroupedDots, title: str, y_label: str) -> "Canvas":
-    """A place an encoder with a dot a series, joined by a thin line."""
+    """A place an encoder, with a dot a series; a thin line joins the dots."""
     points = content.series[0].points
     place = dict(zip((point.encoder for point in points), places(points), strict=True))
     legend: list[tuple[str, Any]] = []
@@ -159,8 +159,8 @@ def _joined(axes: "Axes", series: Sequence[Series], at: Sequence[float]) -> None
     groups = (
         [p.value for p in group if p.value is not None] for group in zip(*(s.points for s in series), strict=True)
     )
-    found = [(x, min(values), max(values)) for x, values in zip(at, groups, strict=True) if values]
-    axes.vlines([x for x, _, _ in found], [low for _, low, _ in found], [high for _, _, high in found],
+    spans = [(x, min(values), max(values)) for x, values in zip(at, groups, strict=True) if values]
+    axes.vlines([x for x, _, _ in spans], [low for _, low, _ in spans], [high for _, _, high in spans],
                 color="#AAAAAA", linewidth=0.5, zorder=1)  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _dots(axes: "Axes", series: Series, at: Sequence[float], look: Look) -> None
 
 
 def lines(content: Lines, title: str, y_label: str) -> "Canvas":
-    """A line an encoder: named where there are few, else coloured by family."""
+    """A line an encoder; up to FEW are named, more are coloured by family."""
     few = len(content.series) <= FEW
     firsts = [series.points[0] for series in content.series]
     looks = [series_look(order) if few else look_of(point.family) for order, point in enumerate(firsts)]
@@ -184,9 +184,9 @@ def lines(content: Lines, title: str, y_label: str) -> "Canvas":
     legend = [(name, mark(look, linestyle=look.dash[0])) for name, look in names]
     figure, axes = framed(Frame(SINGLE, 2.1), title, legend)
     for series, look in zip(content.series, looks, strict=True):
-        there = [(x, p.value) for x, p in zip(content.x, series.points, strict=True) if p.value is not None]
+        measured = [(x, p.value) for x, p in zip(content.x, series.points, strict=True) if p.value is not None]
         axes.plot(
-            [x for x, _ in there], [value for _, value in there], marker=look.marker[0], color=look.color,
+            [x for x, _ in measured], [value for _, value in measured], marker=look.marker[0], color=look.color,
             linestyle=look.dash[0], markersize=3.5 if few else 1.5, linewidth=1.2 if few else 0.5,
             alpha=1 if few else 0.7, markeredgewidth=0,
         )  # fmt: skip

@@ -1,6 +1,6 @@
-"""What the figures for print share: sizes, the frame of title, legend and axes, and names that its font can show.
+"""What the figures for print share: sizes, the frame with title, legend and axes, and texts that the font can show.
 
-A figure is laid out by hand, in inches: letting matplotlib measure all texts takes most of its time.
+We lay figures out ourselves, in inches: matplotlib would spend most of its time on measuring texts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 SINGLE, DOUBLE = 3.35, 6.9  # widths of one column and of two, in inches
-MANY = 12  # encoders from which on a figure takes both columns
+MANY = 12  # most encoders of a figure that is one column wide
 TICK_LENGTH = 34  # characters of an encoder's name on an axis
 SMALL, NORMAL = 5.5, 7.0  # sizes of letters in points
 LEFT = 0.5  # room for the names beside the axes, in inches
@@ -50,17 +50,17 @@ SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "flickrexif",
     "text.hinting": "none",
 }
-"""All that decides the looks but for the font, so that a user's own matplotlibrc changes nothing."""
+"""The look of the figures, except the font; a user's own matplotlibrc changes nothing."""
 
 
 def shown(text: object, length: int) -> str:
-    """Strangers' text on one line; a character that the font lacks becomes a question mark."""
+    """Strangers' text on one line, with a question mark for each character that the font lacks."""
     return "".join(char if ord(char) in glyphs() else "?" for char in plain(text, length))
 
 
 @cache
 def width_of(text: str, size: float) -> float:
-    """How wide a text is, in inches."""
+    """The width of a text in inches."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -69,7 +69,7 @@ def width_of(text: str, size: float) -> float:
 
 
 def _fitting(text: str, size: float, width: float) -> str:
-    """`text`, its middle cut out where it is wider than that."""
+    """`text`, with its middle cut out if it is wider than `width` inches."""
     length = len(text)
     while length > 1 and width_of(plain(text, length), size) > width:
         length -= 1
@@ -88,7 +88,7 @@ class Frame:
 
 
 def framed(frame: Frame, title: str, legend: Sequence[tuple[str, Any]]) -> tuple["Canvas", "Axes"]:
-    """A figure with a title, below it the legend (name, handle) in as many lines as it needs, and empty axes."""
+    """A figure with a title, the legend (name, handle) below it in as many lines as it needs, and empty axes."""
     figure, ((axes,),) = framed_grid(frame, title, legend, 1)
     return figure, axes
 
@@ -96,12 +96,12 @@ def framed(frame: Frame, title: str, legend: Sequence[tuple[str, Any]]) -> tuple
 def framed_grid(
     frame: Frame, title: str, legend: Sequence[tuple[str, Any]], panels: int, gap: float = 0.45
 ) -> tuple["Canvas", list[list["Axes"]]]:
-    """As `framed`, with that many axes in a row, `gap` inches apart."""
+    """As `framed`, with `panels` axes in a row, `gap` inches apart."""
     from matplotlib.figure import Figure as Canvas
 
     names = [shown(name, 60) for name, _ in legend]
     columns = _columns(names, frame.width)
-    order = [at for column in range(columns) for at in range(column, len(names), columns)]  # to be read along the lines
+    order = [at for column in range(columns) for at in range(column, len(names), columns)]  # row by row
     lines = -(-len(names) // columns) if names else 0
     above = 0.24 + LINE * lines
     height = frame.below + frame.height + above
@@ -124,18 +124,18 @@ def framed_grid(
     inner = (frame.width - frame.left - frame.right - gap * (panels - 1)) / panels
     boxes = [(frame.left + number * (inner + gap), frame.below, inner, frame.height) for number in range(panels)]
     size = (frame.width, height, frame.width, height)
-    made = [figure.add_axes(tuple(side / whole for side, whole in zip(box, size, strict=True))) for box in boxes]  # type: ignore[arg-type]
-    return figure, [made]
+    row = [figure.add_axes(tuple(side / whole for side, whole in zip(box, size, strict=True))) for box in boxes]  # type: ignore[arg-type]
+    return figure, [row]
 
 
 def _columns(names: Sequence[str], width: float) -> int:
-    """How many entries of the legend fit beside each other."""
+    """How many entries of the legend fit side by side."""
     widest = max((width_of(name, SMALL + 0.5) for name in names), default=0)
     return max(1, min(len(names) or 1, int((width - 2 * EDGE) / (widest + 0.4))))
 
 
 def name_axes(axes: "Axes", x_label: str, y_label: str, left: float = LEFT) -> None:
-    """The names of the axes at fixed places; `left` is the room beside the axes in inches."""
+    """Write the names of the axes at fixed places; `left` is the room beside the axes in inches."""
     figure = axes.figure.get_figure(root=True)
     assert figure is not None
     width = axes.get_position().width * figure.get_figwidth()
@@ -168,12 +168,12 @@ def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
 
 
 def in_percent(axis: Any) -> None:
-    """Fractions on an axis as percentages."""
+    """Label the fractions on an axis as percentages."""
     axis.set_major_formatter(lambda value, _: f"{round(100 * value, 4):g}%")
 
 
 def note_gaps(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> None:
-    """The reason, upright, where an encoder has no value."""
+    """Write the reason, upright, where an encoder has no value."""
     for point, place in zip(points, at, strict=True):
         if point.value is None:
             axes.text(
@@ -183,7 +183,7 @@ def note_gaps(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> Non
 
 
 def whiskers(points: Sequence[Point]) -> tuple[list[float], list[float]]:
-    """How far the interval of each value reaches down and up; 0 where there is none."""
+    """How far the interval of each value extends down and up; 0 where there is none."""
     down = [_distance(point.value, point.low) for point in points]
     return down, [_distance(point.high, point.value) for point in points]
 
@@ -193,5 +193,5 @@ def _distance(high: float | None, low: float | None) -> float:
 
 
 def number(value: float | None) -> float:
-    """A value as matplotlib leaves it out: NaN for None."""
+    """The value, or NaN for None, which matplotlib does not draw."""
     return float("nan") if value is None else value

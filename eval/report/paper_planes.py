@@ -18,7 +18,16 @@ from flickrexif.eval.report.paper_parts import (
     whiskers,
 )
 from flickrexif.eval.report.spec import Cloud, Distributions, Pairwise, Point
-from flickrexif.eval.report.style import Look, corners_of, families_in, look_of, series_look, short, title_of
+from flickrexif.eval.report.style import (
+    Look,
+    corners_of,
+    families_in,
+    look_of,
+    measured_pairs,
+    series_look,
+    short,
+    title_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def distributions(content: Distributions, title: str, y_label: str) -> "Canvas":
-    """A panel an encoder, side by side over equal axes."""
+    """A panel an encoder, side by side, with equal axes."""
     names = list(dict.fromkeys(name for panel in content.panels for name, _ in panel.shares))
     looks = {name: series_look(order) for order, name in enumerate(names)}
     legend = [(name, mark(look, marker="", linestyle=look.dash[0])) for name, look in looks.items()]
@@ -49,15 +58,15 @@ def distributions(content: Distributions, title: str, y_label: str) -> "Canvas":
 
 
 def cloud(content: Cloud, title: str) -> "Canvas":
-    """Points coloured by label, as pixels also in SVG and PDF."""
+    """Points coloured by label; in SVG and PDF too they are pixels."""
     labels = sorted(set(content.labels))
     looks = {label: series_look(order + 1) for order, label in enumerate(labels)}
     legend = [(label, mark(look)) for label, look in looks.items()]
     figure, axes = framed(Frame(SINGLE, 2.9, below=0.1, left=0.1), title, legend)
     for label, look in looks.items():
-        mine = [at for at, found in enumerate(content.labels) if found == label]
+        members = [at for at, point_label in enumerate(content.labels) if point_label == label]
         axes.scatter(
-            [content.x[at] for at in mine], [content.y[at] for at in mine], s=3, marker=look.marker[0],
+            [content.x[at] for at in members], [content.y[at] for at in members], s=3, marker=look.marker[0],
             color=look.color, alpha=0.7, linewidths=0, rasterized=True,
         )  # fmt: skip
     axes.set_aspect("equal", adjustable="datalim")
@@ -66,11 +75,9 @@ def cloud(content: Cloud, title: str) -> "Canvas":
 
 
 def pairwise(content: Pairwise, title: str) -> "Canvas":
-    """Two numbers an encoder with the diagonal; beside it the corner where most of them are, enlarged."""
-    both = [(x, y, (x.value, y.value)) for x, y in zip(content.x, content.y, strict=True)]
-    known = [(x, y, (a, b)) for x, y, (a, b) in both if a is not None and b is not None]
-    pairs = [(x, y) for x, y, _ in known]
-    whole, low = corners_of([values for _, _, values in known])
+    """Two numbers an encoder with the diagonal; beside them their upper corner, enlarged, where most of them are."""
+    pairs, values = measured_pairs(content)
+    whole, low = corners_of(values)
     families = families_in([x for x, _ in pairs])
     legend = [(family or title_of(family), mark(look_of(family))) for family in families]
     corners = [whole] if low is None else [whole, low]
@@ -92,8 +99,8 @@ def pairwise(content: Pairwise, title: str) -> "Canvas":
 
 
 def _family_points(axes: "Axes", pairs: Sequence[tuple[Point, Point]], look: Look) -> None:
-    mine = [(x, y) for x, y in pairs if look_of(x.family) is look]
-    across, up = ([pair[side] for pair in mine] for side in (0, 1))
+    members = [(x, y) for x, y in pairs if look_of(x.family) is look]
+    across, up = ([pair[side] for pair in members] for side in (0, 1))
     x, y = ([number(point.value) for point in side] for side in (across, up))
     axes.errorbar(x, y, xerr=whiskers(across), yerr=whiskers(up), fmt="none", ecolor=look.color, elinewidth=0.4)
     axes.plot(x, y, marker=look.marker[0], color=look.color, linestyle="", markersize=4, alpha=0.85, markeredgewidth=0)

@@ -1,4 +1,4 @@
-"""Print: queries with their nearest neighbours as pictures, and whether these have the query's label."""
+"""For print: queries with pictures of their nearest neighbours, marked by whether they have the query's label."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def _draw(axes: "Axes", shot: Shot, x: float, y: float) -> None:
 
 
 def _pixels(jpeg: bytes) -> Any:
-    """A thumbnail as an array, None where there is no readable picture."""
+    """A thumbnail as an array; None where there is no readable picture."""
     if not jpeg:
         return None
     import numpy as np

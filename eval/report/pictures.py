@@ -12,7 +12,7 @@ from flickrexif.eval.embeddings import FLICKR_ID
 from flickrexif.eval.image_sets import NAMES, open_images
 from flickrexif.eval.images import Source
 from flickrexif.eval.preparing import turned
-from flickrexif.eval.report.choice import Entry
+from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.figures_pictures import strip_figures, without_picture
 from flickrexif.eval.report.spec import Shot
 from flickrexif.processing.operations import BadImage, decode

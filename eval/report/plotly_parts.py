@@ -1,4 +1,4 @@
-"""What the plots of the page share: themes, axes, hover texts and names that plotly cannot take for its markup."""
+"""What the plots of the page share: themes, axes, hover texts, and names in which plotly finds no markup."""
 
 import html
 from collections.abc import Sequence
@@ -43,12 +43,12 @@ TEMPLATES = {
 
 
 def inert(text: object, length: int = 60) -> str:
-    """Strangers' text that plotly shows as it is written."""
+    """Strangers' text, escaped so that plotly shows it as it is."""
     return html.escape(plain(text, length))
 
 
 def rounded(value: float | None) -> float | None:
-    """Five digits are more than a screen shows."""
+    """The value with five decimals, which are more than a screen shows."""
     return None if value is None else round(value, 5)
 
 
@@ -59,8 +59,8 @@ def layout(height: int, **more: Any) -> dict[str, Any]:
     return {"autosize": True, "height": height, "margin": margin, "legend": legend, "hovermode": "closest"} | more
 
 
-def told(point: Point) -> list[str]:
-    """What is shown beside the pointer: the encoder, the value with its interval, the record."""
+def hover_texts(point: Point) -> list[str]:
+    """The texts beside the pointer: the encoder, the value with its interval, the record."""
     value = f"{percent(point.value, 2)}{interval(point)}" if point.value is not None else inert(point.reason, 120)
     return [inert(point.encoder, 100), value, inert(point.record, 160)]
 
@@ -86,7 +86,7 @@ def _distance(high: float | None, low: float | None) -> float | None:
 
 
 def rows(points: Sequence[Point]) -> tuple[tuple[float, ...], dict[str, Any]]:
-    """Encoders down the side: where each stands, and the axis."""
+    """The place of each encoder on the vertical axis, and that axis."""
     at = tuple(round(place, 2) for place in places(points))
     axis = {
         "tickvals": list(at),
@@ -98,7 +98,7 @@ def rows(points: Sequence[Point]) -> tuple[tuple[float, ...], dict[str, Any]]:
 
 
 def row_layout(at: Sequence[float], data: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """The layout of a plot with rows at these places; a narrow screen has smaller names and more lines of legend."""
+    """The layout of a plot with rows at the places `at`; on a narrow screen names are smaller, the legend longer."""
     height = round(120 + ROW * (at[-1] + 2))
     narrow = {"height": height + LEGEND_LINE * len(data), "yaxis.tickfont.size": 10}
     return layout(height, meta={"narrow": narrow}, **more)
@@ -110,7 +110,7 @@ def share_axis(title: str, **more: Any) -> dict[str, Any]:
 
 
 def gap_notes(points: Sequence[Point], at: Sequence[float]) -> list[dict[str, Any]]:
-    """The reason in the row of each encoder without a value."""
+    """Annotations with the reason, in the row of each encoder without a value."""
     return [
         {"x": 0, "xref": "paper", "xanchor": "left", "y": place, "text": f"<i>{inert(point.reason, 40)}</i>"}
         for point, place in zip(points, at, strict=True)

@@ -1,9 +1,9 @@
-"""Where each number came from, small enough for the page: what records share is told once."""
+"""Where each number came from, small enough for the page: what records share is listed once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flickrexif.eval.report.choice import Entry
+from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.sensitivity import Board
 from flickrexif.eval.report.style import plain
 from flickrexif.eval.report.wording import capital, subject_of
@@ -13,8 +13,8 @@ TEXT = 300  # characters of a text of a record
 DEPTH = 200  # characters of a setting that is a list or an object
 
 
-class _Table:
-    """Values, each once, in the order in which they were first asked for."""
+class _Numbering:
+    """Numbers distinct values 0, 1, 2, ... in the order in which they come."""
 
     def __init__(self) -> None:
         self.places: dict[Any, int] = {}
@@ -26,10 +26,10 @@ class _Table:
 def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
     """What the page shows of each record, in the order of `entries`.
 
-    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason];
-    settings, versions and files are places in the lists of the same names.
+    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason], where
+    settings, versions and files are indices into the lists of the same names.
     """
-    settings, versions, files = _Table(), _Table(), _Table()
+    settings, versions, files = _Numbering(), _Numbering(), _Numbering()
     records = [
         [
             plain(path, TEXT),
@@ -61,7 +61,7 @@ def _shown(value: Any) -> str:
 
 
 def compositions_of(board: Board, place: Callable[[str], int]) -> list[dict[str, Any]]:
-    """What each score of the board is made of; `place` gives the place of a record's path."""
+    """The parts and cells of each score of the board; `place` maps a record's path to its place in the sources."""
     return [
         {
             "encoder": plain(score.encoder, TEXT),
@@ -75,14 +75,14 @@ def compositions_of(board: Board, place: Callable[[str], int]) -> list[dict[str,
 
 
 def gaps_of(entries: Sequence[Entry]) -> list[tuple[str, str, list[str]]]:
-    """Why records have no number: (what was to be measured, the reason, the encoders), for each two that differ."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Why records have no number: (measurement, reason, encoders), one for each measurement and reason."""
+    gaps: dict[tuple[str, str], list[str]] = {}
     for _, result in entries:
         if reason := result.detail.get("reason"):
-            found.setdefault((_what(result), plain(reason, TEXT)), []).append(plain(result.encoder, 100))
-    return [(what, reason, encoders) for (what, reason), encoders in sorted(found.items())]
+            gaps.setdefault((_measurement(result), plain(reason, TEXT)), []).append(plain(result.encoder, 100))
+    return [(measurement, reason, encoders) for (measurement, reason), encoders in sorted(gaps.items())]
 
 
-def _what(result: Result) -> str:
+def _measurement(result: Result) -> str:
     subject = subject_of(result)
     return f"{plain(result.task, 40)}{f', {subject}' if subject else ''}, {plain(result.dataset, 60)}"

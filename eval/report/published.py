@@ -1,4 +1,4 @@
-"""The numbers that the paper itself states, shown beside the measured ones and marked as the paper's."""
+"""The numbers that the paper states, which a report shows beside the measured ones."""
 
 import csv
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ LEVELS = ("over", "below")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
-    """A number of the paper: of an encoder ("is"), a level that a family passes ("over", "below"), or the chance."""
+class PaperNumber:
+    """A number of the paper: an encoder's ("is"), a level for a family ("over", "below"), or the chance ("chance")."""
 
     task: str
     dataset: str
@@ -25,21 +25,21 @@ class Stated:
     encoder: str  # canonical name; "" for a level
     value: float
     text: str  # the encoder as the paper names it, or the level in words
-    inferred: str  # "yes" where the paper names no weights, and the encoder is a guess
+    inferred: str  # "yes" where the paper names no weights, so that the encoder is a guess
 
     def matches(self, result: Result) -> bool:
-        """Whether this is a number of the same measurement."""
-        mine = self.task, self.dataset, self.parameter, self.attribute
+        """Whether the record is of the same measurement."""
+        own = self.task, self.dataset, self.parameter, self.attribute
         theirs = result.task, result.dataset, result.parameter or "", result.attribute or ""
-        return mine == theirs and (self.mask is None or result.settings.get("mask") == self.mask)
+        return own == theirs and (self.mask is None or result.settings.get("mask") == self.mask)
 
 
 @cache
-def stated() -> tuple[Stated, ...]:
-    """All of them, in the order of the table published.csv."""
+def paper_numbers() -> tuple[PaperNumber, ...]:
+    """All numbers of published.csv, in its order."""
     text = files("flickrexif.eval.report").joinpath("published.csv").read_text("utf-8")
     return tuple(
-        Stated(
+        PaperNumber(
             **{name: value for name, value in row.items() if name not in ("mask", "value")},
             mask=float(row["mask"]) if row["mask"] else None,
             value=float(row["value"]),
@@ -49,11 +49,11 @@ def stated() -> tuple[Stated, ...]:
 
 
 def inferred() -> list[tuple[str, str]]:
-    """The encoders that are a guess: (as the paper names it, canonical name), each once."""
-    return list(dict.fromkeys((one.text, one.encoder) for one in stated() if one.inferred))
+    """The encoders that are a guess: (the paper's name, canonical name), each once."""
+    return list(dict.fromkeys((number.text, number.encoder) for number in paper_numbers() if number.inferred))
 
 
 def published(result: Result, metric: str) -> Sequence[tuple[str, float]]:
-    """The paper's numbers for a metric of such a record: (encoder, or a level in words, value)."""
-    mine = (one for one in stated() if one.metric == metric and one.matches(result))
-    return [(one.encoder or one.text, one.value) for one in mine if one.relation == "is" or one.relation in LEVELS]
+    """The paper's numbers for a metric of the record's measurement: (encoder, or a level in words, value)."""
+    numbers = (number for number in paper_numbers() if number.metric == metric and number.matches(result))
+    return [(number.encoder or number.text, number.value) for number in numbers if number.relation != "chance"]

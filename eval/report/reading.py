@@ -1,11 +1,11 @@
-"""Result records for a report: those of a folder that can be shown, and what is wrong with the others."""
+"""Reads the result records of a folder, and sorts out those that a report cannot show."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.report.choice import Entry, group_of, used
+from flickrexif.eval.report.entries import Entry, group_of, used_entries
 from flickrexif.eval.report.figures import figures
 from flickrexif.eval.report.wording import dataset_of
 from flickrexif.eval.results import read_result
@@ -18,16 +18,16 @@ BANNERS = {"sandbox:simulated": SIMULATED, "simulated": SIMULATED, "sandbox:phot
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records that can be shown, by path relative to their folder, and (path, problem) of the other files."""
+    """The records that can be shown, and the (path, problem) of the other files; paths are relative to the folder."""
 
     entries: list[Entry]
     unreadable: list[tuple[str, str]]
 
 
 def read_records(folder: Path) -> Records:
-    """All records (*.json) of a folder and the folders in it, in the order of their paths.
+    """The records (*.json) of a folder and its subfolders, sorted by path.
 
-    Raises UsageError where there is no folder or no file, FlickrExifError where no file is a record.
+    Raises UsageError where there is no folder or no file, FlickrExifError where no file can be shown.
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", MEASURE)
@@ -49,41 +49,42 @@ def read_records(folder: Path) -> Records:
 
 
 def banners(entries: Iterable[Entry]) -> list[str]:
-    """What must be said of the photos that the numbers are of, with the names of their data sets."""
-    found: dict[str, set[str]] = {}
+    """The warnings about photos that are simulated or not from Flickr, with the names of their data sets."""
+    datasets: dict[str, set[str]] = {}
     for _, result in entries:
         if text := BANNERS.get(str(result.settings.get("source"))):
-            found.setdefault(text, set()).add(dataset_of(result))
-    return [text.format(", ".join(sorted(found[text]))) for text in dict.fromkeys(BANNERS.values()) if text in found]
+            datasets.setdefault(text, set()).add(dataset_of(result))
+    texts = dict.fromkeys(BANNERS.values())
+    return [text.format(", ".join(sorted(datasets[text]))) for text in texts if text in datasets]
 
 
 def _drawable(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[str, str]]]:
-    """The records that figures can be made of, and why not of the others."""
+    """The records that figures can be made of, and the (path, problem) of the others."""
     if _problem(entries) is None:
         return list(entries), []
-    wrong: dict[str, str] = {}
+    problems: dict[str, str] = {}
     groups: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in used(entries):
+    for entry in used_entries(entries):
         groups.setdefault(group_of(entry[1]), []).append(entry)
     for group in groups.values():
         if _problem(group) is not None:
-            wrong |= _wrong(group)
-    return [entry for entry in entries if entry[0] not in wrong], list(wrong.items())
+            problems |= _problems_of_group(group)
+    return [entry for entry in entries if entry[0] not in problems], list(problems.items())
 
 
-def _wrong(group: Sequence[Entry]) -> dict[str, str]:
-    """The records of a measurement that are wrong by themselves, then those that do not fit the ones before."""
-    wrong = {entry[0]: problem for entry in group if (problem := _problem([entry])) is not None}
-    fine = [entry for entry in group if entry[0] not in wrong]
+def _problems_of_group(group: Sequence[Entry]) -> dict[str, str]:
+    """Path -> problem, of the records that are wrong by themselves, and of those that do not fit the ones before."""
+    problems = {entry[0]: problem for entry in group if (problem := _problem([entry])) is not None}
+    fine = [entry for entry in group if entry[0] not in problems]
     if _problem(fine) is None:
-        return wrong
+        return problems
     kept: list[Entry] = []
     for entry in fine:
         if (problem := _problem([*kept, entry])) is None:
             kept.append(entry)
         else:
-            wrong[entry[0]] = problem
-    return wrong
+            problems[entry[0]] = problem
+    return problems
 
 
 def _problem(entries: Sequence[Entry]) -> str | None:

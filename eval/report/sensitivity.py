@@ -1,14 +1,14 @@
-"""Trace sensitivity: one number an encoder, from 0 (no trace) to 1, and what it is made of.
+"""Trace sensitivity: one number an encoder, from 0 (no trace) to 1, and its parts.
 
-A cell is one measurement of an encoder, turned into a share:
+A cell is one measurement of an encoder as a share:
 
     read out    (accuracy - chance) / (1 - chance)      of a linear probe
     neighbours  (share - chance) / (1 - chance)         of the 10 nearest photos, those of the query's kind of camera
     lost        (before - after) / before               of kNN accuracy from all-same to neg-same, and of recall@1 from
                                                         negatives of the other kind of camera to those of the same
 
-A part is the mean of its cells, the sensitivity the mean of the parts. Encoders are ranked over the same cells alone,
-the basis: the set of cells that most encoders have. A share below 0 (worse than chance, or nothing lost) stays.
+A part is the mean of its cells, the sensitivity the mean of the parts. Only encoders with the same cells are ranked:
+those of the basis, the set of cells that most encoders have. A share below 0 (worse than chance) stays as it is.
 """
 
 import math
@@ -17,19 +17,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from flickrexif.eval.report.choice import Entry, group_of, used
+from flickrexif.eval.report.entries import Entry, group_of, used_entries
 from flickrexif.eval.report.style import FAMILIES, family_order, plain
 from flickrexif.eval.report.wording import dataset_of, settings_of, subject_of
 from flickrexif.eval.results import Result
 
 NEAREST = "10"  # the metric of same-camera neighbours that counts
-MASKED = 0.9  # share of the image that is hidden where a camera's trace is read out, at least
-SUBJECT = 4  # parts of a key that say what was measured; a record of a failure does not tell all its settings
+MASKED = 0.9  # least share of the image that is hidden where a camera's trace is read out
+SUBJECT = 4  # leading parts of a key that compare equal for a failed record too, which may lack settings
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the questions that the sensitivity sums up."""
+    """One of the parts that the sensitivity is the mean of."""
 
     name: str
     title: str
@@ -75,20 +75,20 @@ CellKey = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One measurement of an encoder as a share; None with a reason where it has no number."""
+    """One measurement of an encoder as a share; the value is None where it has no number, and `reason` says why."""
 
-    key: CellKey  # what was measured, see `choice.group_of`
+    key: CellKey  # the measurement, see `entries.group_of`
     part: str
     label: str
     record: str
     value: float | None
-    semantics: float | None = None  # kNN accuracy where nothing misleads; of the part `pull` alone
+    semantics: float | None = None  # kNN accuracy where all images are processed alike; only in the part `pull`
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """An encoder's sensitivity over the cells of the basis that it has; `rank` None where it lacks one of them."""
+    """An encoder's sensitivity over the cells that it has of the basis; `rank` is None where it lacks one."""
 
     encoder: str
     family: str
@@ -96,15 +96,15 @@ class Score:
     parts: Mapping[str, float | None]  # by the names of PARTS
     semantics: float | None
     cells: tuple[Cell, ...]  # of the basis
-    lacking: tuple[str, ...]  # labels of the cells it lacks, with the reason where one is told
+    lacking: tuple[str, ...]  # labels of the cells it lacks, with the reason where the record has one
     rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The scores, ranked ones first; `basis` names the cells that count, by key."""
+    """The scores of all encoders, ranked ones first."""
 
-    basis: Mapping[CellKey, str]
+    basis: Mapping[CellKey, str]  # key -> label, of the cells that count
     scores: tuple[Score, ...]
     parts: tuple[str, ...]  # those of PARTS that the basis has
 
@@ -113,14 +113,14 @@ class Board:
 
 
 def above_chance(value: float | None, chance: float | None) -> float | None:
-    """(value - chance) / (1 - chance); None where either is not known or chance leaves no room."""
+    """(value - chance) / (1 - chance); None where either is missing or chance is 1."""
     if value is None or chance is None or chance >= 1:
         return None
     return (value - chance) / (1 - chance)
 
 
 def lost(before: float | None, after: float | None) -> float | None:
-    """(before - after) / before; None where either is not known or there is nothing to lose."""
+    """(before - after) / before; None where either is missing or there is nothing to lose."""
     if before is None or after is None or before <= 0:
         return None
     return (before - after) / before
@@ -146,7 +146,7 @@ def cell_of(entry: Entry) -> Cell | None:
 
 
 def _share(result: Result) -> tuple[str, float | None]:
-    """The part that the record counts for ("" for none) and its share."""
+    """The part that the record belongs to ("" for none), and its share."""
     metrics = result.metrics
     match result.task:
         case "probe" if result.parameter:
@@ -163,7 +163,7 @@ def _share(result: Result) -> tuple[str, float | None]:
 
 
 def _has_reason(result: Result) -> bool:
-    """A record without a number does not always tell its settings."""
+    """Whether the record has a reason instead of a number; it may lack its settings then."""
     return bool(result.detail.get("reason"))
 
 
@@ -177,72 +177,70 @@ def _chance(result: Result) -> float | None:
 
 
 def _label(result: Result) -> str:
-    what = {
+    names = {
         "probe": "linear probe",
         "knn": "five set-ups",
         "neighbors": "same-camera neighbours",
         "retrieval": "pairs",
     }
     subject = subject_of(result)
-    return f"{what[result.task]}{f', {subject}' if subject else ''}, {dataset_of(result)}{settings_of(result)}"
+    return f"{names[result.task]}{f', {subject}' if subject else ''}, {dataset_of(result)}{settings_of(result)}"
 
 
 # --- scores
 
 
 def board_of(entries: Iterable[Entry], basis: Mapping[CellKey, str] | None = None) -> Board:
-    """The scores of all encoders in the records; over `basis` where one is given, as for comparing two boards."""
+    """The scores of all encoders in the records; over `basis` to compare with another board."""
     cells: dict[str, list[Cell]] = {}
     families: dict[str, str] = {}
-    for entry in used(entries):
+    for entry in used_entries(entries):
         result = entry[1]
         families[result.encoder] = result.family if result.family in FAMILIES and result.family else ""
-        mine = cells.setdefault(result.encoder, [])
+        encoder_cells = cells.setdefault(result.encoder, [])
         if cell := cell_of(entry):
-            mine.append(cell)
+            encoder_cells.append(cell)
     basis = _basis(cells) if basis is None else basis
-    found = [_score(encoder, families[encoder], mine, basis) for encoder, mine in cells.items()]
-    parts = {cell.part for score in found for cell in score.cells}
+    scores = [_score(encoder, families[encoder], encoder_cells, basis) for encoder, encoder_cells in cells.items()]
+    parts = {cell.part for score in scores for cell in score.cells}
     shown = tuple(part.name for part in PARTS if part.name in parts)
-    return Board(basis=basis, scores=_ranked(found), parts=shown)
+    return Board(basis=basis, scores=_ranked(scores), parts=shown)
 
 
 def _basis(cells: Mapping[str, Sequence[Cell]]) -> dict[CellKey, str]:
-    """The set of cells that most encoders have; the larger of two as frequent, then the first by name."""
-    sets = Counter(found for mine in cells.values() if (found := frozenset(c.key for c in mine if c.value is not None)))
+    """The set of cells that most encoders have; of equally frequent ones the largest, then the first by name."""
+    sets = Counter(frozenset(cell.key for cell in row if cell.value is not None) for row in cells.values())
+    del sets[frozenset()]
     if not sets:
         return {}
-    keys = min(sets, key=lambda found: (-sets[found], -len(found), sorted(found)))
-    labels = {cell.key: cell.label for mine in cells.values() for cell in mine}
+    keys = min(sets, key=lambda keys: (-sets[keys], -len(keys), sorted(keys)))
+    labels = {cell.key: cell.label for row in cells.values() for cell in row}
     return {key: labels[key] for key in sorted(keys)}
 
 
 def _score(encoder: str, family: str, cells: Sequence[Cell], basis: Mapping[CellKey, str]) -> Score:
-    known = {cell.key: cell for cell in cells if cell.value is not None and cell.key in basis}
+    measured = {cell.key: cell for cell in cells if cell.value is not None and cell.key in basis}
     reasons = {cell.key[:SUBJECT]: cell.reason for cell in cells}
-    parts = {part.name: _mean([cell.value for cell in known.values() if cell.part == part.name]) for part in PARTS}
+    parts = {part.name: _mean([cell.value for cell in measured.values() if cell.part == part.name]) for part in PARTS}
+    lacking = [(label, reasons.get(key[:SUBJECT])) for key, label in basis.items() if key not in measured]
     return Score(
         encoder=encoder,
         family=family,
         value=_mean(list(parts.values())),
         parts=parts,
-        semantics=_mean([cell.semantics for cell in known.values()]),
-        cells=tuple(known[key] for key in basis if key in known),
-        lacking=tuple(_told(label, reasons.get(key[:SUBJECT], "")) for key, label in basis.items() if key not in known),
+        semantics=_mean([cell.semantics for cell in measured.values()]),
+        cells=tuple(measured[key] for key in basis if key in measured),
+        lacking=tuple(f"{label} ({reason})" if reason else label for label, reason in lacking),
     )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
-def _told(label: str, reason: str) -> str:
-    return f"{label} ({reason})" if reason else label
+    measured = [value for value in values if value is not None]
+    return fmean(measured) if measured else None
 
 
 def _ranked(scores: Sequence[Score]) -> tuple[Score, ...]:
-    """Complete scores by value, equal ones with an equal rank; then the others by value, without a rank."""
+    """Complete scores by value, equal ones with equal ranks; then the others by value, without a rank."""
     order = sorted(scores, key=lambda s: (bool(s.lacking), -(s.value if s.value is not None else -math.inf),
                                           family_order(s.family, s.encoder)))  # fmt: skip
     complete = [score.value for score in order if not score.lacking and score.value is not None]

@@ -1,8 +1,8 @@
-"""What the figures and tables of a report show, before anything is drawn: one record a kind.
+"""The contents of figures and tables, one class a kind, independent of how they are drawn.
 
-figures.py makes these records from result records; interactive.py draws them for the page (plotly), paper.py for print
+figures.py makes them from result records; interactive.py draws them for the page (plotly), paper.py for print
 (matplotlib). All numbers are fractions unless a label says otherwise; None is "not measured" and is drawn as a gap.
-Names of encoders, classes and photos are strangers' text: whoever draws them escapes them.
+Names of encoders, classes and photos are strangers' text: the code that draws them escapes them.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Point:
     value: float | None
     low: float | None = None
     high: float | None = None
-    record: str = ""  # where the number came from: the record's path, relative to the results folder
+    record: str = ""  # path of the record with the number, relative to the results folder
     reason: str = ""  # why there is no value, in the record's words
 
 
@@ -32,7 +32,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One line, or one kind of mark."""
+    """The numbers of one line, or of one kind of mark."""
 
     name: str
     points: tuple[Point, ...]
@@ -41,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupedDots:
-    """Several numbers an encoder on one line, as dots: the five set-ups (Fig. 8), shares by k, mitigations.
+    """Several numbers an encoder as dots in one row: the five set-ups (Fig. 8), shares by k, mitigations.
 
     All series have the same encoders in the same order.
     """
@@ -101,10 +101,10 @@ class Shot:
 
     image_id: str
     same: bool | None  # whether its label is the query's; None for the query itself
-    badge: str = ""  # its variant or label, written on it
+    badge: str = ""  # its variant or label, written below it
     label: str = ""  # its class
     similarity: float | None = None
-    jpeg: bytes = b""  # a thumbnail without metadata; b"" where the image is not at hand
+    jpeg: bytes = b""  # a thumbnail without metadata; b"" where the image is not in the data folder
     attribution: str = ""
     page_url: str = ""
 
@@ -126,17 +126,17 @@ class Figure:
     name: str
     section: str  # heading it stands under: "Processing", "Acquisition", ...
     title: str
-    caption: str  # what it shows, how it was measured, in a sentence or two
-    alt: str  # the finding in words, for those who cannot see it
+    caption: str  # what it shows and how it was measured, in a sentence or two
+    alt: str  # the result in words, for readers who cannot see the figure
     content: Content
     y_label: str = ""
-    paper: str = ""  # the paper's figure it corresponds to: "Fig. 4"
-    records: tuple[str, ...] = ()  # the paths of the records it was made of
+    paper: str = ""  # the corresponding figure of the paper: "Fig. 4"
+    records: tuple[str, ...] = ()  # paths of the records it was made from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table: `metric` columns are numbers from -1 to 1 shown in %."""
+    """A column of a table; a metric is a number from -1 to 1, shown in %."""
 
     name: str
     title: str
@@ -147,7 +147,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows by encoder: `cells[i][j]` belongs to `columns[j]`; texts or Points."""
+    """A table with a row an encoder: `cells[i][j]`, a text or a Point, belongs to `columns[j]`."""
 
     name: str
     title: str

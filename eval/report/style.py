@@ -1,7 +1,7 @@
-"""How families and series look, on the page and in print, and how strangers' names are made fit to be shown.
+"""How families and series look on the page and in print, and how strangers' names are cleaned to be shown.
 
-Colours are Okabe and Ito's, of those the ones that stand out from white and from black. No two families, and no two
-series of a figure, differ by colour alone: bars have hatches, marks have shapes, lines have dashes.
+The colours are those of Okabe and Ito that stand out from white and from black. Families, and series of a figure, never
+differ by colour alone: bars have hatches, marks have shapes, lines have dashes.
 """
 
 import math
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from flickrexif.eval.report.spec import Point, Series
+from flickrexif.eval.report.spec import Pairwise, Point, Series
 
 GREY = "#7F7F7F"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 NAME_LENGTH = 48
-FEW = 5  # lines that a legend tells apart by name
-CROWD = 8  # pairs from which on a corner is shown enlarged
-GAP = 0.8  # bars that the room between two families is wide
+FEW = 5  # most lines that a legend names one by one
+CROWD = 8  # fewest pairs for which a corner is shown enlarged
+GAP = 0.8  # room between two families, in bars
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way to draw, in the words of both libraries; pairs are (matplotlib, plotly)."""
+    """One way to draw; pairs are the names that (matplotlib, plotly) have for it."""
 
     color: str
     title: str = ""
@@ -41,7 +41,7 @@ FAMILIES: Mapping[str, Look] = MappingProxyType(
         "": Look(GREY, "family not known", ("||||", "|"), ("P", "cross"), ((0, (1, 3)), "longdash")),
     }
 )
-"""In the order in which they are shown."""
+"""Family -> how it looks, in the order in which families are shown."""
 
 SERIES: tuple[Look, ...] = (
     Look(GREY, marker=("o", "circle"), dash=("-", "solid")),
@@ -53,17 +53,17 @@ SERIES: tuple[Look, ...] = (
 
 
 def look_of(family: str) -> Look:
-    """How a family is drawn; one that is not known as "" is."""
+    """How a family is drawn; an unknown one looks like ""."""
     return FAMILIES.get(family, FAMILIES[""])
 
 
 def series_look(number: int) -> Look:
-    """How the series of that number is drawn."""
+    """How series `number` of a figure is drawn."""
     return SERIES[number % len(SERIES)]
 
 
 def title_of(family: str) -> str:
-    """A family as a legend names it: "CVL (contrastive vision-language)"."""
+    """The name of a family in a legend: "CVL (contrastive vision-language)"."""
     look = look_of(family)
     return f"{family} ({look.title})" if family in FAMILIES and family else look.title
 
@@ -75,26 +75,26 @@ def family_order(family: str, encoder: str) -> tuple[int, str, str]:
 
 
 def places(points: Sequence[Point]) -> tuple[float, ...]:
-    """Where the bar of each point stands: 0, 1, 2, ... with room between families."""
-    found, at = [], 0.0
+    """The place of each point's bar on the axis: 0, 1, 2, ... with GAP between families."""
+    places_of_points, place = [], 0.0
     for number, point in enumerate(points):
-        at += 1 if number else 0
-        at += GAP if number and look_of(point.family) is not look_of(points[number - 1].family) else 0
-        found.append(at)
-    return tuple(found)
+        place += 1 if number else 0
+        place += GAP if number and look_of(point.family) is not look_of(points[number - 1].family) else 0
+        places_of_points.append(place)
+    return tuple(places_of_points)
 
 
 def families_in(points: Sequence[Point]) -> list[str]:
-    """The families of the points, each once, in their order; unknown ones are ""."""
-    found = {point.family if point.family in FAMILIES else "" for point in points}
-    return [family for family in FAMILIES if family in found]
+    """The families of the points, each once, in the order of FAMILIES; unknown ones are ""."""
+    present = {point.family if point.family in FAMILIES else "" for point in points}
+    return [family for family in FAMILIES if family in present]
 
 
 # --- names
 
 
 def plain(text: object, length: int) -> str:
-    """Strangers' text on one line, without control and direction characters, its middle cut out above `length`."""
+    """Strangers' text on one line, without control and direction characters; its middle is cut out above `length`."""
     line = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in str(text))
     line = " ".join(line.split())
     if len(line) <= length:
@@ -104,7 +104,7 @@ def plain(text: object, length: int) -> str:
 
 
 def short(encoder: str, length: int = NAME_LENGTH) -> str:
-    """An encoder's name on an axis: the registry's "paper:" left out, see `plain`."""
+    """An encoder's name on an axis: without the registry's "paper:", and cut as `plain` does."""
     return plain(encoder.removeprefix("paper:"), length)
 
 
@@ -119,23 +119,38 @@ def percent(value: float | None, digits: int = 1) -> str:
 def published_of(
     published: Sequence[tuple[str, float]], place: Mapping[str, float]
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """The paper's numbers of encoders that have a `place`, and its levels; encoders without a place are left out."""
+    """The paper's numbers of encoders that have a `place`, and its levels; other encoders are left out."""
     own = [(name, value) for name, value in published if name in place]
     levels = [(name, value) for name, value in published if name not in place and not name.startswith("paper:")]
     return own, levels
 
 
 def span_of(series: Sequence[Series], chance: float | None) -> tuple[float, float]:
-    """The range of an axis on which all numbers of the series, with their intervals and the paper's, have room."""
-    points = [number for one in series for p in one.points for number in (p.value, p.low, p.high) if number is not None]
-    every = [*points, *(value for one in series for _, value in one.published), *([] if chance is None else [chance])]
-    low, high = min(every, default=0.0), max(every, default=1.0)
+    """The range of an axis that has room for all numbers of the series, their intervals, and the paper's numbers."""
+    points = [point for line in series for point in line.points]
+    published = [value for line in series for _, value in line.published]
+    numbers = [*(n for p in points for n in (p.value, p.low, p.high)), *published, chance]
+    measured = [number for number in numbers if number is not None]
+    low, high = min(measured, default=0.0), max(measured, default=1.0)
     room = max(0.04 * (high - low), 0.01)
     return low - room, high + room
 
 
+def measured_pairs(content: Pairwise) -> tuple[list[tuple[Point, Point]], list[tuple[float, float]]]:
+    """The points of encoders that have both numbers, and these numbers."""
+    points, values = [], []
+    for x, y in zip(content.x, content.y, strict=True):
+        if x.value is not None and y.value is not None:
+            points.append((x, y))
+            values.append((x.value, y.value))
+    return points, values
+
+
 def corners_of(pairs: Sequence[tuple[float, float]]) -> tuple[float, float | None]:
-    """From where to 1 both axes go: for all pairs, and enlarged for their upper half (None: little gained)."""
+    """Where both axes start (they end at 1): to show all pairs, and to show their upper half enlarged.
+
+    The second is None where enlarging gains little.
+    """
     lower = sorted(min(pair) for pair in pairs) or [0.0]
     whole = min(0.9, max(0.0, math.floor(10 * lower[0]) / 10))
     half = min(0.95, math.floor(20 * lower[len(lower) // 2]) / 20)

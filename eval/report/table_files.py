@@ -5,14 +5,14 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from flickrexif.eval.report.choice import Entry
 from flickrexif.eval.report.compare import Comparison
+from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.spec import Point, Table
 from flickrexif.eval.report.style import plain, short
 from flickrexif.eval.results import COLUMNS, rows_for_table
 
 LENGTH = 200  # characters of a text in a CSV file
-FORMULA = "=+-@\t\r"  # what makes a spreadsheet run a cell
+FORMULA = "=+-@\t\r"  # first characters that make a spreadsheet run a cell
 TEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -34,10 +34,10 @@ def to_csv(table: Table) -> str:
     for column in table.columns:
         name = cell(column.name)
         header += [name, f"{name} low", f"{name} high"] if column.is_metric else [name]
-    every = [*table.cells, *map(_of_the_paper, table.published)]
+    all_rows = [*table.cells, *map(_of_the_paper, table.published)]
     rows = [
         [value for column, shown in zip(table.columns, row, strict=True) for value in _values(shown, column.is_metric)]
-        for row in every
+        for row in all_rows
     ]
     return _text([header, *rows])
 
@@ -56,7 +56,7 @@ def compared_csv(comparison: Comparison) -> str:
     """Every number that two runs have, the largest change first."""
     header = ["encoder", "measurement", "here", "baseline", "difference", "intervals_overlap", "record"]
     rows: list[list[object]] = [
-        [cell(c.encoder), cell(c.what), c.now, c.before, round(c.difference, 9), c.overlap, cell(c.record)]
+        [cell(c.encoder), cell(c.measurement), c.now, c.before, round(c.difference, 9), c.overlap, cell(c.record)]
         for c in comparison.changes
     ]
     return _text([header, *rows])
@@ -64,7 +64,7 @@ def compared_csv(comparison: Comparison) -> str:
 
 @lru_cache(maxsize=65_536)
 def cell(text: str) -> str:
-    """Strangers' text that a spreadsheet does not run."""
+    """Strangers' text, made so that a spreadsheet does not run it."""
     line = plain(text, LENGTH)
     return f"'{line}" if line[:1] in FORMULA and line else line
 
@@ -102,7 +102,7 @@ def to_tex(table: Table) -> str:
 
 
 def tex(text: str) -> str:
-    """Strangers' text in which LaTeX finds no command."""
+    """Strangers' text, escaped so that LaTeX finds no command in it."""
     return short(text, 60).translate(TEX)
 
 

@@ -1,11 +1,19 @@
-"""The tables of a report: one of each measurement, and the numbers behind each figure."""
+"""The tables of a report: one for each measurement, and the numbers behind each figure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from flickrexif.eval.report.choice import Entry, grouped, point_of, slug, used
-from flickrexif.eval.report.figures_probe import MITIGATIONS, Published, by_subject, name_of, nothing_published
+from flickrexif.eval.report.entries import Entry, grouped, point_of, slug, used_entries
+from flickrexif.eval.report.figures_neighbors import SETUPS
+from flickrexif.eval.report.figures_probe import (
+    MITIGATIONS,
+    Published,
+    agreed_chance,
+    by_subject,
+    name_of,
+    nothing_published,
+)
 from flickrexif.eval.report.spec import (
     Bars,
     Cloud,
@@ -25,21 +33,14 @@ from flickrexif.eval.report.wording import capital, dataset_of, settings_of, sub
 from flickrexif.eval.results import Result
 
 Cells = tuple[str | Point, ...]
-Wanted = Sequence[tuple[str, str]]
-"""Metrics of a task and what their columns are called."""
+MetricColumns = Sequence[tuple[str, str]]
+"""(metric, title of its column)."""
 
 ENCODER = Column(name="encoder", title="Encoder", is_metric=False)
 FAMILY = Column(name="family", title="Family", is_metric=False)
 NO_RECORD = "not measured"
-CHANCE = "chance"  # in the place of an encoder
+CHANCE = "chance"  # stands where other rows name the encoder
 
-SETUPS = (
-    ("all_same", "all-same"),
-    ("all_diff", "all-diff"),
-    ("pos_same", "pos-same"),
-    ("neg_same", "neg-same"),
-    ("uniform", "uniform"),
-)
 RECALLS = (
     ("same", "same type"),
     ("different", "other type"),
@@ -51,8 +52,8 @@ RECALLS = (
 
 
 def tables(results: Sequence[Entry], published: Published = nothing_published) -> list[tuple[str, Table]]:
-    """The section and the table of every measurement of which any encoder has a number; rows by family and name."""
-    return [(section, table) for section, table in _tables(used(results), published) if _has_numbers(table)]
+    """(section, table) of each measurement for which some encoder has a number; rows are sorted by family and name."""
+    return [(section, table) for section, table in _tables(used_entries(results), published) if _has_numbers(table)]
 
 
 def _has_numbers(table: Table) -> bool:
@@ -66,22 +67,23 @@ def _tables(entries: Sequence[Entry], published: Published) -> Iterator[tuple[st
         if groups:
             yield section, _probe_table(kind, groups)
     for group in grouped(entries, "masking"):
-        yield "Acquisition", _one(group, _metrics(group), "kNN accuracy by masked share", published)
+        yield "Acquisition", _metrics_table(group, _metrics(group), "kNN accuracy by masked share", published)
     for group in by_subject(grouped(entries, "knn")):
-        yield "Semantics", _one(group, SETUPS, "Five set-ups", published)
+        setups = [(name, name.replace("_", "-")) for name in SETUPS]
+        yield "Semantics", _metrics_table(group, setups, "Five set-ups", published)
     for group in by_subject(grouped(entries, "neighbors")):
         names = [(name, f"k = {name}") for name, _ in _metrics(group)]
-        yield "Neighbours", _one(group, names, "Neighbours of the same kind", published)
+        yield "Neighbours", _metrics_table(group, names, "Neighbours of the same kind", published)
     for group in grouped(entries, "retrieval"):
-        yield "Neighbours", _one(group, RECALLS, "recall@1 of the pair", published)
+        yield "Neighbours", _metrics_table(group, RECALLS, "recall@1 of the pair", published)
     for group in by_subject(grouped(entries, "mitigation")):
         measures = (("accuracy", "trace left"), ("all_same", "all-same"))
-        wanted = [(f"{name}.{metric}", f"{name}, {title}") for metric, title in measures for name in MITIGATIONS]
-        yield "Mitigation", _one(group, wanted, "After mitigation", published)
+        columns = [(f"{name}.{metric}", f"{name}, {title}") for metric, title in measures for name in MITIGATIONS]
+        yield "Mitigation", _metrics_table(group, columns, "After mitigation", published)
 
 
 def _probe_table(kind: str, groups: Sequence[list[Entry]]) -> Table:
-    """A column a label and data set."""
+    """The probes of all labels: a column for each label, data set and setting."""
     datasets = {group[0][1].dataset for group in groups}
     settings = {settings_of(group[0][1]) for group in groups}
     columns = [ENCODER, FAMILY]
@@ -92,33 +94,28 @@ def _probe_table(kind: str, groups: Sequence[list[Entry]]) -> Table:
         columns.append(Column(name=name_of("probe", result), title=title, higher_is="more trace"))
     where = dataset_of(groups[0][0][1]) if len(datasets) == 1 else ""
     rows = _rows(groups, [("accuracy",)] * len(groups))
-    chance = [_agreed([r.metrics.get("chance") for _, r in group]) for group in groups]
-    told = f" on {where}" if where else ""
+    chance = [agreed_chance([r.metrics.get("chance") for _, r in group]) for group in groups]
+    suffix = f" on {where}" if where else ""
     return Table(
         name=f"probe-{kind}",
-        title=f"Linear probe of {kind}{told}{next(iter(settings)) if len(settings) == 1 else ''}",
-        caption=f"Accuracy of the linear probe, in %, by encoder{told}.",
+        title=f"Linear probe of {kind}{suffix}{next(iter(settings)) if len(settings) == 1 else ''}",
+        caption=f"Accuracy of the linear probe, in %, by encoder{suffix}.",
         columns=tuple(columns),
         cells=((CHANCE, "", *(percent(value) for value in chance)), *rows),
     )
 
 
-def _agreed(values: Sequence[float | None]) -> float | None:
-    known = {value for value in values if value is not None}
-    return known.pop() if len(known) == 1 else None
-
-
-def _one(group: Sequence[Entry], wanted: Wanted, title: str, published: Published) -> Table:
-    """The metrics of one measurement, a column each."""
+def _metrics_table(group: Sequence[Entry], metrics: MetricColumns, title: str, published: Published) -> Table:
+    """The table of one measurement, with a column for each metric that some record has."""
     result = group[0][1]
-    there = [(name, told) for name, told in wanted if any(name in r.metrics for _, r in group)] or list(wanted)
-    names = tuple(name for name, _ in there)
-    about = where_of(result)
-    columns = tuple(Column(name=name, title=told) for name, told in there)
+    measured = [metric for metric in metrics if any(metric[0] in r.metrics for _, r in group)] or list(metrics)
+    names = tuple(name for name, _ in measured)
+    subject = where_of(result)
+    columns = tuple(Column(name=name, title=column_title) for name, column_title in measured)
     return Table(
         name=name_of(result.task, result),
-        title=f"{title}: {about}",
-        caption=f"{title}, in %, by encoder: {about}.",
+        title=f"{title}: {subject}",
+        caption=f"{title}, in %, by encoder: {subject}.",
         columns=(ENCODER, FAMILY, *columns),
         cells=tuple(_rows([list(group)], [names])),
         published=_published_rows(result, names, published),
@@ -126,13 +123,13 @@ def _one(group: Sequence[Entry], wanted: Wanted, title: str, published: Publishe
 
 
 def _metrics(group: Sequence[Entry]) -> list[tuple[str, str]]:
-    """The metrics whose names are numbers, in their order; mask ratios are told in %."""
+    """The metrics whose names are numbers (k, mask ratios), rising, with the number in % as the title."""
     names = {name for _, r in group for name in r.metrics if name.replace(".", "", 1).isdecimal()}
     return [(name, percent(float(name), 0)) for name in sorted(names, key=float)]
 
 
 def _rows(groups: Sequence[Sequence[Entry]], metrics: Sequence[Sequence[str]]) -> list[Cells]:
-    """A row for every encoder in any of the groups: its name, family, and the metrics of each group."""
+    """A row for each encoder of any group: its name, its family, and `metrics[i]` of the group i."""
     by_encoder: dict[str, dict[int, Entry]] = {}
     families: dict[str, str] = {}
     for place, group in enumerate(groups):
@@ -157,23 +154,23 @@ def _values(encoder: str, family: str, entries: dict[int, Entry], metrics: Seque
 def _published_rows(
     result: Result, names: Sequence[str], published: Published
 ) -> tuple[tuple[str | float | None, ...], ...]:
-    """The paper's numbers as rows: of each encoder it has any for, and of levels."""
-    found: dict[str, dict[str, float]] = {}
+    """The paper's numbers as rows: one for each encoder or level that it has a number for."""
+    values_by_row: dict[str, dict[str, float]] = {}
     for name in names:
         for encoder, value in published(result, name):
-            found.setdefault(encoder, {})[name] = value
-    return tuple((who, "", *(values.get(name) for name in names)) for who, values in found.items())
+            values_by_row.setdefault(encoder, {})[name] = value
+    return tuple((name, "", *(values.get(name) for name in names)) for name, values in values_by_row.items())
 
 
 # --- the numbers behind a figure
 
 
 def table_of(figure: Figure) -> Table | None:
-    """The numbers that a figure shows; None for strips, which are lists of images."""
-    made = _content_table(figure)
-    if made is None:
+    """The numbers that a figure shows; None for strips, which show images."""
+    content = _content_table(figure)
+    if content is None:
         return None
-    columns, cells = made
+    columns, cells = content
     return Table(name=figure.name, title=figure.title, caption=figure.caption, columns=columns, cells=cells)
 
 
@@ -201,8 +198,8 @@ def _content_table(figure: Figure) -> tuple[tuple[Column, ...], tuple[Cells, ...
 
 
 def _by_encoder(series: Sequence[Series]) -> tuple[tuple[Column, ...], tuple[Cells, ...]]:
-    columns = (ENCODER, FAMILY, *(Column(name=slug(one.name), title=one.name) for one in series))
-    rows = zip(*(one.points for one in series), strict=True)
+    columns = (ENCODER, FAMILY, *(Column(name=slug(line.name), title=line.name) for line in series))
+    rows = zip(*(line.points for line in series), strict=True)
     return columns, tuple((points[0].encoder, points[0].family, *points) for points in rows)
 
 

@@ -1,9 +1,9 @@
-"""What captions and alternative texts say: titles of what was measured, findings in words, reasons for gaps."""
+"""The words of captions and alternative texts: names of what was measured, results in words, reasons for gaps."""
 
 from collections.abc import Sequence
 from statistics import median
 
-from flickrexif.eval.report.choice import Entry, decisive
+from flickrexif.eval.report.entries import Entry, decisive
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.style import families_in, percent, plain, short
 from flickrexif.eval.results import Result
@@ -32,20 +32,20 @@ INTERVALS = "Whiskers are 95% intervals."
 
 
 def subject_of(result: Result) -> str:
-    """What is read out, in words: "JPEG compression", "focal length"."""
+    """The label that is read out, in words: "JPEG compression", "focal length"."""
     name = result.parameter or result.attribute or ""
     return plain(PARAMETERS.get(name) or ATTRIBUTES.get(name) or name, 60)
 
 
 def subject_order(result: Result) -> tuple[int, str]:
-    """The key by which measurements are sorted: as the paper lists its parameters, then by name."""
+    """The key by which measurements are sorted: in the paper's order of parameters, then by name."""
     names = [*PARAMETERS, *ATTRIBUTES]
     name = result.parameter or result.attribute or ""
     return names.index(name) if name in names else len(names), name
 
 
 def class_of(result: Result, name: str) -> str:
-    """A class of what is read out, in words: "smart" for the class "True" of smart or not."""
+    """A class in words: "smart" for the class "True" of smart or not; other classes as they are."""
     is_smart_or_not = ATTRIBUTES.get(result.attribute or "") == ATTRIBUTES["is_smartphone"]
     return CLASSES.get(name, name) if is_smart_or_not else name
 
@@ -56,7 +56,7 @@ def dataset_of(result: Result) -> str:
 
 
 def where_of(result: Result) -> str:
-    """What is read out, of which data, and the decisive settings: "focal length on FlickrExif, 90% masked"."""
+    """The label, the data set and the decisive settings: "focal length on FlickrExif, 90% masked"."""
     subject = subject_of(result)
     return f"{f'{subject} on ' if subject else ''}{dataset_of(result)}{settings_of(result)}"
 
@@ -78,7 +78,7 @@ def capital(text: str) -> str:
 
 
 def gaps(points: Sequence[Point], shown: int = 3) -> str:
-    """A sentence on the encoders without a number and why, or ""."""
+    """A sentence on which encoders have no number and why, or ""."""
     missing = {point.encoder: point.reason for point in points if point.value is None}
     if not missing:
         return ""
@@ -87,15 +87,15 @@ def gaps(points: Sequence[Point], shown: int = 3) -> str:
     return f" No number for {', '.join(named)}{more}."
 
 
-def extremes(points: Sequence[Point], what: str) -> str:
-    """The highest and the lowest number and each family's median, in words."""
-    known = sorted((point.value, number) for number, point in enumerate(points) if point.value is not None)
-    if not known:
-        return f"{capital(what)}: no encoder has a number."
-    low, high = points[known[0][1]], points[known[-1][1]]
-    if len(known) == 1:
-        return f"{capital(what)} of {short(high.encoder)}: {percent(high.value)}."
-    text = f"{capital(what)} of {len(known)} encoders: from {percent(low.value)} ({short(low.encoder)}) "
+def extremes(points: Sequence[Point], quantity: str) -> str:
+    """The lowest and the highest number and each family's median, in words."""
+    measured = sorted((point.value, number) for number, point in enumerate(points) if point.value is not None)
+    if not measured:
+        return f"{capital(quantity)}: no encoder has a number."
+    low, high = points[measured[0][1]], points[measured[-1][1]]
+    if len(measured) == 1:
+        return f"{capital(quantity)} of {short(high.encoder)}: {percent(high.value)}."
+    text = f"{capital(quantity)} of {len(measured)} encoders: from {percent(low.value)} ({short(low.encoder)}) "
     text += f"to {percent(high.value)} ({short(high.encoder)})."
     return text + family_medians(points)
 
@@ -111,7 +111,7 @@ def family_medians(points: Sequence[Point]) -> str:
 
 
 def chosen_of(shown: Sequence[Entry], entries: Sequence[Entry]) -> str:
-    """A sentence that says which encoders stand for which, or "" where all are shown."""
+    """A sentence that says which encoders are shown and how many are not, or "" where all are shown."""
     left = len({result.encoder for _, result in entries}) - len({result.encoder for _, result in shown})
     if not left:
         return ""

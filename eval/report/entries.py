@@ -1,10 +1,11 @@
-"""Which records a report uses, and what can be read from one: the common ground of figures and tables.
+"""The records that a report uses, and how figures and tables read numbers from them.
 
-Records of the same measurement (`key_of`) replace each other: the last one in the order of the paths is used.
+Of several records of the same measurement (`key_of`), the one with the last path is used.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError
@@ -13,7 +14,7 @@ from flickrexif.eval.report.style import FAMILIES, family_order, plain
 from flickrexif.eval.results import MEASURE_AGAIN, Result
 
 Entry = tuple[str, Result]
-"""A record and its path, relative to the results folder."""
+"""The path of a record, relative to the results folder, and the record."""
 
 DECISIVE: Mapping[str, Mapping[str, Any]] = {
     "probe": {"mask": None, "protocol": "paper"},
@@ -21,7 +22,7 @@ DECISIVE: Mapping[str, Mapping[str, Any]] = {
     "knn": {"mask": None, "k": 10},
     "masking": {"k": 10},
 }
-"""Settings that make another measurement of a task, with what they usually are."""
+"""Task -> settings that make it another measurement, with their usual values."""
 
 BEST_KNOWN = (
     *("paper:clip/ViT-L-14@336px", "paper:clip/ViT-L-14", "paper:clip/ViT-B-16", "paper:clip/ViT-B-32"),
@@ -30,42 +31,43 @@ BEST_KNOWN = (
     *("paper:resnet/50", "lite0", "control:dct"),
     *("paper:dinov2/vitl14", "paper:dinov2/vitb14", "paper:dino/vitb16", "paper:dino/resnet50"),
 )
-"""The encoders that stand for their family where there is no room for all."""
+"""The best-known encoders, which stand for their families where there is no room for all."""
 
 
 def decisive(result: Result) -> dict[str, Any]:
-    """The settings that make this another measurement than its task usually is: {"mask": 0.9, "protocol": "fast"}."""
+    """The settings that differ from what is usual for the task: {"mask": 0.9, "protocol": "fast"}."""
     usual = DECISIVE.get(result.task, {})
-    found = {name: result.settings.get(name, value) for name, value in usual.items()}
-    return {name: value for name, value in found.items() if value != usual[name] and not (name == "mask" and not value)}
+    values = {name: result.settings.get(name, value) for name, value in usual.items()}
+    unmasked = {"mask"} if not values.get("mask") else set()
+    return {name: value for name, value in values.items() if value != usual[name] and name not in unmasked}
 
 
 def group_of(result: Result) -> tuple[str, ...]:
-    """What was measured, whatever the encoder: task, dataset, parameter, attribute and the decisive settings."""
+    """The measurement without the encoder: task, data set, parameter, attribute and the decisive settings."""
     settings = (f"{name}={value}" for name, value in decisive(result).items())
     return result.task, result.dataset, result.parameter or "", result.attribute or "", *settings
 
 
 def key_of(result: Result) -> tuple[str, ...]:
-    """What makes two records the same measurement."""
+    """The measurement with the encoder: records of equal keys replace each other."""
     return *group_of(result), result.encoder
 
 
-def used(results: Iterable[Entry]) -> list[Entry]:
-    """One record a measurement, the last by path; sorted by family, then by name, then by path."""
+def used_entries(results: Iterable[Entry]) -> list[Entry]:
+    """One record a measurement and encoder, the last by path; sorted by family, name of the encoder and path."""
     last = {key_of(result): (path, result) for path, result in sorted(results, key=lambda entry: entry[0])}
     return sorted(last.values(), key=lambda e: (*family_order(e[1].family or "", e[1].encoder), e[0]))
 
 
-def replaced(results: Iterable[Entry]) -> list[tuple[str, str]]:
-    """The records that are not used, each with the one that is used in its place."""
+def replaced_entries(results: Iterable[Entry]) -> list[tuple[str, str]]:
+    """The paths of records that are not used, each with the path of the record that is used in its place."""
     entries = sorted(results, key=lambda entry: entry[0])
     last = {key_of(result): path for path, result in entries}
     return [(path, last[key_of(result)]) for path, result in entries if last[key_of(result)] != path]
 
 
 def grouped(entries: Iterable[Entry], task: str) -> list[list[Entry]]:
-    """The records of a task by measurement (`group_of`), the measurements sorted."""
+    """The records of a task, a list a measurement (`group_of`), sorted by measurement."""
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         if entry[1].task == task:
@@ -74,26 +76,26 @@ def grouped(entries: Iterable[Entry], task: str) -> list[list[Entry]]:
 
 
 def headliners(entries: Iterable[Entry]) -> list[Entry]:
-    """One encoder a family, the best known, else the first by name; those without a number come last."""
-    best: dict[str, Entry] = {}
-    known = {name: place for place, name in enumerate(BEST_KNOWN)}
+    """One record a family: that of its best-known encoder; records without a number come last."""
+    chosen: dict[str, Entry] = {}
+    place_of = {name: place for place, name in enumerate(BEST_KNOWN)}
 
     def rank(entry: Entry) -> tuple[bool, int]:
-        return bool(entry[1].detail.get("reason")), known.get(entry[1].encoder, len(known))
+        return bool(entry[1].detail.get("reason")), place_of.get(entry[1].encoder, len(place_of))
 
     for entry in entries:
         family = entry[1].family or ""
-        if family not in best or rank(entry) < rank(best[family]):
-            best[family] = entry
-    return [best[family] for family in sorted(best, key=lambda f: family_order(f, ""))]
+        if family not in chosen or rank(entry) < rank(chosen[family]):
+            chosen[family] = entry
+    return [chosen[family] for family in sorted(chosen, key=lambda family: family_order(family, ""))]
 
 
 def point_of(entry: Entry, metric: str, reason: str = "") -> Point:
-    """One metric of a record. Without a value it tells why: `reason`, else the record's, else that there is none."""
+    """One metric of a record as a point. Where it has no value, the point has `reason`, else the record's reason."""
     path, result = entry
     value = result.metrics.get(metric)
     low, high = result.intervals.get(metric, (None, None)) if value is not None else (None, None)
-    why = reason or result.detail.get("reason") or "not in the record"
+    explanation = reason or result.detail.get("reason") or "not in the record"
     return Point(
         encoder=result.encoder,
         family=result.family if result.family and result.family in FAMILIES else "",
@@ -101,30 +103,39 @@ def point_of(entry: Entry, metric: str, reason: str = "") -> Point:
         low=low,
         high=high,
         record=path,
-        reason="" if value is not None else plain(why, 120),
+        reason="" if value is not None else plain(explanation, 120),
     )
 
 
 def detail_of(entry: Entry, name: str, is_right: Callable[[Any], bool]) -> Any:
-    """An entry of a record's `detail`. FlickrExifError where it is not there or not what it should be."""
+    """A field of a record's `detail`. FlickrExifError where it is missing or `is_right` refuses it."""
     path, result = entry
     value = result.detail.get(name)
     try:
-        fine = is_right(value)
+        usable = is_right(value)
     except (TypeError, ValueError, KeyError, AttributeError):
-        fine = False
-    if not fine:
+        usable = False
+    if not usable:
         message = f"The detail of the {plain(result.task, 40)} record {plain(path, 200)} has no usable `{name}`."
         raise FlickrExifError(message, MEASURE_AGAIN)
     return value
 
 
-def is_numbers(value: Any) -> bool:
-    """Whether this is a list of finite numbers."""
-    return isinstance(value, Sequence) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+def are_numbers(value: Any) -> bool:
+    """Whether this is a list of numbers."""
+    return isinstance(value, Sequence) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in value)
 
 
 def slug(*parts: object) -> str:
-    """A file stem and anchor: small Latin letters, digits and dashes."""
+    """A file stem and anchor: small Latin letters, digits, dots and dashes."""
     text = re.sub(r"[^a-z0-9.]+", "-", "-".join(map(str, parts)).lower())
     return text.strip("-.")[:80] or "figure"
+
+
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """The names, made to differ: the second "probe-jpeg" becomes "probe-jpeg-2"."""
+    distinct: dict[str, None] = {}
+    for name in names:
+        numbered = (f"{name}-{number}" for number in count(2))
+        distinct[next(n for n in chain([name], numbered) if n not in distinct)] = None
+    return list(distinct)
