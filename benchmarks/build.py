@@ -16,8 +16,8 @@ from pathlib import Path
 from random import Random
 
 from flickrexif.core.draws import rng
+from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset.build import Collection, build
-from flickrexif.dataset.schema import RawPhoto
 
 MONTHS = 296
 PHOTOS = 356_459

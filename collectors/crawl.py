@@ -27,11 +27,11 @@ from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import Journal
 from flickrexif.collectors.month import MAX_WINDOW, PER_PAGE, Window, month_window, read_round
 from flickrexif.collectors.verdicts import KEPT, SKIP_CODES, before_exif, parse_date
+from flickrexif.core.caps import within_cap
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
+from flickrexif.core.photos import RawPhoto
 from flickrexif.core.takedowns import Takedowns
-from flickrexif.dataset.caps import within_cap
-from flickrexif.dataset.schema import RawPhoto
 from flickrexif.exif.tags import raw_tags, unusable
 
 NOBODY = Takedowns()

@@ -23,7 +23,6 @@ from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import Journal, open_journal
 from flickrexif.core.errors import UsageError
 from flickrexif.core.takedowns import read_takedowns, takedown_path
-from flickrexif.dataset.build import check_not_merged
 
 RETRY = Retry()
 OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this machine
@@ -139,7 +138,6 @@ def crawl_into(
         hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
         raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
     with open_journal(journal_path(data_dir)) as journal:
-        check_not_merged(data_root(data_dir))
         takedowns = read_takedowns(takedown_path(data_root(data_dir)))
         client_for = clients(service, journal, stop, progress.called)
         settle(journal, settings, client_for("").identify().source)

@@ -21,7 +21,7 @@ from typing import Any
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import AGAIN, Outcome, put, put_text, remove
 from flickrexif.core.folder import STATE
-from flickrexif.dataset.parquet import image_writer
+from flickrexif.core.parquet import image_writer
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
 from flickrexif.paircams.check import check

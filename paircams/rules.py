@@ -16,7 +16,7 @@ class Pair(NamedTuple):
     camera: PairImage
 
 
-# rule -> Exif tag, field of flickrexif.dataset.schema.Labels, what it should be
+# rule -> Exif tag, field of flickrexif.exif.labels.Labels, what it should be
 TAG_RULES: Mapping[str, tuple[str, str, object]] = {
     "flash": ("Flash", "flash", False),
     "white_balance": ("WhiteBalance", "white_balance", "Auto"),

@@ -22,14 +22,14 @@ from PIL import Image, ImageCms
 from flickrexif.cards.browse import browse
 from flickrexif.cards.browse.page import OURS, link
 from flickrexif.cards.browse.pictures import CROP, centre, difference, same_region
-from flickrexif.collectors.folder import label_folder
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import read_rows
+from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset.attribution import plain
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
-from flickrexif.dataset.schema import RawPhoto
 from flickrexif.paircams.build import build_pairs
 from flickrexif.processing.build import ProcessSettings, process
 from tests.test_build import EXIF, photo

@@ -19,10 +19,10 @@ import pytest
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset import images as build_images
 from flickrexif.dataset.build import BuildReport, Collection, build, read_collection
 from flickrexif.dataset.images import StoredImage
-from flickrexif.dataset.schema import RawPhoto
 
 SIMULATED = Collection(source="sandbox:simulated", settings={"seed": 0}, dates=("2026-01-01", "2026-01-02"))
 EXIF = {"Make": "Canon", "Model": "Canon EOS 5D", "ExposureTime": "1/250", "FNumber": "4.0", "ISO": "100"}

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.dataset.caps import within_cap
+from flickrexif.core.caps import within_cap
 
 PHOTOS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers()))
 

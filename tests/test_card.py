@@ -29,12 +29,12 @@ import flickrexif
 from flickrexif.cards import check_card, write_card
 from flickrexif.cards.card import readme, render, size_category
 from flickrexif.cards.description import read_description
-from flickrexif.collectors.folder import label_folder
 from flickrexif.collectors.month import FILTERS
+from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
-from flickrexif.dataset.schema import RawPhoto
 from flickrexif.dataset.split_files import SPLITS, Split, write_split
 from flickrexif.kinds import kind_of
 from flickrexif.processing.variants import VARIANTS

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from flickrexif.dataset.schema import Labels
 from flickrexif.exif import label
+from flickrexif.exif.labels import Labels
 
 OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
 

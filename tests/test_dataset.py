@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from flickrexif import cli, load_dataset
-from flickrexif.collectors.dataset import build_dataset
 from flickrexif.collectors.journal import open_journal, read_journal
 from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.photos import FolderPopulation
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import journal_path
+from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import FlickrExifError
 from tests.test_sandbox_photos import CAMERA_PHOTOS, needs_camera_photos, write_photo
 

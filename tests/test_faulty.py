@@ -25,7 +25,7 @@ from flickrexif.collectors.sandbox.faults import IMAGE_KINDS, KINDS, SEARCH_KIND
 from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.dataset.schema import RawPhoto
+from flickrexif.core.photos import RawPhoto
 from tests.test_crash import Painted
 from tests.test_limiter import FakeClock
 

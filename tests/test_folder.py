@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from flickrexif.cards import write_card
-from flickrexif.collectors.folder import FOLDER_COLUMNS, label_folder, photos
+from flickrexif.collectors.folder import photos
+from flickrexif.commands.folder import label_folder
 from flickrexif.core.columns import arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset.folder import FOLDER_COLUMNS
 from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import read_labels
 

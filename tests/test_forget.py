@@ -26,7 +26,6 @@ from PIL import Image
 from flickrexif.cards import write_card
 from flickrexif.cli.takedown import forget
 from flickrexif.collectors.crawl import CrawlSettings
-from flickrexif.collectors.dataset import build_dataset
 from flickrexif.collectors.flickr.credentials import SANDBOX
 from flickrexif.collectors.journal import open_journal
 from flickrexif.collectors.month import PER_PAGE
@@ -34,6 +33,7 @@ from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import Service, crawl_into, journal_path
+from flickrexif.commands.build import build_dataset
 from flickrexif.core.takedowns import read_takedowns, takedown_path
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage

@@ -1,9 +1,11 @@
 """The import rule of the design: lower never imports higher."""
 
 import ast
+import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,48 @@ def test_help_loads_no_heavy_package() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "crawl" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name -> file of every module of the package."""
+    found = {}
+    for place, folders, names in os.walk(ROOT / "flickrexif", followlinks=True):
+        folders[:] = [name for name in folders if name.isidentifier()]
+        for path in (Path(place, name) for name in names if name.endswith(".py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def graph(files: Mapping[str, Path]) -> dict[str, set[str]]:
+    """Module -> the modules it imports, anywhere in its file; of `from package import module` the module."""
+    edges = {}
+    for name, path in files.items():
+        wanted = {target if target in files else target.rpartition(".")[0] for target in imports(path)}
+        edges[name] = {target for target in wanted if target in files and target != name}
+    return edges
+
+
+def cycle(edges: Mapping[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle; empty when there is none."""
+    try:
+        list(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_not_even_in_functions() -> None:
+    edges = graph(modules())
+    assert len(edges) > 200
+    assert cycle(edges) == []
+
+
+def test_the_graph_sees_a_cycle_in_a_function(tmp_path: Path) -> None:
+    files = {f"flickrexif.{name}": tmp_path / f"{name}.py" for name in "abc"}
+    files["flickrexif.a"].write_text("from flickrexif import b\n")
+    files["flickrexif.b"].write_text("import flickrexif.c as c\n")
+    files["flickrexif.c"].write_text("def f():\n    from flickrexif.a import thing\n")
+    assert set(cycle(graph(files))) == set(files)
+    files["flickrexif.c"].write_text("")
+    assert cycle(graph(files)) == []

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from flickrexif.dataset.schema import Labels
 from flickrexif.exif import label, read_labels
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
 from flickrexif.exif.files import UnreadablePhoto
+from flickrexif.exif.labels import Labels
 from flickrexif.exif.tags import TAGS
 
 SPLITS = Path(__file__).parents[2] / "shared/data/official-splits"

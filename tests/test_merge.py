@@ -19,20 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.collectors.crawl import CrawlSettings
-from flickrexif.collectors.dataset import build_dataset
 from flickrexif.collectors.flickr.credentials import SANDBOX
 from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.collectors.session import Service, crawl_into
+from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.photos import RawPhoto, Source
 from flickrexif.core.takedowns import add as take_down
 from flickrexif.core.takedowns import takedown_path
 from flickrexif.dataset import images as build_images
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.dataset.merge import MergedMonth, MergeSettings, merge
-from flickrexif.dataset.schema import RawPhoto, Source
 from tests.test_build import hashes, photo
 
 MONTHS = ("2024-07", "2024-08", "2024-09")
@@ -607,6 +607,18 @@ def test_a_merged_data_set_takes_no_crawl(pair: tuple[Path, Path, Path]) -> None
     with pytest.raises(FlickrExifError, match="was merged from other data sets"):
         make(out, [photo(8)])
     assert hashes(out) == before
+
+
+def test_a_crawl_into_a_merged_data_set_is_refused_before_it_begins(
+    pair: tuple[Path, Path, Path], run: Callable[..., tuple[int, str, str]]
+) -> None:
+    out, a, b = pair
+    merged(out, a, b)
+    before = hashes(out)
+    code, _, said = run("crawl", "--month", "2024-08", "--sandbox", "--data-dir", out)
+    assert code == 1
+    assert "was merged from other data sets" in said
+    assert {name: hash_ for name, hash_ in hashes(out).items() if not name.startswith(".flickrexif/")} == before
 
 
 # --- the command

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flickrexif.collectors.crawl import CrawlSettings
-from flickrexif.collectors.dataset import build_dataset
 from flickrexif.collectors.flickr.client import KeyRefused, Unanswered
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
 from flickrexif.collectors.journal import open_journal, read_journal
 from flickrexif.collectors.progress import CrawlProgress
-from flickrexif.collectors.refresh import FEWEST, VERDICTS, RefreshReport, due, refresh, verdict_of
 from flickrexif.collectors.sandbox import answers
 from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.search import Failure
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import Service, crawl_into, journal_path
+from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
 from flickrexif.core.takedowns import read_takedowns, takedown_path
+from flickrexif.takedown.refresh import FEWEST, VERDICTS, RefreshReport, due, refresh, verdict_of
 from tests.test_sandbox import make_photo
 from tests.test_session import Cameras
 

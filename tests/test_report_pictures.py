@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.dataset.parquet import image_writer
+from flickrexif.core.parquet import image_writer
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 from flickrexif.eval.report.figures_pictures import strip_figures
 from flickrexif.eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, keys_of, pictures, shot_of, thumbnail

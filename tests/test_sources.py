@@ -18,8 +18,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset.build import Collection, StoredImage, build
-from flickrexif.dataset.schema import RawPhoto
 from flickrexif.processing.sources import Source, open_source, splits
 
 IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"

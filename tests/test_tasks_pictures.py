@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from flickrexif.collectors.folder import label_folder
+from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.embed import EmbedSettings, embed
 from flickrexif.eval.embeddings import read_embeddings, write_embeddings

@@ -17,7 +17,7 @@ from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from flickrexif.collectors.journal import Journal
-    from flickrexif.collectors.refresh import RefreshReport
+    from flickrexif.takedown.refresh import RefreshReport
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="FLICKREXIF_DATA", help="Folder of the data sets.", file_okay=False)
@@ -96,8 +96,8 @@ def refresh(
     forgotten before all answers are there.
     """
     from flickrexif.collectors.month import months_of
-    from flickrexif.collectors.refresh import refresh as ask
     from flickrexif.collectors.session import service_of
+    from flickrexif.takedown.refresh import refresh as ask
 
     months = months_of(month or (), first, last) if month or first or last else None
     if dry_run:
@@ -287,7 +287,7 @@ def _print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
 
 
 def _print_due(data_dir: Path, months: Sequence[str] | None, older_than: float, calls_per_hour: int) -> None:
-    from flickrexif.collectors.refresh import due
+    from flickrexif.takedown.refresh import due
 
     found = due(data_dir, months, older_than, datetime.now(UTC).timestamp())
     calls = len(found.asked)
@@ -298,7 +298,7 @@ def _print_due(data_dir: Path, months: Sequence[str] | None, older_than: float, 
 
 
 def _print_report(report: "RefreshReport") -> None:
-    from flickrexif.collectors.refresh import VERDICTS
+    from flickrexif.takedown.refresh import VERDICTS
 
     rows: Mapping[str, int] = report.verdicts
     table(("verdict", "photos", "meaning"), [(name, rows[name], VERDICTS[name]) for name in VERDICTS if rows.get(name)])

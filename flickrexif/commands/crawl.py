@@ -15,14 +15,14 @@ from flickrexif.collectors.crawl import (
     check_settings,
     summary,
 )
-from flickrexif.collectors.dataset import build_dataset
 from flickrexif.collectors.flickr.licenses import parse_licenses
 from flickrexif.collectors.journal import check_journal, read_journal
 from flickrexif.collectors.month import months_of
 from flickrexif.collectors.session import CALLS_PER_HOUR, Estimate, crawl_into, estimate, service_of
+from flickrexif.commands.build import build_dataset
 from flickrexif.commands.places import Place, data_folder, path_of, several
 from flickrexif.core.folder import DataFolder
-from flickrexif.dataset.build import BuildReport
+from flickrexif.dataset.build import BuildReport, check_not_merged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,7 @@ def crawl(
         service = service_of(stack, endpoint, sandbox, faults, calls_per_hour)
         service.windows()  # refuses a limit that none can keep
         stack.enter_context(folder.writing("crawl"))
+        check_not_merged(folder.flickrexif)
         summaries = crawl_into(folder.path, months, settings, service, progress or NoProgress(), threading.Event())
         built = _build(folder, months)
     return CrawlReport(

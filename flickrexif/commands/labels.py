@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from flickrexif.cards import write_card
-from flickrexif.collectors.folder import FolderReport, check_folder, label_folder
+from flickrexif.commands.folder import check_folder, label_folder
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.dataset.audit import Audit, audit_paths
+from flickrexif.dataset.folder import FolderReport
 from flickrexif.dataset.splits import ATTRIBUTES, PAPER, SplitsReport, make_splits, proportional
 
 

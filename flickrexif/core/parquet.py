@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError
 
 if TYPE_CHECKING:
@@ -99,3 +100,33 @@ def _groups(file: "pq.ParquetFile", key: str, wanted: Collection[Any]) -> Iterat
         bounded = statistics and statistics.has_min_max
         if not bounded or any(statistics.min <= value <= statistics.max for value in wanted):
             yield group
+
+
+# --- writing
+
+
+def features(columns: tuple[Column, ...]) -> dict[bytes, bytes]:
+    """Parquet metadata that tells `datasets` the features, so that it decodes `image` as an image."""
+    kinds = {c.name: {"_type": "Image"} if c.type == "image" else _value(c.type) for c in columns}
+    return {b"huggingface": json.dumps({"info": {"features": kinds}}).encode()}
+
+
+def write_rows(path: Path, table: "pa.Table") -> None:
+    """A file of rows without images."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd")
+
+
+def image_writer(path: Path, columns: tuple[Column, ...]) -> "pq.ParquetWriter":
+    """A writer of rows that hold images: images are compressed already, and statistics of their bytes would copy
+    whole images into the footer."""
+    import pyarrow.parquet as pq
+
+    schema = arrow_schema(columns).with_metadata(features(columns))
+    small = [column.name for column in columns if column.type != "image"]
+    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=small)
+
+
+def _value(type_: str) -> dict[str, str]:
+    return {"dtype": type_, "_type": "Value"}

@@ -25,12 +25,15 @@ from typing import TYPE_CHECKING, Any, cast
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put, put_text, remove, remove_unfinished
+from flickrexif.core.parquet import features, write_rows
+from flickrexif.core.photos import RawPhoto, Source
 from flickrexif.dataset.attribution import attribution
 from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import StoredImage, write_images
-from flickrexif.dataset.parquet import FILE_NAME, FOLDERS, features, write_rows
-from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS, Labels, RawPhoto, Source
+from flickrexif.dataset.parquet import FILE_NAME, FOLDERS
+from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import label
+from flickrexif.exif.labels import Labels
 
 if TYPE_CHECKING:
     import pyarrow as pa

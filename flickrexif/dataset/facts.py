@@ -13,11 +13,11 @@ import numpy.typing as npt
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import Chart, Config, Facts, Table, split_of
-from flickrexif.core.parquet import features_of, read_table
+from flickrexif.core.parquet import features, features_of, read_table
 from flickrexif.dataset import composition
 from flickrexif.dataset.build import Collection, read_collection
 from flickrexif.dataset.composition import Count
-from flickrexif.dataset.parquet import FOLDERS, features
+from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.dataset.split_files import SPLITS, STEM, read_split, split_paths
 

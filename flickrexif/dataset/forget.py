@@ -18,9 +18,10 @@ import numpy as np
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, put_bytes, remove, remove_unfinished
+from flickrexif.core.parquet import image_writer, write_rows
 from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import BATCH_BYTES
-from flickrexif.dataset.parquet import FOLDERS, image_writer, write_rows
+from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 from flickrexif.dataset.split_files import SPLITS, STEM, Split, read_split, write_split
 

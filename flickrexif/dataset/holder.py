@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, remove
 from flickrexif.core.kinds import Holder
+from flickrexif.core.parquet import image_writer, write_rows
 from flickrexif.core.photo_ids import names_photo
 from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import BATCH_BYTES
-from flickrexif.dataset.parquet import FOLDERS, image_writer, write_rows
+from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put, remove
-from flickrexif.dataset.parquet import image_writer, parquet_files
+from flickrexif.core.parquet import image_writer
+from flickrexif.dataset.parquet import parquet_files
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 
 SHARD_BYTES = 500_000_000  # of image bytes a file

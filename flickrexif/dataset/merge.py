@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flickrexif.core.caps import within_cap
 from flickrexif.core.columns import arrow_schema
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
@@ -24,7 +25,6 @@ from flickrexif.core.files import remove, remove_unfinished
 from flickrexif.core.takedowns import Takedowns, read_takedowns, takedown_path, write_takedowns
 from flickrexif.core.takedowns import merge as joined
 from flickrexif.dataset.build import Collection, read_collection, write_collection, write_month
-from flickrexif.dataset.caps import within_cap
 from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import StoredImage, write_images
 from flickrexif.dataset.merge_inputs import DataSet, largest_images, open_data_set, read_columns, read_rows

@@ -1,67 +1,6 @@
-"""The records and columns of the FlickrExif data set: Parquet files and cards derive from this file."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+"""The columns of the FlickrExif data set: Parquet files and cards derive from this file."""
 
 from flickrexif.core.columns import Column
-
-Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawPhoto:
-    """One usable photo as a collector found it, before any label is made."""
-
-    flickr_id: int
-    owner: str  # NSID, e.g. 7478087@N06
-    owner_name: str | None
-    title: str | None
-    page_url: str
-    license_id: int
-    license: str  # name with its version
-    license_url: str
-    date_taken: str  # "YYYY-MM-DD HH:MM:SS", the photographer's clock, no zone
-    date_taken_granularity: int
-    month: str  # "YYYY-MM", of date_taken
-    width: int | None  # of image_url, pixels
-    height: int | None
-    image_url: str
-    image_size: str  # Flickr's letter of image_url's size: l, c, z or m
-    exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> raw string, see exif/tags.py
-    exif_source: str = "flickr.photos.getExif"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
-    """What the raw Exif strings of one photo mean; `None` where a value is missing or impossible."""
-
-    make: str | None = None
-    make_published: str | None = None
-    model: str | None = None
-    device_category: str = "unknown"
-    is_smartphone: bool | None = None
-    exposure_seconds: float | None = None
-    f_number: float | None = None
-    iso: int | None = None
-    focal_length_mm: float | None = None
-    exposure_class: str | None = None
-    aperture_class: str | None = None
-    iso_class: str | None = None
-    focal_length_class: str | None = None
-    exposure_exact: str | None = None
-    aperture_exact: str | None = None
-    iso_exact: str | None = None
-    focal_length_exact: str | None = None
-    flash: bool | None = None
-    exposure_program: str | None = None
-    exposure_mode: str | None = None
-    white_balance: str | None = None
-    software: str | None = None
-    edited: bool | None = None
-    year: int | None = None
-    null_reasons: str | None = None  # "iso=saturated; f_number=zero": why a value that was there is null
-
 
 PUBLISHED_COLUMNS = (
     Column("Flickr ID", "int64", "Flickr's id of the photo"),

@@ -5,9 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flickrexif.dataset.schema import Labels
 from flickrexif.exif import bins, settings, values
 from flickrexif.exif.devices import device_category, is_smartphone
+from flickrexif.exif.labels import Labels
 from flickrexif.exif.makes import canonical_make, published_make
 from flickrexif.exif.models import clean_model
 

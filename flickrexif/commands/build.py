@@ -10,9 +10,9 @@ from flickrexif.collectors.crawl import raw_photos
 from flickrexif.collectors.journal import Journal, read_journal
 from flickrexif.collectors.session import data_root, journal_path
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.photos import Source
 from flickrexif.dataset.build import BuildReport, Collection, build
 from flickrexif.dataset.images import StoredImage
-from flickrexif.dataset.schema import Source
 
 
 def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildReport:

@@ -1,0 +1,41 @@
+"""Photos as a collector gives them, before any label is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPhoto:
+    """One usable photo of Flickr."""
+
+    flickr_id: int
+    owner: str  # NSID, e.g. 7478087@N06
+    owner_name: str | None
+    title: str | None
+    page_url: str
+    license_id: int
+    license: str  # name with its version
+    license_url: str
+    date_taken: str  # "YYYY-MM-DD HH:MM:SS", the photographer's clock, no zone
+    date_taken_granularity: int
+    month: str  # "YYYY-MM", of date_taken
+    width: int | None  # of image_url, pixels
+    height: int | None
+    image_url: str
+    image_size: str  # Flickr's letter of image_url's size: l, c, z or m
+    exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> raw string, see exif/tags.py
+    exif_source: str = "flickr.photos.getExif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPhoto:
+    """One image file of a folder, also one that cannot be read."""
+
+    path: str  # relative to the folder, with /
+    tags: Mapping[str, str]  # tag name -> raw string as ExifTool prints it
+    width: int | None  # pixels as stored
+    height: int | None
+    reason: str | None  # why there are no labels, or few
