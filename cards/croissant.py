@@ -15,7 +15,7 @@ from flickrexif.cards.description import Description
 from flickrexif.core.columns import Column
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.facts import Config, Facts
-from flickrexif.paircams.records import shown
+from flickrexif.core.text import shown
 
 if TYPE_CHECKING:
     import mlcroissant as mlc

@@ -10,9 +10,9 @@ from typing import Any
 from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import Cell, Chart, Config, Facts, Table, split_of
 from flickrexif.core.parquet import Row, features_of, read_table
+from flickrexif.core.text import shown
 from flickrexif.paircams.columns import COLUMNS
 from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
-from flickrexif.paircams.records import shown
 
 AGAIN = "Build the pairs again: flickrexif pairs build."
 SIDES = ("phone", "camera")

@@ -29,7 +29,8 @@ from flickrexif.exif import label
 from flickrexif.exif.files import PhotoFile, UnreadablePhoto, read_photo
 from flickrexif.paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
 from flickrexif.paircams.records import PairImage, Problem, Side
-from flickrexif.paircams.scrub import Unscrubbable, kind_of, scrub
+from flickrexif.paircams.scrub import kind_of, scrub
+from flickrexif.paircams.scrub_exif import Unscrubbable
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.text import shown
 
 Side = Literal["phone", "camera"]
 
@@ -57,9 +58,3 @@ def problem_table(problems: Sequence[Problem]) -> str:
     cells = [[shown(cell, most) for cell, most in zip(row, (24, 48, 20, 120), strict=True)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
-
-
-def shown(text: str, most: int) -> str:
-    """A stranger's text for a terminal: control characters escaped, at most `most` characters."""
-    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: 2 * most])
-    return plain if len(plain) <= most else plain[: most - 1] + "…"

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Literal
 
-from flickrexif.core.errors import FlickrExifError
-from flickrexif.paircams.scrub_exif import scrub_exif
+from flickrexif.paircams.scrub_exif import Unscrubbable, scrub_exif
+from flickrexif.paircams.scrub_heif import scrub_heif
 
 Kind = Literal["jpeg", "png", "heif"]
 
@@ -26,14 +26,6 @@ APP0, APP1, APP2, APP14, SOS, EOI = 0xE0, 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
 # A marker that is no restart. Decoders that look for one pass over the reserved markers below C0, as damage.
 SCAN_END = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 MOST_SEGMENT = 0xFFFF - 2
-
-
-class Unscrubbable(FlickrExifError):
-    """A file whose private metadata cannot be told from the picture."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The metadata cannot be taken out: {why}.", "Export the photo as JPEG, or leave it out.")
-        self.why = why
 
 
 def kind_of(data: bytes) -> Kind | None:
@@ -57,8 +49,6 @@ def scrub(data: bytes) -> bytes:
     if kind == "png":
         return PNG_SIGNATURE + b"".join(_png(data))
     if kind == "heif":
-        from flickrexif.paircams.scrub_heif import scrub_heif
-
         return scrub_heif(data)
     raise Unscrubbable("it is neither JPEG, PNG nor HEIC")
 

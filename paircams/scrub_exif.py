@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from flickrexif.core.errors import FlickrExifError
 from flickrexif.exif.models import clean_model
 
 MODEL, EXIF_IFD = 272, 34665
@@ -30,6 +31,14 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}  # of a va
 ASCII, LONG = 2, 4
 LONGEST_TEXT, LONGEST_NUMBERS = 100, 32  # bytes; LensInfo is four rationals
 DATE = re.compile(rb"[0-9 ]{4}:[0-9 ]{2}:[0-9 ]{2} [0-9 ]{2}:[0-9 ]{2}:[0-9 ]{2}")
+
+
+class Unscrubbable(FlickrExifError):
+    """A file whose private metadata cannot be told from the picture."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The metadata cannot be taken out: {why}.", "Export the photo as JPEG, or leave it out.")
+        self.why = why
 
 
 class Entry(NamedTuple):

@@ -8,8 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from flickrexif.paircams.scrub import Unscrubbable
-from flickrexif.paircams.scrub_exif import scrub_exif
+from flickrexif.paircams.scrub_exif import Unscrubbable, scrub_exif
 
 PICTURES = frozenset(b"hvc1 hvt1 av01 avc1 jpeg grid iden iovl tmap".split())
 META_BOXES = frozenset(b"hdlr pitm iinf iloc iref iprp idat dinf grpl".split())

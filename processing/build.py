@@ -38,7 +38,8 @@ from flickrexif.processing.shards import (
     shard_name,
     slices,
 )
-from flickrexif.processing.sources import Source, open_source, splits
+from flickrexif.processing.source import Source
+from flickrexif.processing.sources import open_source, splits
 from flickrexif.processing.variants import PARAMETERS, VARIANTS, classes, variant
 
 SHARD_BYTES = 500_000_000  # of the images as the source stores them

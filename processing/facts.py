@@ -10,10 +10,10 @@ from flickrexif.core.columns import Column
 from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import Chart, Config, Facts, Split, Table, split_of
 from flickrexif.core.parquet import features_of, read_table
-from flickrexif.paircams.records import shown
+from flickrexif.core.text import shown
 from flickrexif.processing.parts import Part, read_parts
 from flickrexif.processing.shards import REASONS
-from flickrexif.processing.sources import UNLABELLED
+from flickrexif.processing.source import UNLABELLED
 
 LONGEST = 80  # of a stranger's name
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from datasets.utils.file_utils import xopen
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.processing.sources import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
+from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
 ID_COLUMNS = ("image_id", "Flickr ID", "id")  # the first whose values all differ; else the row's number
 SIZED = 32  # images at the start whose mean size stands for all

@@ -24,7 +24,8 @@ from flickrexif.core.files import keep, put_text, temporary
 from flickrexif.processing import operations
 from flickrexif.processing.engines import Tick
 from flickrexif.processing.operations import BadImage, Encoded, iter_variants
-from flickrexif.processing.sources import EXTENSIONS, Item, Source
+from flickrexif.processing.source import Item, Source
+from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.table import SCHEMA, Row, features, table
 from flickrexif.processing.variants import VARIANTS
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
-from flickrexif.paircams.scrub import Unscrubbable, kind_of, scrub
-from flickrexif.paircams.scrub_exif import scrub_exif
+from flickrexif.paircams.scrub import kind_of, scrub
+from flickrexif.paircams.scrub_exif import Unscrubbable, scrub_exif
 
 CAMERA_PHOTOS = Path(__file__).parents[2] / "shared/data/camera-photos"
 SECRET = b"SECRET-4711"

@@ -20,7 +20,8 @@ from scipy.io import savemat
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset.build import Collection, StoredImage, build
-from flickrexif.processing.sources import Source, open_source, splits
+from flickrexif.processing.source import Source
+from flickrexif.processing.sources import open_source, splits
 
 IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,6 @@ def _many(count: int, what: str) -> str:
 
 def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, str]]:
     """How the photos were collected, as names and values; of data sets that were merged, what each says."""
-    from flickrexif import __version__
 
     yield "Source", collection.source
     if dates := collection.dates:
@@ -184,7 +184,7 @@ def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, 
         told = [f"collected {dates[0]} to {dates[1]}"] if dates else []
         told += [f"{name}: {value}" for name, value in _settings(part.get("settings") or {}, licenses)]
         yield f"Merged, part {number} of {len(merged)}", "; ".join(told)
-    yield "Made with", f"flickrexif {__version__}"
+    yield "Made with", f"flickrexif {version('flickrexif')}"
 
 
 def _settings(settings: Mapping[str, Any], licenses: list[Count]) -> Iterator[tuple[str, str]]:
