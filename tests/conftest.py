@@ -1,11 +1,13 @@
 """Fixtures of several test files."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flickrexif import cli
+from tests.samples import samples_and, write_image_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -22,6 +24,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="session", params=samples_and("imagenette-224"))
+def image_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """train/ and val/ of ten classes of photos of 224 x 224 pixels, JPEG of quality 75: made ones, or Imagenette."""
+    return request.param or write_image_folder(tmp_path_factory.mktemp("samples"))  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")

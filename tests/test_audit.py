@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.dataset.audit import Audit, audit, audit_paths
 from flickrexif.dataset.split_files import SPLITS, Split, write_split
-
-OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
+from tests.samples import LEAKS, SPLIT_FILES
 
 
 def make(classes: tuple[str, ...] = ("Canon", "NIKON"), each: int = 20, attribute: str = "Make") -> Split:
@@ -40,22 +39,25 @@ def kinds(found: Audit) -> list[tuple[str, tuple[str, ...], int]]:
     return [(finding.kind, finding.splits, finding.count) for finding in found.findings]
 
 
-@pytest.mark.skipif(not OFFICIAL.exists(), reason="needs shared/data/official-splits")
-def test_published_files_leak_where_known_and_nowhere_else() -> None:
-    found = {a.target_attribute: a for a in audit_paths([OFFICIAL])}
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+def test_split_files_leak_where_known_and_nowhere_else(folder: Path) -> None:
+    in_train, in_val, of_scanner = LEAKS[folder.name]
+    found = {a.target_attribute: a for a in audit_paths([folder])}
     assert len(found) == 10
     assert all(not a.findings for name, a in found.items() if name != "Model")
     train_test, val_test, scanner = found["Model"].findings
-    record = json.loads((OFFICIAL / "split_data_target_attribute=Model.json").read_text())
+    record = json.loads((folder / "split_data_target_attribute=Model.json").read_text())
     ids = {name: set(record[f"{name}_ids"]) for name in SPLITS}
-    assert (train_test.splits, train_test.count) == (("train", "test"), 36)
+    assert (train_test.splits, train_test.count) == (("train", "test"), in_train)
     assert set(train_test.ids) == ids["train"] & ids["test"]
-    assert (val_test.splits, val_test.count) == (("val", "test"), 9)
+    assert (val_test.splits, val_test.count) == (("val", "test"), in_val)
     assert set(val_test.ids) == ids["val"] & ids["test"]
     assert scanner.kind == "not a camera exposure"
     assert scanner.class_name == "Kodak CLAS Digital Film Scanner / HR200"
-    assert scanner.count == 500
-    assert found["Model"].balance["train"] == {"smallest": 320, "largest": 320, "largest_share": 1 / 88}
+    assert scanner.count == of_scanner
+    each = len(record["train_ids"]) // len(record["label_encoder_classes"])
+    share = 1 / len(record["label_encoder_classes"])
+    assert found["Model"].balance["train"] == {"smallest": each, "largest": each, "largest_share": share}
 
 
 def test_a_sound_split_has_no_findings() -> None:

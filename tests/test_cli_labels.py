@@ -10,8 +10,7 @@ from PIL import Image
 
 from flickrexif.exif import label
 from flickrexif.exif.labels import Labels
-
-OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
+from tests.samples import LEAKS, SPLIT_FILES
 
 
 @pytest.fixture
@@ -86,14 +85,14 @@ def test_bad_input_is_one_sentence(
     assert "Traceback" not in err
 
 
-def test_the_published_splits_have_their_known_faults_and_no_other(run: Any) -> None:
-    if not OFFICIAL.exists():
-        pytest.skip("shared/data/official-splits is not here")
-    code, out, _ = run("audit-splits", OFFICIAL, "--json")
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+def test_split_files_have_their_known_faults_and_no_other(run: Any, folder: Path) -> None:
+    in_train, in_val, of_scanner = LEAKS[folder.name]
+    code, out, _ = run("audit-splits", folder, "--json")
     assert code == 0
     found = [(a["target_attribute"], f["kind"], f["count"]) for a in json.loads(out) for f in a["findings"]]
     assert found == [
-        ("Model", "photo in two splits", 36),
-        ("Model", "photo in two splits", 9),
-        ("Model", "not a camera exposure", 500),
+        ("Model", "photo in two splits", in_train),
+        ("Model", "photo in two splits", in_val),
+        ("Model", "not a camera exposure", of_scanner),
     ]

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from flickrexif.exif.devices import CATEGORIES, device_category, is_smartphone
 from flickrexif.exif.makes import canonical_make, rows
 from flickrexif.exif.models import clean_model
-
-DATA = Path(__file__).parents[2] / "shared/data"
+from tests.samples import DATA, LARGE, SPLIT_FILES, needs
 
 # Make | category, or nonsmart for any that is no smartphone | models. An indented line goes on.
 DEVICES = """
@@ -438,12 +437,10 @@ def test_padding_changes_nothing(pair: tuple[str, str, str], padding: str) -> No
     assert device_category(make, model + padding) == device_category(make, model)
 
 
-def test_published_smartphone_classes() -> None:
-    path = DATA / "official-splits"
-    if not path.exists():
-        pytest.skip("shared/data/official-splits is absent")
-    smart = _classes(path, "Smartphone Model")
-    for model in _classes(path, "Model"):
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+def test_published_smartphone_classes(folder: Path) -> None:
+    smart = _classes(folder, "Smartphone Model")
+    for model in _classes(folder, "Model"):
         make = "Apple" if model in smart else next((m for m in ("Canon", "NIKON") if model.startswith(m)), None)
         make = make or {"E": "OLYMPUS CORPORATION", "X": "FUJIFILM", "K": "Kodak"}.get(model[0], "SONY")
         assert is_smartphone(device_category(make, model)) is (model in smart), model
@@ -455,17 +452,23 @@ def _classes(path: Path, name: str) -> list[str]:
     return list(split["label_encoder_classes"])
 
 
-def test_real_photos() -> None:
-    path = DATA / "camera-photos/SOURCES.csv"
-    if not path.exists():
-        pytest.skip("shared/data/camera-photos is absent")
-    with path.open(encoding="utf-8") as file:
-        found = {
-            (row["make"], row["model"]): device_category(row["make"], row["model"]) for row in csv.DictReader(file)
-        }
-    smart = {model for (_, model), category in found.items() if is_smartphone(category)}
-    assert smart == {
-        *("iPhone 5s", "iPhone 6", "XT1068", "Nokia Lumia 800", "Nokia 8.3 5G", "HTC Desire"),
-        *("GT-I9000", "GT-I9505", "SM-G930F", "SM-G965W"),
-    }
-    assert [model for (_, model), category in found.items() if category == "unknown"] == ["123"]
+SMART = {"HTC Desire"}
+MORE_SMART = {
+    *("iPhone 5s", "iPhone 6", "XT1068", "Nokia Lumia 800", "Nokia 8.3 5G"),
+    *("GT-I9000", "GT-I9505", "SM-G930F", "SM-G965W"),
+}
+
+
+@pytest.mark.parametrize(
+    ("folder", "smart", "unknown"),
+    [
+        pytest.param(DATA, SMART, [], id="samples"),
+        pytest.param(LARGE / "camera-photos", SMART | MORE_SMART, ["123"], id="large", marks=needs("camera-photos")),
+    ],
+)
+def test_real_photos(folder: Path, smart: set[str], unknown: list[str]) -> None:
+    with (folder / "SOURCES.csv").open(encoding="utf-8") as file:
+        devices = {(row["make"], row["model"]) for row in csv.DictReader(file) if row["make"]}
+    categories = {model: device_category(make, model) for make, model in devices}
+    assert {model for model, category in categories.items() if is_smartphone(category)} == smart
+    assert [model for model, category in categories.items() if category == "unknown"] == unknown

@@ -23,7 +23,6 @@ open_clip: Any = import_module("open_clip")  # after torchvision_operators, what
 timm: Any = import_module("timm")
 
 PAPER = expand(["@paper47"])
-IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"
 TINY_CLIP = {
     "embed_dim": 24,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
@@ -405,13 +404,12 @@ def test_lite0_is_the_network_that_its_weights_were_made_for() -> None:
     assert math.isclose(float(out.sum()), 223.18748, rel_tol=1e-4)
 
 
-@pytest.mark.skipif(not IMAGENETTE.is_dir(), reason=f"{IMAGENETTE} is not there")
-def test_lite0s_neighbours_are_of_the_same_class() -> None:
+def test_lite0s_neighbours_are_of_the_same_class(image_folder: Path) -> None:
     encoder = load(resolve("lite0"))
 
     def embedded(split: str, most: int) -> tuple[torch.Tensor, torch.Tensor]:
         rows, labels = [], []
-        for label, folder in enumerate(sorted((IMAGENETTE / split).iterdir())):
+        for label, folder in enumerate(sorted((image_folder / split).iterdir())):
             files = sorted(folder.iterdir())[:most]
             batch = np.stack([encoder.prepare(Image.open(file), file.name, None) for file in files])
             rows.append(encoder.embed(torch.from_numpy(batch)))

@@ -17,8 +17,7 @@ from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGT
 from flickrexif.exif.files import UnreadablePhoto
 from flickrexif.exif.labels import Labels
 from flickrexif.exif.tags import TAGS
-
-SPLITS = Path(__file__).parents[2] / "shared/data/official-splits"
+from tests.samples import SPLIT_FILES
 
 D750 = {
     "Make": "NIKON CORPORATION",
@@ -122,9 +121,9 @@ def test_a_camera_without_an_exposure_is_a_scanner() -> None:
         ("Year", "DateTimeOriginal", "year"),
     ],
 )
-@pytest.mark.skipif(not SPLITS.is_dir(), reason="needs ../shared/data/official-splits")
-def test_the_published_classes_come_out_by_name(tag: str, raw: str, column: str) -> None:
-    path = SPLITS / f"split_data_target_attribute={tag}.json"
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+def test_the_published_classes_come_out_by_name(tag: str, raw: str, column: str, folder: Path) -> None:
+    path = folder / f"split_data_target_attribute={tag}.json"
     classes = json.loads(path.read_text())["label_encoder_classes"]
     form = "{:.0f}:01:01 00:00:00" if tag == "Year" else "{}"
     if tag == "Year":

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from flickrexif.exif.devices import CATEGORIES
 from flickrexif.exif.makes import MAX_LENGTH, canonical_make, published_make, rows, tidy
-
-SPLIT = Path(__file__).parents[2] / "shared/data/official-splits/split_data_target_attribute=Make.json"
+from tests.samples import SPLIT_FILES
 
 # Spellings seen in Exif, by canonical name.
 SPELLINGS = {
@@ -63,10 +62,10 @@ def test_published_spellings() -> None:
     assert {raw: published_make(raw) for raw in expected} == expected
 
 
-def test_published_classes_come_out_unchanged() -> None:
-    if not SPLIT.exists():
-        pytest.skip("shared/data/official-splits is absent")
-    classes = json.loads(SPLIT.read_text(encoding="utf-8"))["label_encoder_classes"]
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+def test_published_classes_come_out_unchanged(folder: Path) -> None:
+    record = json.loads((folder / "split_data_target_attribute=Make.json").read_text(encoding="utf-8"))
+    classes = record["label_encoder_classes"]
     assert len(classes) == 9
     assert [published_make(name) for name in classes] == classes
 

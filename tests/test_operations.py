@@ -34,8 +34,10 @@ from flickrexif.processing.operations import (
     iter_variants,
 )
 from flickrexif.processing.variants import PAPER, PARAMETERS, VARIANTS, Variant, centre_mask
+from tests.samples import DATA, LARGE, needs
 
-SAMPLES = sorted((Path(__file__).parents[2] / "shared/data/imagenet-samples").glob("*.JPEG"))[::8]
+SMALL = sorted((DATA / "photos").iterdir(), key=lambda path: path.stat().st_size)[:4]
+IMAGENET = sorted((LARGE / "imagenet-samples").glob("*.JPEG"))[::8]
 GOLDEN = Path(__file__).parent / "golden_variants.json"
 ALL = tuple(VARIANTS.values())
 OF_PAPER = tuple(VARIANTS[name] for name in PAPER)
@@ -115,8 +117,13 @@ def test_bytes_are_those_of_the_protocol_on_made_images(kind: str) -> None:
     same_as_the_protocol(file(photograph(161, 97), kind), f"made/{kind}", 3)
 
 
-@pytest.mark.skipif(not SAMPLES, reason="needs shared/data/imagenet-samples")
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+def test_bytes_are_those_of_the_protocol_on_photos(path: Path) -> None:
+    same_as_the_protocol(path.read_bytes(), path.name, 0)
+
+
+@needs("imagenet-samples")
+@pytest.mark.parametrize("path", IMAGENET, ids=lambda path: path.stem)
 def test_bytes_are_those_of_the_protocol_on_imagenet(path: Path) -> None:
     same_as_the_protocol(path.read_bytes(), path.name, 0)
 

@@ -23,6 +23,7 @@ from flickrexif.eval.probe_paper import Paper, Trial
 from flickrexif.eval.results import from_json, to_json
 from flickrexif.eval.task_files import EmbeddingFiles, read_split
 from flickrexif.eval.tasks_probe import run_probe
+from tests.samples import SPLIT_FILES
 
 torch.set_num_threads(1)
 SHORT = Sgd(epochs=5, batch=64)
@@ -422,11 +423,11 @@ def test_a_broken_split_file_is_named(tmp_path: Path, change: dict[str, object])
         read_split(path)
 
 
-OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
+PHOTOS_A_CLASS = {"splits": [12, 10, 11], "official-splits": [3_899, 200, 500]}
 
 
-@pytest.mark.skipif(not OFFICIAL.is_dir(), reason="shared/data/official-splits is not there")
-def test_the_released_split_files_are_read() -> None:
-    classes, labelled = read_split(OFFICIAL / "split_data_target_attribute=Make.json")
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+def test_published_split_files_are_read(folder: Path) -> None:
+    classes, labelled = read_split(folder / "split_data_target_attribute=Make.json")
     assert len(classes) == 9
-    assert [len(labelled[split][0]) / 9 for split in ("train", "val", "test")] == [3_899, 200, 500]
+    assert [len(labelled[split][0]) / 9 for split in ("train", "val", "test")] == PHOTOS_A_CLASS[folder.name]

@@ -33,7 +33,6 @@ from flickrexif.processing.shards import slices
 from flickrexif.processing.variants import PARAMETERS, VARIANTS
 
 ROOT = Path(__file__).parents[1]
-IMAGENETTE = ROOT.parent / "shared/data/imagenette-224"
 JPEG = tuple(name.lower() for name in PARAMETERS["jpeg"])
 
 
@@ -529,17 +528,16 @@ def test_progress_elsewhere_is_quiet_at_first() -> None:
 # --- real images
 
 
-@pytest.mark.skipif(not IMAGENETTE.is_dir(), reason="shared/data/imagenette-224 is not here")
-def test_imagenette(tmp_path: Path) -> None:
-    wanted = settings(IMAGENETTE, tmp_path / "out", variants=tuple(VARIANTS)[:15], split="val", shard_bytes=400_000)
+def test_a_folder_of_photos(image_folder: Path, tmp_path: Path) -> None:
+    wanted = settings(image_folder, tmp_path / "out", variants=tuple(VARIANTS)[:15], split="val", shard_bytes=400_000)
     report = process(replace(wanted, workers=2))
-    assert {(part.rows, part.shards) for part in report.parts} == {(150, report.parts[0].shards)}
+    paths = sorted((image_folder / "val").rglob("*.*"))
+    assert {(part.rows, part.shards) for part in report.parts} == {(len(paths), report.parts[0].shards)}
     process(replace(wanted, out=tmp_path / "one", variants=("RESIZE_HALF", "INTERPOLATION_BICUBIC")))
     both, one = hashes(tmp_path / "out"), hashes(tmp_path / "one")
     same = {name for name in one if name.endswith(".parquet")}
     assert {name: both[name] for name in same} == {name: one[name] for name in same}
     found = load(tmp_path / "out", "resize_half", "validation")
-    paths = sorted((IMAGENETTE / "val").rglob("*.*"))
     assert found.features["label"].int2str(found["label"]) == [path.parent.name for path in paths]
     assert set(found["width"]) == {112}
 

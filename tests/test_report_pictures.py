@@ -23,8 +23,7 @@ from flickrexif.eval.report.spec import Strips
 from flickrexif.eval.results import Result
 from flickrexif.processing.build import ProcessSettings, process
 from flickrexif.processing.variants import classes
-from tests.test_sandbox_photos import CAMERA_PHOTOS, needs_camera_photos
-from tests.test_tasks_pictures import IMAGENETTE, needs_imagenette
+from tests.samples import photographs, samples_and
 
 PAGE = "https://www.flickr.com/photos/someone/{}/"
 
@@ -69,16 +68,30 @@ def orientation(path: Path) -> int:
 # --- thumbnails
 
 
-@needs_camera_photos
-def test_real_photos_are_upright_small_and_without_metadata(tmp_path: Path) -> None:
-    paths = sorted(path for path in CAMERA_PHOTOS.glob("*.jp*g"))
+@pytest.fixture(params=samples_and("camera-photos"))
+def camera_photos(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Photos of which several were taken with a turned camera."""
+    if request.param:
+        return Path(request.param)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for turn, photograph in enumerate(photographs()[:8], 1):
+        exif = Image.Exif()
+        exif[274] = turn
+        photograph.save(folder / f"turn {turn}.jpg", exif=exif, comment=b"a comment")
+    return folder
+
+
+def test_real_photos_are_upright_small_and_without_metadata(camera_photos: Path, tmp_path: Path) -> None:
+    paths = sorted(path for path in camera_photos.glob("*.jp*g"))
+    (tmp_path / "small").mkdir()
     turned = [path for path in paths if orientation(path) > 1]
     assert len(turned) >= 3
     for path in [*turned, *paths[::12]]:
         data = path.read_bytes()
         small = thumbnail(data)
         assert small
-        (tmp_path / path.name).write_bytes(small)
+        (tmp_path / "small" / path.name).write_bytes(small)
         found = pixels(small)
         assert max(found.shape[:2]) == SIDE
         expected = upright(data, (found.shape[1], found.shape[0]))
@@ -86,7 +99,7 @@ def test_real_photos_are_upright_small_and_without_metadata(tmp_path: Path) -> N
         assert apart < 10, path
         assert apart < np.abs(found[::-1, ::-1] - expected).mean() / 2 or not expected.any(), path  # one is black
         assert len(small) < 20_000
-    said = subprocess.run(["exiftool", "-json", "-G", "-r", tmp_path], capture_output=True, check=True).stdout
+    said = subprocess.run(["exiftool", "-json", "-G", "-r", tmp_path / "small"], capture_output=True, check=True).stdout
     tags = json.loads(said)
     assert len(tags) == len({*turned, *paths[::12]})
     groups = {name.partition(":")[0] for one in tags for name in one}
@@ -185,12 +198,12 @@ def test_labels_that_cannot_be_read_are_told_in_a_sentence(tmp_path: Path, table
 
 
 @pytest.fixture(scope="module")
-def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Imagenette photos in stored variants, as data/imagenet-traces."""
+def traces(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos in stored variants, as data/imagenet-traces."""
     root = tmp_path_factory.mktemp("traces")
     source = root / "source"
     for split in ("train", "val"):
-        for folder in sorted((IMAGENETTE / split).iterdir())[:2]:
+        for folder in sorted((image_folder / split).iterdir())[:2]:
             for number, path in enumerate(sorted(folder.iterdir())[:3]):  # the same ids in both splits
                 place = source / split / folder.name / f"{number}.JPEG"
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -200,11 +213,10 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "data"
 
 
-@needs_imagenette
-def test_variants_are_those_of_the_test_images(traces: Path) -> None:
+def test_variants_are_those_of_the_test_images(image_folder: Path, traces: Path) -> None:
     names = classes("jpeg")
     keys = [Key("ImageNet", f"{folder.name}/{n}.JPEG", name)
-            for folder in sorted((IMAGENETTE / "val").iterdir())[:2] for n in range(3) for name in names]  # fmt: skip
+            for folder in sorted((image_folder / "val").iterdir())[:2] for n in range(3) for name in names]  # fmt: skip
     found = pictures(traces, [*keys, Key("ImageNet", "gone", names[0]), Key("ImageNet", keys[0].image_id, "../x")])
     assert set(found) == set(keys)
     for name in names:

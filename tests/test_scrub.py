@@ -18,8 +18,8 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from flickrexif.paircams.scrub import kind_of, scrub
 from flickrexif.paircams.scrub_exif import Unscrubbable, scrub_exif
+from tests.samples import CAMERA_PHOTOS
 
-CAMERA_PHOTOS = Path(__file__).parents[2] / "shared/data/camera-photos"
 SECRET = b"SECRET-4711"
 # Tags that tell of a person, a place or one single camera, as exiftool names them ("group:tag").
 PRIVATE = re.compile(
@@ -28,7 +28,7 @@ PRIVATE = re.compile(
 )
 # Warnings; ICC profiles and how the colours are stored, which decoding needs.
 PUBLIC = re.compile(r"ICC_Profile|APP14:Adobe|ExifTool:|File:(?!Comment)|Composite:(?!GPS)")
-# Of shared/data/camera-photos: a firmware glued to the model, and a version of the wrong type.
+# Of the camera photos: a firmware glued to the model, and a version of the wrong type.
 LOST = {
     "metadata-extractor-images_HP_PhotoSmart_C812.jpg": {"Model": "HP PhotoSmart C812 (V09.33)"},
     "exif-samples_33-type_error.jpg": {"ExifVersion": "0220"},
@@ -202,9 +202,10 @@ def test_a_listed_tag_of_the_wrong_type_or_length_goes() -> None:
     assert SECRET not in scrub(saved("JPEG", exif=exif))
 
 
-@pytest.mark.skipif(not CAMERA_PHOTOS.is_dir(), reason="needs shared/data/camera-photos")
-def test_photos_of_real_cameras(tmp_path: Path) -> None:
-    for path in sorted(CAMERA_PHOTOS.glob("*.jpg")):
+@pytest.mark.parametrize("folder", CAMERA_PHOTOS)
+def test_photos_of_real_cameras(folder: Path, tmp_path: Path) -> None:
+    paths = sorted(folder.glob("*.jpg"))
+    for path in paths:
         data = path.read_bytes()
         try:
             scrubbed = scrub(data)
@@ -213,9 +214,9 @@ def test_photos_of_real_cameras(tmp_path: Path) -> None:
             continue
         (tmp_path / path.name).write_bytes(scrubbed)
         assert decoded(scrubbed) == decoded(data), path.name
-    before = {Path(tags["SourceFile"]).name: kept(tags) for tags in exiftool(CAMERA_PHOTOS)}
+    before = {Path(tags["SourceFile"]).name: kept(tags) for tags in exiftool(folder)}
     after = exiftool(tmp_path)
-    assert len(after) > 50
+    assert len(after) > len(paths) / 2
     for tags in after:
         name = Path(tags["SourceFile"]).name
         assert private(tags) == [], name

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.dataset.split_files import SPLITS, Split, read_split, split_paths, write_split
+from flickrexif.dataset.splits import ATTRIBUTES
+from tests.samples import SPLIT_FILES
 
-OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
 GOOD: dict[str, Any] = {
     "target_attribute": "Make",
     "label_encoder_classes": ["Canon", "NIKON"],
@@ -82,9 +83,10 @@ def test_round_trip_of_any_split(tmp_path_factory: pytest.TempPathFactory, split
         assert as_record(read_split(path)) == as_record(split)
 
 
-@pytest.mark.skipif(not OFFICIAL.exists(), reason="needs shared/data/official-splits")
-@pytest.mark.parametrize("path", sorted(OFFICIAL.glob("*.json")), ids=lambda path: path.stem.rpartition("=")[2])
-def test_published_files_are_read_and_written_alike(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", SPLIT_FILES)
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_published_files_are_read_and_written_alike(attribute: str, folder: Path, tmp_path: Path) -> None:
+    path = folder / f"split_data_target_attribute={attribute}.json"
     split = read_split(path)
     for copy in write_split(split, tmp_path):
         assert as_record(read_split(copy)) == json.loads(path.read_text())

@@ -29,8 +29,7 @@ from flickrexif.dataset.splits import (
     proportional,
 )
 from flickrexif.exif import label
-
-OFFICIAL = Path(__file__).parents[2] / "shared/data/official-splits"
+from tests.samples import SPLIT_FILES
 
 
 def photos(rows: list[tuple[str, str]], column: str = "make_published") -> pd.DataFrame:
@@ -323,12 +322,11 @@ def test_make_splits_says_what_cannot_be_split(tmp_path: Path) -> None:
         make_splits(tmp_path / "broken.parquet", tmp_path, proportional(), ("Make",), 0)
 
 
-@pytest.mark.skipif(not OFFICIAL.exists(), reason="needs shared/data/official-splits")
+@pytest.mark.parametrize("folder", SPLIT_FILES)
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
-def test_published_class_names_come_from_their_raw_values(attribute: str) -> None:
-    classes = json.loads((OFFICIAL / f"split_data_target_attribute={attribute}.json").read_text())[
-        "label_encoder_classes"
-    ]
+def test_published_class_names_come_from_their_raw_values(attribute: str, folder: Path) -> None:
+    record = json.loads((folder / f"split_data_target_attribute={attribute}.json").read_text())
+    classes = record["label_encoder_classes"]
     rows = []
     for value, photo in itertools.product(classes, range(12)):
         labels = label(*raw(attribute, value))

@@ -32,7 +32,6 @@ from tests.embed_encoders import Linear
 from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
 
 ROOT = Path(__file__).parents[1]
-IMAGENETTE = ROOT.parent / "shared/data/imagenette-224"
 FAST: dict[str, Any] = {"protocol": "fast", "seeds": 2, "device": "cpu"}
 OURS = "module-tests-linear"  # folder of the records of `Linear()`
 
@@ -478,10 +477,10 @@ def test_the_import_of_flickrexif_is_cheap() -> None:
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> Path:
+def photographs(image_folder: Path, tmp_path: Path) -> Path:
     """24 training and 10 validation photographs of four classes."""
     for split, count in (("train", 24), ("val", 10)):
-        folders = sorted((IMAGENETTE / split).iterdir())[:4]
+        folders = sorted((image_folder / split).iterdir())[:4]
         for folder in folders:
             for path in sorted(folder.iterdir())[:count]:
                 target = tmp_path / "photographs" / split / folder.name / path.name
@@ -490,7 +489,6 @@ def photographs(tmp_path: Path) -> Path:
     return tmp_path / "photographs"
 
 
-@pytest.mark.skipif(not IMAGENETTE.is_dir(), reason=f"{IMAGENETTE} is not there")
 def test_dct_reads_the_compression_of_photographs_and_random_does_not(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     options: dict[str, Any] = {"images": (str(photographs),), "tasks": ("probe",), "protocol": "fast", "device": "cpu"}

@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.metrics.pairwise import cosine_similarity
 
 from flickrexif.commands.folder import label_folder
@@ -28,32 +30,43 @@ from flickrexif.eval.task_files import EmbeddingFiles
 from flickrexif.eval.tasks_pictures import Album, balanced, drawn_queries, run_strips, run_tsne
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.variants import classes
-from tests.test_sandbox_photos import CAMERA_PHOTOS, needs_camera_photos
+from tests.samples import crop, photographs, samples_and
 
-IMAGENETTE = Path(__file__).parents[2] / "shared/data/imagenette-224"
-needs_imagenette = pytest.mark.skipif(not IMAGENETTE.is_dir(), reason="shared/data/imagenette-224 is absent")
 JPEG = classes("jpeg")
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmbeddingFiles, Path]:
-    """lite0's embeddings of the camera photos as a FlickrExif data set, and the folder of their labels."""
+def write_camera_photos(folder: Path) -> Path:
+    """Crops of photographs: 12 of a phone, 16 of a camera, 3 that name no device."""
+    draws, devices = Random(0), [("Apple", "iPhone 12")] * 12 + [("Canon", "Canon EOS 450D")] * 16 + [("", "")] * 3
+    folder.mkdir()
+    for number, device in enumerate(devices):
+        exif = Image.Exif()
+        exif[0x010F], exif[0x0110] = device
+        image = crop(photographs()[number % len(photographs())], 256, draws)
+        image.save(folder / f"{number:02}.jpg", exif=exif)
+    return folder
+
+
+@pytest.fixture(scope="module", params=samples_and("camera-photos"))
+def photos(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[EmbeddingFiles, Path]:
+    """lite0's embeddings of camera photos as a FlickrExif data set, and the folder of their labels."""
     root = tmp_path_factory.mktemp("photos")
     folder = root / "flickrexif"
-    label_folder(CAMERA_PHOTOS, folder)
+    source = request.param or write_camera_photos(root / "source")
+    label_folder(source, folder)
     (folder / "images").mkdir()
     for row in pq.read_table(folder / "labels" / "train-folder.parquet").to_pylist():
-        shutil.copy(CAMERA_PHOTOS / row["path"], folder / "images" / f"{row['Flickr ID']}.jpg")
+        shutil.copy(source / row["path"], folder / "images" / f"{row['Flickr ID']}.jpg")
     embed(EmbedSettings(out=root / "e"), [load(resolve("lite0"))], open_images("flickrexif", data_dir=root))
     return EmbeddingFiles(root=root / "e", dataset="FlickrExif", model="lite0", variant="default"), folder / "labels"
 
 
 @pytest.fixture(scope="module")
-def processed(tmp_path_factory: pytest.TempPathFactory) -> EmbeddingFiles:
-    """control:dct's embeddings of some Imagenette photos in the six JPEG variants: it sees little but the encoding."""
+def processed(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbeddingFiles:
+    """control:dct's embeddings of some photos in the six JPEG variants: it sees little but the encoding."""
     root = tmp_path_factory.mktemp("processed")
     for split, count in (("train", 1), ("val", 6)):
-        for folder in sorted((IMAGENETTE / split).iterdir()):
+        for folder in sorted((image_folder / split).iterdir()):
             for path in sorted(folder.iterdir())[:count]:
                 place = root / "pets" / split / folder.name / path.name
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +88,6 @@ def known(labels: Path) -> dict[int, bool]:
 # --- t-SNE
 
 
-@needs_camera_photos
 def test_real_photos_in_the_plane(photos: tuple[EmbeddingFiles, Path]) -> None:
     files, labels = photos
     result = run_tsne(files, labels=labels)
@@ -93,7 +105,6 @@ def test_real_photos_in_the_plane(photos: tuple[EmbeddingFiles, Path]) -> None:
     assert (result.task, result.attribute, result.encoder, result.family) == ("tsne", "is_smartphone", "lite0", "SUP")
 
 
-@needs_camera_photos
 def test_the_record_is_the_same_every_time_and_another_seed_draws_others(
     photos: tuple[EmbeddingFiles, Path],
 ) -> None:
@@ -143,7 +154,6 @@ def test_the_order_of_the_file_changes_nothing(tmp_path: Path) -> None:
 # --- strips
 
 
-@needs_camera_photos
 def test_strips_of_real_photos_are_the_nearest_by_cosine(photos: tuple[EmbeddingFiles, Path]) -> None:
     files, labels = photos
     result = run_strips(files, labels=labels, queries=3, k=5)
@@ -171,7 +181,6 @@ def test_strips_of_real_photos_are_the_nearest_by_cosine(photos: tuple[Embedding
     assert text(from_json(to_json(result))) == text(result)
 
 
-@needs_imagenette
 def test_neighbours_share_the_variant_where_the_encoder_sees_it_alone(processed: EmbeddingFiles) -> None:
     result = run_strips(processed, parameter="jpeg", queries=6, k=8)
     assert (result.parameter, result.attribute) == ("jpeg", None)
