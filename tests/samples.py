@@ -60,10 +60,10 @@ def jpeg(image: Image.Image, quality: int = 75, subsampling: int = 2) -> bytes:
     return file.getvalue()
 
 
-def write_image_folder(root: Path, train: int = 24, val: int = 10) -> Path:
-    """train/ and val/ of ten classes, each a photograph, as JPEG of 224 x 224 pixels; its images are crops."""
+def write_image_folder(root: Path, classes: int = 10, train: int = 24, val: int = 10) -> Path:
+    """train/ and val/ of some classes, each a photograph, as JPEG of 224 x 224 pixels; its images are crops."""
     draws = Random(0)
-    for number, photograph in enumerate(photographs()[:10]):
+    for number, photograph in enumerate(photographs()[:classes]):
         for split, count in (("train", train), ("val", val)):
             folder = root / split / f"photograph {number}"
             folder.mkdir(parents=True)

@@ -29,6 +29,7 @@ from flickrexif.eval.task_files import EmbeddingFiles, is_held_out
 from flickrexif.eval.tasks_neighbors import run_knn
 from flickrexif.processing.variants import classes
 from tests.embed_encoders import Linear
+from tests.samples import write_image_folder
 from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
 
 ROOT = Path(__file__).parents[1]
@@ -476,21 +477,9 @@ def test_the_import_of_flickrexif_is_cheap() -> None:
 # --- real photographs
 
 
-@pytest.fixture
-def photographs(image_folder: Path, tmp_path: Path) -> Path:
-    """24 training and 10 validation photographs of four classes."""
-    for split, count in (("train", 24), ("val", 10)):
-        folders = sorted((image_folder / split).iterdir())[:4]
-        for folder in folders:
-            for path in sorted(folder.iterdir())[:count]:
-                target = tmp_path / "photographs" / split / folder.name / path.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.symlink_to(path)
-    return tmp_path / "photographs"
-
-
-def test_dct_reads_the_compression_of_photographs_and_random_does_not(photographs: Path, tmp_path: Path) -> None:
+def test_dct_reads_the_compression_of_photographs_and_random_does_not(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
+    photographs = write_image_folder(tmp_path / "photographs", classes=4)
     options: dict[str, Any] = {"images": (str(photographs),), "tasks": ("probe",), "protocol": "fast", "device": "cpu"}
     evaluate("@ctl", data_dir=tmp_path / "data", **options)
     found = {name: record["metrics"] for name, record in records(tmp_path / "data").items()}
