@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flickrexif.core.photos import FolderPhoto
-from flickrexif.exif.files import UnreadablePhoto, read_photo
+from flickrexif.core.pictures import BadPicture, suffixes
+from flickrexif.exif.files import FORMATS, read_photo
 from flickrexif.exif.models import clean_model
 from flickrexif.exif.tags import unusable
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".heic", ".heif", ".hif"))
+SUFFIXES = suffixes(*FORMATS)
+# Why a picture cannot be opened (core.decoding) -> the column's word; other words are the same.
+READING = dict.fromkeys(("empty", "truncated", "damaged", "too_large"), "not_an_image")
 
 
 def photo_paths(folder: Path) -> list[Path]:
@@ -35,8 +38,8 @@ def _photo(folder: Path, path: Path) -> FolderPhoto:
     name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
     try:
         photo = read_photo(path)
-    except UnreadablePhoto as unreadable:
-        return FolderPhoto(path=name, tags={}, width=None, height=None, reason=unreadable.reason)
+    except BadPicture as bad:
+        return FolderPhoto(path=name, tags={}, width=None, height=None, reason=READING.get(bad.reason, bad.reason))
     tags = dict(photo.tags)
     if model := clean_model(tags.get("Make"), tags.get("Model")):
         tags["Model"] = model  # some cameras glue their serial number to it

@@ -20,8 +20,8 @@ from flickrexif.collectors.flickr.models import Image, SearchPhoto
 from flickrexif.collectors.journal import ImageRecord
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import keep, temporary
+from flickrexif.core.pictures import MAX_BYTES, MAX_PIXELS, BadPicture, open_picture
 
-MAX_BYTES = 256 * 2**20
 CHUNK = 2**16
 THROTTLED = frozenset({403, 408, 429, 500, 502, 503, 504})
 
@@ -32,8 +32,10 @@ REASONS = {
     "not_an_image": "what came is no image",
     "damaged": "the image came whole and does not decode",
     "wrong_size": "its pixels are not those the search told",
-    "too_large": f"over {MAX_BYTES // 2**20} MB",
+    "too_large": f"over {MAX_BYTES // 2**20} MB, or over {MAX_PIXELS // 10**6} megapixels",
 }
+# What opening and decoding say (core.pictures) -> one of REASONS; other words are the same.
+WORDS = {"empty": "not_an_image", "needs_pillow_heif": "not_an_image", "truncated": "damaged"}
 
 
 class Unfetched(FlickrExifError):
@@ -132,14 +134,8 @@ def _check(response: requests.Response) -> None:
 
 def _decoded_size(path: Path) -> tuple[int, int]:
     """Width and height of the fully decoded image."""
-    from PIL import Image as PillowImage
-    from PIL import UnidentifiedImageError
-
-    try:
-        with PillowImage.open(path) as image:
-            image.load()
-            return image.size
-    except (UnidentifiedImageError, PillowImage.DecompressionBombError) as error:
-        raise _UnusableError("not_an_image") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _UnusableError("damaged") from error
+    picture = open_picture(path)
+    image = picture if isinstance(picture, BadPicture) else picture.decode()
+    if isinstance(image, BadPicture):
+        raise _UnusableError(WORDS.get(image.reason, image.reason))
+    return image.size

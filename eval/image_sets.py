@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.images import Files, HubRows, Reader, Source, clean, fingerprint, open_parquet, parquet_files
+from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.variants import VARIANTS, variant
 
 NAMES = {
@@ -26,9 +27,6 @@ NAMES = {
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 WHOLE = ("FlickrExif", "PairCams")  # published as one split `train`: their embedding files name none
-
-# As torchvision's ImageFolder, and AVIF; any case.
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".avif"})
 
 # The published table of PairCams' cameras; XT1032 is a phone of 2013 that it counts on the camera side.
 PHONES = frozenset(

@@ -1,19 +1,18 @@
 """From stored bytes to encoders' inputs, in worker processes: decode once, apply variants, prepare for each encoder."""
 
-import struct
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.eval.encoders.record import Prepare
 from flickrexif.eval.images import Reader
 from flickrexif.processing.operations import REASONS as DECODING_REASONS
-from flickrexif.processing.operations import BadImage, decode, iter_variants
+from flickrexif.processing.operations import decode, iter_variants
 from flickrexif.processing.variants import Variant
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class Preparer:
         for row, data in zip(range(job.start, job.stop), self.read(job.start, job.stop), strict=True):
             try:
                 made = self._image(data, self.ids[row], job.wanted)
-            except (BadImage, _Unusable) as error:
+            except (BadPicture, _Unusable) as error:
                 failures.append((row, error.reason))
             else:
                 rows.append(row)
@@ -91,14 +90,14 @@ class Preparer:
         return Prepared(job, tuple(rows), tuple(failures), tuple(map(_stack, inputs)))
 
     def _image(self, data: bytes | None, image_id: str, wanted: Wanted) -> "list[list[np.ndarray]]":
-        """The inputs of one image, for each preparation. Raises BadImage or _Unusable: for all of them or none."""
+        """The inputs of one image, for each preparation. Raises BadPicture or _Unusable: for all of them or none."""
         if data is None:
             raise _Unusable("unreadable")
         image = decode(data)
         if max(image.size) > MAX_ASPECT * min(image.size):
             raise _Unusable("too_narrow")
         if self.orient:
-            image = turned(image)
+            image = upright(image)
         made: list[dict[int, np.ndarray]] = [{} for _ in self.prepares]
         for variant, pixels in self._variants(image, image_id, {place for places in wanted for place in places}):
             for prepare, places, found in zip(self.prepares, wanted, made, strict=True):
@@ -123,13 +122,6 @@ class _Unusable(FlickrExifError):
     def __init__(self, reason: str) -> None:
         super().__init__(REASONS[reason])
         self.reason = reason
-
-
-def turned(image: Image.Image) -> Image.Image:
-    """The image as its Exif orientation says; as it is where that cannot be read."""
-    with suppress(OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error):
-        return ImageOps.exif_transpose(image)
-    return image
 
 
 def _stack(arrays: "list[np.ndarray]") -> "torch.Tensor | None":

@@ -4,21 +4,17 @@ A scene that is the same gives dozens of features that one homography carries ov
 chance. The homography then tells how much of the two frames is shared and whether one is turned.
 """
 
-import io
 import math
-import struct
-import warnings
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.exif.files import UnreadablePhoto
+from flickrexif.core.pictures import BadPicture, small_picture
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from PIL import Image
 
     Array = npt.NDArray[np.float32]
 
@@ -32,7 +28,6 @@ MIN_FEATURES = 40  # an image with fewer (a wall, the sky) cannot be compared
 MIN_INLIERS = 15  # different scenes were seen with 10 by chance; one scene, seldom with less than 50
 MIN_OVERLAP = 0.4  # the frames of a 26 mm and a 40 mm lens (35 mm equivalent) from one place
 MAX_ZOOM = 3.0  # a homography that scales more than this is none
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, RuntimeError, OverflowError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +71,14 @@ def opencv() -> ModuleType:
     return cv2
 
 
-def small_picture(data: bytes, side: int) -> "Image.Image":
-    """The image of a JPEG, PNG or HEIC file, upright, RGB, its longer side at most `side` pixels.
-
-    Raises UnreadablePhoto for what is no whole image.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of every oddity in a stranger's file
-            picture = _open(data)
-            picture.draft("RGB", (side, side))
-            picture.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except BROKEN as error:
-        raise UnreadablePhoto("not_an_image", f"It is no whole image ({error}).", "Leave it out.") from None
-
-
 def view(data: bytes) -> View:
-    """The features of an image file. Raises UnreadablePhoto, and FlickrExifError without OpenCV."""
+    """The features of an image file. Raises BadPicture, and FlickrExifError without OpenCV."""
     import numpy as np
 
-    picture = small_picture(data, SIDE).convert("L")
+    small = small_picture(data, SIDE)
+    if isinstance(small, BadPicture):
+        raise small
+    picture = small.convert("L")
     points, descriptors = _features(np.asarray(picture))
     grid = np.asarray(picture.resize((GRID, GRID)), np.float32).ravel()
     grid -= grid.mean()
@@ -130,23 +110,6 @@ def compare(first: View, second: View) -> Match:
     inliers = int(np.count_nonzero(mask))
     overlap, turn = _frames(homography, first, second)
     return Match(inliers, inliers / len(good), overlap, turn) if overlap else Match()
-
-
-def _open(data: bytes) -> "Image.Image":
-    from PIL import Image
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    if data[:2] == b"\xff\xd8":
-        return JpegImageFile(io.BytesIO(data))  # Image.open refuses the 200 megapixels that phones take
-    if data[4:8] == b"ftyp":
-        try:
-            import pillow_heif
-        except ImportError:
-            raise FlickrExifError("HEIC files are read by pillow-heif.", "pip install pillow-heif") from None
-        picture: Image.Image = pillow_heif.open_heif(io.BytesIO(data)).to_pillow()
-        picture.info.pop("exif", None)  # libheif has turned it upright
-        return picture
-    return Image.open(io.BytesIO(data), formats=["PNG"])
 
 
 def _features(grey: "npt.NDArray[np.uint8]") -> tuple["Array", "npt.NDArray[np.uint8]"]:

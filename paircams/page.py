@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flickrexif.core.files import put_text, remove
-from flickrexif.exif.files import UnreadablePhoto
+from flickrexif.core.pictures import BadPicture, small_picture
 from flickrexif.paircams.check import Report, notes, printable, summary
 from flickrexif.paircams.clocks import name
-from flickrexif.paircams.framing import small_picture
 from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import PairImage, Problem
 from flickrexif.paircams.rules import shown
@@ -120,7 +119,9 @@ def _small_jpeg(image: PairImage) -> tuple[str, int, int]:
     """Base64 of a JPEG without metadata, its width and height; "" where the image cannot be read."""
     try:
         picture = small_picture(image.read(), SIDE)
-    except (OSError, UnreadablePhoto):
+    except OSError:
+        return "", 0, 0
+    if isinstance(picture, BadPicture):
         return "", 0, 0
     picture.info = {}  # Pillow would write a comment or an XMP packet it finds here
     file = io.BytesIO()

@@ -10,44 +10,34 @@ All files are read, and all that is wrong is told at once.
 
 import csv
 import hashlib
-import io
 import re
-import tempfile
-import warnings
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.pictures import BadPicture, open_picture, orientation, suffixes
 from flickrexif.exif import label
-from flickrexif.exif.files import PhotoFile, UnreadablePhoto, read_photo
+from flickrexif.exif.files import PhotoFile, photo_of
 from flickrexif.paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
 from flickrexif.paircams.records import PairImage, Problem, Side
 from flickrexif.paircams.scrub import kind_of, scrub
 from flickrexif.paircams.scrub_exif import Unscrubbable
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-READABLE = frozenset(".jpg .jpeg .jpe .png .heic .heif .hif".split())
-# Photos that are no JPEG, PNG or HEIC: said, not passed over.
-OTHER_PHOTOS = frozenset(
-    ".tif .tiff .webp .avif .gif .bmp .dng .cr2 .cr3 .crw .nef .arw .orf .raf .rw2 .pef .srw".split()
-)
+FORMATS = ("JPEG", "PNG", "HEIF")
+READABLE = suffixes(*FORMATS)
+RAW = frozenset(".dng .cr2 .cr3 .crw .nef .arw .orf .raf .rw2 .pef .srw".split())
+OTHER_PHOTOS = suffixes("TIFF", "WEBP", "AVIF", "GIF", "BMP") | RAW  # said, not passed over
 DATA_SET = re.compile(r"[\w.-]+/[\w.-]+")
 MANIFEST_COLUMNS = ("subject", "file")
-ORIENTATION = 274
 LAYOUTS = (
     "Give a folder of <subject>/<two images> or <subject>_<camera>.jpg, a CSV file with subject,file,side, or a data "
     "set such as CTU-OU/PairCams."
 )
-_BROKEN = (OSError, RuntimeError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,20 +214,17 @@ def _image(entry: Entry, cameras: Mapping[str, Camera]) -> PairImage | Problem:
         data = entry.read()
     except OSError as error:
         return problem("unreadable", error.strerror or str(error))
-    kind = kind_of(data)
-    if kind is None:
+    if kind_of(data) is None:
         known = entry.path is None or entry.path.suffix.lower() in READABLE
         return problem("unreadable", "it is no image") if known else problem("unsupported", "export it as JPEG")
     try:
-        photo, orientation = _photo(entry.path, data), _decode(data, kind)
+        photo, turn = _decoded(data)
         scrub(data)
-    except UnreadablePhoto as error:
-        return problem("unreadable", f"{error.reason}{': ' + error.hint if error.reason.startswith('needs') else ''}")
+    except BadPicture as bad:
+        return problem("unreadable", f"{bad.reason}: {bad.detail or bad.hint}")
     except Unscrubbable as error:
         return problem("private", error.why)
-    except _BROKEN as error:
-        return problem("unreadable", str(error))
-    return _described(entry, data, photo, orientation, cameras) or problem(
+    return _described(entry, data, photo, turn, cameras) or problem(
         "side_unknown", "name the side in a manifest, or the model in a table for --cameras"
     )
 
@@ -274,41 +261,15 @@ def _described(
     )
 
 
-def _photo(path: Path | None, data: bytes) -> PhotoFile:
-    if path is not None:
-        return read_photo(path)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "image")
-        copy.write_bytes(data)
-        return read_photo(copy)
-
-
-def _decode(data: bytes, kind: str) -> int:
-    """Decode the whole picture, a JPEG at an eighth of its size; its Exif orientation. Raises one of _BROKEN."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of every oddity in a stranger's Exif
-        with _opened(data, kind) as image:
-            if kind == "jpeg":
-                image.draft("YCbCr", (image.width // 8, image.height // 8))
-            image.load()
-            orientation = image.getexif().get(ORIENTATION)
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-
-
-def _opened(data: bytes, kind: str) -> "Image.Image":
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-
-    if kind == "heif":
-        try:
-            heif = import_module("pillow_heif")
-        except ImportError:
-            raise UnreadablePhoto("needs_pillow_heif", "HEIC needs pillow-heif.", "pip install pillow-heif") from None
-        image: Image.Image = heif.open_heif(io.BytesIO(data)).to_pillow()
-        image.info.pop("exif", None)  # decoding has turned the picture already
-        return image
-    # not Image.open: it refuses photos of more than 178 megapixels, which phones take
-    return (JpegImageFile if kind == "jpeg" else PngImageFile)(io.BytesIO(data))
+def _decoded(data: bytes) -> tuple[PhotoFile, int]:
+    """What the file tells, and its Exif orientation; its whole picture is decoded, a JPEG at an eighth of its size."""
+    picture = open_picture(data, FORMATS)
+    if isinstance(picture, BadPicture):
+        raise picture
+    image = picture.decode(least=(picture.width // 8, picture.height // 8))
+    if isinstance(image, BadPicture):
+        raise image
+    return photo_of(picture), orientation(image)
 
 
 def _taken(raw: str | None) -> datetime | None:

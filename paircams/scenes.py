@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from flickrexif.exif.files import UnreadablePhoto
+from flickrexif.core.pictures import BadPicture
 from flickrexif.paircams.duplicates import twins
 from flickrexif.paircams.framing import MIN_FEATURES, Match, View, compare, view
 from flickrexif.paircams.records import Problem
@@ -35,7 +35,7 @@ def look(pairs: Sequence[Pair], progress: Progress | None = None) -> tuple[list[
         for image in pair:
             try:
                 views.append(view(image.read()))
-            except (OSError, UnreadablePhoto) as error:
+            except (OSError, BadPicture) as error:
                 problems.append(problem(image, "unreadable", str(error)[:200]))
         if len(views) == 2:
             scenes.append(Scene(pair, views[0], views[1], compare(views[0], views[1])))

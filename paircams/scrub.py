@@ -11,12 +11,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Literal
 
+from flickrexif.core.pictures import HEIF_BRANDS
 from flickrexif.paircams.scrub_exif import Unscrubbable, scrub_exif
 from flickrexif.paircams.scrub_heif import scrub_heif
 
 Kind = Literal["jpeg", "png", "heif"]
 
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What the picture and its colours need.
 PNG_CHUNKS = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP sBIT pHYs bKGD mDCV cLLI".split())

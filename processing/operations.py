@@ -5,16 +5,14 @@ no Exif (so an orientation is not applied), no comment, no colour profile.
 """
 
 import io
-import struct
-import warnings
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, ImageEnhance, ImageFilter, UnidentifiedImageError
+from PIL import Image, ImageEnhance, ImageFilter
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.decoding import REASONS as DECODING
+from flickrexif.core.decoding import decoding, quiet
+from flickrexif.core.pictures import FORMATS, BadPicture, check_size, open_picture
 from flickrexif.processing.draw import draw_scale
 from flickrexif.processing.variants import (
     Blur,
@@ -30,45 +28,20 @@ from flickrexif.processing.variants import (
     centre_mask,
 )
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
 MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs
 MAX_SIDE = 16_383  # WebP's; doubled it is still within JPEG's 65,500, so that no variant fails where others do not
 
 RGB_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"})
 
+# Why bytes cannot be processed: words of core.decoding, with the limits of this place.
 REASONS = {
-    "empty": "no bytes",
+    "empty": DECODING["empty"],
     "not_an_image": f"none of {', '.join(FORMATS)}",
-    "truncated": "the file ends before its image does",
-    "damaged": "the file does not decode",
-    "too_large": f"over {MAX_PIXELS:,} pixels or over {MAX_SIDE:,} on a side",
-    "unsupported_mode": "pixels with no defined way to 8-bit RGB, such as 32-bit or Lab",
+    "truncated": DECODING["truncated"],
+    "damaged": DECODING["damaged"],
+    "too_large": f"over {MAX_PIXELS:,} pixels or over {MAX_SIDE:,} on a side, or more than the memory holds",
+    "unsupported_mode": DECODING["unsupported_mode"],
 }
-
-# What Pillow's decoders raise on hostile files.
-_DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    struct.error,
-    zlib.error,
-    RuntimeError,
-)
-
-
-class BadImage(FlickrExifError):
-    """An image that cannot be processed; `reason` is one of REASONS."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The image cannot be processed: {REASONS[reason]}.", "Leave it out or replace it.")
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type["BadImage"], tuple[str]]:
-        return BadImage, (self.reason,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,50 +58,39 @@ def decode(data: bytes) -> Image.Image:
     """The RGB pixels of an image file.
 
     The first picture of several; CMYK, palette and grey as Pillow's `convert("RGB")`, as the released code does, so
-    alpha is dropped; 16-bit grey by its high byte, as Pillow reads 16-bit colour. Raises BadImage.
+    alpha is dropped; 16-bit grey by its high byte, as Pillow reads 16-bit colour. Raises BadPicture.
     """
     return _open(data)[0]
 
 
 def _open(data: bytes) -> tuple[Image.Image, str]:
     """The RGB image, and the format of the file."""
-    if not data:
-        raise BadImage("empty")
-    with _reasons():
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        return _to_rgb(image), image.format or ""
-
-
-@contextmanager
-def _reasons() -> Iterator[None]:
-    """What Pillow raises, as BadImage."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged metadata, which is not read
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            yield
-        except UnidentifiedImageError as error:
-            raise BadImage("not_an_image") from error
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise BadImage("too_large") from error
-        except _DECODING_ERRORS as error:
-            raise BadImage("truncated" if "truncated" in str(error).lower() else "damaged") from error
+    with quiet:  # once: to silence warnings takes longer than to read a header
+        picture = open_picture(data)
+        if isinstance(picture, BadPicture):
+            raise picture
+        image = picture.decode(most_pixels=MAX_PIXELS, longest_side=MAX_SIDE)
+        if isinstance(image, BadPicture):
+            raise image
+        return _to_rgb(image), picture.format
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-        raise BadImage("too_large")
-    image.load()
+    """Of an image that may be opened and not yet read."""
+    check_size(*image.size, MAX_PIXELS, MAX_SIDE)
+    with decoding:
+        image.load()
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I;16"):
         return _high_byte(image).convert("RGB")
     if image.mode not in RGB_MODES:
-        raise BadImage("unsupported_mode")
+        raise BadPicture("unsupported_mode", image.mode)
     if "transparency" in image.info:  # `convert` would warn that it drops it
         image = image.copy()
         del image.info["transparency"]
-    return image.convert("RGB")
+    with decoding:
+        return image.convert("RGB")
 
 
 def _high_byte(image: Image.Image) -> Image.Image:
@@ -145,7 +107,7 @@ def apply_variant(image: Image.Image | bytes, variant: Variant, *, seed: int = 0
 def apply_variants(
     image: Image.Image | bytes, variants: Sequence[Variant], *, seed: int = 0, image_id: str = ""
 ) -> list[Encoded]:
-    """Every variant of one image, decoded once, in the order asked. Raises BadImage, for all variants or for none.
+    """Every variant of one image, decoded once, in the order asked. Raises BadPicture, for all variants or for none.
 
     IDENTITY of bytes is those bytes; of an image, which has none, its RGB pixels as PNG.
     """
@@ -162,8 +124,7 @@ def iter_variants(
     if isinstance(image, bytes):
         rgb, file_format = _open(image)
     else:
-        with _reasons():  # it may be opened and not yet read
-            rgb, file_format = _to_rgb(image), "PNG"
+        rgb, file_format = _to_rgb(image), "PNG"
     sharpness: ImageEnhance.Sharpness | None = None
     for variant in variants:
         if variant.encoding is None:

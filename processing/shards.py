@@ -21,9 +21,10 @@ from PIL import features as pillow
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import keep, put_text, temporary
+from flickrexif.core.pictures import BadPicture
 from flickrexif.processing import operations
 from flickrexif.processing.engines import Tick
-from flickrexif.processing.operations import BadImage, Encoded, iter_variants
+from flickrexif.processing.operations import Encoded, iter_variants
 from flickrexif.processing.source import Item, Source
 from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.table import SCHEMA, Row, features, table
@@ -156,7 +157,7 @@ def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> It
         for encoded in iter_variants(item.data, variants, seed=seed, image_id=item.image_id):
             yield encoded
             done += 1
-    except BadImage as error:
+    except BadPicture as error:
         yield from [error.reason] * (len(variants) - done)
 
 

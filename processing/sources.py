@@ -19,10 +19,11 @@ from typing import Any
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.pictures import suffixes
 from flickrexif.processing.source import LAYOUTS, SPLITS, Lister, Source
 
-# As torchvision's ImageFolder, and AVIF; any case.
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".avif")
+# Of files in folders, as torchvision's ImageFolder, and AVIF; any case.
+EXTENSIONS = tuple(suffixes("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "AVIF"))
 FOLDERS = ("train", "training", "val", "valid", "validation", "test")
 
 DEVKIT = "ILSVRC2012_devkit_t12"

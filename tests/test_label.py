@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from flickrexif.core.pictures import BadPicture
 from flickrexif.exif import label, read_labels
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
-from flickrexif.exif.files import UnreadablePhoto
 from flickrexif.exif.labels import Labels
 from flickrexif.exif.tags import TAGS
 from tests.samples import SPLIT_FILES
@@ -154,7 +154,7 @@ def test_a_file_gives_the_labels_of_its_tags(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(UnreadablePhoto):
+    with pytest.raises(BadPicture):
         read_labels(tmp_path)
 
 

@@ -21,11 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageEnhance, JpegImagePlugin, features
 
+from flickrexif.core.decoding import REASONS as DECODING
+from flickrexif.core.pictures import BadPicture
 from flickrexif.processing.operations import (
     FORMATS,
     MAX_SIDE,
     REASONS,
-    BadImage,
     Encoded,
     apply_mask,
     apply_variant,
@@ -429,10 +430,10 @@ def half(data: bytes) -> bytes:
 def test_a_bad_image_is_told_with_its_reason(name: str) -> None:
     reason, make = BAD[name]
     for row in (VARIANTS["IDENTITY"], VARIANTS["JPEG75_420"]):
-        with pytest.raises(BadImage) as raised:
+        with pytest.raises(BadPicture) as raised:
             apply_variants(make(), [row])
         assert raised.value.reason == reason
-        assert REASONS[reason] in raised.value.message
+        assert DECODING[reason] in raised.value.message
 
 
 def test_every_reason_is_tried() -> None:
@@ -447,12 +448,12 @@ def test_the_page_tells_of_every_reason() -> None:
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_a_reason_survives_the_way_from_a_worker(reason: str) -> None:
-    arrived = pickle.loads(pickle.dumps(BadImage(reason)))
-    assert (type(arrived), arrived.reason, str(arrived)) == (BadImage, reason, str(BadImage(reason)))
+    arrived = pickle.loads(pickle.dumps(BadPicture(reason)))
+    assert (type(arrived), arrived.reason, str(arrived)) == (BadPicture, reason, str(BadPicture(reason)))
 
 
 def test_an_opened_image_that_does_not_read_is_told_too() -> None:
-    with Image.open(io.BytesIO(half(file(photograph(90, 70), "JPEG")))) as image, pytest.raises(BadImage) as raised:
+    with Image.open(io.BytesIO(half(file(photograph(90, 70), "JPEG")))) as image, pytest.raises(BadPicture) as raised:
         apply_variant(image, VARIANTS["RESIZE_HALF"])
     assert raised.value.reason == "truncated"
 
@@ -465,7 +466,7 @@ def test_every_variant_takes_the_longest_side() -> None:
 
 
 def test_an_image_object_too_long_is_refused_as_its_file_is() -> None:
-    with pytest.raises(BadImage) as raised:
+    with pytest.raises(BadPicture) as raised:
         apply_variant(Image.new("L", (1, MAX_SIDE + 1)), VARIANTS["JPEG95_444"])
     assert raised.value.reason == "too_large"
 
@@ -483,7 +484,7 @@ SOURCES = {kind: file(photograph(24, 18), kind) for kind in FORMATS}
 def decoded_or_reason(data: bytes) -> Image.Image | str:
     try:
         return decode(data)
-    except BadImage as error:
+    except BadPicture as error:
         return error.reason
 
 

@@ -4,8 +4,7 @@ import base64
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
-from flickrexif.exif.files import UnreadablePhoto
-from flickrexif.paircams.framing import small_picture
+from flickrexif.core.pictures import BadPicture, small_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,10 +35,8 @@ class Difference(NamedTuple):
 
 def thumbnail(data: bytes) -> Picture | None:
     """A small picture of an image file, upright; None for what is no whole image."""
-    try:
-        return _picture(small_picture(data, SIDE), quality=QUALITY, method=2)
-    except UnreadablePhoto:
-        return None
+    image = small_picture(data, SIDE)
+    return None if isinstance(image, BadPicture) else _picture(image, quality=QUALITY, method=2)
 
 
 def small(image: "Image.Image") -> Picture:

@@ -24,9 +24,10 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import features_of, image_bytes, read_columns, read_rows
+from flickrexif.core.pictures import BadPicture
 from flickrexif.dataset.attribution import NAME_LENGTH, plain
 from flickrexif.kinds import recognised
-from flickrexif.processing.operations import BadImage, decode
+from flickrexif.processing.operations import decode
 from flickrexif.processing.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _pixels(image: "Image.Image", base: "Image.Image") -> Pixels:
 def _decoded(data: bytes) -> "Image.Image | None":
     try:
         return decode(data)
-    except BadImage:
+    except BadPicture:
         return None
 
 

@@ -3,35 +3,30 @@
 import io
 import os
 import re
-import struct
-import warnings
-import zlib
 from bisect import bisect_left, bisect_right
 from calendar import timegm
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flickrexif.collectors.sandbox.images import pixels
 from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.core.decoding import decoding
 from flickrexif.core.draws import rank
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.exif.files import read_tags
+from flickrexif.core.errors import UsageError
+from flickrexif.core.pictures import TURNS, UPRIGHT, BadPicture, Picture, open_picture, suffixes
+from flickrexif.exif.files import FORMATS, photo_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".heic", ".heif"))
+SUFFIXES = suffixes(*FORMATS)
 LICENSE = 4
 DAY = 86_400
 JPEG_QUALITY = 90
 EXIF_IFD, MODIFY_DATE, CREATE_DATE, ORIENTATION = 0x8769, 306, 36868, 274
-TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # Exif's orientation -> Pillow's Image.Transpose
-# What a broken file makes Pillow raise besides OSError.
-_BROKEN = (SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error, zlib.error)
-_OPENING = Lock()
 IFD0_TAGS = frozenset(("Make", "Model", "Software", "ModifyDate", "Orientation"))
 # Flickr's labels where they are not the tag's name in words
 LABELS = {
@@ -89,7 +84,7 @@ class FolderPopulation:
         return [_entry(_tagspace(tag), tag, raw) for tag, raw in file.tags.items()]
 
     def image(self, photo: SandboxPhoto, size: str) -> bytes:
-        """The file's own bytes (o), or a JPEG without Exif, turned upright (l, c, z, m). Raises OSError."""
+        """The file's own bytes (o), or a JPEG without Exif, upright (l, c, z, m). Raises OSError or BadPicture."""
         file = self._files[photo.id]
         dimensions = pixels(photo, size)
         if size == "o" or dimensions is None:
@@ -101,20 +96,17 @@ class FolderPopulation:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             self._skip(relative, "not a photo")
             return None
-        try:
-            tags, modified = read_tags(path), path.stat().st_mtime
-            with _opened(path) as image:
-                exif, size = _exif(image), image.size
-                jfif = image.info.get("jfif_version")
-        except (FlickrExifError, OSError) as error:
-            self._skip(relative, error)
+        picture = open_picture(path, FORMATS)
+        if isinstance(picture, BadPicture):
+            self._skip(relative, picture)
             return None
+        photo, exif, jfif = photo_of(picture), _exif(picture), picture.info.get("jfif_version")
         photo_id = self._new_id(_text(relative))
-        orientation = _orientation(exif)
+        orientation = 1 if picture.format in UPRIGHT else _orientation(exif)
         version = f"{jfif[0]}.{jfif[1]:02d}" if jfif else None
-        self._files[photo_id] = PhotoFile(path, tags, orientation, version)
-        upright = size if orientation < 5 else (size[1], size[0])
-        return _photo(photo_id, relative, _taken(tags, exif), modified, upright)
+        self._files[photo_id] = PhotoFile(path, photo.tags, orientation, version)
+        upright = (photo.width, photo.height) if orientation < 5 else (photo.height, photo.width)
+        return _photo(photo_id, relative, _taken(photo.tags, exif), path.stat().st_mtime, upright)
 
     def _skip(self, relative: Path, reason: object) -> None:
         self.skipped[str(relative)] = str(reason)
@@ -180,31 +172,17 @@ def exif_date(text: object) -> datetime | None:
         return None
 
 
-def _opened(path: Path) -> "Image.Image":
-    """A file opened by Pillow, no pixel decoded. Raises OSError."""
-    from PIL import Image
-
-    # Pillow warns of every oddity in a stranger's Exif; catch_warnings is not for several threads at once.
-    with _OPENING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return Image.open(path)
-        except (*_BROKEN, Image.DecompressionBombError) as error:
-            raise OSError(f"Pillow cannot open it: {error}") from error
-
-
-def _exif(image: "Image.Image") -> "Image.Exif":
+def _exif(picture: Picture) -> "Image.Exif":
     """Pillow's reading of the Exif with its Exif IFD, empty where it cannot be read."""
     from PIL import Image
 
-    with _OPENING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            exif = image.getexif()
+    exif = Image.Exif()
+    with suppress(BadPicture), picture.metadata() as (stream, _), decoding:
+        if stream:
+            exif.load_from_fp(stream)
             exif.get_ifd(EXIF_IFD)
-        except (*_BROKEN, OSError):
-            return Image.Exif()
         return exif
+    return Image.Exif()
 
 
 def _orientation(exif: "Image.Exif") -> int:
@@ -213,14 +191,15 @@ def _orientation(exif: "Image.Exif") -> int:
 
 
 def _resized(file: PhotoFile, size: tuple[int, int]) -> bytes:
-    """A JPEG of width and height `size`, upright, with nothing but pixels in it. Raises OSError."""
+    """A JPEG of width and height `size`, upright, with nothing but pixels in it. Raises BadPicture."""
     from PIL import Image
 
-    with _opened(file.path) as image:
-        try:
-            upright = image.convert("RGB")
-        except _BROKEN as error:
-            raise OSError(f"Pillow cannot decode it: {error}") from error
+    picture = open_picture(file.path, FORMATS)
+    image = picture if isinstance(picture, BadPicture) else picture.decode()
+    if isinstance(image, BadPicture):
+        raise image
+    with decoding:
+        upright = image.convert("RGB")
     if file.orientation in TURNS:
         upright = upright.transpose(Image.Transpose(TURNS[file.orientation]))
     small = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

@@ -27,6 +27,7 @@ from flickrexif.collectors.sandbox.population import Population
 from flickrexif.collectors.sandbox.responses import Response, fail, json_response
 from flickrexif.collectors.sandbox.search import Failure, Searcher
 from flickrexif.core.errors import UsageError
+from flickrexif.core.pictures import BadPicture
 
 HOST = "127.0.0.1"
 REST_PATH = "/services/rest"
@@ -151,7 +152,7 @@ class Sandbox:
             return Response(404)
         try:
             data = self._image(photo, file.size)
-        except OSError:  # the file behind it is gone or broken
+        except (OSError, BadPicture):  # the file behind it is gone or broken
             return Response(404)
         return Response(200, data, images.content_type(data))
 

@@ -1,8 +1,8 @@
 """For print: queries with pictures of their nearest neighbours, marked by whether they have the query's label."""
 
-import io
 from typing import TYPE_CHECKING, Any
 
+from flickrexif.core.pictures import BadPicture, small_picture
 from flickrexif.eval.report.paper_parts import DOUBLE, GREY, SMALL, Frame, framed, shown
 from flickrexif.eval.report.spec import Shot, Strips
 from flickrexif.eval.report.style import GREEN, VERMILLION
@@ -57,15 +57,7 @@ def _draw(axes: "Axes", shot: Shot, x: float, y: float) -> None:
 
 def _pixels(jpeg: bytes) -> Any:
     """A thumbnail as an array; None where there is no readable picture."""
-    if not jpeg:
-        return None
     import numpy as np
-    from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(jpeg)) as image:
-            image.draft("RGB", (PIXELS, PIXELS))
-            image.thumbnail((PIXELS, PIXELS))
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
+    image = small_picture(jpeg, PIXELS)
+    return None if isinstance(image, BadPicture) else np.asarray(image)

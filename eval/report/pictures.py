@@ -1,21 +1,20 @@
 """The pictures of a report: thumbnails of the images that records name, with the credit that Flickr's terms ask for."""
 
 import io
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.eval.embeddings import FLICKR_ID
 from flickrexif.eval.image_sets import NAMES, open_images
 from flickrexif.eval.images import Source
-from flickrexif.eval.preparing import turned
 from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.figures_pictures import strip_figures, without_picture
 from flickrexif.eval.report.spec import Shot
-from flickrexif.processing.operations import BadImage, decode
+from flickrexif.processing.operations import decode
 from flickrexif.processing.variants import VARIANTS
 
 SIDE = 160  # longer side of a thumbnail, pixels
@@ -88,10 +87,8 @@ def pictures(data_dir: Path, wanted: Iterable[Key]) -> dict[Key, Picture]:
 def thumbnail(data: bytes) -> bytes | None:
     """A JPEG file of at most SIDE pixels a side, turned as the Exif orientation says; None for what is no image."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata
-            image = turned(decode(data))
-    except BadImage:
+        image = upright(decode(data))
+    except BadPicture:
         return None
     image.thumbnail((SIDE, SIDE))
     image.info = {}  # Pillow would write a comment that it read

@@ -92,7 +92,7 @@ def label(tags: Mapping[str, str], date_taken: str | None = None) -> Labels:
 
 
 def read_labels(path: Path | str) -> Labels:
-    """The labels of a JPEG, TIFF, PNG, WebP or HEIC file. Raises `UnreadablePhoto`."""
+    """The labels of a JPEG, TIFF, PNG, WebP or HEIC file. Raises `BadPicture`."""
     from flickrexif.exif.files import read_tags
 
     return label(read_tags(Path(path)))

@@ -1,0 +1,90 @@
+"""What decoders raise and warn of on strangers' bytes, met around their calls and nowhere else."""
+
+import warnings
+from threading import Lock
+
+from flickrexif.core.errors import FlickrExifError
+
+REASONS = {
+    "not_found": "there is no such file",
+    "not_readable": "it may not or cannot be read",
+    "empty": "no bytes",
+    "not_an_image": "none of the formats that are read here",
+    "needs_pillow_heif": "a HEIC file, which pillow-heif reads",
+    "truncated": "the file ends before its image does",
+    "damaged": "the file does not decode",
+    "too_large": "more pixels than are decoded at once, or more than the memory holds",
+    "unsupported_mode": "pixels with no defined way to 8-bit RGB, such as 32-bit or Lab",
+}
+_HINTS = {
+    "not_found": "Check the path.",
+    "not_readable": "Check its permissions.",
+    "needs_pillow_heif": "pip install pillow-heif",
+}
+
+# Pillow, pillow-heif and OpenCV raise struct.error, KeyError, ZeroDivisionError, NotImplementedError, cv2.error,
+# DecompressionBombError and more; no shorter list holds for their next release.
+DECODER_ERRORS = (Exception,)
+
+
+class BadPicture(FlickrExifError):
+    """What is no picture that can be used, and why: `reason` is one of REASONS, `detail` the decoder's own words.
+
+    Returned by what opens and decodes; who cannot go on without the picture raises it.
+    """
+
+    def __init__(self, reason: str, detail: str = "", name: str = "The picture") -> None:
+        why = f"{REASONS[reason]} ({detail})" if detail else REASONS[reason]
+        super().__init__(f"{name} cannot be used: {why}.", _HINTS.get(reason, "Leave it out or replace it."))
+        self.reason, self.detail, self.name = reason, detail, name
+
+    def __reduce__(self) -> tuple[type["BadPicture"], tuple[str, str, str]]:
+        return BadPicture, (self.reason, self.detail, self.name)
+
+
+class _Quiet:
+    """No warnings meanwhile, in any number of threads: two `catch_warnings` at once would undo each other's end."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(None, None, None)
+
+
+quiet = _Quiet()
+
+
+class _Decoding:
+    """Around a decoder's call: whatever it raises becomes a BadPicture, and what it warns of is not said."""
+
+    def __enter__(self) -> None:
+        quiet.__enter__()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        quiet.__exit__()
+        if isinstance(error, DECODER_ERRORS) and not isinstance(error, FlickrExifError):
+            detail = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise BadPicture(_reason(error), detail) from error
+
+
+decoding = _Decoding()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError) or type(error).__name__ == "DecompressionBombError":
+        return "too_large"
+    if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none
+        return "not_readable"
+    return "truncated" if "truncated" in str(error).lower() else "damaged"
