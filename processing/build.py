@@ -11,22 +11,33 @@ Rows are in the source's order. How a split is cut into shards depends on its so
 are the same whatever else is made with it, by however many workers, in however many attempts.
 """
 
-import csv
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text, remove_unfinished
+from flickrexif.core.folder import DataFolder
+from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
 from flickrexif.processing.engines import local, ray
-from flickrexif.processing.parts import AGAIN, fingerprints, read_parts, read_record
+from flickrexif.processing.listing import Listing, Opened, read_listing, write_listing
+from flickrexif.processing.parts import (
+    AGAIN,
+    fingerprints,
+    read_parts,
+    read_record,
+    totals,
+    write_failures,
+    write_record,
+)
 from flickrexif.processing.shards import (
     MARKERS,
     Marker,
@@ -44,6 +55,7 @@ from flickrexif.processing.variants import PARAMETERS, VARIANTS, classes, varian
 
 SHARD_BYTES = 500_000_000  # of the images as the source stores them
 DRAWS = ("uniform", "balanced")
+LISTED = ("images", "shards", "listing")  # settings that change when the source has other images
 
 Progress = Callable[[int, int, Mapping[str, int]], None]
 """Told of images made so far, of how many, and of failures by reason."""
@@ -97,6 +109,7 @@ class PartReport:
     failures: Mapping[str, int]
     shards: int
     made: int  # shards made now; the others were there
+    taken_down: int  # images that must not be taken, or were taken out since
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,8 @@ class _Plan:
     folder: Path
     told: Mapping[str, Any]  # all that decides the bytes
     chosen: bytes
+    taken_down: int
+    listing: Listing | None  # None: the one that is there holds
 
     @property
     def settings(self) -> str:
@@ -144,11 +159,7 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     found = (settings.split,) if settings.split else tuple(splits(settings.source))
     out = settings.out.absolute()
     remove_unfinished([out])
-    plans = [
-        plan
-        for split in found
-        for plan in _plans(out, configs, open_source(settings.source, split, settings.limit), settings)
-    ]
+    plans = [plan for split in found for plan in _plans(out, configs, split, settings)]
     for plan in plans:
         _begin(plan)
     made = _run(plans, settings, engine, progress or (lambda *_: None))
@@ -172,6 +183,7 @@ def summary(report: ProcessReport) -> str:
     for part in report.parts:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(part.failures.items()))
         failed = f"; left out: {reasons} ({part.config}/{part.split}-failures.csv)" if reasons else ""
+        failed += f"; taken down: {part.taken_down:,}" if part.taken_down else ""
         there = f" ({part.shards - part.made} were there)" if part.made < part.shards else ""
         lines.append(f"{part.config} {part.split}: {part.rows:,} images in {part.shards} file(s){there}{failed}")
     last = report.parts[-1]
@@ -211,7 +223,12 @@ def _engine(settings: ProcessSettings) -> Callable[..., None]:
 # --- the plan
 
 
-def _plans(out: Path, configs: Sequence[Config], source: Source, settings: ProcessSettings) -> Iterator[_Plan]:
+def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSettings) -> Iterator[_Plan]:
+    takedowns = read_takedowns(DataFolder.of(out).takedowns)
+    opened = Opened.of(open_source(settings.source, split, settings.limit), takedowns)
+    if not opened.allowed.any():
+        raise UsageError(f"All images of {settings.source} were taken down.", "Name another source.")
+    source = opened.some(np.flatnonzero(opened.allowed))
     cuts = slices(source.sizes, settings.shard_bytes)
     common = {
         "split": source.split,
@@ -222,6 +239,8 @@ def _plans(out: Path, configs: Sequence[Config], source: Source, settings: Proce
         "class_names": _digest(source.class_names),
         "codecs": codecs(),
     }
+    whole = cache(lambda: Opened.of(open_source(settings.source, split), takedowns))  # of a limited source
+    shared: dict[bytes, Source] = {}  # places -> the source: configs that share it are made together
     for config in configs:
         used = config.variants if config.parameter else (config.name.upper(),)
         seeded = config.draw is not None or any(VARIANTS[name].is_random for name in used)
@@ -231,7 +250,42 @@ def _plans(out: Path, configs: Sequence[Config], source: Source, settings: Proce
             "draw": config.draw,
             "seed": settings.seed if seeded else None,
         }
-        yield _Plan(config, source, cuts, out / config.name, told, config.chosen(source, settings.seed))
+        chosen = config.chosen(source, settings.seed)
+        taken_down = len(opened.source) - len(source)
+        plan = _Plan(config, source, cuts, out / config.name, told, chosen, taken_down, opened.listing(chosen, cuts))
+        yield _continued(plan, opened, whole, settings.limit, shared)
+
+
+def _continued(
+    plan: _Plan, opened: Opened, whole: Callable[[], Opened], limit: int | None, shared: dict[bytes, Source]
+) -> _Plan:
+    """The plan of a split that is there: of one from which images were taken out, as it was begun, without them."""
+    split = plan.source.split
+    record, kept = read_record(plan.folder / MARKERS / f"{split}.json"), read_listing(plan.folder, split)
+    if record is None or kept is None:
+        return plan
+    old = record["settings"]
+    if kept.is_whole and old == plan.told:
+        return replace(plan, listing=None)
+    if any(old.get(name) != value for name, value in plan.told.items() if name not in LISTED):
+        return plan
+    if is_limited := limit == old["images"] and not kept.is_whole:  # other images may have come into its place
+        opened = whole()
+    places = kept.places_in(opened, exact=not is_limited)
+    if places is None:
+        return plan
+    allowed = opened.allowed[places]
+    left = kept.without(opened.images[places[~allowed]])
+    places = places[allowed]
+    return replace(
+        plan,
+        source=shared.setdefault(places.tobytes(), opened.some(places)),
+        cuts=left.cuts(old["shards"]),
+        told=old,
+        chosen=left.variants[left.images != 0].tobytes(),
+        taken_down=int((left.images == 0).sum()),
+        listing=None if allowed.all() else left,
+    )
 
 
 def _digest(lines: Any) -> str:
@@ -245,8 +299,10 @@ def _begin(plan: _Plan) -> None:
     """Note the settings; shards of other settings must never stand beside these."""
     path = plan.folder / MARKERS / f"{plan.source.split}.json"
     there = read_record(path)
+    if plan.listing and (there is None or there["settings"] == plan.told):
+        write_listing(plan.folder, plan.source.split, plan.listing)
     if there is None:
-        put_text(path, json.dumps({"settings": plan.told, "source": plan.source.name}, indent=2) + "\n")
+        write_record(plan.folder, plan.source.split, {"settings": plan.told, "source": plan.source.name})
     elif there["settings"] != plan.told:
         old = there["settings"]
         changed = ", ".join(f"{name} {old.get(name)}" for name in plan.told if old.get(name) != plan.told[name])
@@ -267,7 +323,7 @@ def _run(
 ) -> list[int]:
     """Make the shards that are missing; returns how many of each plan."""
     hashes = [plan.settings for plan in plans]
-    missing: dict[tuple[str, int], list[tuple[_Plan, str]]] = {}
+    missing: dict[tuple[int, int, tuple[int, int]], list[tuple[_Plan, str]]] = {}
     made = [0] * len(plans)
     done = total = 0
     for place, (plan, settings_hash) in enumerate(zip(plans, hashes, strict=True)):
@@ -277,7 +333,7 @@ def _run(
                 done += stop - start
             else:
                 made[place] += 1
-                missing.setdefault((plan.source.split, number), []).append((plan, settings_hash))
+                missing.setdefault((id(plan.source), number, (start, stop)), []).append((plan, settings_hash))
     failures: Counter[str] = Counter()
 
     def tick(images: int, failed: Mapping[str, int]) -> None:
@@ -292,12 +348,13 @@ def _run(
     return made
 
 
-def _units(missing: Mapping[tuple[str, int], list[tuple[_Plan, str]]], settings: ProcessSettings) -> Iterator[Unit]:
+def _units(
+    missing: Mapping[tuple[int, int, tuple[int, int]], list[tuple[_Plan, str]]], settings: ProcessSettings
+) -> Iterator[Unit]:
     """A unit for every shard number; several, each with some of the configs, when there are more workers than that."""
     groups = -(-settings.workers // len(missing))
-    for (_, number), wanted in missing.items():
+    for (_, number, (start, stop)), wanted in missing.items():
         source, cuts = wanted[0][0].source, wanted[0][0].cuts
-        start, stop = cuts[number]
         targets = [
             Target(plan.folder, plan.config.variants, plan.chosen[start:stop], settings_hash)
             for plan, settings_hash in wanted
@@ -318,20 +375,17 @@ def _finish(plan: _Plan, made: int) -> PartReport:
     if len(markers) < len(plan.cuts):
         lost = len(plan.cuts) - len(markers)
         raise FlickrExifError(f"{lost} file(s) of {plan.folder} are gone again.", "Run the same command again.")
-    failures = [failure for marker in markers for failure in marker.failures]
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("image_id", "reason"), *failures])
-    put_text(plan.folder / f"{split}-failures.csv", table.getvalue())
-    reasons = dict(sorted(Counter(reason for _, reason in failures).items()))
-    rows = sum(marker.rows for marker in markers)
-    record = {
-        "settings": plan.told,
-        "source": plan.source.name,
-        "rows": rows,
-        "failures": reasons,
-        "content": _digest(marker.content for marker in markers),
-    }
-    put_text(plan.folder / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
+    write_failures(plan.folder, split, [failure for marker in markers for failure in marker.failures])
+    made_of = totals(markers)
+    write_record(plan.folder, split, {"settings": plan.told, "source": plan.source.name, **made_of})
     _clear(plan)  # again: the workers of a killed run may have outlived the beginning of this one
     name = plan.config.name
-    return PartReport(config=name, split=split, rows=rows, failures=reasons, shards=len(markers), made=made)
+    return PartReport(
+        config=name,
+        split=split,
+        rows=made_of["rows"],
+        failures=made_of["failures"],
+        shards=len(markers),
+        made=made,
+        taken_down=plan.taken_down,
+    )

@@ -28,7 +28,7 @@ def configs(folder: Path) -> Configs:
     finished = {(part.config, part.split) for part in read_parts(folder)}
     splits: dict[str, dict[str, Sequence[Path]]] = {}
     for config in _config_folders(folder):
-        for split, shards in groupby(_shards(config), key=_split):
+        for split, shards in groupby(shards_of(config), key=split_of):
             if is_copy or (config.name, split) in finished:
                 splits.setdefault(config.name, {})[split] = _whole(config, split, list(shards))
     return splits
@@ -44,11 +44,13 @@ def _is_config(name: str) -> bool:
     return name in VARIANT_CONFIGS or DRAW.fullmatch(name) is not None
 
 
-def _shards(config: Path) -> list[Path]:
+def shards_of(config: Path) -> list[Path]:
+    """The shards of all splits of a config, sorted."""
     return sorted(path for path in config.glob("*-*-of-*.parquet") if SHARD.fullmatch(path.name))
 
 
-def _split(shard: Path) -> str:
+def split_of(shard: Path) -> str:
+    """The split that a shard is of."""
     return shard.name.rsplit("-", 3)[0]
 
 
@@ -68,7 +70,7 @@ def files(folder: Path) -> list[Path]:
 
 def _part(path: Path) -> str:
     """The split that a shard or a table of failures is of."""
-    return _split(path) if path.suffix == ".parquet" else path.name.removesuffix("-failures.csv")
+    return split_of(path) if path.suffix == ".parquet" else path.name.removesuffix("-failures.csv")
 
 
 def sources(folder: Path) -> dict[str, list[Path]]:
@@ -84,7 +86,7 @@ def sources(folder: Path) -> dict[str, list[Path]]:
 def _recognises(folder: Path) -> bool:
     """By the record of a split, which is written first; without one by files named like those of a config."""
     marks = folder.glob(f"*/{MARKERS}/*.json")
-    return any(marks) or any(_is_config(path.name) and _shards(path) for path in folder.glob("*/"))
+    return any(marks) or any(_is_config(path.name) and shards_of(path) for path in folder.glob("*/"))
 
 
 def _describe(folder: Path) -> Facts:

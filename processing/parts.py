@@ -1,7 +1,11 @@
 """The finished splits of a folder of processed images, as their records tell them."""
 
+import csv
+import hashlib
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -9,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import UsageError
-from flickrexif.processing.shards import MARKERS
+from flickrexif.core.files import put_text
+from flickrexif.processing.shards import MARKERS, Marker
 
 AGAIN = "Name another folder with --out, or delete that one."
 
@@ -51,6 +56,39 @@ def read_record(path: Path) -> dict[str, Any] | None:
     if not isinstance(told, dict) or "settings" not in told:
         raise UsageError(f"{path} does not hold settings.", AGAIN)
     return told
+
+
+def totals(markers: Iterable[Marker]) -> dict[str, Any]:
+    """What the record of a split tells of its shards."""
+    markers = list(markers)
+    reasons = Counter(reason for marker in markers for _, reason in marker.failures)
+    content = hashlib.sha256("".join(f"{marker.content}\n" for marker in markers).encode()).hexdigest()
+    return {
+        "rows": sum(marker.rows for marker in markers),
+        "failures": dict(sorted(reasons.items())),
+        "content": content,
+    }
+
+
+def write_failures(config: Path, split: str, failures: Iterable[tuple[str, str]]) -> None:
+    """Write the table of a split's images without a row, and why."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("image_id", "reason"), *failures])
+    put_text(config / f"{split}-failures.csv", text.getvalue())
+
+
+def read_failures(config: Path, split: str) -> list[tuple[str, str]]:
+    """What `write_failures` wrote; nothing where it did not."""
+    try:
+        with (config / f"{split}-failures.csv").open(encoding="utf-8", newline="") as file:
+            return [(row["image_id"], row["reason"]) for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+
+
+def write_record(config: Path, split: str, record: Mapping[str, Any]) -> None:
+    """Write what `read_record` reads."""
+    put_text(config / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
 
 
 def fingerprints(parts: Sequence[Part]) -> str:

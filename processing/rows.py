@@ -209,6 +209,7 @@ def _list(split: str, place: Place, columns: Columns, limit: int | None) -> Sour
         labels=_labels(table, columns, rows),
         sizes=array("q", [_mean_size(place, columns.image)]) * rows,
         reader=Rows(place, columns.image, tuple(counts)),
+        places=range(rows),
     )
 
 

@@ -8,14 +8,15 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
 from types import TracebackType
 
 import PIL
+import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import features as pillow
 
@@ -104,14 +105,37 @@ def codecs() -> dict[str, str]:
 # --- markers
 
 
-def read_marker(folder: Path, shard: str) -> Marker | None:
-    """The marker of a shard whose file is there in full."""
+def stored_marker(folder: Path, shard: str) -> Marker | None:
+    """The marker of a shard, whatever became of the shard; None where there is none that can be read."""
     try:
         told = json.loads((folder / MARKERS / f"{shard}.json").read_bytes())
-        marker = Marker(**{**told, "failures": tuple((image_id, reason) for image_id, reason in told["failures"])})
-        return marker if (folder / f"{shard}.parquet").stat().st_size == marker.size else None
+        return Marker(**{**told, "failures": tuple((image_id, reason) for image_id, reason in told["failures"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def read_marker(folder: Path, shard: str) -> Marker | None:
+    """The marker of a shard whose file is there in full."""
+    marker, path = stored_marker(folder, shard), folder / f"{shard}.parquet"
+    return marker if marker and path.is_file() and path.stat().st_size == marker.size else None
+
+
+def write_marker(folder: Path, shard: str, marker: Marker) -> None:
+    """Write the marker of a shard, whole or not at all."""
+    put_text(folder / MARKERS / f"{shard}.json", json.dumps(asdict(marker)) + "\n")
+
+
+def content_of(rows: Iterable[tuple[str, int, int, str]]) -> str:
+    """A hash of the rows of a shard: id, label, variant and the image's own sha256."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(content_line(*row))
+    return digest.hexdigest()
+
+
+def content_line(image_id: str, label: int, variant: int, sha256: str) -> bytes:
+    """What a row adds to the hash of its shard."""
+    return f"{image_id}\0{label}\0{variant}\0{sha256}\n".encode()
 
 
 def unwritable(path: Path, error: OSError) -> FlickrExifError:
@@ -161,6 +185,27 @@ def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> It
         yield from [error.reason] * (len(variants) - done)
 
 
+def writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of a shard: images are compressed already, and statistics of their bytes would copy whole images into
+    the footer."""
+    small = [name for name in SCHEMA.names if name != "image"]
+    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=small)
+
+
+def row_groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows as a shard has them in its row groups."""
+    group: list[Row] = []
+    held = 0
+    for row in rows:
+        group.append(row)
+        held += len(row.data)
+        if held >= ROW_GROUP_BYTES:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
 class _Shard:
     """One Parquet file on its way, row group by row group."""
 
@@ -175,12 +220,9 @@ class _Shard:
         self._content = hashlib.sha256()
 
     def __enter__(self) -> "_Shard":
-        # Images are compressed already, and statistics of their bytes would copy whole images into the footer.
-        small = [name for name in SCHEMA.names if name != "image"]
-        options = {"compression": "none", "use_dictionary": False, "write_statistics": small}
         try:
             self._unfinished = self._stack.enter_context(temporary(self._path))
-            self._writer = pq.ParquetWriter(self._unfinished, self._schema, **options)
+            self._writer = writer(self._unfinished, self._schema)
         except OSError as error:
             self._stack.close()
             raise unwritable(self._path, error) from None
@@ -193,7 +235,7 @@ class _Shard:
             self._failures.append((item.image_id, outcome))
             return outcome
         sha256 = hashlib.sha256(outcome.data).hexdigest()
-        self._content.update(f"{item.image_id}\0{item.label}\0{index}\0{sha256}\n".encode())
+        self._content.update(content_line(item.image_id, item.label, index, sha256))
         size = outcome.width, outcome.height
         path = _file_name(item.image_id, outcome.format)
         self._rows.append(Row(outcome.data, path, item.label, item.image_id, index, *size, sha256))
@@ -220,14 +262,9 @@ class _Shard:
             keep(self._unfinished, self._path)
         except OSError as error:
             raise unwritable(self._path, error) from None
-        told = {
-            "settings": self._target.settings,
-            "rows": self._written,
-            "size": size,
-            "content": self._content.hexdigest(),
-            "failures": self._failures,
-        }
-        put_text(self._target.folder / MARKERS / f"{self._name}.json", json.dumps(told) + "\n")
+        failures = tuple(self._failures)
+        marker = Marker(self._target.settings, self._written, size, self._content.hexdigest(), failures)
+        write_marker(self._target.folder, self._name, marker)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

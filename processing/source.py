@@ -6,6 +6,7 @@ A list of ids, labels and sizes, without pixels; the bytes are read when they ar
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 SPLITS = {"training": "train", "val": "validation", "valid": "validation"}  # other names stay as they are
@@ -41,18 +42,30 @@ class Source:
     labels: "array[int]"
     sizes: "array[int]"  # bytes of each image as stored; of a data set, the mean of its first images
     reader: Reader
-    first: int = 0
+    places: Sequence[int]  # rising: of each image, where the reader has it
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __iter__(self) -> Iterator[Item]:
-        return map(Item, self.ids, self.labels, self.reader(self.ids, self.first))
+        return map(Item, self.ids, self.labels, self._read())
+
+    def _read(self) -> Iterator[bytes | None]:
+        """The bytes of each image, one run of neighbours after the other."""
+        for _, run in groupby(enumerate(self.places), lambda pair: pair[1] - pair[0]):
+            rows = [row for row, _ in run]
+            yield from self.reader(self.ids[rows[0] : rows[-1] + 1], self.places[rows[0]])
 
     def part(self, start: int, stop: int) -> "Source":
         """The images start to stop - 1."""
         lists = self.ids[start:stop], self.labels[start:stop], self.sizes[start:stop]
-        return Source(self.name, self.split, self.class_names, *lists, self.reader, self.first + start)
+        return Source(self.name, self.split, self.class_names, *lists, self.reader, self.places[start:stop])
+
+    def some(self, rows: "array[int]") -> "Source":
+        """The images at these rows, which rise."""
+        labels, sizes = (array(every.typecode, (every[row] for row in rows)) for every in (self.labels, self.sizes))
+        ids, places = [self.ids[row] for row in rows], array("q", (self.places[row] for row in rows))
+        return Source(self.name, self.split, self.class_names, ids, labels, sizes, self.reader, places)
 
 
 Lister = Callable[[int | None], Source]

@@ -108,7 +108,7 @@ def _listed(
     ids = [_clean(path) for path, _, _ in rows]
     odd = {image_id: row[0] for image_id, row in zip(ids, rows, strict=True) if image_id != row[0]}
     labels, sizes = array("i", map(itemgetter(1), rows)), array("q", map(itemgetter(2), rows))
-    return Source(root.name, split, names, ids, labels, sizes, Files(str(root.absolute()), odd))
+    return Source(root.name, split, names, ids, labels, sizes, Files(str(root.absolute()), odd), range(len(ids)))
 
 
 def _walk(folder: str, below: str = "") -> Iterator[tuple[str, int]]:

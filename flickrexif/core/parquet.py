@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 AGAIN = "Make or fetch it again."
+BATCH_ROWS = 64  # rows with images in memory
 
 Row = dict[str, Any]
 
@@ -72,6 +73,13 @@ def read_rows(files: Iterable[Path], key: str, wanted: Collection[Any], columns:
                 if pc.any(is_wanted).as_py():
                     rows = file.read_row_group(group, columns=present).filter(is_wanted)
                     yield from (empty | row for row in rows.to_pylist())
+
+
+def rows_without(path: Path, key: str, gone: Collection[Any]) -> Iterator[Row]:
+    """The rows of a file whose `key` is none of `gone`; few are in memory at a time, for they may hold images."""
+    with opened(path) as file:
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            yield from (row for row in batch.to_pylist() if row[key] not in gone)
 
 
 def column_names(path: Path) -> list[str]:

@@ -16,6 +16,13 @@ def names_photo(text: str, ids: Collection[str]) -> bool:
     return text in ids or any(number in ids for number in NUMBER.findall(text))
 
 
+def naming(texts: Collection[str], ids: Collection[str]) -> set[str]:
+    """Those of `texts` that name one of `ids`."""
+    if not set(ids).intersection([*texts, *NUMBER.findall("\n".join(texts))]):
+        return set()
+    return {text for text in texts if names_photo(text, ids)}
+
+
 def is_ambiguous(photo_id: str) -> bool:
     """Whether the id is too short to be told from other numbers in a text."""
     return not NUMBER.fullmatch(photo_id)

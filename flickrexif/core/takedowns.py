@@ -26,7 +26,7 @@ from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
-from flickrexif.core.photo_ids import names_photo
+from flickrexif.core.photo_ids import NUMBER, names_photo
 
 Kind = Literal["photo", "owner"]
 
@@ -73,6 +73,10 @@ class Takedowns:
     def owner(self, nsid: str) -> bool:
         """Whether no photo of that photographer may be taken."""
         return self._listed("owner", nsid)
+
+    def image(self, image_id: str) -> bool:
+        """Whether an image's id, such as `cat/53512345678.jpg`, names a photo that must not be taken."""
+        return bool(self.lines) and any(self.photo(int(number)) for number in NUMBER.findall(image_id))
 
     def _listed(self, kind: Kind, name: str) -> bool:
         return any(_is_one_of(lines, salt, kind, name) for salt, lines in self._by_salt.get(kind, {}).items())

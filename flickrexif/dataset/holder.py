@@ -6,82 +6,68 @@ Only files that hold them are written again, by the functions that made them; a 
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, remove
 from flickrexif.core.kinds import Holder
-from flickrexif.core.parquet import image_writer, write_rows
-from flickrexif.core.photo_ids import names_photo
+from flickrexif.core.parquet import column_names, opened, read_columns, rows_without, write_rows
+from flickrexif.core.photo_ids import NUMBER
 from flickrexif.dataset.fingerprint import write_fingerprint
-from flickrexif.dataset.images import BATCH_BYTES
+from flickrexif.dataset.images import placed, write_shard
 from flickrexif.dataset.parquet import FOLDERS
-from flickrexif.dataset.schema import IMAGE_COLUMNS
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
 
 ID = "Flickr ID"
-BATCH_ROWS = 64  # rows with images in memory when a shard is read
+ROWS = {"default": "data rows", "labels": "label rows"}  # labels go last: they tell a photographer's photos
+AGAIN = "Delete it, then run the same command again."
 
 
 def _roots(files: Sequence[Path]) -> list[Path]:
-    return sorted({path.parent for path in files if path.name == "collection.json"})
+    """The data sets: folders with a `collection.json`, or with rows of photos."""
+    roots = {path.parent for path in files if path.name == "collection.json"}
+    rows = (path for path in files if path.parent.name in FOLDERS.values() and path.match("train-*.parquet"))
+    roots |= {path.parents[1] for path in rows if path.parents[1] not in roots and ID in column_names(path)}
+    return sorted(roots)
 
 
 def _tables(root: Path, config: str) -> list[Path]:
     return sorted((root / FOLDERS[config]).glob("*.parquet"))
 
 
-# --- whose photos
-
-
 def _photos_of(files: Sequence[Path], ids: Collection[str], owners: Collection[str]) -> Mapping[str, str]:
+    """Of a labelled folder also the rows of files that are named by one of `ids`, and that id."""
     photos: dict[str, str] = {}
-    for root in _roots(files):
-        for path in chain(_tables(root, "default"), _tables(root, "labels")):
-            photos.update(_rows_of(path, ids, owners))
+    for path in (path for root in _roots(files) for config in ROWS for path in _tables(root, config)):
+        columns = [name for name in (ID, "owner", "path") if name in column_names(path)]
+        for table in read_columns([path], columns):
+            for number, owner, *file in zip(*table.to_pydict().values(), strict=True):
+                named = [one for one in NUMBER.findall(file[0]) if one in ids] if file and file[0] else []
+                if named or str(number) in ids or owner in owners:
+                    photos |= dict.fromkeys((str(number), *named), owner)
     return photos
 
 
-def _rows_of(path: Path, ids: Collection[str], owners: Collection[str]) -> Iterator[tuple[str, str]]:
-    """(id, owner) of the rows of these; a row of a labelled folder is also one of `ids` when its file is named so."""
-    with _opened(path) as file:
-        columns = [name for name in (ID, "owner", "path") if name in file.schema_arrow.names]
-        table = file.read(columns=columns)
-    paths = table["path"].to_pylist() if "path" in columns else [None] * len(table)
-    for number, owner, below in zip(table[ID].to_pylist(), table["owner"].to_pylist(), paths, strict=True):
-        named = [one for one in ids if below and names_photo(below, {one})] if below and names_photo(below, ids) else []
-        if named or str(number) in ids or owner in owners:
-            yield from ((photo_id, owner) for photo_id in (str(number), *named))
-
-
-# --- out of the files
-
-
 def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:
-    """Labels go last, so that a photographer's photos are found again when this is interrupted."""
     numbers = {int(one) for one in ids if one.isdecimal()}
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     for root in _roots(files):
-        removed[root]["credits"] = _without_credits(root / "ATTRIBUTION.csv", ids, write=write)
-        for path in _tables(root, "images"):
-            removed[root]["images"] += _without_images(path, numbers, write=write)
-        for config in ("default", "labels"):
-            for path in _tables(root, config):
-                removed[root]["data rows" if config == "default" else "label rows"] += _without_rows(
-                    path, numbers, write=write
-                )
+        for thing, count in _out_of(root, ids, numbers, write=write):
+            removed[root][thing] += count
         if write:
             write_fingerprint(root)
     return removed
 
 
 HOLDER = Holder(forget=_forget, photos_of=_photos_of)
+
+
+def _out_of(root: Path, ids: Collection[str], numbers: Collection[int], *, write: bool) -> Iterator[tuple[str, int]]:
+    yield "credits", _without_credits(root / "ATTRIBUTION.csv", ids, write=write)
+    for path in _tables(root, "images"):
+        yield "images", _without_images(path, numbers, write=write)
+    for config, rows in ROWS.items():
+        for path in _tables(root, config):
+            yield rows, _without_rows(path, numbers, write=write)
 
 
 def _without_credits(path: Path, ids: Collection[str], *, write: bool) -> int:
@@ -92,75 +78,34 @@ def _without_credits(path: Path, ids: Collection[str], *, write: bool) -> int:
     except FileNotFoundError:
         return 0
     if count and write:
-        list(remove([path]))
+        remove([path])
     return count
 
 
-@contextmanager
-def _opened(path: Path) -> "Iterator[pq.ParquetFile]":
-    """The file, and Arrow's refusals of it as a sentence."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowException, KeyError) as error:
-        message = f"{path} cannot be read ({str(error).splitlines()[0][:120]})."
-        raise FlickrExifError(message, "Delete it, then run the same command again.") from None
-
-
-def _count(file: "pq.ParquetFile", ids: Collection[int]) -> int:
-    return sum(photo_id in ids for photo_id in file.read(columns=[ID])[ID].to_pylist())
+def _kept(path: Path, ids: Collection[int]) -> tuple[int, list[int]]:
+    """How many rows of these photos a file has, and the places of the others."""
+    with opened(path, AGAIN) as file:
+        rows = file.read(columns=[ID])[ID].to_pylist()
+    kept = [place for place, photo_id in enumerate(rows) if photo_id not in ids]
+    return len(rows) - len(kept), kept
 
 
 def _without_rows(path: Path, ids: Collection[int], *, write: bool) -> int:
-    with _opened(path) as file:
-        count = _count(file, ids)
-        table = file.read() if count and write else None
-    if table is not None:
-        kept = [row for row, photo_id in enumerate(table[ID].to_pylist()) if photo_id not in ids]
-        if kept:
-            put(path, partial(write_rows, table=table.take(kept)))
-        else:
-            list(remove([path]))
+    count, kept = _kept(path, ids)
+    if write and count and kept:
+        with opened(path, AGAIN) as file:
+            table = file.read().take(kept)
+        put(path, partial(write_rows, table=table))
+    elif write and count:
+        remove([path])
     return count
 
 
 def _without_images(path: Path, ids: Collection[int], *, write: bool) -> int:
-    with _opened(path) as file:
-        count, rows = _count(file, ids), file.metadata.num_rows
-        if write and 0 < count < rows:
-            put(path, partial(_write_images, file, ids))
-    if write and 0 < count == rows:
-        list(remove([path]))
+    """The other images are cut into row groups as by the build."""
+    count, kept = _kept(path, ids)
+    if write and count and kept:
+        put(path, partial(write_shard, placed(rows_without(path, ID, ids))))
+    elif write and count:
+        remove([path])
     return count
-
-
-def _write_images(file: "pq.ParquetFile", ids: Collection[int], path: Path) -> None:
-    """The rows of `file` without `ids`, in row groups as the build cuts them."""
-    import pyarrow as pa
-
-    with image_writer(path, IMAGE_COLUMNS) as writer:
-        for batch in _batches(_image_rows(file, ids)):
-            writer.write_table(pa.Table.from_pylist(batch, writer.schema))
-
-
-def _image_rows(file: "pq.ParquetFile", ids: Collection[int]) -> Iterator[dict[str, Any]]:
-    for batch in file.iter_batches(batch_size=BATCH_ROWS):
-        yield from (row for row in batch.to_pylist() if row[ID] not in ids)
-
-
-def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Runs of rows whose images hold at most BATCH_BYTES together; at least one row each."""
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        length = len(row["image"]["bytes"])
-        if batch and size + length > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += length
-    if batch:
-        yield batch

@@ -34,7 +34,7 @@ class StoredImage:
     read: Callable[[], bytes] | None = None  # the bytes, out of another data set's shard
 
 
-class _Placed(NamedTuple):
+class Placed(NamedTuple):
     """A row and where it goes: numbers of the shard, and of the batch in it."""
 
     shard: int
@@ -52,14 +52,14 @@ def write_images(folder: Path, month: str, images: Sequence[StoredImage]) -> Ite
         if first.flickr_id == second.flickr_id:
             raise FlickrExifError(f"Photo {first.flickr_id} has two images.", "Give each photo one.")
     stale = {path for found, path in parquet_files(folder.parent, "images") if found == month}
-    for number, shard in groupby(_placed(map(_image_row, images)), itemgetter(0)):
+    for number, shard in groupby(placed(map(_image_row, images)), itemgetter(0)):
         path = folder / f"train-{month}-{number:05}.parquet"
-        yield put(path, partial(_write_shard, shard))
+        yield put(path, partial(write_shard, shard))
         stale.discard(path)
     yield from remove(sorted(stale))
 
 
-def _placed(rows: Iterable[dict[str, Any]]) -> Iterator[_Placed]:
+def placed(rows: Iterable[dict[str, Any]]) -> Iterator[Placed]:
     """Fill shards and batches up to their limits; at least one image each."""
     shard = batch = in_shard = in_batch = 0
     for row in rows:
@@ -70,10 +70,11 @@ def _placed(rows: Iterable[dict[str, Any]]) -> Iterator[_Placed]:
             batch, in_batch = batch + 1, 0
         in_shard += size
         in_batch += size
-        yield _Placed(shard, batch, row)
+        yield Placed(shard, batch, row)
 
 
-def _write_shard(shard: Iterable[_Placed], path: Path) -> None:
+def write_shard(shard: Iterable[Placed], path: Path) -> None:
+    """Write the rows of one shard, a row group a batch."""
     import pyarrow as pa
 
     with image_writer(path, IMAGE_COLUMNS) as writer:

@@ -1,0 +1,138 @@
+"""The images of a split as its source listed them, kept with its shards, so that photos can be taken out of both.
+
+    <config>/.done/<split>.listing.parquet   a row an image, in the source's order
+
+A row tells the image by hashes, its variant and its shard. Of an image that was taken out the hashes are gone, the row
+stays: any shard can be made again, from a source that has the image still or has it no more, with the rows it had
+before but that one.
+"""
+
+from array import array
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put
+from flickrexif.core.takedowns import Takedowns
+from flickrexif.processing.parts import AGAIN
+from flickrexif.processing.shards import MARKERS
+from flickrexif.processing.sources import Source
+
+Hashes = npt.NDArray[np.uint64]  # 0: of an image that was taken out
+Places = npt.NDArray[np.int64]
+SCHEMA = pa.schema([("image", pa.uint64()), ("content", pa.uint64()), ("variant", pa.uint8()), ("shard", pa.int32())])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """The images of a split, a row each."""
+
+    images: Hashes  # of the ids
+    contents: Hashes  # of label and, of files, size
+    variants: npt.NDArray[np.uint8]  # places in the config's names
+    shards: npt.NDArray[np.int32]  # numbers
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no image was taken out."""
+        return bool(self.images.all())
+
+    def without(self, hashes: Collection[int]) -> "Listing":
+        """The listing with the images of these hashes taken out."""
+        gone = np.isin(self.images, np.array(sorted(hashes), np.uint64))
+        zero = np.uint64(0)
+        return Listing(
+            np.where(gone, zero, self.images), np.where(gone, zero, self.contents), self.variants, self.shards
+        )
+
+    def cuts(self, shards: int) -> list[tuple[int, int]]:
+        """Where each of the shards begins and ends among the images that are left."""
+        ends = np.cumsum(np.bincount(self.shards[self.images != 0], minlength=shards)).tolist()
+        return list(zip([0, *ends], ends, strict=False))
+
+    def places_in(self, source: "Opened", *, exact: bool) -> Places | None:
+        """Where in `source` the images are that are left; None where it is not the source that was listed.
+
+        When `exact` it may have others only where some were taken out, and such as are not allowed anywhere.
+        """
+        rows = np.flatnonzero(self.images)
+        order = np.argsort(source.images)
+        at = np.searchsorted(source.images, self.images[rows], sorter=order)
+        places: Places = order[np.minimum(at, len(order) - 1)]
+        same = (source.images[places] == self.images[rows]) & (source.contents[places] == self.contents[rows])
+        if not same.all() or (np.diff(places) <= 0).any():
+            return None
+        before = np.concatenate([[0], np.cumsum(source.allowed)])  # allowed images before each place
+        more = before[np.append(places, len(before) - 1)] - before[np.append(0, places + 1)]
+        taken_out = np.diff(np.concatenate([[-1], rows, [len(self.images)]])) - 1
+        return None if exact and (more > taken_out).any() else places
+
+
+def hash_of(text: str) -> int:
+    """How a listing tells an image by its id."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") or 1
+
+
+def _hashes(texts: Iterable[str]) -> Hashes:
+    return np.fromiter(map(hash_of, texts), np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A source with the hashes of its images, and which of them may be taken."""
+
+    source: Source
+    images: Hashes
+    contents: Hashes
+    allowed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, source: Source, takedowns: Takedowns) -> "Opened":
+        """`source` without those on the list of takedowns."""
+        contents = (f"{label}\0{size}" for label, size in zip(source.labels, source.own_sizes, strict=True))
+        allowed = (not takedowns.image(one) for one in source.ids)
+        return cls(source, _hashes(source.ids), _hashes(contents), np.fromiter(allowed, np.bool_, len(source)))
+
+    def some(self, places: Places) -> Source:
+        """The images at these places."""
+        return self.source.some(array("q", places.tolist())) if len(places) < len(self.source) else self.source
+
+    def listing(self, variants: bytes, cuts: Sequence[tuple[int, int]]) -> Listing:
+        """The listing of the images that are allowed, cut so."""
+        shards = np.repeat(np.arange(len(cuts), dtype=np.int32), [stop - start for start, stop in cuts])
+        places = np.frombuffer(variants, np.uint8)
+        return Listing(self.images[self.allowed], self.contents[self.allowed], places, shards)
+
+
+def listing_path(folder: Path, split: str) -> Path:
+    """Where the listing of a split of the config in `folder` is."""
+    return folder / MARKERS / f"{split}.listing.parquet"
+
+
+def read_listing(folder: Path, split: str) -> Listing | None:
+    """The listing of a split; None where there is none. Raises UsageError for one that cannot be read."""
+    path = listing_path(folder, split)
+    try:
+        table = pq.read_table(path, schema=SCHEMA)
+    except FileNotFoundError:
+        return None
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"{path} cannot be read ({str(error).splitlines()[0][:80]}).", AGAIN) from None
+    return Listing(*(table[name].fill_null(0).to_numpy() for name in SCHEMA.names))
+
+
+def write_listing(folder: Path, split: str, listing: Listing) -> None:
+    """Write the listing of a split, whole or not at all."""
+    gone = listing.images == 0
+    columns: list[Any] = [pa.array(column, mask=gone) for column in (listing.images, listing.contents)]
+    table = pa.Table.from_arrays([*columns, pa.array(listing.variants), pa.array(listing.shards)], schema=SCHEMA)
+    put(listing_path(folder, split), partial(pq.write_table, table, compression="zstd"))
