@@ -1,6 +1,6 @@
 """The images of a split as its source listed them, kept with its shards, so that photos can be taken out of both.
 
-    <config>/.done/<split>.listing.parquet   a row an image, in the source's order
+    <config>/.done/<split>.listing.npz   a row an image, in the source's order
 
 A row tells the image by hashes, its variant and its shard. Of an image that was taken out the hashes are gone, the row
 stays: any shard can be made again, from a source that has the image still or has it no more, with the rows it had
@@ -9,16 +9,14 @@ before but that one.
 
 from array import array
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put
@@ -29,7 +27,6 @@ from flickrexif.processing.sources import Source
 
 Hashes = npt.NDArray[np.uint64]  # 0: of an image that was taken out
 Places = npt.NDArray[np.int64]
-SCHEMA = pa.schema([("image", pa.uint64()), ("content", pa.uint64()), ("variant", pa.uint8()), ("shard", pa.int32())])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,24 +112,26 @@ class Opened:
 
 def listing_path(folder: Path, split: str) -> Path:
     """Where the listing of a split of the config in `folder` is."""
-    return folder / MARKERS / f"{split}.listing.parquet"
+    return folder / MARKERS / f"{split}.listing.npz"
 
 
 def read_listing(folder: Path, split: str) -> Listing | None:
     """The listing of a split; None where there is none. Raises UsageError for one that cannot be read."""
     path = listing_path(folder, split)
     try:
-        table = pq.read_table(path, schema=SCHEMA)
-    except FileNotFoundError:
+        with np.load(path) as columns:
+            return Listing(*(columns[field.name] for field in fields(Listing)))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path} cannot be read ({str(error).splitlines()[0][:80]}).", AGAIN) from None
-    return Listing(*(table[name].fill_null(0).to_numpy() for name in SCHEMA.names))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise UsageError(f"{path} cannot be read ({str(error)[:80]}).", AGAIN) from None
 
 
 def write_listing(folder: Path, split: str, listing: Listing) -> None:
     """Write the listing of a split, whole or not at all."""
-    gone = listing.images == 0
-    columns: list[Any] = [pa.array(column, mask=gone) for column in (listing.images, listing.contents)]
-    table = pa.Table.from_arrays([*columns, pa.array(listing.variants), pa.array(listing.shards)], schema=SCHEMA)
-    put(listing_path(folder, split), partial(pq.write_table, table, compression="zstd"))
+    put(listing_path(folder, split), partial(_save, listing=listing))
+
+
+def _save(path: Path, listing: Listing) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, **{field.name: getattr(listing, field.name) for field in fields(Listing)})

@@ -49,7 +49,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """The record of a split, finished or not; None where there is none. Raises UsageError when it cannot be read."""
     try:
         told = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({str(error)[:80]}).", AGAIN) from None

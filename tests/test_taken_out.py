@@ -202,11 +202,11 @@ def test_what_is_on_the_list_is_not_taken_from_any_source(photos: Path, tmp_path
 def test_a_split_of_the_first_version_says_that_it_cannot_go_on(photos: Path, tmp_path: Path) -> None:
     """It has no listing: made whole and used as it is, but no shard can be made again."""
     made(photos, tmp_path / "out")
-    for path in tmp_path.rglob("*.listing.parquet"):
+    for path in tmp_path.rglob("*.listing.npz"):
         path.unlink()
     made(photos, tmp_path / "out")  # writes the listings while nothing was taken out
-    assert len(list(tmp_path.rglob("*.listing.parquet"))) == 2
-    for path in tmp_path.rglob("*.listing.parquet"):
+    assert len(list(tmp_path.rglob("*.listing.npz"))) == 2
+    for path in tmp_path.rglob("*.listing.npz"):
         path.unlink()
     assert forget(tmp_path, [IDS[0]]) == 2
     with pytest.raises(UsageError, match="made with other settings"):

@@ -137,7 +137,7 @@ def read_takedowns(path: Path) -> Takedowns:
     try:
         text = path.read_bytes().decode()
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Takedowns()
     except OSError as error:
         raise FlickrExifError(f"{path} cannot be read ({error.strerror}).", "Mend that, then try again.") from None
