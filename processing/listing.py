@@ -23,7 +23,8 @@ from flickrexif.core.files import put
 from flickrexif.core.takedowns import Takedowns
 from flickrexif.processing.parts import AGAIN
 from flickrexif.processing.shards import MARKERS
-from flickrexif.processing.sources import Source
+from flickrexif.processing.source import Source
+from flickrexif.processing.sources import Files
 
 Hashes = npt.NDArray[np.uint64]  # 0: of an image that was taken out
 Places = npt.NDArray[np.int64]
@@ -95,7 +96,8 @@ class Opened:
     @classmethod
     def of(cls, source: Source, takedowns: Takedowns) -> "Opened":
         """`source` without those on the list of takedowns."""
-        contents = (f"{label}\0{size}" for label, size in zip(source.labels, source.own_sizes, strict=True))
+        sizes = source.sizes if isinstance(source.reader, Files) else [0] * len(source)  # else a mean, of all alike
+        contents = (f"{label}\0{size}" for label, size in zip(source.labels, sizes, strict=True))
         allowed = (not takedowns.image(one) for one in source.ids)
         return cls(source, _hashes(source.ids), _hashes(contents), np.fromiter(allowed, np.bool_, len(source)))
 
