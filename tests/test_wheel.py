@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import flickrexif
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 VERSION = PROJECT["project"]["version"]
@@ -185,7 +187,7 @@ def test_a_checkout_is_installed_under_one_name(built: Built, tmp_path: Path) ->
 
 @pytest.mark.parametrize("program", [("flickrexif",), ("python", "-m", "flickrexif")], ids=" ".join)
 def test_the_program_starts(environment: Environment, program: tuple[str, ...]) -> None:
-    assert f"Usage: {' '.join(program)} [OPTIONS] COMMAND" in environment.run(*program, "--help")
+    assert "Usage: flickrexif [OPTIONS] COMMAND" in environment.run(*program, "--help")
     assert environment.run(*program, "--version").strip() == VERSION
 
 
@@ -205,6 +207,7 @@ def test_labels_of_photos(environment: Environment) -> None:
     assert pq.read_table(environment.folder / "mine/labels").column("make").to_pylist() == ["Sony"]
 
 
-def test_the_evaluator_is_imported_beside_an_eval_of_the_user(environment: Environment) -> None:
-    code = "from flickrexif.eval import evaluate; print(evaluate.__module__)"
-    assert environment.run("python", "-c", code).startswith("flickrexif.")
+def test_each_public_function_is_imported_beside_modules_of_the_user(environment: Environment) -> None:
+    assert environment.run("python", "-c", "from flickrexif import evaluate; print(evaluate.__name__)") == "evaluate\n"
+    code = "import flickrexif as f; print(*(name for name in f.__all__ if callable(getattr(f, name))))"
+    assert environment.run("python", "-c", code).split() == flickrexif.__all__
