@@ -1,5 +1,6 @@
-"""Fixtures of several test files."""
+"""Fixtures of several test files, and the limit of a quick check."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,26 @@ from tests.samples import samples_and, write_image_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+STARTED = time.monotonic()
+LATE = "the time of this check is over"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seconds", type=float, help="Begin no test later than this, and say how many were left.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    seconds = item.config.getoption("seconds")
+    if seconds is not None and time.monotonic() - STARTED > seconds:
+        pytest.skip(LATE)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    late = sum(LATE in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    if late:
+        terminalreporter.write_line(f"{late} tests were left when the time was over; `make test` runs all.")
 
 
 @pytest.fixture
