@@ -1,6 +1,5 @@
 """The import rule of the design: lower never imports higher."""
 
-import ast
 import os
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.nearest import imported
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (  # a module imports of its own layer's packages its own, and of the layers before all
@@ -27,15 +28,7 @@ HEAVY = {"torch", "torchvision", "open_clip", "timm", "datasets", "pandas", "pya
 
 def imports(path: Path) -> Iterator[str]:
     """The dotted names that a file imports anywhere, of our package."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from (name for name in names if name.split(".")[0] == "flickrexif")
+    return (name for name in imported(path.read_text()) if name.split(".")[0] == "flickrexif")
 
 
 def wrong(package: str, names: Iterable[str]) -> set[str]:
