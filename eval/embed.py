@@ -1,9 +1,8 @@
-"""Images to embedding files: every encoder, variant and mask in one pass over the images.
+"""Embeds images into files: every encoder, variant and mask in one pass over the images.
 
-Each image is read and decoded once, in worker processes; variants are applied to it there, and encoders of equal
-preprocessing share its inputs. Rows land at their place whatever the workers do. Work is saved in blocks of rows: a
-run that was killed goes on, a file that is whole is not made twice, and one that was made with other settings is
-never overwritten.
+Each image is read and decoded once, in a worker process, which also applies the variants; encoders with equal
+preprocessing share its inputs. The order of rows does not depend on the workers. Work is saved in blocks of rows: a run
+that was killed continues, a finished file is not made twice, and a file made with other settings is never overwritten.
 """
 
 from collections import Counter
@@ -26,7 +25,7 @@ from flickrexif.eval.images import Source
 from flickrexif.eval.preparing import Combo, Job, Preparer, Wanted, prepared
 from flickrexif.eval.targets import (
     Target,
-    decisive,
+    feature_fields,
     finish,
     is_finished,
     read_failures,
@@ -36,18 +35,18 @@ from flickrexif.eval.targets import (
 )
 from flickrexif.processing.variants import PARAMETERS, centre_mask, classes, variant
 
-JOB_INPUTS = 32  # prepared inputs a worker hands over at once
+JOB_INPUTS = 32  # prepared inputs that a worker hands over at once
 
 Progress = Callable[[int, int, Mapping[str, int]], None]
-"""Told of embeddings made so far, of how many, and of failures by reason."""
+"""Called with the number of embeddings made, the number of all, and the number of failures by reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedSettings:
-    """How to embed; `device` is where the encoders were loaded to."""
+    """How to embed; `device` is the one that the encoders are loaded on."""
 
     out: Path = Path("data/embeddings")
-    on_the_fly: tuple[str, ...] = ()  # parameters (jpeg: all its classes) and variants, made of the stored images
+    on_the_fly: tuple[str, ...] = ()  # variants to make of the stored images; a parameter (jpeg) stands for its classes
     masks: tuple[float, ...] = (0.0,)  # shares of the area, 0 to 1
     batch_size: int = 64
     workers: int = 0
@@ -56,39 +55,40 @@ class EmbedSettings:
     seed: int = 0
     orient: bool = False  # turn images as their Exif orientation says
     shard: str = ""  # 3/8: the third of eight parts of the images
-    block: int = 1024  # images between two savings
+    block: int = 1024  # images that are saved at a time
     compile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A file that is whole now."""
+class EmbeddedFile:
+    """A finished file."""
 
     path: Path
     rows: int
-    failures: Mapping[str, int]
-    was_there: bool
+    failures: Mapping[str, int]  # reason -> images without a row
+    existed: bool  # True where it was finished before this run
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedReport:
-    """What a run left: every image of a source is a row of its file or in `failures`."""
+    """The files of a run; each image of a source is a row of its file or counted in its `failures`."""
 
-    files: tuple[Made, ...]
-    batch_sizes: Mapping[str, int]  # by encoder: what memory allowed
+    files: tuple[EmbeddedFile, ...]
+    batch_sizes: Mapping[str, int]  # encoder -> batch size that memory allowed
 
     @property
     def failed(self) -> int:
-        return sum(sum(one.failures.values()) for one in self.files)
+        """The number of embeddings that could not be made."""
+        return sum(sum(file.failures.values()) for file in self.files)
 
 
 def summary(report: EmbedReport) -> str:
-    """What was made, in lines."""
+    """A line a file: its path, images and failures."""
     lines = []
-    for one in report.files:
-        told = ", ".join(f"{count:,} {reason}" for reason, count in one.failures.items())
-        failed = f"; left out: {told}" if told else ""
-        lines.append(f"{one.path}: {one.rows:,} images{' (was there)' if one.was_there else ''}{failed}")
+    for file in report.files:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in file.failures.items())
+        failed = f"; left out: {counts}" if counts else ""
+        lines.append(f"{file.path}: {file.rows:,} images{' (was there)' if file.existed else ''}{failed}")
     return "\n".join(lines)
 
 
@@ -99,10 +99,10 @@ def embed(
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> EmbedReport:
-    """Make the files that are not there yet. Call it again after any interruption with the same settings.
+    """Make the files that do not exist yet. After an interruption, call it again with the same settings.
 
-    `tell` gets sentences on the way (a batch that was halved). Raises UsageError for settings that cannot be, and
-    where a file made otherwise is in the way; FlickrExifError when a file cannot be written or a worker dies.
+    `tell` gets messages on the way, such as that a batch was halved. Raises UsageError for impossible settings, and
+    where a file with other settings has the same path; FlickrExifError where a file cannot be written or a worker dies.
     """
     _check(settings, encoders, sources)
     keep_freed_memory()
@@ -120,19 +120,19 @@ def embed(
     with ExitStack() as locks:
         for plan in plans:
             _begin(plan, locks)
-        files = [made for plan in plans for made in _run(settings, plan, forwards, ticker)]
+        files = [file for plan in plans for file in _run(settings, plan, forwards, ticker)]
     return EmbedReport(tuple(files), {forward.record.key: forward.limit for forward in forwards})
 
 
 def combos_of(settings: EmbedSettings) -> tuple[Combo, ...]:
-    """Every variant with every mask, without doubles. Raises UsageError for a name or a mask that is none."""
-    names = [name for one in settings.on_the_fly for name in (classes(one) if one.lower() in PARAMETERS else (one,))]
-    variants = [variant(name) for name in names]
-    made = [None if one.encoding is None else one for one in variants] or [None]
+    """Each variant with each mask, once. Raises UsageError for an unknown variant and for an impossible mask."""
+    lists = [classes(name) if name.lower() in PARAMETERS else (name,) for name in settings.on_the_fly]
+    variants = [variant(name) for name in chain.from_iterable(lists)]
+    processings = [None if row.encoding is None else row for row in variants] or [None]
     for mask in settings.masks:
-        centre_mask(1, 1, mask)
+        centre_mask(1, 1, mask)  # raises UsageError for an impossible mask
     masks = [mask or None for mask in settings.masks]
-    return tuple(dict.fromkeys(Combo(*pair) for pair in product(made, masks)))
+    return tuple(dict.fromkeys(Combo(*pair) for pair in product(processings, masks)))
 
 
 def _check(settings: EmbedSettings, encoders: Sequence[Encoder], sources: Sequence[Source]) -> None:
@@ -150,7 +150,7 @@ def _check(settings: EmbedSettings, encoders: Sequence[Encoder], sources: Sequen
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to be made of one source, before anything is."""
+    """What is to be made of one source."""
 
     source: Source
     combos: tuple[Combo, ...]
@@ -159,7 +159,7 @@ class _Plan:
     bounds: tuple[tuple[int, int], ...]  # of the blocks
 
     def missing(self, start: int, stop: int) -> list[Key]:
-        """The targets without this block."""
+        """The unfinished targets that lack the block of the rows start to stop - 1."""
         left = [key for key in self.targets if key not in self.finished]
         return [key for key in left if not self.targets[key].block(start, stop).exists()]
 
@@ -167,7 +167,7 @@ class _Plan:
 def _plans(
     settings: EmbedSettings, encoders: Sequence[Encoder], combos: tuple[Combo, ...], sources: Sequence[Source]
 ) -> list[_Plan]:
-    told = [decisive(encoder.record) for encoder in encoders]
+    fields = [feature_fields(encoder.record) for encoder in encoders]
     make = partial(
         target_of,
         settings.out,
@@ -179,8 +179,8 @@ def _plans(
     plans = []
     for source in sources:
         targets = {
-            (e, c): make(encoder.record, combo, source, encoder=told[e])
-            for (e, encoder), (c, combo) in product(enumerate(encoders), enumerate(combos))
+            (number, combo_number): make(encoder.record, combo, source, encoder=fields[number])
+            for (number, encoder), (combo_number, combo) in product(enumerate(encoders), enumerate(combos))
         }
         start, stop = shard_rows(len(source), settings.shard)
         bounds = tuple((at, min(stop, at + settings.block)) for at in range(start, stop, settings.block))
@@ -193,7 +193,7 @@ def _plans(
 
 
 def _begin(plan: _Plan, locks: ExitStack) -> None:
-    """Two runs must not make one file."""
+    """Lock the targets of a plan, so that no other run makes the same files at the same time."""
     for key, target in plan.targets.items():
         if key in plan.finished:
             continue
@@ -207,7 +207,7 @@ def _begin(plan: _Plan, locks: ExitStack) -> None:
 
 
 class _Ticker:
-    """Counts embeddings: images times encoders, variants and masks; those of finished files count as done."""
+    """Counts the embeddings made: images times encoders, variants and masks; finished files count as made."""
 
     def __init__(self, progress: Progress, plans: Sequence[_Plan]) -> None:
         self._progress = progress
@@ -218,7 +218,7 @@ class _Ticker:
         self.add(0, ())
 
     def add(self, done: int, reasons: Iterable[str]) -> None:
-        """So many more embeddings, and why some images have none."""
+        """Count `done` more embeddings, and the reasons of images that failed."""
         self._done += done
         self._failures.update(reasons)
         self._progress(self._done, self._total, self._failures)
@@ -227,12 +227,12 @@ class _Ticker:
 # --- the work
 
 
-def _run(settings: EmbedSettings, plan: _Plan, forwards: Sequence[Forward], ticker: _Ticker) -> Iterator[Made]:
-    """The files of one source."""
+def _run(settings: EmbedSettings, plan: _Plan, forwards: Sequence[Forward], ticker: _Ticker) -> Iterator[EmbeddedFile]:
+    """Make the files of one source, and yield each finished one."""
     prepares = _distinct([forward.prepare for forward in forwards])
-    groups = [[e for e, forward in enumerate(forwards) if forward.prepare == prepare] for prepare in prepares]
+    groups = [[number for number, forward in enumerate(forwards) if forward.prepare == prepare] for prepare in prepares]
     work = {bounds: keys for bounds in plan.bounds if (keys := plan.missing(*bounds))}
-    jobs = {bounds: _jobs(bounds, _wanted(groups, keys)) for bounds, keys in work.items()}
+    jobs = {bounds: _jobs(bounds, _combos_by_group(groups, keys)) for bounds, keys in work.items()}
     source = plan.source
     preparer = Preparer(source.read, source.ids, plan.combos, prepares, settings.seed, settings.orient)
     with closing(prepared(preparer, list(chain.from_iterable(jobs.values())), settings.workers)) as stream:
@@ -243,27 +243,27 @@ def _run(settings: EmbedSettings, plan: _Plan, forwards: Sequence[Forward], tick
     for key, target in plan.targets.items():
         if key not in plan.finished:
             finish(target, plan.bounds)
-        yield _made(target, was_there=key in plan.finished)
+        yield _embedded_file(target, existed=key in plan.finished)
 
 
 def _distinct(prepares: Sequence[Prepare]) -> tuple[Prepare, ...]:
-    found: list[Prepare] = []
+    distinct: list[Prepare] = []
     for prepare in prepares:
-        if prepare not in found:
-            found.append(prepare)
-    return tuple(found)
+        if prepare not in distinct:
+            distinct.append(prepare)
+    return tuple(distinct)
 
 
-def _wanted(groups: Sequence[Sequence[int]], keys: Sequence[Key]) -> Wanted:
-    """The combos that each preparation is wanted for."""
-    return tuple(tuple(sorted({c for e, c in keys if e in group})) for group in groups)
+def _combos_by_group(groups: Sequence[Sequence[int]], keys: Sequence[Key]) -> Wanted:
+    """For each group of encoders, the combos that any of them lacks."""
+    return tuple(tuple(sorted({combo for encoder, combo in keys if encoder in group})) for group in groups)
 
 
-def _jobs(bounds: tuple[int, int], wanted: Wanted) -> list[Job]:
-    images = max(1, JOB_INPUTS // max(map(len, wanted)))
-    return [Job(at, min(bounds[1], at + images), wanted) for at in range(*bounds, images)]
+def _jobs(bounds: tuple[int, int], combos: Wanted) -> list[Job]:
+    images = max(1, JOB_INPUTS // max(map(len, combos)))
+    return [Job(at, min(bounds[1], at + images), combos) for at in range(*bounds, images)]
 
 
-def _made(target: Target, *, was_there: bool) -> Made:
+def _embedded_file(target: Target, *, existed: bool) -> EmbeddedFile:
     rows = len(read_embeddings(target.path))
-    return Made(target.path, rows, reasons(read_failures(target.path)), was_there)
+    return EmbeddedFile(target.path, rows, reasons(read_failures(target.path)), existed)

@@ -1,10 +1,10 @@
-"""The file format of embeddings: safetensors in the published layout, readable by the paper's released code and back.
+"""The file format of embeddings: safetensors in the published layout, which the paper's released code reads and writes.
 
     <root>/<dataset>/[<PROCESSING>/][mask=<ratio>/]model=<m>_variant=<v>[_split=<train|val>].safetensors
 
-Tensors: `image_embeddings` [n, d], and one column for each thing known of a row: `label` (ImageNet, iNaturalist),
-`Flickr ID` (FlickrExif), `subject` and `model` (PairCams; model 1 = phone), `image_id` (text, see `pack_text`).
-Files of the released code have no `image_id` and no metadata; they are read as they are.
+Tensors: `image_embeddings` [n, d], and columns with a value a row: `label` (ImageNet, iNaturalist), `Flickr ID`
+(FlickrExif), `subject` and `model` (PairCams; model 1 = phone), `image_id` (text, see `pack_text`). Files of the
+released code have no `image_id` and no metadata; they can be read too.
 """
 
 import json
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 EMBEDDINGS = "image_embeddings"
 IMAGE_ID = "image_id"
-METADATA = "flickrexif"  # the entry of the header that holds ours, as JSON
+METADATA = "flickrexif"  # the entry of the header that holds our metadata, as JSON
 FLICKR_ID = "Flickr ID"
 SUFFIX = ".safetensors"
 UNSAFE = str.maketrans(dict.fromkeys('/\\:?*"<>|', "-"))  # the layout's `/`, and what Windows forbids
-AGAIN = "Delete it, then make it again with `flickrexif embed`."
+MAKE_AGAIN = "Delete it, then make it again with `flickrexif embed`."
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
     """One file: row i of every column belongs to row i of `image_embeddings` [n, d], which is not normalised.
 
-    The tensors are memory-mapped: what is not touched is not read.
+    The tensors are memory-mapped: only the parts that are used are read.
     """
 
     image_embeddings: "torch.Tensor"
@@ -43,7 +43,7 @@ class Embeddings:
         return len(self.image_embeddings)
 
     def image_ids(self) -> list[str]:
-        """The id of every row: its `image_id`, else its Flickr ID, else its place in the file (released files)."""
+        """The id of each row: its `image_id`, else its Flickr ID, else (in released files) its number."""
         if IMAGE_ID in self.columns:
             return unpack_text(self.columns[IMAGE_ID])
         numbers = self.columns[FLICKR_ID].tolist() if FLICKR_ID in self.columns else range(len(self))
@@ -60,10 +60,10 @@ def embedding_path(
     split: str | None = None,
     mask: float | None = None,
 ) -> Path:
-    """Where the published layout has a file; `processing` None and IDENTITY have no folder of their own.
+    """The path of a file in the published layout; for a `processing` None or IDENTITY there is no folder.
 
-    A `/` in a name becomes `-`. `mask` (ratio of the area, 0 to 1) goes beyond the layout: a folder `mask=0.9`, and
-    none for no mask.
+    A `/` in a name becomes `-`. `mask`, the share of the area that is masked, is not in the published layout: a mask
+    other than 0 has a folder such as `mask=0.9`.
     """
     folder = root / dataset.translate(UNSAFE)
     if processing and processing.upper() != "IDENTITY":
@@ -75,28 +75,28 @@ def embedding_path(
 
 
 def failures_path(path: Path) -> Path:
-    """The side table of an embeddings file: id and reason of every image that has no row in it."""
+    """The path of the table of failures beside an embeddings file: id and reason of each image without a row."""
     return path.with_name(path.name.removesuffix(SUFFIX) + ".failures.csv")
 
 
 def read_embeddings(path: Path) -> Embeddings:
-    """Open a file, memory-mapped. Raises UsageError when there is none, FlickrExifError when it is not whole."""
+    """Open a file, memory-mapped. Raises UsageError where it is missing, FlickrExifError where it is broken."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
-            metadata = _told(file.metadata() or {})
+            metadata = _own_metadata(file.metadata() or {})
     except FileNotFoundError:
         raise UsageError(f"There is no embeddings file {path}.", "Make it with `flickrexif embed`.") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", AGAIN) from None
+        raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", MAKE_AGAIN) from None
     if EMBEDDINGS not in tensors:
         raise FlickrExifError(f"{path} holds no tensor `{EMBEDDINGS}`.", "Name an embeddings file.")
-    found = Embeddings(tensors.pop(EMBEDDINGS), tensors, metadata)
-    if problem := _problem(found):
-        raise FlickrExifError(f"{path} holds {problem}.", AGAIN)
-    return found
+    embeddings = Embeddings(tensors.pop(EMBEDDINGS), tensors, metadata)
+    if problem := _problem(embeddings):
+        raise FlickrExifError(f"{path} holds {problem}.", MAKE_AGAIN)
+    return embeddings
 
 
 def write_embeddings(
@@ -105,50 +105,51 @@ def write_embeddings(
     columns: Mapping[str, "torch.Tensor"],
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a file so that it is there in full or not at all; [n, d] floating point, every column n rows.
+    """Write a file whole or not at all: embeddings [n, d] of floats, and columns of n rows.
 
-    Raises ValueError for other shapes, FlickrExifError when the disk refuses.
+    Raises ValueError for other shapes, FlickrExifError where the file cannot be written.
     """
-    found = Embeddings(image_embeddings, columns, metadata or {})
-    if problem := _problem(found):
+    embeddings = Embeddings(image_embeddings, columns, metadata or {})
+    if problem := _problem(embeddings):
         raise ValueError(f"an embeddings file cannot hold {problem}")
-    put(path, lambda temporary: _save(temporary, found))
+    put(path, lambda temporary: _save(temporary, embeddings))
     return path
 
 
-def _save(path: Path, found: Embeddings) -> None:
+def _save(path: Path, embeddings: Embeddings) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    columns = {name: column.cpu().contiguous().clone() for name, column in found.columns.items()}  # no shared storage
-    # One entry: safetensors writes several in any order, and equal contents would not be equal files.
-    metadata = {METADATA: json.dumps(dict(found.metadata), sort_keys=True)} if found.metadata else None
+    # Cloned, since safetensors refuses tensors that share storage.
+    columns = {name: column.cpu().contiguous().clone() for name, column in embeddings.columns.items()}
+    # One entry, since safetensors writes several in any order, and equal contents must give equal files.
+    metadata = {METADATA: json.dumps(dict(embeddings.metadata), sort_keys=True)} if embeddings.metadata else None
     path.touch()
-    mode = path.stat().st_mode  # safetensors would leave the file readable by its owner alone
+    mode = path.stat().st_mode  # safetensors makes the file readable by its owner alone
     try:
-        save_file({EMBEDDINGS: found.image_embeddings.cpu().contiguous(), **columns}, path, metadata)
+        save_file({EMBEDDINGS: embeddings.image_embeddings.cpu().contiguous(), **columns}, path, metadata)
         path.chmod(mode)
-    except SafetensorError as error:  # how it reports a full disk
+    except SafetensorError as error:  # such as a full disk
         raise OSError(str(error)) from None
 
 
-def _told(stored: Mapping[str, str]) -> Mapping[str, str]:
-    """Our metadata, else those of another program as they are. Raises ValueError."""
+def _own_metadata(stored: Mapping[str, str]) -> Mapping[str, str]:
+    """Our metadata; of a file of another program all that it has. ValueError where ours is not JSON."""
     return dict(json.loads(stored[METADATA])) if METADATA in stored else stored
 
 
-def _problem(found: Embeddings) -> str | None:
-    """What is wrong with the shapes, to be read after "holds"."""
-    tensor = found.image_embeddings
+def _problem(embeddings: Embeddings) -> str | None:
+    """What is wrong with the shapes, worded to follow "holds"; None if nothing is."""
+    tensor = embeddings.image_embeddings
     if tensor.ndim != 2 or not tensor.is_floating_point():
         return f"embeddings of shape {list(tensor.shape)} and type {tensor.dtype}, not [n, d] of floats"
-    if wrong := [name for name, column in found.columns.items() if column.ndim < 1 or len(column) != len(tensor)]:
+    if wrong := [name for name, column in embeddings.columns.items() if column.ndim < 1 or len(column) != len(tensor)]:
         return f"{len(tensor)} embeddings and a column {wrong[0]!r} of another length"
     return None
 
 
 def pack_text(texts: Sequence[str]) -> "torch.Tensor":
-    """Texts as a tensor (safetensors hold nothing else): uint8 [n, longest], UTF-8 padded with zeros."""
+    """Texts as a tensor, uint8 [n, longest], as UTF-8 padded with zeros: safetensors files hold only tensors."""
     import numpy as np
     import torch
 

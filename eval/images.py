@@ -1,6 +1,6 @@
-"""Images to embed: a list of ids and columns, without pixels; the bytes are read when they are asked for.
+"""Images to embed: ids and columns, without pixels; readers get the bytes of a range of images when they are needed.
 
-Bytes are as stored and are decoded by us: `datasets.Image` would apply the Exif orientation.
+We read stored bytes and decode them ourselves: `datasets.Image` would apply the Exif orientation.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ AGAIN = "Mend that, then run the same command again."
 
 
 class Reader(Protocol):
-    """Gets the bytes of the images start to stop - 1; None for one that cannot be read. Picklable."""
+    """Reads the bytes of the images start to stop - 1, None for an image that cannot be read. Can be pickled."""
 
     def __call__(self, start: int, stop: int) -> Iterator[bytes | None]: ...
 
@@ -35,9 +35,9 @@ class Source:
     read: Reader
     fingerprint: str  # of ids, columns, and sizes or hashes of the images
     columns: Mapping[str, Sequence[int]] = field(default_factory=dict)  # named as in the embedding files
-    split: str | None = None  # train, val, ...; None: the data set has no splits
-    variant: str = "IDENTITY"  # as the images are stored
-    missing: Mapping[str, str] = field(default_factory=dict)  # ids that have no image, and why
+    split: str | None = None  # train, val, ...; None where the data set has no splits
+    variant: str = "IDENTITY"  # that the images are stored in
+    missing: Mapping[str, str] = field(default_factory=dict)  # id -> reason, of images that the data set lacks
     class_names: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Source:
 
 
 def fingerprint(ids: Iterable[str], columns: Mapping[str, Sequence[int]], contents: Iterable[object]) -> str:
-    """A hash of what a source lists; `contents` are sizes, or hashes, of the images."""
+    """A hash of the ids, columns and images of a source; `contents` are sizes or hashes of the images."""
     digest = hashlib.sha256()
     for part in (ids, *(value for _, value in sorted(columns.items())), contents):
         for value in part:
@@ -55,7 +55,7 @@ def fingerprint(ids: Iterable[str], columns: Mapping[str, Sequence[int]], conten
 
 
 def clean(name: str) -> str:
-    """A file name that may not be UTF-8, as text."""
+    """A file name as valid UTF-8; bytes that are not are written as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -78,7 +78,7 @@ class Files:
                 yield None
 
     def _check(self) -> None:
-        """One lost file is a row with a reason; a lost disk must not become a million of them."""
+        """Raises FlickrExifError where the folder is gone too: a lost disk must not become a million failed images."""
         try:
             os.scandir(self.root).close()
         except OSError as error:
@@ -90,7 +90,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class ParquetFiles:
-    """Reads the column `image` of Parquet files, a row group at a time; no row is copied to a cache on the disk."""
+    """Reads the column `image` of Parquet files, a row group at a time, without a cache on the disk."""
 
     paths: Sequence[str]
     groups: Sequence[tuple[int, int]]  # (file, row group in it)
@@ -103,13 +103,13 @@ class ParquetFiles:
             file, group = self.groups[place]
             cells = _row_group(self.paths[file], group, self.image)
             first = start - self.starts[place]
-            found = cells.slice(first, stop - start).to_pylist()
-            yield from map(stored_bytes, found)
-            start += len(found)
+            images = cells.slice(first, stop - start).to_pylist()
+            yield from map(stored_bytes, images)
+            start += len(images)
 
 
 def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
-    """The reader of `paths`, one after the other; empty row groups are left out."""
+    """A reader of the rows of `paths`, one file after the other."""
     groups, starts, rows = [], [], 0
     for number, path in enumerate(paths):
         metadata = open_parquet(path).metadata
@@ -122,7 +122,7 @@ def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
 
 
 def open_parquet(path: Path) -> Any:
-    """A `pyarrow.parquet.ParquetFile`. Raises FlickrExifError for a file that is not whole."""
+    """A `pyarrow.parquet.ParquetFile`. Raises FlickrExifError for a broken file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -147,7 +147,7 @@ def _damaged(path: str, error: Exception) -> FlickrExifError:
 
 
 def stored_bytes(cell: Any) -> bytes | None:
-    """What an image's cell holds: bytes, or a struct of bytes and the path of a file."""
+    """The bytes of a cell, which holds bytes or a struct of bytes and the path of a file; None where there are none."""
     if isinstance(cell, Mapping):
         if cell.get("bytes") is None and cell.get("path"):
             try:

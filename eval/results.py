@@ -45,8 +45,13 @@ class Result:
 
 def environment() -> dict[str, str]:
     """The versions that a number can depend on: of Python, the platform and the installed packages."""
-    versions = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in PACKAGES:
+    return {"python": platform.python_version(), "platform": platform.platform()} | installed_versions(PACKAGES)
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    versions = {}
+    for name in packages:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

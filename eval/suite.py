@@ -1,6 +1,6 @@
 """The whole benchmark: every measurement that the data at hand allow, from images to result records.
 
-`prepare` looks at what there is and plans, `run_suite` does it; `flickrexif.evaluate` is both.
+`prepare` makes the plan, `run_suite` carries it out; `flickrexif.evaluate` does both.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.devices import pick_device
-from flickrexif.eval.suite_plan import Candidate, Known, earlier_records, plan, read_speeds
+from flickrexif.eval.suite_plan import Candidate, Inventory, earlier_records, plan, read_speeds
 from flickrexif.eval.suite_running import Outcome, Suite, SuiteSettings, run_suite
 from flickrexif.eval.suite_sets import image_sets
 from flickrexif.eval.suite_tasks import check_tasks, measurements
@@ -17,9 +17,9 @@ __all__ = ["Outcome", "Suite", "SuiteSettings", "prepare", "run_suite"]
 
 
 def prepare(settings: SuiteSettings, candidates: Sequence[Candidate]) -> Suite:
-    """Look at what there is and make the plan; nothing is written and no encoder is loaded.
+    """Make the plan from the data, records and embeddings that exist; writes nothing and loads no encoder.
 
-    UsageError for settings that cannot be, and where nothing at all can be measured.
+    Raises UsageError for impossible settings, and where nothing at all can be measured.
     """
     settings = replace(settings, device=pick_device(settings.device))
     if settings.seeds < 1:
@@ -28,16 +28,16 @@ def prepare(settings: SuiteSettings, candidates: Sequence[Candidate]) -> Suite:
     if not settings.data_dir.is_dir():
         raise UsageError(f"There is no data folder {settings.data_dir}.", "Name it with --data-dir.")
     sets, broken = image_sets(settings.data_dir, settings.images, settings.embeddings)
-    known = Known(
+    inventory = Inventory(
         embeddings=settings.embeddings,
         results=settings.results,
-        sets={one.name: one for one in sets},
+        sets={image_set.name: image_set for image_set in sets},
         records=earlier_records(settings.results),
         speeds=read_speeds(settings.results),
     )
     measured = measurements(sets, broken, settings.data_dir / "flickrexif", settings.tasks)
-    items = plan(candidates, measured, known, settings.protocols, resume=settings.resume)
+    items = plan(candidates, measured, inventory, settings.protocols, resume=settings.resume)
     if all(item.state == "not possible" and not item.measurement.broken for item in items):
         reasons = dict.fromkeys(f"{item.measurement.dataset}: {item.reason}" for item in items)
         raise UsageError(f"There is nothing to measure in {settings.data_dir}.", "; ".join(reasons) + ".")
-    return Suite(settings, known, items)
+    return Suite(settings, inventory, items)

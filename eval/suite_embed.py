@@ -1,7 +1,7 @@
-"""Embedding for the suite: all files that some measurements miss, in as few passes over the images as can be.
+"""Embeds for the suite: makes the files that measurements lack, in as few passes over the images as possible.
 
-What fails is told by file: a pass that fails is cut into smaller ones until the encoder, the images, the variant and
-the mask are known that cannot be.
+Failures are reported by file: a pass that fails is split into smaller ones, down to the encoder, images, variant
+and the mask that fail.
 """
 
 import time
@@ -16,10 +16,10 @@ from flickrexif.eval.images import Source
 from flickrexif.eval.preparing import Job, Preparer
 from flickrexif.eval.suite_sets import IDENTITY, ImageSet, Need
 
-SAMPLE = 8  # images that tell an encoder's speed
+SAMPLE = 8  # images that an encoder's speed is measured on
 
 Progress = Callable[[int, int], None]
-"""Told of embeddings of the pass made so far, and of how many."""
+"""Called with the number of embeddings of the pass that are made, and of all of them."""
 
 
 class Failure(NamedTuple):
@@ -31,7 +31,7 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Sources, variants made on the fly of them, and masks: every combination, by every encoder."""
+    """One pass over images: each encoder embeds every combination of source, variant made on the fly, and mask."""
 
     encoders: tuple[Encoder, ...]
     sources: tuple[Source, ...]
@@ -40,59 +40,63 @@ class Pass:
 
     @property
     def embeddings(self) -> int:
-        """How many it makes."""
+        """How many embeddings the pass makes."""
         return sum(map(len, self.sources)) * len(self.encoders) * max(1, len(self.on_the_fly)) * len(self.masks)
 
     def parts(self) -> Iterator["Pass"]:
-        """The pass in smaller ones; none where it is of one file."""
+        """The pass split into smaller ones; nothing where it makes a single file."""
         for name in ("encoders", "sources", "on_the_fly", "masks"):
             if len(values := getattr(self, name)) > 1:
                 yield from (replace(self, **{name: (value,)}) for value in values)
                 return
 
     def failure(self) -> Failure:
-        """The file of a pass of one."""
+        """The file of a pass that makes a single one."""
         (source,), (mask,) = self.sources, self.masks
         processing = self.on_the_fly[0] if self.on_the_fly else source.variant
         return Failure(self.encoders[0].record.key, Need(source.dataset, processing, mask or None, source.split))
 
 
 def passes(images: ImageSet, needs: Iterable[Need], encoders: Sequence[Encoder]) -> Iterator[Pass]:
-    """The passes over one data set that make the files `needs`."""
-    wanted = set(needs)
-    flying = {need for need in wanted if images.on_the_fly and need.processing != IDENTITY}
-    if flying:
-        names = tuple(sorted({need.processing for need in flying}))
-        yield Pass(tuple(encoders), _sources(images, flying), names)
-    masks: dict[tuple[str, str | None], set[float]] = {}
-    for need in wanted - flying:
-        masks.setdefault((need.processing, need.split), set()).add(need.mask or 0.0)
-    for some in sorted({tuple(sorted(each)) for each in masks.values()}):
-        same = {need for need in wanted - flying if tuple(sorted(masks[need.processing, need.split])) == some}
-        yield Pass(tuple(encoders), _sources(images, same), (), some)
+    """The passes over one data set that make the files `needs`: variants made on the fly, then stored ones, a pass for
+    each set of masks."""
+    all_needs = set(needs)
+    on_the_fly = {need for need in all_needs if images.on_the_fly and need.processing != IDENTITY}
+    if on_the_fly:
+        names = tuple(sorted({need.processing for need in on_the_fly}))
+        yield Pass(tuple(encoders), _sources(images, on_the_fly), names)
+    needs_by_file: dict[tuple[str, str | None], set[Need]] = {}
+    for need in all_needs - on_the_fly:
+        needs_by_file.setdefault((need.processing, need.split), set()).add(need)
+    needs_by_masks: dict[tuple[float, ...], set[Need]] = {}
+    for group in needs_by_file.values():
+        masks = tuple(sorted({need.mask or 0.0 for need in group}))
+        needs_by_masks.setdefault(masks, set()).update(group)
+    for masks, group in sorted(needs_by_masks.items(), key=lambda item: item[0]):
+        yield Pass(tuple(encoders), _sources(images, group), (), masks)
 
 
 def _sources(images: ImageSet, needs: Iterable[Need]) -> tuple[Source, ...]:
-    found = {(source.variant, source.split or ""): source for need in needs if (source := images.source(need))}
-    return tuple(found[place] for place in sorted(found))
+    sources = {(source.variant, source.split or ""): source for need in needs if (source := images.source(need))}
+    return tuple(sources[key] for key in sorted(sources))
 
 
 def run_pass(
-    one: Pass, settings: EmbedSettings, progress: Progress, tell: Callable[[str], None]
+    image_pass: Pass, settings: EmbedSettings, progress: Progress, tell: Callable[[str], None]
 ) -> Mapping[Failure, str]:
-    """Make the files of a pass that are not there yet; returns why some could not be made."""
+    """Make the files of a pass that do not exist yet; returns the reason for each that could not be made."""
     try:
         embed(
-            replace(settings, on_the_fly=one.on_the_fly, masks=one.masks),
-            one.encoders,
-            one.sources,
+            replace(settings, on_the_fly=image_pass.on_the_fly, masks=image_pass.masks),
+            image_pass.encoders,
+            image_pass.sources,
             lambda done, total, _: progress(done, total),
             tell,
         )
-    except Exception as error:  # an encoder is anybody's code, and the others must go on
-        parts = list(one.parts())
+    except Exception as error:  # an encoder is a stranger's code, and the others must go on
+        parts = list(image_pass.parts())
         if not parts:
-            return {one.failure(): why(error)}
+            return {image_pass.failure(): error_line(error)}
         failures: dict[Failure, str] = {}
         for part in parts:
             failures |= run_pass(part, settings, progress, tell)
@@ -100,15 +104,15 @@ def run_pass(
     return {}
 
 
-def why(error: Exception) -> str:
-    """An error as a bounded line."""
+def error_line(error: Exception) -> str:
+    """The message of an error on one line of bounded length."""
     text = str(error) if isinstance(error, FlickrExifError) else f"{type(error).__name__}: {error}"
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else "?" for c in line)[:500]
 
 
 def speed(encoder: Encoder, source: Source, device: str, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Images a second, from stored bytes to embeddings, of a few images by one process; 0 where none can be read."""
+    """Images a second that one process embeds from stored bytes, timed on a few images; 0 where none can be read."""
     import torch
 
     count = min(SAMPLE, len(source))

@@ -1,7 +1,7 @@
-"""The record of an encoder that comes as a Python object: its name, and a hash of its code and weights.
+"""The record of an encoder that is given as a Python object: its name, and a hash of its code and weights.
 
-Embeddings are kept by the encoder's name. The hash makes an object that was changed another encoder, so that nothing
-old is taken for its work; it sees methods, numbers, texts, arrays and tensors.
+Embeddings are kept under the encoder's name. The hash, of methods, numbers, texts, arrays and tensors, makes an object
+that was changed another encoder, so that old embeddings are not taken for its own.
 """
 
 import hashlib
@@ -11,14 +11,14 @@ from typing import Any
 
 from flickrexif.eval.encoders.record import EncoderRecord
 
-ABOUT = ("__module__", "__doc__", "__firstlineno__")  # of a class, but not of what it does
+ABOUT = ("__module__", "__doc__", "__firstlineno__")  # attributes of a class that do not change what it does
 
 
 def own_record(obj: Any, name: str = "") -> EncoderRecord:
-    """The record under `name`, else under the name of the object's class or function."""
-    given = getattr(obj, "record", None)
-    if isinstance(given, EncoderRecord):
-        return given
+    """The object's own record if it has one; else a record under `name`, or the name of its class or function."""
+    record = getattr(obj, "record", None)
+    if isinstance(record, EncoderRecord):
+        return record
     kind = obj if isinstance(obj, FunctionType) else type(obj)
     return EncoderRecord(
         name=name or f"module:{kind.__name__}", family="OWN", backend="module", model=kind.__name__, tag=contents(obj)
@@ -26,7 +26,7 @@ def own_record(obj: Any, name: str = "") -> EncoderRecord:
 
 
 def contents(obj: Any) -> str:
-    """A hash of the code and the state of an object, the same in every process."""
+    """A hash of an object's code and state, the same in every process."""
     digest = hashlib.sha256()
     for part in _parts(obj):
         digest.update(part + b"\0")
@@ -54,7 +54,7 @@ def _code(code: CodeType) -> Iterator[bytes]:
 
 
 def _value(name: str, value: Any) -> Iterator[bytes]:
-    """What a value adds to the hash; nothing of what cannot be told, such as a file."""
+    """What a value adds to the hash; nothing for types that have no stable contents, such as a file."""
     if isinstance(value, str | bytes | int | float | complex | None):
         yield b"" if name in ABOUT else f"{name}={value!r}".encode()
     elif isinstance(value, FunctionType):
@@ -62,12 +62,12 @@ def _value(name: str, value: Any) -> Iterator[bytes]:
     elif isinstance(value, CodeType):
         yield name.encode()
         yield from _code(value)
-    elif isinstance(value, frozenset | set):  # in an order of its own in every process
+    elif isinstance(value, frozenset | set):  # its order differs between processes
         yield f"{name}={sorted(map(repr, value))}".encode()
     elif isinstance(value, Mapping | tuple | list):
         pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, one in pairs:
-            yield from _value(f"{name}.{key}", one)
+        for key, item in pairs:
+            yield from _value(f"{name}.{key}", item)
     elif hasattr(value, "detach") or hasattr(value, "tobytes"):
         array = value.detach().cpu().float().numpy() if hasattr(value, "detach") else value
         yield name.encode()

@@ -1,7 +1,7 @@
-"""The plan of the suite: what is done, what is to do and what is not possible, by encoder, and how long it may take.
+"""Plans the suite: which measurements of each encoder are done, to do or not possible, and how long they will take.
 
-No encoder is loaded for it. Seconds come from what was seen before: earlier records of the same measurement, and the
-speed of an encoder on a few images of a data set, kept in `<results>/.speed.csv`.
+Planning loads no encoder. The estimates come from earlier records of the same measurement, and from the speed of an
+encoder on a few images of a data set, which is kept in `<results>/.speed.csv`.
 """
 
 import csv
@@ -21,7 +21,7 @@ from flickrexif.eval.results import Result, read_result
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, holds, path_of
 from flickrexif.eval.suite_sets import ImageSet, Need
 from flickrexif.eval.suite_tasks import Measurement
-from flickrexif.eval.targets import decisive, file_names
+from flickrexif.eval.targets import feature_fields, file_names
 from flickrexif.eval.task_files import EmbeddingFiles
 
 State = Literal["done", "to do", "not possible"]
@@ -32,16 +32,21 @@ HEADER = ("encoder", "dataset", "device", "images_per_second")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An encoder to measure; `encoder` is there where it came as an object."""
+    """An encoder to measure."""
 
     record: EncoderRecord
-    encoder: Encoder | None = None
+    encoder: Encoder | None = None  # of an encoder that was given as an object; others are loaded by their records
 
-    def files(self, root: Path, m: Measurement) -> EmbeddingFiles:
-        """Its embeddings of the measurement's data set."""
+    def files(self, root: Path, measurement: Measurement) -> EmbeddingFiles:
+        """The encoder's embeddings of the measurement's data set."""
         model, variant = file_names(self.record)
         return EmbeddingFiles(
-            root=root, dataset=m.dataset, model=model, variant=variant, mask=m.mask, held_out=m.held_out
+            root=root,
+            dataset=measurement.dataset,
+            model=model,
+            variant=variant,
+            mask=measurement.mask,
+            held_out=measurement.held_out,
         )
 
 
@@ -56,13 +61,13 @@ class Item:
     state: State
     reason: str = ""  # why it is not possible
     missing: tuple[Need, ...] = ()  # embedding files that have to be made for it
-    images: Mapping[Need, int] = field(default_factory=dict)  # embeddings in those that no item before it needs
-    seconds: float | None = None  # for these and the measurement; None: not known
+    images: Mapping[Need, int] = field(default_factory=dict)  # images of the missing files that no earlier item needs
+    seconds: float | None = None  # to make these files and the measurement; None where it cannot be estimated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What there is before anything is done."""
+class Inventory:
+    """The data, records and speeds that exist before the suite runs."""
 
     embeddings: Path
     results: Path
@@ -74,18 +79,18 @@ class Known:
 def plan(
     candidates: Sequence[Candidate],
     measured: Sequence[Measurement],
-    known: Known,
+    inventory: Inventory,
     protocols: Protocols,
     *,
     resume: bool,
 ) -> list[Item]:
-    """An item for every encoder and measurement. UsageError where two encoders would share their records."""
+    """An item for each encoder and measurement. UsageError where two encoders would write the same records."""
     folders: dict[str, str] = {}
     for candidate in candidates:
         key = candidate.record.key
-        if (other := folders.setdefault(folder_of(candidate.record), key)) != key:
-            raise UsageError(f"{other} and {key} would share their records.", "Measure them in different folders.")
-    return [item for one in candidates for item in _items(one, measured, known, protocols, resume)]
+        if (first := folders.setdefault(folder_of(candidate.record), key)) != key:
+            raise UsageError(f"{first} and {key} would share their records.", "Measure them in different folders.")
+    return [item for candidate in candidates for item in _items(candidate, measured, inventory, protocols, resume)]
 
 
 def folder_of(record: EncoderRecord) -> str:
@@ -94,34 +99,38 @@ def folder_of(record: EncoderRecord) -> str:
 
 
 def _items(
-    candidate: Candidate, measured: Sequence[Measurement], known: Known, protocols: Protocols, resume: bool
+    candidate: Candidate, measured: Sequence[Measurement], inventory: Inventory, protocols: Protocols, resume: bool
 ) -> Iterator[Item]:
-    there: dict[Need, bool] = {}
-    asked: set[Need] = set()
-    for m in measured:
-        files = candidate.files(known.embeddings, m)
-        there |= {need: _is_there(need, candidate, files, known.sets) for need in m.needs if need not in there}
+    up_to_date: dict[Need, bool] = {}
+    counted: set[Need] = set()
+    for measurement in measured:
+        files = candidate.files(inventory.embeddings, measurement)
+        up_to_date |= {
+            need: _is_up_to_date(need, candidate, files, inventory.sets)
+            for need in measurement.needs
+            if need not in up_to_date
+        }
         item = Item(
             candidate=candidate,
-            measurement=m,
+            measurement=measurement,
             files=files,
-            path=known.results / folder_of(candidate.record) / m.file_name,
+            path=inventory.results / folder_of(candidate.record) / measurement.file_name,
             state="to do",
-            missing=tuple(need for need in m.needs if not there[need]),
+            missing=tuple(need for need in measurement.needs if not up_to_date[need]),
         )
-        reason = m.reason or _lost(item.missing, known.sets)
+        reason = measurement.reason or _lost(item.missing, inventory.sets)
         if reason:
             yield replace(item, state="not possible", reason=reason, missing=())
-        elif resume and not item.missing and _is_done(item, known, protocols):
+        elif resume and not item.missing and _is_done(item, inventory, protocols):
             yield replace(item, state="done")
         else:
-            images = {need: _images(need, known.sets) for need in item.missing if need not in asked}
-            asked |= images.keys()
-            yield replace(item, images=images, seconds=_seconds(item, images, known, protocols))
+            images = {need: _images(need, inventory.sets) for need in item.missing if need not in counted}
+            counted |= images.keys()
+            yield replace(item, images=images, seconds=_seconds(item, images, inventory, protocols))
 
 
-def _is_there(need: Need, candidate: Candidate, files: EmbeddingFiles, sets: Mapping[str, ImageSet]) -> bool:
-    """Whether the file is there and, as far as can be told without loading an encoder, made of these images by it."""
+def _is_up_to_date(need: Need, candidate: Candidate, files: EmbeddingFiles, sets: Mapping[str, ImageSet]) -> bool:
+    """Whether the file exists and was made from these images by this encoder, as far as its settings tell."""
     path, source = path_of(need, files), sets[need.dataset].source(need)
     if not path.exists() or source is None:
         return path.exists()
@@ -129,26 +138,27 @@ def _is_there(need: Need, candidate: Candidate, files: EmbeddingFiles, sets: Map
         settings: dict[str, Any] = json.loads(read_embeddings(path).metadata.get("settings", "{}"))
     except FlickrExifError:
         return False
-    by_it = candidate.encoder is None or settings.get("encoder") == json.loads(json.dumps(decisive(candidate.record)))
-    return by_it and settings.get("data") == source.fingerprint
+    encoder = json.loads(json.dumps(feature_fields(candidate.record)))
+    same_encoder = candidate.encoder is None or settings.get("encoder") == encoder
+    return same_encoder and settings.get("data") == source.fingerprint
 
 
 def _lost(missing: Sequence[Need], sets: Mapping[str, ImageSet]) -> str:
-    """Why embeddings cannot be made."""
+    """The reason why missing embeddings cannot be made; "" where they can."""
     lost = [need for need in missing if not sets[need.dataset].sources]
     return f"{len(lost)} of its embedding files are not here, nor the images" if lost else ""
 
 
-def _is_done(item: Item, known: Known, protocols: Protocols) -> bool:
-    record = known.records.get(item.path)
+def _is_done(item: Item, inventory: Inventory, protocols: Protocols) -> bool:
+    record = inventory.records.get(item.path)
     try:
         return record is not None and holds(record, item.measurement, item.files, protocols)
-    except FlickrExifError:  # a file that cannot be read: running the measurement will say so
+    except FlickrExifError:  # an unreadable file: running the measurement will say so
         return False
 
 
 def has_values(record: Result | None) -> bool:
-    """Whether a record is of a measurement that was made."""
+    """Whether there is a record of a measurement that was made."""
     return record is not None and record.detail.get("state") not in (FAILED, NOT_POSSIBLE)
 
 
@@ -160,16 +170,16 @@ def _images(need: Need, sets: Mapping[str, ImageSet]) -> int:
     return 0 if source is None else len(source)
 
 
-def _seconds(item: Item, images: Mapping[Need, int], known: Known, protocols: Protocols) -> float | None:
-    embedding = embedding_seconds(images, item.candidate.record, known.speeds, protocols.device)
-    measuring = _measuring_seconds(item, known, protocols)
+def _seconds(item: Item, images: Mapping[Need, int], inventory: Inventory, protocols: Protocols) -> float | None:
+    embedding = embedding_seconds(images, item.candidate.record, inventory.speeds, protocols.device)
+    measuring = _measuring_seconds(item, inventory, protocols)
     return None if embedding is None or measuring is None else embedding + measuring
 
 
 def embedding_seconds(
     images: Mapping[Need, int], record: EncoderRecord, speeds: Mapping[Key, float], device: str
 ) -> float | None:
-    """Seconds for so many embeddings; None where the encoder's speed is not known."""
+    """Seconds to embed the images of each file; None where the encoder's speed is not known."""
     total = 0.0
     for need, count in images.items():
         speed = speeds.get((record.key, need.dataset, device))
@@ -179,34 +189,34 @@ def embedding_seconds(
     return total
 
 
-def _measuring_seconds(item: Item, known: Known, protocols: Protocols) -> float | None:
-    """What the same measurement took: of this encoder, else the median of the others'."""
-    found = {
+def _measuring_seconds(item: Item, inventory: Inventory, protocols: Protocols) -> float | None:
+    """How long the same measurement took: for this encoder, else the median over the others."""
+    seconds_by_path = {
         path: record.seconds
-        for path, record in known.records.items()
+        for path, record in inventory.records.items()
         if path.name == item.path.name
         and has_values(record)
         and record.settings.get("protocol", protocols.probe) == protocols.probe
     }
-    return found.get(item.path, median(found.values())) if found else None
+    return seconds_by_path.get(item.path, median(seconds_by_path.values())) if seconds_by_path else None
 
 
-# --- what is known from before
+# --- earlier records and speeds
 
 
 def earlier_records(results: Path) -> dict[Path, Result]:
-    """The suite's records by path; a file that is no record is as if it were not there."""
-    found = {}
+    """The suite's records by path; files that are not records are ignored."""
+    records = {}
     for path in sorted(results.glob("*/*.json")):
         try:
-            found[path] = read_result(path)
+            records[path] = read_result(path)
         except FlickrExifError:
             continue
-    return found
+    return records
 
 
 def read_speeds(results: Path) -> dict[Key, float]:
-    """The speeds that were measured; none where there is no whole table of them."""
+    """The speeds that were measured; {} where there is no table of them or it is broken."""
     try:
         with (results / SPEED).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

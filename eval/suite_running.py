@@ -1,7 +1,7 @@
-"""Doing what the suite's plan says.
+"""Carries out the suite's plan.
 
-Encoders are taken in groups that share one pass over the images; each embedding file and each record is made once, and
-what is there and still holds is left as it is. A measurement that fails is a record with its reason; the rest goes on.
+Encoders are loaded in groups that share one pass over the images. Each embedding file and each record is made once;
+those that exist and still hold are kept. A measurement that fails becomes a record with a reason; the rest goes on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,26 +13,26 @@ from flickrexif.eval.encoders import load
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.probe import Protocol
 from flickrexif.eval.results import Result, write_result
-from flickrexif.eval.suite_embed import Failure, Pass, passes, run_pass, speed, why
-from flickrexif.eval.suite_plan import Candidate, Item, Key, Known, has_values, write_speeds
+from flickrexif.eval.suite_embed import Failure, Pass, error_line, passes, run_pass, speed
+from flickrexif.eval.suite_plan import Candidate, Inventory, Item, Key, has_values, write_speeds
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
 
-GROUP_BYTES = 4_000_000_000  # of the weights of the encoders that share a pass over the images
-UNKNOWN_BYTES = 1_000_000_000  # taken for an encoder whose size is not told
-GUESSED_SPEED = 20.0  # images a second of an encoder that was never timed; for the progress alone
-GUESSED_SECONDS = 2.0  # of a measurement that was never made; for the progress alone
+GROUP_BYTES = 4_000_000_000  # most bytes of weights of the encoders that share a pass over the images
+UNKNOWN_BYTES = 1_000_000_000  # assumed for an encoder whose size is not known
+GUESSED_SPEED = 20.0  # images a second, assumed for an encoder that was never timed; only for the progress bar
+GUESSED_SECONDS = 2.0  # assumed for each measurement; only for the progress bar
 
 Progress = Callable[[float, float, str], None]
-"""Told of the work done and of how much there is (in about seconds), and of what is being done."""
+"""Called with the work that is done and all work, in estimated seconds, and with what is being done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSettings:
-    """What to measure, and where; records go to `results`, embeddings to `embeddings` below the data folder."""
+    """What to measure; records go to `results`, embeddings to `embeddings`, both below the data folder."""
 
     data_dir: Path = Path("data")
     images: tuple[str, ...] = ()  # image sets beside those of the data folder; variants are made on the fly
-    tasks: tuple[str, ...] = ()  # of suite_tasks.TASKS; none: all
+    tasks: tuple[str, ...] = ()  # names of suite_tasks.TASKS; () for all
     protocol: Protocol = "paper"  # of the probes
     seeds: int = 10
     resume: bool = True
@@ -51,36 +51,36 @@ class SuiteSettings:
 
     @property
     def protocols(self) -> Protocols:
-        """What all measurements share; they run on the CPU unless the encoders are on a CUDA device."""
+        """The settings that all measurements share; they run on the CPU unless the encoders are on a CUDA device."""
         device = self.device if self.device.startswith("cuda") else "cpu"
         return Protocols(probe=self.protocol, seeds=self.seeds, device=device)
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What `flickrexif.eval.suite.prepare` found: the plan, before anything is done."""
+    """The plan that `flickrexif.eval.suite.prepare` made, with the settings and the inventory it is for."""
 
     settings: SuiteSettings
-    known: Known
+    inventory: Inventory
     items: Sequence[Item]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an item."""
+    """The outcome of an item of the plan."""
 
     item: Item
-    result: Result | None  # None: not possible, for want of data
+    result: Result | None  # None where the data for it are missing
     failed: str = ""  # why it failed
 
 
 def run_suite(
     suite: Suite, progress: Progress | None = None, tell: Callable[[str], None] | None = None
 ) -> list[Outcome]:
-    """Do what is to do; returns an outcome for every item, in the plan's order.
+    """Carry out the plan; returns an outcome for each item, in the plan's order.
 
-    After an interruption prepare again and run that. `tell` gets sentences on the way. Raises FlickrExifError when a
-    record cannot be written.
+    After an interruption, prepare again and run the new suite. `tell` gets messages on the way. Raises FlickrExifError
+    where a record cannot be written.
     """
     run = _Run(suite, progress or (lambda *_: None), tell or (lambda _: None))
     outcomes = {item.path: run.settled(item) for item in suite.items if item.state != "to do"}
@@ -90,26 +90,26 @@ def run_suite(
 
 
 def groups(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """The items of as many encoders at a time as memory should hold."""
+    """The items in groups, each of as many encoders as may be in memory together."""
     by_encoder: dict[str, list[Item]] = {}
     for item in items:
         by_encoder.setdefault(item.candidate.record.key, []).append(item)
     group: list[Item] = []
     size = 0
-    for some in by_encoder.values():
-        record = some[0].candidate.record
-        more = 0 if record.backend == "control" else record.size_bytes or UNKNOWN_BYTES
-        if group and size + more > GROUP_BYTES:
+    for encoder_items in by_encoder.values():
+        record = encoder_items[0].candidate.record
+        weight_bytes = 0 if record.backend == "control" else record.size_bytes or UNKNOWN_BYTES
+        if group and size + weight_bytes > GROUP_BYTES:
             yield group
             group, size = [], 0
-        group, size = group + some, size + more
+        group, size = group + encoder_items, size + weight_bytes
     if group:
         yield group
 
 
 @dataclass(slots=True)
 class _Meter:
-    """Counts the work in seconds, as they were expected before."""
+    """Counts the work that is done, in estimated seconds."""
 
     progress: Progress
     speeds: Mapping[Key, float]
@@ -118,7 +118,7 @@ class _Meter:
     done: float = 0.0
 
     def embedding(self, items: Iterable[Item], dataset: str | None = None) -> float:
-        """The work of embedding for the items, of one data set or all."""
+        """The estimated seconds of embedding for the items, of one data set or all."""
         return sum(
             count / self.speeds.get((item.candidate.record.key, need.dataset, self.device), GUESSED_SPEED)
             for item in items
@@ -127,41 +127,42 @@ class _Meter:
         )
 
     def add(self, work: float, text: str) -> None:
-        """So much more is done, and this comes next."""
+        """Count `work` as done, and show `text`, what comes next."""
         self.done += work
         self.progress(self.done, self.total, text)
 
 
 class _Run:
-    """The items of one suite, group by group."""
+    """Runs the items of one suite, group by group."""
 
     def __init__(self, suite: Suite, progress: Progress, tell: Callable[[str], None]) -> None:
-        self._settings, self._known, self._tell = suite.settings, suite.known, tell
-        self._speeds = dict(suite.known.speeds)
-        self._meter = _Meter(progress, suite.known.speeds, suite.settings.device)
+        self._settings, self._inventory, self._tell = suite.settings, suite.inventory, tell
+        self._speeds = dict(suite.inventory.speeds)
+        self._meter = _Meter(progress, suite.inventory.speeds, suite.settings.device)
         todo = [item for item in suite.items if item.state == "to do"]
         self._meter.total = self._meter.embedding(todo) + GUESSED_SECONDS * len(todo)
 
     def settled(self, item: Item) -> Outcome:
         """The outcome of an item that is done or not possible."""
-        m = item.measurement
+        measurement = item.measurement
         if item.state == "done":
-            found = self._known.records[item.path]
-            return Outcome(item, found, found.detail.get("reason") or "")
-        if not (m.recorded or m.broken):
+            record = self._inventory.records[item.path]
+            return Outcome(item, record, record.detail.get("reason") or "")
+        if not (measurement.recorded or measurement.broken):
             return Outcome(item, None)
-        return self._without(item, FAILED if m.broken else NOT_POSSIBLE, item.reason)
+        return self._record_failure(item, FAILED if measurement.broken else NOT_POSSIBLE, item.reason)
 
     def group(self, items: Sequence[Item]) -> dict[Path, Outcome]:
-        """The outcomes of the items of some encoders, by the record's path."""
+        """Embed and measure for a group of encoders; returns the outcome of each item, by the record's path."""
         encoders, unusable = self._load([item.candidate for item in items if item.missing])
         failures: dict[Failure, str] = {}
-        for dataset, images in self._known.sets.items():
+        for dataset, images in self._inventory.sets.items():
             needs = {need for item in items for need in item.missing if need.dataset == dataset}
             work = self._meter.embedding(items, dataset)
             todo = list(passes(images, needs, encoders)) if encoders else []
-            for one in todo:
-                failures |= self._embed(one, work * one.embeddings / sum(each.embeddings for each in todo))
+            embeddings = sum(image_pass.embeddings for image_pass in todo)
+            for image_pass in todo:
+                failures |= self._embed(image_pass, work * image_pass.embeddings / embeddings)
         outcomes = {}
         for item in items:
             key = item.candidate.record.key
@@ -171,68 +172,69 @@ class _Run:
         return outcomes
 
     def _load(self, candidates: Iterable[Candidate]) -> tuple[list[Encoder], dict[str, str]]:
-        """The encoders, and why the others cannot be loaded."""
+        """The encoders that could be loaded, and by key the reasons why the others could not."""
         loaded: dict[str, Encoder] = {}
         unusable: dict[str, str] = {}
-        for key, one in {one.record.key: one for one in candidates}.items():
+        for key, candidate in {candidate.record.key: candidate for candidate in candidates}.items():
             self._meter.add(0, f"{key}: loading")
             try:
-                loaded[key] = one.encoder or load(one.record, device=self._settings.device)
-            except Exception as error:  # an encoder is anybody's code, and the others must go on
-                unusable[key] = why(error)
+                loaded[key] = candidate.encoder or load(candidate.record, device=self._settings.device)
+            except Exception as error:  # an encoder is a stranger's code, and the others must go on
+                unusable[key] = error_line(error)
         return list(loaded.values()), unusable
 
-    def _embed(self, one: Pass, work: float) -> Mapping[Failure, str]:
-        """Why some files of the pass could not be made."""
-        self._time(one)
-        names = ", ".join(encoder.record.key for encoder in one.encoders[:3]) + ", …" * (len(one.encoders) > 3)
-        told = 0.0
+    def _embed(self, image_pass: Pass, work: float) -> Mapping[Failure, str]:
+        """Make the files of a pass, which is `work` seconds of the meter; returns why some could not be made."""
+        self._time(image_pass)
+        keys = [encoder.record.key for encoder in image_pass.encoders]
+        names = ", ".join(keys[:3] + ["…"] * (len(keys) > 3))
+        reported = 0.0
 
         def progress(done: int, total: int) -> None:
-            nonlocal told
-            share = max(told, done / total if total else 1.0)  # a pass that failed begins again in parts
-            self._meter.add(work * (share - told), f"{names}: embedding {one.sources[0].dataset}")
-            told = share
+            nonlocal reported
+            share = max(reported, done / total if total else 1.0)  # a pass that failed starts again in parts
+            self._meter.add(work * (share - reported), f"{names}: embedding {image_pass.sources[0].dataset}")
+            reported = share
 
         settings = EmbedSettings(
             out=self._settings.embeddings, device=self._settings.device, workers=self._settings.workers
         )
-        return run_pass(one, settings, progress, self._tell)
+        return run_pass(image_pass, settings, progress, self._tell)
 
-    def _time(self, one: Pass) -> None:
-        """Measure and keep the speeds that are not known, for the next plan."""
-        source = one.sources[0]
-        for encoder in one.encoders:
+    def _time(self, image_pass: Pass) -> None:
+        """Measure the speeds that are not known, and keep them for the next plan."""
+        source = image_pass.sources[0]
+        for encoder in image_pass.encoders:
             key = (encoder.record.key, source.dataset, self._settings.device)
             if key in self._speeds or not len(source):
                 continue
             try:
                 self._speeds[key] = speed(encoder, source, self._settings.device)
-            except Exception:  # noqa: S112  # embedding will fail likewise, and say so
+            except Exception:  # noqa: S112  # embedding will fail in the same way, and report it
                 continue
             write_speeds(self._settings.results, self._speeds)
 
     def _measure(self, item: Item, reasons: Sequence[str]) -> Outcome:
-        m, key = item.measurement, item.candidate.record.key
-        self._meter.add(0, f"{key}: {m.task} {m.label} {m.dataset}".replace("  ", " "))
-        outcome = self._without(item, FAILED, reasons[0]) if reasons else self._made(item)
+        measurement, key = item.measurement, item.candidate.record.key
+        self._meter.add(0, f"{key}: {measurement.task} {measurement.label} {measurement.dataset}".replace("  ", " "))
+        outcome = self._record_failure(item, FAILED, reasons[0]) if reasons else self._run_measurement(item)
         self._meter.add(GUESSED_SECONDS, "")
         return outcome
 
-    def _made(self, item: Item) -> Outcome:
+    def _run_measurement(self, item: Item) -> Outcome:
         try:
             result = run(item.measurement, item.files, self._settings.protocols)
-        except Exception as error:  # what was embedded by anybody's code; the others must go on
-            return self._without(item, FAILED, why(error))
-        if origin := self._known.sets[item.measurement.dataset].origin:
+        except Exception as error:  # the embeddings come from a stranger's code; the others must go on
+            return self._record_failure(item, FAILED, error_line(error))
+        if origin := self._inventory.sets[item.measurement.dataset].origin:
             result = replace(result, settings={**result.settings, "source": origin})
         write_result(item.path, result)
         return Outcome(item, result, result.detail.get("reason") or "")
 
-    def _without(self, item: Item, state: str, reason: str) -> Outcome:
-        """A record of what could not be made; one of earlier values is left where it is."""
+    def _record_failure(self, item: Item, state: str, reason: str) -> Outcome:
+        """Write a record that says why the measurement was not made, unless an earlier record has values."""
         result = no_result(item.measurement, item.candidate.record, state, reason, self._settings.protocols)
-        if has_values(self._known.records.get(item.path)):
+        if has_values(self._inventory.records.get(item.path)):
             self._tell(f"{item.path} is kept: it could not be made anew ({reason}).")
         else:
             write_result(item.path, result)

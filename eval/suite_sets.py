@@ -1,4 +1,4 @@
-"""Which images the suite finds below a data folder, and which embeddings whose images are elsewhere."""
+"""Lists what the suite can measure: the images below a data folder, and embeddings whose images are elsewhere."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,86 +24,86 @@ class Need(NamedTuple):
     """One embedding file that a measurement reads."""
 
     dataset: str
-    processing: str  # IDENTITY: as it came
+    processing: str  # a variant; IDENTITY for unprocessed images
     mask: float | None
     split: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSet:
-    """The images of one data set: those at hand, or (without `sources`) those that embeddings were made of."""
+    """The images of one data set: those at hand, or, without `sources`, those that embeddings were made from."""
 
     name: str  # its folder in the published layout of embeddings
     sources: Mapping[tuple[str, str | None], Source] = field(default_factory=dict)  # by stored variant and split
-    stored: frozenset[tuple[str, str | None]]  # the variants and splits there are
-    classes: int  # of the labels; 0 without labels, or where an image has none
-    processed: bool  # whether the measurements of processing are asked of it
-    origin: str = ""  # where the photos came from, where that is told: flickr, sandbox:simulated, simulated, ...
+    stored: frozenset[tuple[str, str | None]]  # the variants and splits that exist
+    classes: int  # number of classes of the labels; 0 where an image has no label
+    processed: bool  # whether the measurements of processing are made of it
+    origin: str = ""  # where the photos came from, if known: flickr, sandbox:simulated, simulated, ...
 
     @property
     def on_the_fly(self) -> bool:
-        """Whether variants are made of these images as they are embedded."""
+        """Whether variants of these images are made while they are embedded."""
         return bool(self.sources) and all(variant == IDENTITY for variant, _ in self.stored)
 
     @property
     def splits(self) -> tuple[str | None, ...]:
-        """The splits that measurements read: train and val, or the only one there is; none where that is no train."""
-        found = {split for _, split in self.stored}
-        if {"train", "val"} <= found:
+        """The splits that measurements read: train and val; else train alone, or no split; else nothing."""
+        splits = {split for _, split in self.stored}
+        if {"train", "val"} <= splits:
             return ("train", "val")
-        return next(((split,) for split in ("train", None) if split in found), ())
+        return next(((split,) for split in ("train", None) if split in splits), ())
 
     @property
     def held_out(self) -> bool:
-        """Whether test images have to be drawn."""
+        """Whether test images are drawn, as there is no validation split."""
         return len(self.splits) == 1
 
     def has(self, processing: str) -> bool:
-        """Whether there are images in that processing, or they can be made."""
-        wanted = IDENTITY if self.on_the_fly else processing
-        return bool(self.splits) and all((wanted, split) in self.stored for split in self.splits)
+        """Whether images in that processing exist or can be made."""
+        variant = IDENTITY if self.on_the_fly else processing
+        return bool(self.splits) and all((variant, split) in self.stored for split in self.splits)
 
     def needs(self, processing: str, mask: float | None = None) -> Iterator[Need]:
         """The embedding files of one processing under one mask."""
         return (Need(self.name, processing, mask, split) for split in self.splits)
 
     def source(self, need: Need) -> Source | None:
-        """The images that an embedding file is made of; None where they are not at hand."""
+        """The images that an embedding file is made from; None where they are not at hand."""
         return self.sources.get((IDENTITY if self.on_the_fly else need.processing, need.split))
 
 
 class Unreadable(NamedTuple):
-    """Images that are there and cannot be used, and why."""
+    """Images that cannot be used, and why."""
 
     name: str
     reason: str
 
 
 def image_sets(data_dir: Path, specs: Sequence[str], embeddings: Path) -> tuple[list[ImageSet], list[Unreadable]]:
-    """Everything that can be measured: folders of `data_dir`, `specs` as `flickrexif embed --dataset` takes them, and
-    embeddings whose images are not here.
+    """Everything that can be measured: folders of `data_dir`, the image sets `specs` (as in `flickrexif embed
+    --dataset`), and embeddings whose images are elsewhere; and the images that cannot be used.
 
-    UsageError where two data sets share a name, or a spec cannot be read.
+    Raises UsageError where two data sets share a name, and where a spec cannot be read.
     """
-    found: dict[str, ImageSet] = {}
+    sets: dict[str, ImageSet] = {}
     broken = []
     for spec in _folders(data_dir):
         try:
             name = NAMES.get(Path(spec).name, Path(spec).name)
-            _add(found, _opened(spec, data_dir, processed=name not in WHOLE))
+            _add(sets, _opened(spec, data_dir, processed=name not in WHOLE))
         except FlickrExifError as error:
             broken.append(Unreadable(name, str(error)))
     for spec in specs:
-        _add(found, _opened(spec, data_dir, processed=True))
+        _add(sets, _opened(spec, data_dir, processed=True))
     for folder in sorted(embeddings.glob("*/")):
-        names = {name.translate(UNSAFE) for name in (*found, *(one.name for one in broken))}
-        if folder.name not in names and (made := _embedded(folder)):
-            found[folder.name] = made
-    return list(found.values()), broken
+        names = {name.translate(UNSAFE) for name in (*sets, *(unreadable.name for unreadable in broken))}
+        if folder.name not in names and (image_set := _embedded(folder)):
+            sets[folder.name] = image_set
+    return list(sets.values()), broken
 
 
 def _folders(data_dir: Path) -> Iterator[str]:
-    """Folders with stored variants, and those of the names that are known, where they have images."""
+    """The folders with stored variants, and those of NAMES; FlickrExif's only if it has images."""
     for folder in sorted(path for path in data_dir.glob("*/") if not path.name.startswith(".")):
         if folder.name == "flickrexif":
             usable = any(folder.glob("images/*.*"))
@@ -125,25 +125,27 @@ def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
 
 
 def origin_of(folder: Path) -> str:
-    """Where a data set's photos came from, as its folder tells: `collection.json` of FlickrExif, `pairs.json` of
-    PairCams, the records of processed images, which name the folder beside it that they were made of; "" if none."""
-    if told := _told(folder / "collection.json").get("source"):
-        return str(told)
-    if _told(folder / "pairs.json").get("simulated_images"):
+    """Where the photos of a data set came from, "" if not known: by `collection.json` of FlickrExif, by `pairs.json` of
+    PairCams, or by the records of processed images, which name the data set beside it that they were made from."""
+    if origin := _read_json(folder / "collection.json").get("source"):
+        return str(origin)
+    if _read_json(folder / "pairs.json").get("simulated_images"):
         return "simulated"
-    made_of = {str(_told(path).get("source")) for path in folder.glob("*/.done/*.json") if "-of-" not in path.name}
-    found = {
-        _told(folder.parent / name / "collection.json").get("source") for name in made_of if Path(name).name == name
+    made_of = {str(_read_json(path).get("source")) for path in folder.glob("*/.done/*.json") if "-of-" not in path.name}
+    sources = {
+        _read_json(folder.parent / name / "collection.json").get("source")
+        for name in made_of
+        if Path(name).name == name
     }
-    return next((str(source) for source in sorted(map(str, found - {None}))), "")
+    return next((str(source) for source in sorted(map(str, sources - {None}))), "")
 
 
-def _told(path: Path) -> dict[str, object]:
+def _read_json(path: Path) -> dict[str, object]:
     try:
-        told = json.loads(path.read_bytes())
+        record = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def _classes(labels: Iterable[Sequence[int]]) -> int:
@@ -151,15 +153,15 @@ def _classes(labels: Iterable[Sequence[int]]) -> int:
     return 0 if min(values, default=-1) < 0 else len(values)
 
 
-def _add(found: dict[str, ImageSet], new: ImageSet) -> None:
-    there = found.setdefault(new.name, new)
-    if {s.fingerprint for s in there.sources.values()} != {s.fingerprint for s in new.sources.values()}:
+def _add(sets: dict[str, ImageSet], new: ImageSet) -> None:
+    existing = sets.setdefault(new.name, new)
+    if {s.fingerprint for s in existing.sources.values()} != {s.fingerprint for s in new.sources.values()}:
         raise UsageError(f"Two data sets have the name {new.name}.", "Rename the folder of one of them.")
-    found[new.name] = replace(there, processed=there.processed or new.processed)
+    sets[new.name] = replace(existing, processed=existing.processed or new.processed)
 
 
 def _embedded(folder: Path) -> ImageSet | None:
-    """The data set of a folder of embedding files."""
+    """The data set of a folder of embedding files; None where the folder has none."""
     stored, labels = set(), []
     for place in (folder, *sorted(folder / name for name in VARIANTS)):
         files = [*place.glob(f"model=*{SUFFIX}"), *place.glob(f"mask=*/model=*{SUFFIX}")]

@@ -1,4 +1,4 @@
-"""The measurements of the suite: which there are for the data at hand, what each reads, and why others cannot be."""
+"""Lists the measurements of the suite for the data at hand: what each reads, or why it cannot be made."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,17 @@ from pathlib import Path
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.embeddings import UNSAFE
 from flickrexif.eval.suite_sets import FLICKREXIF, IDENTITY, NO_IMAGES, PAIRCAMS, ImageSet, Need, Unreadable
-from flickrexif.eval.task_files import read_split
-from flickrexif.eval.tasks_probe import SPLIT_FILE
+from flickrexif.eval.task_files import attributes_with_split, read_split, split_path
 from flickrexif.processing.variants import PARAMETERS
 
 TASKS = ("probe", "knn", "similarity", "masking", "neighbors", "retrieval", "tsne", "strips")
 BY_PARAMETER = ("probe", "knn", "similarity", "strips")
-UNLABELLED = ("probe", "strips")  # of these, what needs no class labels
-BY_CAMERA = ("neighbors", "tsne", "strips")  # over the photos known to be of a smartphone or not
-MASK = 0.9  # of the acquisition probes
-MASKS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # of the sweep
-K = {"iNaturalist": 1}  # neighbours that vote, 10 elsewhere
-KS = (10, 25, 50)  # of the same-camera neighbours
+UNLABELLED = ("probe", "strips")  # tasks of BY_PARAMETER that need no class labels
+BY_CAMERA = ("neighbors", "tsne", "strips")  # tasks over photos with the label smart or not
+MASK = 0.9  # masked share of the image in acquisition probes
+MASKS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # ratios of the task masking
+K = {"iNaturalist": 1}  # neighbours that vote; 10 for other data sets
+KS = (10, 25, 50)  # values of k of the task neighbors
 HEADLINES = {  # task -> the metrics of the summary
     "probe": ("accuracy",),
     "knn": ("all_same", "neg_same"),
@@ -33,7 +32,7 @@ HEADLINES = {  # task -> the metrics of the summary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One measurement of any encoder; `reason` tells why it cannot be made."""
+    """One measurement, whatever the encoder; `reason` says why it cannot be made, "" if it can."""
 
     task: str
     dataset: str
@@ -42,10 +41,12 @@ class Measurement:
     mask: float | None = None
     needs: tuple[Need, ...] = ()
     held_out: bool = False
-    labels: Path | None = None  # of BY_CAMERA: a file or folder; of an attribute's probe: the folder of split files
+    labels: Path | None = (
+        None  # for BY_CAMERA: a file or folder; for the probe of an attribute: the split files' folder
+    )
     reason: str = ""
-    broken: bool = False  # the reason is an error, not a lack of data
-    recorded: bool = False  # its images are there and only lack what it needs: a record tells the reason
+    broken: bool = False  # True where the reason is an error and not a lack of data
+    recorded: bool = False  # True where a record keeps the reason: the images exist, but lack what the task needs
 
     @property
     def label(self) -> str:
@@ -54,13 +55,13 @@ class Measurement:
 
     @property
     def file_name(self) -> str:
-        """The record's name in the encoder's folder: probe_FlickrExif_ISO-Speed_mask=0.9.json."""
+        """The name of the record in the encoder's folder: probe_FlickrExif_ISO-Speed_mask=0.9.json."""
         parts = [self.task, self.dataset, self.label, f"mask={self.mask:g}" if self.mask else ""]
         return "_".join(part.translate(UNSAFE).replace(" ", "-") for part in parts if part) + ".json"
 
 
 def check_tasks(tasks: Sequence[str]) -> None:
-    """Raises UsageError for a task that is none."""
+    """Raises UsageError for an unknown task."""
     if unknown := [task for task in tasks if task not in TASKS]:
         raise UsageError(f"There is no task {unknown[0][:40]!r}.", f"Known: {', '.join(TASKS)}.")
 
@@ -68,22 +69,24 @@ def check_tasks(tasks: Sequence[str]) -> None:
 def measurements(
     sets: Sequence[ImageSet], broken: Sequence[Unreadable], flickrexif: Path, tasks: Sequence[str]
 ) -> list[Measurement]:
-    """Every measurement of `tasks` (all of TASKS where none is named), possible or not, in the order of TASKS.
+    """All measurements of `tasks` (of all TASKS if empty), possible or not, in the order of TASKS.
 
     `flickrexif` is the folder with labels/ and splits/.
     """
-    by_name = {one.name: one for one in sets}
-    told = {one.name: one.reason for one in broken}
-    found = [m for one in sets if one.processed for m in _of_processing(one)]
-    found += _of_acquisition(by_name.get(FLICKREXIF), told.get(FLICKREXIF), flickrexif)
-    found += _of_pairs(by_name.get(PAIRCAMS), told.get(PAIRCAMS))
-    for name, reason in told.items():
+    by_name = {image_set.name: image_set for image_set in sets}
+    reasons = {image_set.name: image_set.reason for image_set in broken}
+    candidates = [m for image_set in sets if image_set.processed for m in _of_processing(image_set)]
+    candidates += _of_acquisition(by_name.get(FLICKREXIF), reasons.get(FLICKREXIF), flickrexif)
+    candidates += _of_pairs(by_name.get(PAIRCAMS), reasons.get(PAIRCAMS))
+    for name, reason in reasons.items():
         if name not in (FLICKREXIF, PAIRCAMS):
-            found += [Measurement(task=t, dataset=name, reason=reason, broken=True) for t in (*BY_PARAMETER, "masking")]
-    return sorted((m for m in found if m.task in (tasks or TASKS)), key=lambda m: TASKS.index(m.task))
+            candidates += [
+                Measurement(task=t, dataset=name, reason=reason, broken=True) for t in (*BY_PARAMETER, "masking")
+            ]
+    return sorted((m for m in candidates if m.task in (tasks or TASKS)), key=lambda m: TASKS.index(m.task))
 
 
-# --- what there is
+# --- by data set
 
 
 def _of_processing(images: ImageSet) -> Iterator[Measurement]:
@@ -121,29 +124,28 @@ def _lacking(images: ImageSet, lacking: Sequence[str], parameter: str | None) ->
         return "it has no training images"
     if not lacking:
         return ""
-    wanted = f"--parameter {parameter}" if parameter else f"--variant {lacking[0].lower()}"
-    return f"it lacks {', '.join(lacking)}: type `flickrexif process SOURCE {wanted}`"
+    option = f"--parameter {parameter}" if parameter else f"--variant {lacking[0].lower()}"
+    return f"it lacks {', '.join(lacking)}: type `flickrexif process SOURCE {option}`"
 
 
 def _of_acquisition(images: ImageSet | None, broken: str | None, folder: Path) -> Iterator[Measurement]:
     reason = broken or ("" if images else NO_IMAGES[FLICKREXIF])
-    start, end = SPLIT_FILE.split("{}")
     splits = folder / "splits"
-    attributes = sorted(path.name.removeprefix(start).removesuffix(end) for path in splits.glob(f"{start}*{end}"))
+    attributes = attributes_with_split(splits)
     probes: dict[str | None, str] = dict.fromkeys(attributes, reason)
     if not attributes:
         probes = {None: reason or f"there are no splits: {_type_splits(folder)}"}
-    for attribute, why in probes.items():
-        needs = tuple(images.needs(IDENTITY, MASK)) if images and not why else ()
+    for attribute, lack in probes.items():
+        needs = tuple(images.needs(IDENTITY, MASK)) if images and not lack else ()
         yield Measurement(
-            task="probe", dataset=FLICKREXIF, attribute=attribute, mask=MASK, needs=needs, labels=splits, reason=why,
+            task="probe", dataset=FLICKREXIF, attribute=attribute, mask=MASK, needs=needs, labels=splits, reason=lack,
             broken=bool(broken),
         )  # fmt: skip
     labels = camera_labels(folder)
-    why = reason or ("" if labels else "there are no labels: type `flickrexif build`")
-    needs = tuple(images.needs(IDENTITY)) if images and not why else ()
+    lack = reason or ("" if labels else "there are no labels: type `flickrexif build`")
+    needs = tuple(images.needs(IDENTITY)) if images and not lack else ()
     for task in BY_CAMERA:
-        yield Measurement(task=task, dataset=FLICKREXIF, needs=needs, labels=labels, reason=why, broken=bool(broken))
+        yield Measurement(task=task, dataset=FLICKREXIF, needs=needs, labels=labels, reason=lack, broken=bool(broken))
 
 
 def _type_splits(folder: Path) -> str:
@@ -151,10 +153,11 @@ def _type_splits(folder: Path) -> str:
 
 
 def camera_labels(folder: Path) -> Path | None:
-    """Where smart or not is told: the split file of Is Smartphone where its test photos suffice, else the labels."""
-    path, table = folder / "splits" / SPLIT_FILE.format("Is Smartphone"), folder / "labels"
+    """The file or folder with the labels smart or not: the split file of Is Smartphone if it has enough test photos,
+    else the folder `labels`; None where neither exists."""
+    path, table = split_path(folder / "splits", "Is Smartphone"), folder / "labels"
     try:
-        enough = path.is_file() and len(read_split(path)[1]["test"][0]) >= 10 * max(KS)
+        enough = path.is_file() and len(read_split(path).ids["test"]) >= 10 * max(KS)
     except FlickrExifError:
         enough = False
     if enough:

@@ -1,4 +1,4 @@
-"""One embeddings file to make: its place, the hash of all that decides its contents, its blocks and its end.
+"""Makes one embeddings file: where it lies, the hash of all settings that decide its contents, its blocks, its end.
 
 <folder>/model=…_variant=….safetensors            written last, with the settings' hash in its metadata
 <folder>/model=…_variant=….failures.csv           id and reason of the images that have no row
@@ -13,7 +13,6 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata as packages
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from flickrexif.eval.embeddings import (
 from flickrexif.eval.encoders.record import EncoderRecord
 from flickrexif.eval.images import Source
 from flickrexif.eval.preparing import Combo
+from flickrexif.eval.results import installed_versions
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ REMAKE = "Name another --out, or delete that file to make it again."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What one encoder makes of one source in one variant and under one mask."""
+    """The embeddings file of one encoder for one source, in one variant and under one mask."""
 
     path: Path
     record: EncoderRecord
@@ -51,12 +51,12 @@ class Target:
     source: Source
     start: int  # the rows of the source: all, or those of a shard
     stop: int
-    settings: Mapping[str, Any]  # all that decides the embeddings
-    shard: str = ""  # 3/8
+    settings: Mapping[str, Any]  # everything that the embeddings depend on
+    shard: str = ""  # such as 3/8; "" for the whole
 
     @property
     def hash(self) -> str:
-        """Names the settings."""
+        """A hash of the settings."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -70,9 +70,9 @@ class Target:
 
 
 def file_names(record: EncoderRecord) -> tuple[str, str]:
-    """The layout's `model` and `variant`: paper:clip/ViT-B-16 is model=clip variant=ViT-B-16, as published.
+    """`model` and `variant` of an encoder in the layout; paper:clip/ViT-B-16 is model=clip variant=ViT-B-16.
 
-    Other encoders: the backend and what follows the colon; a name without a colon is its own model.
+    For other encoders they are the backend and what follows the colon; a name without a colon is the model.
     """
     kind, colon, rest = record.key.partition(":")
     if kind == "paper":
@@ -92,7 +92,7 @@ def target_of(
     seed: int,
     shard: str,
 ) -> Target:
-    """The target's place and settings; `encoder` is what `decisive` told of it, `shard` "3/8", or "" for the whole."""
+    """A target with its path and settings; `encoder` is `feature_fields(record)`, `shard` is such as "3/8" or ""."""
     model, variant = file_names(record)
     processing = combo.variant.name if combo.variant else source.variant
     path = embedding_path(
@@ -130,7 +130,7 @@ def shard_path(path: Path, number: int, count: int) -> Path:
 
 
 def shard_rows(rows: int, shard: str) -> tuple[int, int]:
-    """The consecutive rows of shard "3/8" (1/8 is the first); all for "". Raises UsageError."""
+    """(first row, row after the last) of shard "3/8"; 1/8 is the first, "" is all rows. UsageError for other texts."""
     if not shard:
         return 0, rows
     number, slash, count = shard.partition("/")
@@ -139,26 +139,26 @@ def shard_rows(rows: int, shard: str) -> tuple[int, int]:
     return rows * (int(number) - 1) // int(count), rows * int(number) // int(count)
 
 
-def decisive(record: EncoderRecord) -> dict[str, Any]:
-    """The record without what says nothing of the features; a local checkpoint counts by its bytes."""
-    told = asdict(record)
+def feature_fields(record: EncoderRecord) -> dict[str, Any]:
+    """The fields of a record that features depend on; a local checkpoint is replaced by the hash of its bytes."""
+    fields = asdict(record)
     for name in ("family", "licence", "size_bytes", "embedding_size"):
-        told.pop(name, None)
+        fields.pop(name, None)
     if record.checkpoint:
         with Path(record.checkpoint).open("rb") as file:
-            told["checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
-    return told
+            fields["checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return fields
 
 
 def is_finished(target: Target) -> bool:
-    """Whether the file is there. UsageError where another file is: nothing is overwritten."""
+    """Whether the file exists. UsageError where another file has its path: nothing is overwritten."""
     if not target.path.exists():
         return False
-    there = read_embeddings(target.path).metadata.get("settings_hash")
-    if there == target.hash:
+    stored_hash = read_embeddings(target.path).metadata.get("settings_hash")
+    if stored_hash == target.hash:
         return True
-    made = "made with other settings" if there else "of another program"
-    raise UsageError(f"{target.path} is there already, {made}.", REMAKE)
+    origin = "made with other settings" if stored_hash else "of another program"
+    raise UsageError(f"{target.path} is there already, {origin}.", REMAKE)
 
 
 # --- blocks
@@ -167,15 +167,15 @@ def is_finished(target: Target) -> bool:
 def write_block(
     target: Target, start: int, stop: int, embeddings: "torch.Tensor", rows: Sequence[int], failures: Mapping[int, str]
 ) -> None:
-    """Save the rows start to stop - 1: [m, d] of `rows`, and why the others failed."""
+    """Save the block of the rows start to stop - 1: embeddings [m, d] of `rows`, and why the other rows failed."""
     import torch
 
-    told = {"failures": json.dumps(sorted(failures.items()))}
-    write_embeddings(target.block(start, stop), embeddings, {ROW: torch.tensor(rows, dtype=torch.int64)}, told)
+    metadata = {"failures": json.dumps(sorted(failures.items()))}
+    write_embeddings(target.block(start, stop), embeddings, {ROW: torch.tensor(rows, dtype=torch.int64)}, metadata)
 
 
 def finish(target: Target, bounds: Sequence[tuple[int, int]]) -> None:
-    """Blocks to the file and its side table; the blocks are then removed."""
+    """Join the blocks into the file and its table of failures, then remove them."""
     import torch
 
     blocks = [read_embeddings(target.block(start, stop)) for start, stop in bounds]
@@ -184,7 +184,7 @@ def finish(target: Target, bounds: Sequence[tuple[int, int]]) -> None:
     rows = torch.cat([block.columns[ROW] for block in blocks] or [torch.empty(0, dtype=torch.int64)])
     failed = {row: reason for block in blocks for row, reason in json.loads(block.metadata["failures"])}
     failures = [(target.source.ids[row], failed[row]) for row in sorted(failed)]
-    if target.shard.partition("/")[0] in ("", "1"):  # not told again by every shard
+    if target.shard.partition("/")[0] in ("", "1"):  # only the first shard lists images that the source lacks
         failures += sorted(target.source.missing.items())
     write_failures(target.path, failures)
     write_embeddings(target.path, torch.cat(full), _columns(target.source, rows), _metadata(target, failures))
@@ -203,7 +203,7 @@ def _columns(source: Source, rows: "torch.Tensor") -> "dict[str, torch.Tensor]":
 
 def _metadata(target: Target, failures: Sequence[tuple[str, str]]) -> dict[str, str]:
     source, record = target.source, target.record
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "format": FORMAT,
         "encoder": record.key,
         "family": record.family,
@@ -215,29 +215,18 @@ def _metadata(target: Target, failures: Sequence[tuple[str, str]]) -> dict[str, 
         "settings_hash": target.hash,
         "shard": target.shard,
         "failures": reasons(failures),
-        "versions": versions(),
+        "versions": installed_versions(PACKAGES),
     }
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
 
 
 def reasons(failures: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """How many (image id, reason) failed for which reason."""
+    """Reason -> number of images that failed for it, of (image id, reason)."""
     return dict(sorted(Counter(reason for _, reason in failures).items()))
 
 
-def versions() -> dict[str, str]:
-    """What is installed here of the packages that decide the features."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = packages.version(name)
-        except packages.PackageNotFoundError:
-            continue
-    return found
-
-
 def write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
-    """The side table of the embeddings file `path`; none where nothing failed."""
+    """Write the table of failures of the embeddings file `path`; without failures there is none."""
     table = failures_path(path)
     if not failures:
         remove([table])

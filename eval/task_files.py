@@ -1,7 +1,6 @@
 """Reads what the tasks measure: embedding files of one encoder, joined over variants, and published split files."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from torch import Tensor
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.dataset import split_files
+from flickrexif.dataset.split_files import SPLITS, STEM, Split
 from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, embedding_path, read_embeddings
 from flickrexif.eval.knn import uniform_draws
 from flickrexif.eval.results import fingerprint
 from flickrexif.processing.variants import classes as classes_of
 
-SPLITS = ("train", "val", "test")
 ReadFiles = list[tuple[Path, Embeddings]]
 HELD_OUT = 5  # where a data set has no validation split, one in five images is a test image
 
@@ -160,28 +160,19 @@ def shared_images(files: Sequence[Embeddings]) -> tuple[list[Tensor], list[str],
 # --- acquisition labels
 
 
-def read_split(path: Path) -> tuple[list[str], dict[str, tuple[list[int], list[int]]]]:
-    """The classes of a split file, and the (ids, labels) of train, val and test. FlickrExifError for any other file."""
-    try:
-        record = json.loads(path.read_text("utf-8"))
-        classes = [str(name) for name in record["label_encoder_classes"]]
-        labelled = {
-            s: (list(map(int, record[f"{s}_ids"])), list(map(int, record[f"encoded_{s}_labels"]))) for s in SPLITS
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FlickrExifError(
-            f"{path} is no split file ({error!r:.80}).", "Make it with `flickrexif splits`."
-        ) from None
-    if problem := next(_problems(classes, labelled), None):
-        raise FlickrExifError(f"{path} is no split file: {problem}.", "Make it again with `flickrexif splits`.")
-    return classes, labelled
+def split_path(folder: Path, attribute: str) -> Path:
+    """The path of an attribute's split file in a folder of split files."""
+    return folder / f"{STEM}{attribute}.json"
 
 
-def _problems(classes: Sequence[str], labelled: dict[str, tuple[list[int], list[int]]]) -> Iterator[str]:
-    if len(classes) < 2:
-        yield f"it has {len(classes)} classes"
-    for split, (ids, labels) in labelled.items():
-        if len(ids) != len(labels):
-            yield f"{split} has {len(ids)} ids and {len(labels)} labels"
-        elif labels and not 0 <= min(labels) <= max(labels) < len(classes):
-            yield f"{split} has a label that is no class"
+def attributes_with_split(folder: Path) -> list[str]:
+    """The attributes that have a split file in the folder, sorted."""
+    return sorted(path.stem.removeprefix(STEM) for path in folder.glob(f"{STEM}*.json"))
+
+
+def read_split(path: Path) -> Split:
+    """A split file with at least two classes. FlickrExifError for any other file."""
+    split = split_files.read_split(path)
+    if len(split.classes) < 2:
+        raise FlickrExifError(f"{path} has only one class.", "Make it again with `flickrexif splits`.")
+    return split

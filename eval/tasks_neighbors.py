@@ -283,8 +283,9 @@ def read_labels(path: Path) -> PhotoLabels:
     Raises UsageError where there is no such file, FlickrExifError for a file of another kind.
     """
     if path.suffix == ".json":
-        classes, splits = read_split(path)
-        return PhotoLabels(dict(zip(*splits["test"], strict=True)), {}, classes)
+        split = read_split(path)
+        labels = dict(zip(split.ids["test"].tolist(), split.labels["test"].tolist(), strict=True))
+        return PhotoLabels(labels, {}, split.classes)
     rows = [row for file in label_files(path) for row in _labelled(file)]
     label = {flickr_id: int(smart) for flickr_id, _, smart in rows}
     return PhotoLabels(label, {flickr_id: owner for flickr_id, owner, _ in rows}, ("False", "True"))

@@ -11,6 +11,7 @@ import torch
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes
+from flickrexif.dataset.split_files import SPLITS
 from flickrexif.eval.embeddings import read_embeddings
 from flickrexif.eval.knn import SETUPS, five_setups
 from flickrexif.eval.mitigation import mitigations
@@ -20,17 +21,16 @@ from flickrexif.eval.results import Result, environment, fingerprint
 from flickrexif.eval.task_files import (
     EmbeddingFiles,
     ReadFiles,
+    attributes_with_split,
     encoder_and_dataset,
     fingerprints,
     flickr_ids,
     read_split,
     read_variants,
+    split_path,
 )
 from flickrexif.eval.tiles import unit_rows
 from flickrexif.processing.variants import classes as classes_of
-
-SPLIT_FILE = "split_data_target_attribute={}.json"
-
 
 # --- the tasks
 
@@ -161,27 +161,27 @@ def _acquisition(
 ) -> tuple[ProbeData, ReadFiles, dict[str, Any]]:
     if splits is None:
         raise UsageError(f"The labels of {attribute!r} are in split files.", "Name their folder with --splits.")
-    split_path = _split_path(splits, attribute)
-    classes, labelled = read_split(split_path)
+    split_file = _split_file(splits, attribute)
+    split = read_split(split_file)
     path = files.path()
     embeddings = read_embeddings(path)
     row_of = {flickr_id: row for row, flickr_id in enumerate(flickr_ids(path, embeddings))}
     parts, missing = [], {}
-    for split, (ids, labels) in labelled.items():
-        kept = [(row_of[photo], label) for photo, label in zip(ids, labels, strict=True) if photo in row_of]
-        rows, values = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2).unbind(1)
-        parts.append(Part(embeddings.image_embeddings[rows], values))
-        missing[split] = len(ids) - len(kept)
-    data = labelled_data(parts[0], parts[1], parts[2], classes, settings)
-    return data, [(path, embeddings)], {"left_out": missing, "split_file": fingerprint(split_path)}
+    for name in SPLITS:
+        photos = zip(split.ids[name].tolist(), split.labels[name].tolist(), strict=True)
+        kept = [(row_of[photo], label) for photo, label in photos if photo in row_of]
+        rows, labels = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2).unbind(1)
+        parts.append(Part(embeddings.image_embeddings[rows], labels))
+        missing[name] = len(split.ids[name]) - len(kept)
+    data = labelled_data(parts[0], parts[1], parts[2], split.classes, settings)
+    return data, [(path, embeddings)], {"left_out": missing, "split_file": fingerprint(split_file)}
 
 
-def _split_path(splits: Path, attribute: str) -> Path:
+def _split_file(splits: Path, attribute: str) -> Path:
     """The split file of an attribute in the folder `splits`. UsageError names the attributes that have one."""
-    path = splits / SPLIT_FILE.format(attribute)
+    path = split_path(splits, attribute)
     if not path.is_file():
-        start, end = SPLIT_FILE.split("{}")
-        attributes = sorted(p.name.removeprefix(start).removesuffix(end) for p in splits.glob(SPLIT_FILE.format("*")))
+        attributes = attributes_with_split(splits)
         hint = f"There: {', '.join(attributes)}." if attributes else "Make them with `flickrexif splits`."
         raise UsageError(f"{splits} has no split file of {attribute[:80]!r}.", hint)
     return path

@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_and_nothing_finished_is_made_twice(
     again = Linear()
     report = run(folder, tmp_path, [again])
     assert not again.batches
-    assert all(one.was_there for one in report.files)
+    assert all(one.existed for one in report.files)
     assert "was there" in summary(report)
 
 
@@ -192,7 +192,7 @@ def test_a_variant_asked_for_later_is_all_that_is_made(folder: Path, tmp_path: P
     encoder = Linear()
     report = run(folder, tmp_path, [encoder])
     assert sum(encoder.batches) == 5 * IMAGES
-    assert [one.was_there for one in report.files] == [True, False, False, False, False, False]
+    assert [one.existed for one in report.files] == [True, False, False, False, False, False]
 
 
 def test_other_settings_do_not_overwrite(folder: Path, tmp_path: Path) -> None:

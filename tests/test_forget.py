@@ -295,7 +295,7 @@ def test_processing_and_embedding_go_on_as_if_the_photo_had_never_been(data: Pat
     gone(data, photo=ids[1::4])
     assert [part.made for part in processed(data).parts] == [0, 0]
     assert [part.rows for part in processed(data).parts] == [len(ids) - len(ids[1::4])] * 2
-    assert all(one.was_there for one in embedded(data).files)
+    assert all(one.existed for one in embedded(data).files)
     processed(data, "again")
     names = [path.relative_to(data / "again") for path in sorted((data / "again").rglob("*.parquet"))]
     assert len(names) == 2

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -405,21 +406,22 @@ def test_one_label_and_a_folder_of_splits_are_needed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "problem"),
     [
-        {"train_ids": [1]},
-        {"encoded_val_labels": [9] * 30},
-        {"encoded_val_labels": [-1] * 30},
-        {"label_encoder_classes": ["one"]},
-        {"test_ids": None},
-        {"test_ids": ["x"]},
+        ({"train_ids": [1]}, "encoded_train_labels has 120 labels for 1 ids"),
+        ({"encoded_val_labels": [9] * 30}, "encoded_val_labels has 30 labels that are no place"),
+        ({"encoded_val_labels": [-1] * 30}, "encoded_val_labels has 30 labels that are no place"),
+        ({"label_encoder_classes": ["x"], "encoded_train_labels": [0] * 120, "encoded_val_labels": [0] * 30,
+          "encoded_test_labels": [0] * 50}, "has only one class"),
+        ({"test_ids": None}, "test_ids is missing or not a list of whole numbers"),
+        ({"test_ids": ["x"]}, "test_ids is missing or not a list of whole numbers"),
     ],
-)
-def test_a_broken_split_file_is_named(tmp_path: Path, change: dict[str, object]) -> None:
+)  # fmt: skip
+def test_a_broken_split_file_is_named(tmp_path: Path, change: dict[str, object], problem: str) -> None:
     write_attribute(tmp_path)
     path = tmp_path / "split_data_target_attribute=Make.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(FlickrExifError, match="is no split file"):
+    with pytest.raises(FlickrExifError, match=f"{re.escape(path.name)}.* {problem}"):
         read_split(path)
 
 
@@ -428,6 +430,6 @@ PHOTOS_A_CLASS = {"splits": [12, 10, 11], "official-splits": [3_899, 200, 500]}
 
 @pytest.mark.parametrize("folder", SPLIT_FILES)
 def test_published_split_files_are_read(folder: Path) -> None:
-    classes, labelled = read_split(folder / "split_data_target_attribute=Make.json")
-    assert len(classes) == 9
-    assert [len(labelled[split][0]) / 9 for split in ("train", "val", "test")] == PHOTOS_A_CLASS[folder.name]
+    split = read_split(folder / "split_data_target_attribute=Make.json")
+    assert len(split.classes) == 9
+    assert [len(split.ids[name]) / 9 for name in ("train", "val", "test")] == PHOTOS_A_CLASS[folder.name]

@@ -331,7 +331,7 @@ def test_a_broken_split_file_is_a_reason(data: Path) -> None:
     results = evaluate(Linear(), data_dir=data, **FAST).results
     failed = [r for r in results if r.detail.get("state") == "failed"]
     assert [r.attribute for r in failed] == ["Make"]
-    assert "is no split file" in failed[0].detail["reason"]
+    assert "Make.json: the file is not a JSON object" in failed[0].detail["reason"]
 
 
 def test_images_that_cannot_be_read_are_a_reason(data: Path) -> None:

@@ -121,7 +121,7 @@ def flat(root: Path, count: int, smart: list[int], d: int = 8) -> tuple[Embeddin
     files = EmbeddingFiles(root=root, dataset="FlickrExif", model="m", variant="v")
     x = torch.randn(count, d, generator=torch.Generator().manual_seed(1))
     write_embeddings(files.path(), x, {"Flickr ID": torch.arange(count)})
-    split: dict[str, Any] = {"label_encoder_classes": ["False", "True"]}
+    split: dict[str, Any] = {"target_attribute": "Is Smartphone", "label_encoder_classes": ["False", "True"]}
     split |= {f"{s}_ids": [] for s in ("train", "val")} | {f"encoded_{s}_labels": [] for s in ("train", "val")}
     split |= {"test_ids": list(range(len(smart))), "encoded_test_labels": smart}
     (root / "split.json").write_text(json.dumps(split))
