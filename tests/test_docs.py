@@ -1,11 +1,19 @@
 """Pages made from the code say what the code says. `python -m tests.test_docs` writes them anew."""
 
+import os
+import re
 from pathlib import Path
+
+import pytest
 
 from flickrexif.core.columns import Column
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
+from tests.test_imports import LAYERS
 
-PAGE = Path(__file__).parents[1] / "docs" / "columns.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "columns.md"
+DESIGN = (ROOT / "docs" / "design.md").read_text("utf-8")
+FOR_DEVELOPERS = {"docs/design.md": DESIGN, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text("utf-8")}
 
 
 def table(columns: tuple[Column, ...]) -> str:
@@ -24,6 +32,30 @@ def page() -> str:
 
 def test_the_columns_page_is_current() -> None:
     assert PAGE.read_text() == page(), "run `python -m tests.test_docs`"
+
+
+@pytest.mark.parametrize("text", FOR_DEVELOPERS.values(), ids=FOR_DEVELOPERS)
+def test_files_and_folders_that_are_named_exist(text: str) -> None:
+    named = [name for name in re.findall(r"`([\w./-]+)`", text) if "/" in name and not name.startswith((".", "eval."))]
+    assert len(named) > 20
+    assert [name for name in named if not os.path.lexists(ROOT / name)] == []
+    modules = re.findall(r"python -m (tests\.\w+)", text)
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").exists()] == []
+
+
+def test_what_is_looked_for_is_where_the_table_says() -> None:
+    rows = re.findall(r"^\| [^|]+ \| `([^`]+)` \| `(\w+)` \|$", DESIGN, re.MULTILINE)
+    assert len(rows) > 25
+    assert ("flickrexif/core/caps.py", "within_cap") in rows
+    for path, name in rows:
+        assert re.search(rf"^\s*(def|class) {name}\b|^\s*{name}\b.*=|\.{name}\b", (ROOT / path).read_text(), re.M), path
+
+
+def test_the_layers_of_the_page_are_those_of_the_import_rule() -> None:
+    table = DESIGN.partition("## The layers")[2].partition("## ")[0]
+    rows = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    layers = [{Path(name).stem for name in re.findall(r"`([^`]+)`", row)} for row in rows]
+    assert layers == [set(layer) for layer in LAYERS]
 
 
 if __name__ == "__main__":
