@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # --data-dir of the demo, so that a crawl of real photos in data/ is never mixed with simulated ones.
 DEMO_DATA ?= data
 
-.PHONY: demo test check lint types unit bench clean
+.PHONY: demo test check lint types unit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,4 +42,4 @@ unit: $(VENV)/.installed
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 import flickrexif
@@ -111,6 +113,25 @@ def test_the_sdist_makes_the_same_wheel(built: Built) -> None:
     assert links == []  # the archive holds files where the checkout has links
     assert {name for name in names if name.startswith(f"{PACKAGE}/")} == set(TREE)
     assert {"LICENSE", "NOTICE", "README.md", "pyproject.toml"} <= names
+
+
+def declared(*extras: str) -> set[Requirement]:
+    """The packages that the project requires, with extras and the extras that they name."""
+    project = PROJECT["project"]
+    lines = project["dependencies"] + [line for name in extras for line in project["optional-dependencies"][name]]
+    requirements = set(map(Requirement, lines))
+    of_ours = {extra for requirement in requirements if requirement.name == PACKAGE for extra in requirement.extras}
+    others = {requirement for requirement in requirements if requirement.name != PACKAGE}
+    return others | (declared(*of_ours) if of_ours else set())
+
+
+def test_what_a_fresh_machine_installs_is_pinned_to_a_version_that_is_allowed() -> None:
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
+    versions = {canonicalize_name(name): version for name, version in pins.items()}
+    required = declared("dev")
+    assert len(required) > 30
+    for requirement in required:
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 # --- what is installed
