@@ -32,7 +32,8 @@ from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.paircams.build import build_pairs
 from flickrexif.processing.build import ProcessSettings, process
-from tests.test_build import EXIF, photo
+from tests.folders import hashes
+from tests.raw_photos import EXIF, photo
 
 FLICKR = Collection(source="flickr")
 SIMULATED = Collection(source="sandbox:simulated")
@@ -179,10 +180,6 @@ def decoded(src: str) -> Image.Image:
     prefix = "data:image/webp;base64,"
     assert src.startswith(prefix)
     return Image.open(io.BytesIO(base64.b64decode(src.removeprefix(prefix), validate=True)))
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 # --- photos

@@ -23,41 +23,14 @@ from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset import images as build_images
 from flickrexif.dataset.build import BuildReport, Collection, build, read_collection
 from flickrexif.dataset.images import StoredImage
+from tests.folders import hashes
+from tests.raw_photos import EXIF, SIMULATED, photo
 
-SIMULATED = Collection(source="sandbox:simulated", settings={"seed": 0}, dates=("2026-01-01", "2026-01-02"))
-EXIF = {"Make": "Canon", "Model": "Canon EOS 5D", "ExposureTime": "1/250", "FNumber": "4.0", "ISO": "100"}
 PUBLISHED = ["Flickr ID", "url", "owner", "Make", "Model", "Exposure", "Aperture", "ISO Speed", "Focal Length"]
-
-
-def photo(flickr_id: int, month: str = "2024-08", **fields: object) -> RawPhoto:
-    facts = {
-        "flickr_id": flickr_id,
-        "owner": "7478087@N06",
-        "owner_name": "Jo",
-        "title": f"Photo {flickr_id}",
-        "page_url": f"https://www.flickr.com/photos/jo/{flickr_id}/",
-        "license_id": 4,
-        "license": "CC BY 2.0",
-        "license_url": "https://creativecommons.org/licenses/by/2.0/",
-        "date_taken": f"{month}-03 12:34:56",
-        "date_taken_granularity": 0,
-        "month": month,
-        "width": 1024,
-        "height": 683,
-        "image_url": f"https://live.staticflickr.com/1/{flickr_id}_a_b.jpg",
-        "image_size": "l",
-        "exif": EXIF,
-    }
-    return RawPhoto(**(facts | fields))  # type: ignore[arg-type]
 
 
 def months(*names: str) -> list[tuple[str, list[RawPhoto]]]:
     return [(name, [photo(100 * place + i, name) for i in (3, 1, 2)]) for place, name in enumerate(names)]
-
-
-def hashes(root: Path) -> dict[str, str]:
-    files = (path for path in root.rglob("*") if path.is_file())
-    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def jpeg(side: int, seed: int = 0) -> bytes:
@@ -254,7 +227,8 @@ def run_build(root: Path, before: str) -> subprocess.CompletedProcess[str]:
 import os, resource, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
-from tests.test_build import SIMULATED, build, photo
+from tests.raw_photos import SIMULATED, photo
+from flickrexif.dataset.build import build
 from flickrexif.core.errors import FlickrExifError
 {before}
 try:

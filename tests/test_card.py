@@ -38,7 +38,8 @@ from flickrexif.dataset.images import StoredImage
 from flickrexif.dataset.split_files import SPLITS, Split, write_split
 from flickrexif.kinds import kind_of
 from flickrexif.processing.variants import VARIANTS
-from tests.test_build import EXIF, SIMULATED, jpeg, photo
+from tests.raw_photos import EXIF, SIMULATED, photo
+from tests.test_build import jpeg
 from tests.test_croissant import paircams_folder, traces_folder
 
 GOLDEN = Path(__file__).parent / "golden/flickrexif-card.md"

@@ -16,7 +16,7 @@ from flickrexif.dataset import composition
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.facts import flickrexif_facts
 from flickrexif.dataset.split_files import SPLITS, Split, write_split
-from tests.test_build import EXIF, photo
+from tests.raw_photos import EXIF, photo
 
 MONTHS = ("2003-02", "2011-07", "2019-12", "2024-08")
 SCAN = {"Make": "Noritsu", "Model": "QSS-32", "ExposureTime": "1/60", "FileSource": "Film Scanner"}

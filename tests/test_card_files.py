@@ -21,7 +21,7 @@ from flickrexif.dataset.kind import FLICKREXIF
 from flickrexif.kinds import KINDS
 from flickrexif.paircams.kind import PAIRCAMS
 from flickrexif.processing.kind import TRACES
-from tests.test_build import photo
+from tests.raw_photos import photo
 from tests.test_card import HOSTILE, hostile_photos, make
 
 PAGE = "https://www.flickr.com/photos/jo/1/"

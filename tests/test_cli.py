@@ -27,10 +27,10 @@ from flickrexif.collectors.month import FIRST_MONTH
 from flickrexif.collectors.sandbox import oauth
 from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.server import Sandbox
-from tests.test_build import hashes
+from tests.folders import hashes
+from tests.scripted_server import KEY, SECRET, closed_port
 from tests.test_images import Pictures
 from tests.test_session import PERMITTED, Cameras
-from tests.test_transport import KEY, SECRET, closed_port
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "cli.md"

@@ -35,10 +35,10 @@ from flickrexif.collectors.flickr.transport import PlainTransport, Reply, Signed
 from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.core.errors import FlickrExifError
-from tests.test_limiter import START, FakeClock
-from tests.test_sandbox import EXIF as CAMERA
-from tests.test_sandbox import ListPopulation, make_photo
-from tests.test_transport import AGENT, ScriptedServer, Stall, break_off, closed_port, hang_up
+from tests.clock import START, FakeClock
+from tests.populations import EXIF as CAMERA
+from tests.populations import ListPopulation, make_photo
+from tests.scripted_server import AGENT, ScriptedServer, Stall, break_off, closed_port, hang_up
 
 RETRY = Retry()
 SEARCH, GET_EXIF = "flickr.photos.search", "flickr.photos.getExif"

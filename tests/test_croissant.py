@@ -32,7 +32,7 @@ from flickrexif.kinds import kind_of
 from flickrexif.paircams.build import write_pairs
 from flickrexif.paircams.pairing import read_pairs
 from flickrexif.processing.build import ProcessSettings, process
-from tests.test_build import SIMULATED, photo
+from tests.raw_photos import SIMULATED, photo
 from tests.test_process import jpeg
 
 pytestmark = [  # of mlcroissant's reader

@@ -26,8 +26,8 @@ from flickrexif.collectors.sandbox.responses import Response, fail, html_respons
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.core.photos import RawPhoto
+from tests.clock import FakeClock
 from tests.test_crash import Painted
-from tests.test_limiter import FakeClock
 
 SEARCH, GET_EXIF = "flickr.photos.search", "flickr.photos.getExif"
 TARGET = 100  # of the command line's crawls

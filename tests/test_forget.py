@@ -44,8 +44,8 @@ from flickrexif.eval.embeddings import read_embeddings, write_embeddings
 from flickrexif.eval.image_sets import open_images
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process
 from tests.embed_encoders import Linear
-from tests.test_build import photo as raw_photo
-from tests.test_sandbox import ListPopulation, make_photo
+from tests.populations import ListPopulation, make_photo
+from tests.raw_photos import photo as raw_photo
 
 MONTHS = ("2024-07", "2024-08")
 OWNERS, EACH = 6, 3  # photographers, and the photos of each in a month

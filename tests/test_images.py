@@ -24,10 +24,11 @@ from flickrexif.collectors.sandbox.faults import IMAGE_KINDS, Faults
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.core.errors import FlickrExifError, Interrupted
-from tests.test_limiter import START, FakeClock
+from tests.clock import START, FakeClock
+from tests.populations import ListPopulation, make_photo
+from tests.scripted_server import ScriptedServer, break_off, hang_up
 from tests.test_operations import png_header
-from tests.test_sandbox import WINDOW, ListPopulation, make_photo, search
-from tests.test_transport import ScriptedServer, break_off, hang_up
+from tests.test_sandbox import WINDOW, search
 
 MONTH = "2024-08"
 PHOTOS = [make_photo(n, safe=True, media="photo", width=300 + n, height=200) for n in range(24)]

@@ -14,26 +14,7 @@ from hypothesis import strategies as st
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.limiter import Limiter, Window
 from flickrexif.core.errors import Interrupted
-
-START = 1_700_000_000.25
-
-
-class FakeClock:
-    """Time passes by sleeping alone; `late` is how much longer (or shorter) than asked each sleep takes."""
-
-    def __init__(self, time: float = START, late: Iterable[float] = ()) -> None:
-        self.time, self.late, self.slept = time, iter(late), 0
-        self.lock = threading.Lock()
-
-    def now(self) -> float:
-        with self.lock:
-            return self.time
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        with self.lock:
-            self.slept += 1
-            self.time += max(seconds + next(self.late, 0.0), 1e-6)
+from tests.clock import START, FakeClock
 
 
 def most_in_any_interval(times: Iterable[float], seconds: float) -> int:

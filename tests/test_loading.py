@@ -15,7 +15,8 @@ from flickrexif.cards import write_card
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.dataset.build import build
 from flickrexif.dataset.images import StoredImage
-from tests.test_build import SIMULATED, jpeg, photo
+from tests.raw_photos import SIMULATED, photo
+from tests.test_build import jpeg
 
 ROOT = Path(__file__).parents[1]
 

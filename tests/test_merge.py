@@ -33,7 +33,8 @@ from flickrexif.dataset import images as build_images
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.dataset.merge import MergedMonth, MergeSettings, merge
-from tests.test_build import hashes, photo
+from tests.folders import hashes
+from tests.raw_photos import photo
 
 MONTHS = ("2024-07", "2024-08", "2024-09")
 EARLY, LATE = ("2026-01-05", "2026-01-09"), ("2026-01-01", "2026-02-01")  # the last day decides

@@ -26,6 +26,7 @@ from flickrexif.paircams.pairing import read_pairs
 from flickrexif.paircams.plan import PAIRS, Shots, cameras_of, plan, planned_side
 from flickrexif.paircams.protocol import SETTINGS, Camera, read_cameras
 from flickrexif.paircams.records import BadPairs, PairImage, Problem
+from tests.folders import contents
 from tests.test_pairing import CAMERA, MOTO, PHONE, broken_source, put, shot
 from tests.test_scrub import SECRET, exif_block, exiftool, pixels, private
 
@@ -64,10 +65,6 @@ def read(source: Path) -> list[PairImage]:
 
 def write(images: Sequence[PairImage], out: Path, findings: Sequence[Problem] = ()) -> build.PairsReport:
     return write_pairs(images, findings, out)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_rows_and_columns(tmp_path: Path) -> None:

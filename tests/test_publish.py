@@ -36,7 +36,8 @@ from flickrexif.kinds import kind_of
 from flickrexif.paircams.build import build_pairs
 from tests.hub import Hub, serving
 from tests.hub_repo import File, User
-from tests.test_build import SIMULATED, jpeg, photo
+from tests.raw_photos import SIMULATED, photo
+from tests.test_build import jpeg
 
 ROOT = Path(__file__).parents[1]
 REPO = "jo/flickrexif"

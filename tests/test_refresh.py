@@ -25,7 +25,7 @@ from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
 from flickrexif.core.takedowns import read_takedowns, takedown_path
 from flickrexif.takedown.refresh import FEWEST, VERDICTS, RefreshReport, due, refresh, verdict_of
-from tests.test_sandbox import make_photo
+from tests.populations import make_photo
 from tests.test_session import Cameras
 
 MONTH = "2024-08"

@@ -20,6 +20,7 @@ from flickrexif.eval.report.pictures import MOST_FLICKR
 from flickrexif.eval.report.sensitivity import board_of
 from flickrexif.eval.results import Result, write_result
 from tests.browser import axe_faults, visit
+from tests.folders import contents
 from tests.report_records import records
 from tests.test_browse import BAD_LINKS, NOTICE, SIMULATED, data_set, jpeg, some_photos
 from tests.test_report_pictures import flickrexif as photos
@@ -455,10 +456,6 @@ def test_only_addresses_of_web_pages_are_links(url: str) -> None:
 
 
 # --- files
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_second_run_gives_the_same_bytes_and_removes_what_is_stale(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The figures for print: they draw what the records say, their files are always the same, every text is in sight."""
 
-import hashlib
 import io
 import json
 import re
@@ -43,6 +42,7 @@ from flickrexif.eval.report.spec import (
     Strips,
 )
 from flickrexif.eval.report.style import FAMILIES, SERIES, look_of
+from tests.folders import hashes
 from tests.report_records import records
 
 HOSTILE = "<script>$\\frac{1}$ & 🦩漢\u202e"
@@ -224,10 +224,6 @@ def test_many_encoders_take_both_columns(made: dict[str, Figure]) -> None:
     assert draw(made["bars"]).get_figwidth() == DOUBLE
     (few,) = [figure for figure in figures(records(3, points=10)) if figure.name == KINDS["bars"]]
     assert draw(few).get_figwidth() == SINGLE
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
 def test_files_are_the_same_whatever_the_users_settings(made: dict[str, Figure], tmp_path: Path) -> None:

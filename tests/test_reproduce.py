@@ -36,10 +36,10 @@ from flickrexif.eval.suite_tasks import MASKS, TASKS
 from flickrexif.processing.variants import PARAMETERS
 from tests.hub import Hub, serving
 from tests.hub_repo import File, Repo
+from tests.populations import make_photo
 from tests.report_records import records
 from tests.suite_data import picture, write_classes, write_split
 from tests.test_images import Pictures
-from tests.test_sandbox import make_photo
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reproduce.md").read_text("utf-8")

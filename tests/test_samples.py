@@ -1,11 +1,11 @@
 """The samples that the repository holds: few, named with their sources, and what the others are made from."""
 
 import csv
-import hashlib
 from pathlib import Path
 
 from PIL import Image
 
+from tests.folders import hashes
 from tests.samples import DATA, photographs, write_image_folder
 
 
@@ -20,12 +20,8 @@ def test_every_sample_has_a_source_and_they_stay_small() -> None:
 
 
 def test_the_image_folder_is_the_same_every_time_and_no_image_comes_twice(tmp_path: Path) -> None:
-    def hashes(root: Path) -> dict[str, str]:
-        paths = write_image_folder(root, train=2, val=1).rglob("*.jpg")
-        return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
-
-    first = hashes(tmp_path / "first")
-    assert first == hashes(tmp_path / "second")
+    first, second = (hashes(write_image_folder(tmp_path / name, train=2, val=1)) for name in ("first", "second"))
+    assert first == second
     assert len(set(first.values())) == len(first) == 30
     with Image.open(tmp_path / "first/val/photograph 3/00.jpg") as image:
         assert (image.size, image.format) == ((224, 224), "JPEG")

@@ -28,52 +28,10 @@ from flickrexif.collectors.sandbox.faults import API_KINDS, IMAGE_KINDS, KINDS, 
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.core.errors import UsageError
+from tests.populations import EXIF, START, ListPopulation, make_photo
 
-START = datetime(2024, 8, 1)
-EXIF = [{"tagspace": "IFD0", "tagspaceid": 0, "tag": "Model", "label": "Model", "raw": {"_content": "D750"}}]
 ALWAYS = {"id", "owner", "secret", "server", "farm", "title", "ispublic", "isfriend", "isfamily"}
 WINDOW = {"min_taken_date": "2024-08-01 00:00:00", "max_taken_date": "2024-08-31 23:59:59"}
-
-
-class ListPopulation:
-    """Photos in a plain list."""
-
-    name = "simulated"
-
-    def __init__(self, photos: Sequence[SandboxPhoto]) -> None:
-        self.photos = sorted(photos, key=lambda photo: (photo.taken, photo.id))
-
-    def taken_between(self, first: datetime, last: datetime) -> Sequence[SandboxPhoto]:
-        return [photo for photo in self.photos if first <= photo.taken <= last]
-
-    def photo(self, photo_id: int) -> SandboxPhoto | None:
-        return next((photo for photo in self.photos if photo.id == photo_id), None)
-
-    def exif(self, photo: SandboxPhoto) -> list[Mapping[str, Any]]:  # noqa: ARG002
-        return list(EXIF)
-
-    def image(self, photo: SandboxPhoto, size: str) -> bytes:
-        return b"\xff\xd8" + f"{photo.id} {size}".encode() * 100
-
-
-def make_photo(number: int, **changes: Any) -> SandboxPhoto:
-    fields: dict[str, Any] = {
-        "id": 50_000_000_000 + number,
-        "owner": f"{number % 7}@N01",
-        "owner_name": "Ä & <b>",
-        "path_alias": None,
-        "title": f"photo {number}",
-        "secret": f"{number:010x}",
-        "server": "65535",
-        "license": number % 17,
-        "taken": START + timedelta(seconds=number * 7 // 3),  # some share a second
-        "uploaded": 1_722_470_400 + (number * 37) % 1_000,
-        "width": 4_000,
-        "height": 3_000,
-        "media": "video" if number % 11 == 0 else "photo",
-        "safe": number % 5 != 0,
-    }
-    return SandboxPhoto(**fields | changes)
 
 
 PHOTOS = [make_photo(number) for number in range(240)]
@@ -528,7 +486,7 @@ def test_a_taken_port_is_one_clear_sentence(sandbox: Sandbox) -> None:
 
 def test_serve_says_where_and_ends_quietly_on_ctrl_c() -> None:
     program = (
-        "from tests.test_sandbox import ListPopulation, PHOTOS\n"
+        "from tests.populations import ListPopulation\nfrom tests.test_sandbox import PHOTOS\n"
         "from flickrexif.collectors.sandbox.server import serve\n"
         "serve(ListPopulation(PHOTOS), 0, None, 0.0, lambda text: print(text, flush=True))"
     )

@@ -27,10 +27,10 @@ from flickrexif.collectors.session import (
     user_agent,
 )
 from flickrexif.core.errors import Interrupted, UsageError
+from tests.populations import ListPopulation, make_photo
+from tests.scripted_server import ScriptedServer, closed_port
 from tests.test_images import Pictures
 from tests.test_journal import ANSWER, TAGS, photos
-from tests.test_sandbox import ListPopulation, make_photo
-from tests.test_transport import ScriptedServer, closed_port
 
 MONTH = "2024-08"
 PERMITTED = [make_photo(n, license=4, media="photo", safe=True, owner=f"{n}@N01") for n in range(40)]

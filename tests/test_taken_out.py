@@ -1,6 +1,5 @@
 """Photos out of processed splits: what is made again afterwards has the rows it had before but those, each once."""
 
-import hashlib
 import io
 import shutil
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.takedowns import add, takedown_path
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process, summary
 from flickrexif.processing.holder import HOLDER
+from tests.folders import hashes
 from tests.test_takedown import NOW
 
 FIRST = 53_512_000_000
@@ -68,10 +68,6 @@ def expected(whole: Path, config: str, gone: Sequence[int]) -> list[tuple[str, s
 
 def failures(out: Path, config: str) -> list[str]:
     return [line.split(",")[0] for line in (out / config / "train-failures.csv").read_text().splitlines()[1:]]
-
-
-def hashes(out: Path) -> dict[str, str]:
-    return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in out.rglob("*") if p.is_file()}
 
 
 steps = st.lists(

@@ -5,13 +5,11 @@ import hashlib
 import hmac
 import logging
 import os
-import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
@@ -25,58 +23,9 @@ from flickrexif.collectors.flickr.transport import (
     is_loopback,
 )
 from flickrexif.core.errors import UsageError
+from tests.scripted_server import AGENT, KEY, SECRET, ScriptedServer, Stall, break_off, closed_port, hang_up
 
 Make = Callable[..., SignedTransport | PlainTransport]
-KEY, SECRET, AGENT = "0123456789abcdef0123456789abcdef", "fedcba9876543210", "flickrexif-test/1"
-
-
-def ignore(*args: object) -> None:
-    pass
-
-
-class ScriptedServer:
-    """Gives the scripted answers one by one, then the last again and again, and keeps the requests.
-
-    An answer is (status, headers, body), or a function of the request handler and the body that writes what it likes.
-    """
-
-    def __init__(self, *answers: object) -> None:
-        self.answers, self.requests, self.lock = list(answers), [], threading.Lock()
-
-    def __enter__(self) -> Self:
-        script = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                with script.lock:
-                    script.requests.append((self.command, self.path, dict(self.headers), body.decode()))
-                    answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
-                if callable(answer):
-                    answer(self, body.decode())
-                    return
-                status, headers, content = answer
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_POST = do_GET  # noqa: N815
-
-            log_message = ignore
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.handle_error = ignore  # a client that hangs up is part of the script
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}/services/rest/"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
 
 
 def signed(endpoint: str, timeout: float = 30.0) -> SignedTransport:
@@ -193,17 +142,6 @@ def echo(handler: Any, body: str) -> None:
     handler.wfile.write(content)
 
 
-def hang_up(handler: Any, body: str) -> None:
-    handler.connection.shutdown(socket.SHUT_RDWR)
-
-
-def break_off(handler: Any, body: str) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b'{"stat":')
-
-
 def babble(handler: Any, body: str) -> None:
     handler.wfile.write(b"\x00\x01 this is no HTTP\r\n\r\n")
 
@@ -220,18 +158,6 @@ def flood(handler: Any, body: str) -> None:
     handler.end_headers()
     for _ in range(MAX_BODY // 2**20 + 1):
         handler.wfile.write(bytes(2**20))
-
-
-class Stall:
-    """Answers nothing, or only the beginning of something, until released."""
-
-    def __init__(self, beginning: bytes) -> None:
-        self.beginning, self.released = beginning, threading.Event()
-
-    def answer(self, handler: Any, body: str) -> None:  # noqa: ARG002
-        handler.wfile.write(self.beginning)
-        handler.wfile.flush()
-        self.released.wait(30)
 
 
 @both
@@ -261,11 +187,6 @@ def test_silence_is_timed_out(make: Make, beginning: bytes) -> None:
             make(server.endpoint, timeout=0.2).call("flickr.photos.search", {})
         stall.released.set()
     assert caught.value.kind == "timed out"
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 @both
