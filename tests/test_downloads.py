@@ -1,5 +1,6 @@
 """The images of a month: what keeps failing is passed over, what is lost or too small is fetched again."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from benchmarks.pictures import samples
 from flickrexif import cli
 from flickrexif.collectors import downloads
 from flickrexif.collectors.journal import read_journal
@@ -16,17 +19,19 @@ from flickrexif.collectors.sandbox.responses import Response, html_response
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.collectors.session import journal_path
+from tests.test_operations import png_header
 
 MONTH, TARGET = "2024-08", 6
 
 
 class Moody(Sandbox):
-    """An image server that refuses the paths that `refuses` names."""
+    """An image server that refuses the paths that `refuses` names, and gives what `answer` says where it says so."""
 
     refuses: Callable[[str], bool] = staticmethod(lambda path: False)
+    answer: Callable[[str], Response | None] = staticmethod(lambda path: None)
 
     def image(self, path: str) -> Response:
-        return html_response(403, "403 Forbidden") if self.refuses(path) else super().image(path)
+        return html_response(403, "403 Forbidden") if self.refuses(path) else self.answer(path) or super().image(path)
 
 
 @dataclass
@@ -111,3 +116,29 @@ def test_a_lost_file_is_fetched_again(run: Run) -> None:
     assert run.crawl("large") == 0
     assert lost.exists()
     assert json.dumps([row["sha256"] for row in run.rows()]) == before
+
+
+BROKEN: dict[str, tuple[bytes, type[Exception], str]] = {
+    "AVIF": (samples()["AVIF"].replace(b"av01", b"none"), RuntimeError, "damaged"),
+    "DDS": (samples()["DDS"][:80] + b"\1\1\0\0" + samples()["DDS"][84:], NotImplementedError, "not_an_image"),
+    "180 megapixels": (png_header(15_000, 12_000), Image.DecompressionBombError, "too_large"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_an_answer_that_a_decoder_chokes_on_is_one_photo_without_an_image(run: Run, kind: str) -> None:
+    """The first two ended the crawl with a traceback, and every run after it."""
+    data, error, reason = BROKEN[kind]
+    with pytest.raises(error), Image.open(io.BytesIO(data)) as image:
+        image.load()
+    first: list[str] = []
+
+    def answer(path: str) -> Response | None:
+        first.append(path) if not first else None
+        return Response(200, data, "image/jpeg") if path == first[0] else None
+
+    run.server.answer = answer
+    assert [run.crawl("large"), run.crawl("large")] == [0, 0]
+    assert len(run.rows()) == TARGET - 1
+    with read_journal(journal_path(run.data)) as journal:
+        assert [record.reason for record in journal.images(MONTH) if record.reason] == [reason]

@@ -1,5 +1,6 @@
 """What decoders raise and warn of on strangers' bytes, met around their calls and nowhere else."""
 
+import errno
 import warnings
 from threading import Lock
 
@@ -25,6 +26,7 @@ _HINTS = {
 # Pillow, pillow-heif and OpenCV raise struct.error, KeyError, ZeroDivisionError, NotImplementedError, cv2.error,
 # DecompressionBombError and more; no shorter list holds for their next release.
 DECODER_ERRORS = (Exception,)
+_OF_THE_DISK = frozenset((errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT))
 
 
 class BadPicture(FlickrExifError):
@@ -85,6 +87,6 @@ decoding = _Decoding()
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "DecompressionBombError":
         return "too_large"
-    if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:  # hostile offsets give EINVAL, Pillow none
         return "not_readable"
     return "truncated" if "truncated" in str(error).lower() else "damaged"
