@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flickrexif.core.files import put_text, remove
+from flickrexif.core.pages import marks
 from flickrexif.core.pictures import BadPicture, small_picture
 from flickrexif.paircams.check import Report, notes, printable, summary
 from flickrexif.paircams.clocks import name
@@ -56,11 +57,20 @@ def write_pages(
         cards = [_card(subject, subjects[subject], findings.get(subject, []), report) for subject in batch]
         path = folder / FILE_NAME.format(number)
         register(path)
-        put_text(path, template.render(number=number, cards=cards, **shared))
+        put_text(path, template.render(number=number, cards=cards, marks=_marks(images, batch, report), **shared))
         written.append(path)
     former = (path for path in folder.glob(FILE_NAME.format("*")) if path.stem.rpartition("-")[2].isdecimal())
     remove(sorted(set(former) - set(written)))
     return written
+
+
+def _marks(images: Sequence[PairImage], batch: Sequence[str], report: Report) -> str:
+    """What tells the photos of a page: their subjects and files, and all that the findings name."""
+    shots = (text for image in images if image.subject in batch for text in (image.subject, image.file_name))
+    others = {problem.subject for problem in report.problems} - {image.subject for image in images}  # on every page
+    problems = (problem for problem in report.problems if problem.subject in others.union(batch))
+    told = (text for problem in problems for text in (problem.subject, problem.file, problem.detail))
+    return marks("pairs check", (*shots, *told))
 
 
 def _template() -> "Template":

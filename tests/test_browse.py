@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from flickrexif.cards.browse import browse
-from flickrexif.cards.browse.page import OURS, link
+from flickrexif.cards.browse.page import PROGRAM, link
 from flickrexif.cards.browse.pictures import CROP, centre, difference, same_region
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.pages import GENERATOR
 from flickrexif.core.parquet import read_rows
 from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset.attribution import plain
@@ -625,7 +626,7 @@ def test_pages_of_a_longer_run_are_removed_and_other_files_stay(tmp_path: Path) 
 def test_a_page_of_another_program_is_never_overwritten(tmp_path: Path, name: str) -> None:
     root = data_set(tmp_path / "flickrexif", some_photos(2))
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / name).write_text("<!doctype html>" + "mine" * 1_000 + OURS)
+    (tmp_path / "out" / name).write_text("<!doctype html>" + "mine" * 1_000 + GENERATOR.format(PROGRAM))
     before = hashes(tmp_path / "out")
     with pytest.raises(UsageError, match="was not written by this command"):
         browse(root, tmp_path / "out")

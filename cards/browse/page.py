@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import AGAIN, put_text, remove
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put_text, remove
+from flickrexif.core.pages import is_ours, marks
 from flickrexif.dataset.attribution import URL_LENGTH, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
-OURS = '<meta name="generator" content="flickrexif browse">'  # by which pages of an earlier run are known
+PROGRAM = "browse"
 Register: TypeAlias = Callable[..., object]  # called with files before they are written
-HEAD = 2_000  # bytes of a file among which it stands
 
 
 def link(url: str | None) -> str:
@@ -36,17 +36,19 @@ def write_pages(
 ) -> Path:
     """Write `count` pages from a template and what each shows; the index. `register` gets them before that.
 
+    What a page shows names its photos under `names`.
+
     Pages of a former, longer run are removed. Raises UsageError when `out` holds files of another program under
     their names, FlickrExifError where the disk refuses.
     """
     former = _former(out)
     page = _environment().get_template(template)
     script = (TEMPLATES / "photos.js").read_text("utf-8")
-    shared |= {"count": count, "generator": OURS, "script": script, "script_hash": _hash(script), "address": _address}
+    shared |= {"count": count, "script": script, "script_hash": _hash(script), "address": _address}
     written = [out / _address(number) for number in range(1, count + 1)]
     register(*written)
     for number, (path, shown) in enumerate(zip(written, pages, strict=True), start=1):
-        put_text(path, page.render(number=number, **shown, **shared))
+        put_text(path, page.render(number=number, marks=marks(PROGRAM, shown["names"]), **shown, **shared))
     remove(sorted(former - set(written)))
     return out / _address(1)
 
@@ -61,14 +63,8 @@ def _former(out: Path) -> set[Path]:
         raise UsageError(f"{out} is no folder.", "Name another with --out.")
     numbered = (path for path in out.glob("page-*.html") if path.stem.removeprefix("page-").isdecimal())
     found = {path for path in (out / "index.html", *numbered) if path.exists()}
-    for path in sorted(found):
-        try:
-            with path.open("rb") as file:
-                ours = OURS.encode() in file.read(HEAD)
-        except OSError as error:
-            raise FlickrExifError(f"{path} cannot be read ({error.strerror or error}).", AGAIN) from None
-        if not ours:
-            raise UsageError(f"{path} was not written by this command.", "Name another folder with --out.")
+    if others := sorted(path for path in found if not is_ours(path, PROGRAM)):
+        raise UsageError(f"{others[0]} was not written by this command.", "Name another folder with --out.")
     return found
 
 

@@ -32,7 +32,7 @@ def write_pairs(
     chosen = sorted(nsmallest(wanted, set(subjects), key=lambda subject: (rank(seed, "browse", str(subject)), subject)))
     each = PER_PAGE // 2
     batches = [chosen[start : start + each] for start in range(0, len(chosen), each)] or [[]]
-    pages = ({"pairs": _pairs(read_rows(files, KEY, batch, COLUMNS))} for batch in batches)
+    pages = ({"names": map(str, batch), "pairs": _pairs(read_rows(files, KEY, batch, COLUMNS))} for batch in batches)
     index = write_pages(
         out,
         register,

@@ -107,7 +107,7 @@ def write_photos(
     pictures = _pictures(configs.get("images", {}).get("train", ()), chosen)
     cards = [_card(row, facets, pictures.get(row[KEY])) for row in sample]
     batches = [cards[start : start + PER_PAGE] for start in range(0, len(cards), PER_PAGE)] or [[]]
-    pages = ({"cards": batch, "rest": cards[PER_PAGE:] if batch is batches[0] else []} for batch in batches)
+    pages = (_page(batch, cards[PER_PAGE:] if batch is batches[0] else []) for batch in batches)
     index = write_pages(
         out,
         register,
@@ -124,6 +124,11 @@ def write_photos(
         flickr=kind.origin(folder) != "folder",
     )
     return index, len(cards), len(ids)
+
+
+def _page(cards: Sequence[Photo], rest: Sequence[Photo]) -> dict[str, Any]:
+    """What a page shows at once, and on demand."""
+    return {"names": [str(photo.photo_id) for photo in (*cards, *rest)], "cards": cards, "rest": rest}
 
 
 def credits_of(labels: Sequence[Path], ids: Iterable[int]) -> dict[int, Credit]:

@@ -91,7 +91,7 @@ def write_variants(
         raise UsageError(f"{folder} holds no image.", "Make it again: flickrexif process.")
     chosen = nsmallest(min(images, IMAGES), ids, key=lambda one: (rank(seed, "browse", "/".join(one)), one))
     sources = {split: _source(kind.sources(folder).get(split, ())) for split, _ in chosen}
-    pages = ({"image": _image(files, order, one, sources[one[0]])} for one in chosen)
+    pages = ({"names": [one[1]], "image": _image(files, order, one, sources[one[0]])} for one in chosen)
     index = write_pages(
         out,
         register,

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text, remove
+from flickrexif.core.pages import is_ours
 from flickrexif.eval.report.compare import compare, differences
 from flickrexif.eval.report.entries import Entry, distinct_names, replaced_entries, used_entries
 from flickrexif.eval.report.figures import figures, unmeasured
 from flickrexif.eval.report.headlines import headlines
+from flickrexif.eval.report.holder import shows_photos
 from flickrexif.eval.report.leaderboard import board_differences, leaderboard
-from flickrexif.eval.report.page import OURS, ComparedTable, View, render
+from flickrexif.eval.report.page import PROGRAM, ComparedTable, View, render
 from flickrexif.eval.report.paper import FORMATS, save_all
 from flickrexif.eval.report.pictures import MOST_FLICKR, keys_of, pictures, shot_of
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
@@ -26,7 +28,6 @@ from flickrexif.eval.report.tables import table_of, tables
 
 MOST_PICTURES = 4 * MOST_FLICKR  # on the page, of whatever data set
 LINKED = rb'href="((?:figures|tables)/[a-z0-9][a-z0-9.-]*)" download'  # a link of the page to a file of the report
-HEAD = 2_000  # bytes at the start of a page that contain its generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +62,11 @@ def write_report(
     records = read_records(results)
     theirs = read_records(baseline) if baseline else None
     view = _view(records, theirs, str(baseline or ""), data_dir, formats)
-    written = _write_tables(view, records.entries, out, register)
-    written |= _write_figures(view, out, register)
+    remove(sorted(path for path in former if shows_photos(path)))  # before the page that says what they show
     register(out / "index.html")
     put_text(out / "index.html", render(view))
+    written = _write_tables(view, records.entries, out, register)
+    written |= _write_figures(view, out, register)
     remove(sorted(former - written))
     return Report(
         index=out / "index.html",
@@ -81,10 +83,9 @@ def _former(out: Path) -> set[Path]:
     page = out / "index.html"
     if not page.exists():
         return set()
-    text = page.read_bytes()
-    if OURS.encode() not in text[:HEAD]:
+    if not is_ours(page, PROGRAM):
         raise UsageError(f"{page} was not written by this command.", "Name another folder with --out.")
-    return {out / name.decode() for name in re.findall(LINKED, text)}
+    return {out / name.decode() for name in re.findall(LINKED, page.read_bytes())}
 
 
 # --- what the page shows

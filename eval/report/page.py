@@ -1,12 +1,13 @@
 """The page of a report: one HTML file that opens from disk and loads nothing."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from flickrexif.core.pages import marks
 from flickrexif.eval.report import interactive
 from flickrexif.eval.report.compare import Comparison
 from flickrexif.eval.report.figures import Unmeasured
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
-OURS = '<meta name="generator" content="flickrexif report">'  # every page of a report has this line
+PROGRAM = "report"
 FIRST = 4  # figures of a kind that are shown at once; the others are folded away
 CHANGES = 25  # how many of the largest changes are shown
 GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✖", "OWN": "◆", "": "✚"}
@@ -83,7 +84,7 @@ def render(view: View) -> str:
         .render(
             view=view,
             anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
-            generator=OURS,
+            marks=marks(PROGRAM, _names(view)),
             sections=filled,
             parts={part.name: part for part in PARTS},
             families=families_in(_points(view.leaderboard.table)),
@@ -91,6 +92,13 @@ def render(view: View) -> str:
             plotly=get_plotlyjs(),
         )
     )
+
+
+def _names(view: View) -> Iterator[str]:
+    """The ids of the photos that the page shows."""
+    for figure, _ in view.figures:
+        if isinstance(figure.content, Strips):
+            yield from (shot.image_id for row in figure.content.rows for shot in row)
 
 
 def _points(table: Table) -> list[Point]:

@@ -25,7 +25,7 @@ HEAD = 2_000  # bytes of a page among which its generator stands
 
 def marks(program: str, names: Iterable[str]) -> str:
     """The lines of a page's head: what wrote it, and the `names` of the photos that it shows."""
-    shown = html.escape(json.dumps(list(dict.fromkeys(names)), ensure_ascii=False))
+    shown = html.escape(json.dumps(list(dict.fromkeys(names))))
     return f"{GENERATOR.format(program)}\n{SHOWS.format(shown)}"
 
 
