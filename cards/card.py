@@ -17,6 +17,7 @@ from flickrexif.cards.markdown import alignments, cell, code, text
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.facts import Config, Facts, Table
 from flickrexif.core.files import Outcome, put_bytes, remove
+from flickrexif.core.parquet import opened
 from flickrexif.kinds import kind_of
 
 SIZES = (
@@ -170,12 +171,10 @@ def _loaded_bytes(config: Config, files: tuple[str, ...], root: Path) -> int:
 
     Images are stored as they are, so that the size of the file's columns tells it and no image is read.
     """
-    import pyarrow.parquet as pq
-
     total = 0
     images = any(kind["_type"] == "Image" for kind in config.features.values())
     for name in files:
-        with pq.ParquetFile(root / name) as file:
+        with opened(root / name) as file:
             groups = range(file.metadata.num_row_groups)
             total += sum(file.metadata.row_group(n).total_byte_size for n in groups) if images else file.read().nbytes
     return total

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from flickrexif.core.errors import UsageError
+from flickrexif.core.parquet import column_names, read_table
 from flickrexif.eval.embeddings import (
     FLICKR_ID,
     IMAGE_ID,
@@ -24,7 +25,7 @@ from flickrexif.eval.embeddings import (
     write_embeddings,
 )
 from flickrexif.eval.image_sets import ID_COLUMNS, NAMES, USED, listed
-from flickrexif.eval.images import fingerprint, open_parquet
+from flickrexif.eval.images import fingerprint
 from flickrexif.eval.targets import read_failures, reasons, write_failures
 
 if TYPE_CHECKING:
@@ -127,11 +128,11 @@ def _fingerprints(files: Sequence[Path], ids: Collection[str]) -> tuple[str, str
     """What `embed` calls these images, with and without `ids`; None where there is none of them."""
     import pyarrow as pa
 
-    there = open_parquet(files[0]).schema_arrow.names
+    there = column_names(files[0])
     columns = [name for name in there if name in USED]
     if "image" not in there or "sha256" not in columns:
         return None
-    table = pa.concat_tables([open_parquet(path).read(columns=columns) for path in files])
+    table = read_table(files, columns)
     names = listed(table.select([name for name in columns if name in ID_COLUMNS]).to_pydict(), len(table)).ids
     kept = [row for row, name in enumerate(names) if name not in ids]
     if len(kept) == len(names) or are_row_numbers(names, len(names)):

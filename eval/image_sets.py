@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.images import Files, HubRows, Reader, Source, clean, fingerprint, open_parquet, parquet_files
+from flickrexif.core.parquet import opened, read_columns
+from flickrexif.eval.images import Files, HubRows, Reader, Source, clean, fingerprint, parquet_files
 from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.variants import VARIANTS, variant
 
@@ -128,7 +129,8 @@ def _parquet_splits(name: str, folder: Path, chosen: str) -> Iterator[Source]:
 def _parquet(name: str, paths: Sequence[Path], chosen: str, split: str | None, missing: Mapping[str, str]) -> Source:
     import pyarrow as pa
 
-    schema = open_parquet(paths[0]).schema_arrow
+    with opened(paths[0]) as file:
+        schema = file.schema_arrow
     image = _one("image", [field.name for field in schema if field.name == "image"] or _binary(schema), paths[0].parent)
     tables = [_small_columns(path, image) for path in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
@@ -154,8 +156,8 @@ def _binary(schema: Any) -> list[str]:
 
 
 def _small_columns(path: Path, image: str) -> Any:
-    file = open_parquet(path)
-    return file.read(columns=[name for name in file.schema_arrow.names if name in USED and name != image])
+    with opened(path) as file:
+        return file.read(columns=[name for name in file.schema_arrow.names if name in USED and name != image])
 
 
 def _class_names(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
@@ -256,8 +258,8 @@ def _flickrexif(root: Path) -> Source:
         source = _numbered_files(folder)
     labelled = (
         str(number)
-        for path in sorted((root / "labels").glob("*.parquet"))
-        for number in open_parquet(path).read(columns=["Flickr ID"])["Flickr ID"].to_pylist()
+        for table in read_columns(sorted((root / "labels").glob("*.parquet")), ["Flickr ID"])
+        for number in table["Flickr ID"].to_pylist()
     )
     there = set(source.ids)
     missing = {number: "missing" for number in labelled if number not in there}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.parquet import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,38 +113,20 @@ def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
     """A reader of the rows of `paths`, one file after the other."""
     groups, starts, rows = [], [], 0
     for number, path in enumerate(paths):
-        metadata = open_parquet(path).metadata
-        for group in range(metadata.num_row_groups):
-            if count := metadata.row_group(group).num_rows:
+        with opened(path) as parquet:
+            counts = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+        for group, count in enumerate(counts):
+            if count:
                 groups.append((number, group))
                 starts.append(rows)
                 rows += count
     return ParquetFiles([str(path) for path in paths], groups, starts, image)
 
 
-def open_parquet(path: Path) -> Any:
-    """A `pyarrow.parquet.ParquetFile`. Raises FlickrExifError for a broken file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(str(path), error) from None
-
-
 @lru_cache(maxsize=2)  # a worker gets a few images of a group at a time
 def _row_group(path: str, group: int, column: str) -> "pa.ChunkedArray":
-    import pyarrow as pa
-
-    try:
-        return open_parquet(Path(path)).read_row_group(group, columns=[column])[column]
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: str, error: Exception) -> FlickrExifError:
-    return FlickrExifError(f"{path} cannot be read ({str(error)[:120]}).", "Make or fetch it again.")
+    with opened(Path(path)) as parquet:
+        return parquet.read_row_group(group, columns=[column])[column]
 
 
 def stored_bytes(cell: Any) -> bytes | None:

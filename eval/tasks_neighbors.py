@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.parquet import read_table
 from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
 from flickrexif.eval.intervals import bootstrap_interval
 from flickrexif.eval.knn import five_setups, uniform_draws
@@ -294,23 +295,14 @@ def read_labels(path: Path) -> PhotoLabels:
 def label_files(path: Path) -> list[Path]:
     """The file itself, or the Parquet files of a folder. UsageError where there is none."""
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not files:
-        raise UsageError(f"There is no labels file in {path}.", "Make them with `flickrexif build`.")
+    if not files or not files[0].exists():
+        raise UsageError(f"There is no labels file {path}.", "Make it with `flickrexif build`.")
     return files
 
 
 def _labelled(path: Path) -> list[tuple[int, str, bool]]:
     """(Flickr ID, owner, whether from a smartphone) of the photos whose device is known."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=[FLICKR_ID, "owner", LABEL])
-    except FileNotFoundError:
-        raise UsageError(f"There is no labels file {path}.", "Make it with `flickrexif build`.") from None
-    except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        message = f"{path} is no table of labels ({str(error)[:80]})."
-        raise FlickrExifError(message, "Name a file of the folder `labels`, or a split file.") from None
+    table = read_table([path], [FLICKR_ID, "owner", LABEL], "Name a file of the folder `labels`, or a split file.")
     return [row for row in zip(*table.to_pydict().values(), strict=True) if row[2] is not None]
 
 

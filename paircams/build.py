@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import AGAIN, Outcome, put, put_text, remove
 from flickrexif.core.folder import STATE
-from flickrexif.core.parquet import image_writer
+from flickrexif.core.parquet import Row, image_writer, runs, schema_of
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
 from flickrexif.paircams.check import check
@@ -32,12 +31,9 @@ from flickrexif.paircams.records import BadPairs, PairImage, Problem
 from flickrexif.paircams.scrub import kind_of, scrub
 
 SHARD_BYTES = 500_000_000  # of image bytes a file
-BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group
 STAGING = ".paircams.tmp"
 OURS = frozenset(("data", "figures", "README.md", "croissant.json", "pairs.json", ".huggingface.yaml", STAGING, STATE))
 ENDINGS = {"jpeg": "jpg", "png": "png", "heif": "heic"}
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +167,12 @@ def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path]
     digest, simulated, paths = hashlib.sha256(), 0, list[Path]()
     with ExitStack() as stack:
         room = 0
-        for rows, size in _batches(images):
+        for rows in map(list, runs(_rows(images))):
+            size = sum(len(row["image"]["bytes"]) for row in rows)
             if size > room or not paths:
                 stack.close()  # the file before
                 paths.append(folder / f"train-{len(paths):05}.parquet")
-                writer = stack.enter_context(image_writer(paths[-1], COLUMNS))
+                writer = stack.enter_context(image_writer(paths[-1], schema_of(COLUMNS)))
                 room = SHARD_BYTES
             room -= size
             writer.write_table(pa.Table.from_pylist(rows, writer.schema))
@@ -185,18 +182,6 @@ def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path]
     return paths, digest.hexdigest(), simulated
 
 
-def _batches(images: Sequence[PairImage]) -> Iterator[tuple[list[Row], int]]:
-    """Rows of at most BATCH_BYTES together, at least one, and their bytes."""
+def _rows(images: Sequence[PairImage]) -> Iterator[Row]:
     numbers = subject_numbers([image.subject for image in images])
-    rows: list[Row] = []
-    total = 0
-    for image in images:
-        row = _row(image, numbers[image.subject])
-        size = len(row["image"]["bytes"])
-        if rows and total + size > BATCH_BYTES:
-            yield rows, total
-            rows, total = [], 0
-        rows.append(row)
-        total += size
-    if rows:
-        yield rows, total
+    return (_row(image, numbers[image.subject]) for image in images)

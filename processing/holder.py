@@ -13,7 +13,7 @@ from typing import Any
 
 from flickrexif.core.files import put, put_text
 from flickrexif.core.kinds import Holder
-from flickrexif.core.parquet import column_names, opened, read_table, rows_without
+from flickrexif.core.parquet import column_names, image_writer, opened, read_table, rows_without
 from flickrexif.core.photo_ids import are_row_numbers, names_photo, naming
 from flickrexif.processing.kind import shards_of, split_of
 from flickrexif.processing.listing import hash_of, read_listing, write_listing
@@ -26,7 +26,7 @@ from flickrexif.processing.parts import (
     write_failures,
     write_record,
 )
-from flickrexif.processing.shards import MARKERS, Marker, content_of, row_groups, stored_marker, write_marker, writer
+from flickrexif.processing.shards import MARKERS, Marker, content_of, row_groups, stored_marker, write_marker
 from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.table import SCHEMA, Row, table
 
@@ -127,7 +127,7 @@ def _write_rows(shard: Path, gone: Collection[str], path: Path) -> None:
         row | {"data": row["image"]["bytes"], "path": row["image"]["path"]}
         for row in rows_without(shard, "image_id", gone)
     )
-    with writer(path, schema) as shard_writer:
+    with image_writer(path, schema) as shard_writer:
         for group in row_groups(Row(**{name: row[name] for name in Row._fields}) for row in rows):
             shard_writer.write_table(table(group, schema))
 

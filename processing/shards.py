@@ -16,12 +16,11 @@ from pathlib import Path
 from types import TracebackType
 
 import PIL
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import features as pillow
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import keep, put_text, temporary
+from flickrexif.core.parquet import image_writer
 from flickrexif.core.pictures import BadPicture
 from flickrexif.processing import operations
 from flickrexif.processing.engines import Tick
@@ -185,13 +184,6 @@ def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> It
         yield from [error.reason] * (len(variants) - done)
 
 
-def writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer of a shard: images are compressed already, and statistics of their bytes would copy whole images into
-    the footer."""
-    small = [name for name in SCHEMA.names if name != "image"]
-    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=small)
-
-
 def row_groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows as a shard has them in its row groups."""
     group: list[Row] = []
@@ -222,7 +214,7 @@ class _Shard:
     def __enter__(self) -> "_Shard":
         try:
             self._unfinished = self._stack.enter_context(temporary(self._path))
-            self._writer = writer(self._unfinished, self._schema)
+            self._writer = image_writer(self._unfinished, self._schema)
         except OSError as error:
             self._stack.close()
             raise unwritable(self._path, error) from None

@@ -665,8 +665,8 @@ def _broken_collection(root: Path) -> None:
         (lambda _: None, "There is no folder"),
         (_nothing, "holds no data set"),
         (_no_labels, "holds no labels to show"),
-        (_cut, "cannot be read as a file of a data set"),
-        (_other_columns, "cannot be read as a file of a data set"),
+        (_cut, r"\.parquet cannot be read \("),
+        (_other_columns, r"\.parquet has no column 'make'"),
         (_broken_collection, "collection.json cannot be read"),
     ],
 )

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from flickrexif.core import parquet
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.photos import RawPhoto
 from flickrexif.dataset import images as build_images
@@ -192,7 +193,7 @@ def test_shards_and_batches_are_bounded(
     stored = [store(i) for i in range(10)]
     size = max(image.path.stat().st_size for image in stored)
     monkeypatch.setattr(build_images, "SHARD_BYTES", 4 * size)
-    monkeypatch.setattr(build_images, "BATCH_BYTES", 2 * size)
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 2 * size)
     build([("2024-08", photos)], tmp_path, SIMULATED, lambda _: stored)
     shards = sorted((tmp_path / "images").glob("*.parquet"))
     tables = [pq.read_table(path) for path in shards]

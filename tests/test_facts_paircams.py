@@ -207,9 +207,9 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
     pq.write_table(rows.set_column(3, "side", pa.array(["phone"] * 6)), parquet)
     fails("not the pairs")
     pq.write_table(rows.drop_columns(["side"]), parquet)
-    fails(r"train-00000.parquet cannot be read")
+    fails(r"train-00000.parquet (cannot be read|has no column)")
     pq.write_table(rows.replace_schema_metadata(None), parquet)
-    fails(r"train-00000.parquet cannot be read")
+    fails(r"train-00000.parquet (cannot be read|has no column)")
     for bad in (b"", b"[]", b"{}", b'{"pairs": null, "findings": {}}', b'{"pairs": 3, "findings": []}'):
         record.write_bytes(bad)
         fails("pairs.json cannot be read")

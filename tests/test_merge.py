@@ -25,6 +25,7 @@ from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.collectors.session import Service, crawl_into
 from flickrexif.commands.build import build_dataset
+from flickrexif.core import parquet
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.photos import RawPhoto, Source
 from flickrexif.core.takedowns import add as take_down
@@ -272,7 +273,7 @@ def test_merged_parts_are_what_building_all_gives(
     known = {i: photo(i, MONTHS[i % 3], owner=f"{i % 5}@N01") for i in range(24)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build_images, "SHARD_BYTES", limit)
-        patch.setattr(build_images, "BATCH_BYTES", limit // 2)
+        patch.setattr(parquet, "BATCH_BYTES", limit // 2)
         built = [make(folder / str(n), [known[i] for i in part], images=stored) for n, part in enumerate(parts)]
         union = sorted(set().union(*parts))
         if not union:
@@ -525,7 +526,7 @@ def test_a_broken_or_older_file_is_named_before_anything_is_written(pair: tuple[
 
 
 LATER: Mapping[str, tuple[str, Callable[[Path], object], str]] = {
-    "no owner": ("labels", lambda path: rewrite(path, lambda table: nulled(table, "owner")), "are no photos of"),
+    "no owner": ("labels", lambda path: rewrite(path, lambda table: nulled(table, "owner")), "are no photos"),
     "another month": ("labels", lambda path: path.rename(path.with_name("train-2024-06.parquet")), "of 2024-06"),
     "other bytes": (
         "images",

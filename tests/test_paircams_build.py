@@ -18,6 +18,7 @@ from PIL import Image
 import flickrexif
 from flickrexif.cards import write_card
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.core import parquet
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.paircams import build
 from flickrexif.paircams.build import STAGING, build_pairs, subject_numbers, write_pairs
@@ -194,7 +195,7 @@ def test_a_file_that_changes_leaves_the_old_data_set(tmp_path: Path) -> None:
 
 def test_shards_and_their_leftovers(simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = read(simulated)
-    monkeypatch.setattr(build, "BATCH_BYTES", 1)
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 1)
     monkeypatch.setattr(build, "SHARD_BYTES", 3 * max(len(image.read()) for image in images))
     report = write(images, tmp_path / "out")
     names = [path.name for path in report.written if path.suffix == ".parquet"]

@@ -369,5 +369,5 @@ def test_parquet_of_a_month_with_only_nulls_is_no_obstacle(tmp_path: Path) -> No
     report = make_splits(tmp_path, tmp_path / "out", proportional(), ("Year",), 0)
     assert report.splits[0].classes == ("2004.0", "2005.0")
     pq.write_table(pa.table({"Flickr ID": [9_001], "owner": ["x"], "year": ["?"]}), tmp_path / "train-2024-03.parquet")
-    with pytest.raises(FlickrExifError, match="is not of its type"):
+    with pytest.raises(FlickrExifError, match="differ in their columns"):
         make_splits(tmp_path, tmp_path / "out", proportional(), ("Year",), 0)

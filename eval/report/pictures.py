@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.core.parquet import Row, check_columns, read_rows
 from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.eval.embeddings import FLICKR_ID
 from flickrexif.eval.image_sets import NAMES, open_images
@@ -146,7 +147,11 @@ def _read(source: Source, images: Collection[tuple[str, str]]) -> Iterator[tuple
 def _credits(folder: Path, keys: Sequence[Key]) -> Mapping[Key, tuple[str, str]]:
     """Attribution and page of the photos on Flickr: FlickrExif's, and those of data sets made of them."""
     numbers = {key: int(key.image_id) for key in keys if _is_number(key.image_id)}
-    known = {number: found for path in sorted(folder.glob("*.parquet")) for number, found in _labelled(path, numbers)}
+    files = sorted(folder.glob("*.parquet")) if numbers else []
+    for path in files:
+        check_columns(path, CREDITS)
+    rows = read_rows(files, FLICKR_ID, set(numbers.values()), (FLICKR_ID, *CREDITS))
+    known = {row[FLICKR_ID]: _credit(row) for row in rows}
     of_flickr = {key.dataset for key in keys} - {key.dataset for key in keys if numbers.get(key) not in known}
     of_flickr.add("FlickrExif")
     return {key: known.get(number, ("", "")) for key, number in numbers.items() if key.dataset in of_flickr}
@@ -156,16 +161,6 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63
 
 
-def _labelled(path: Path, numbers: Mapping[Key, int]) -> Iterator[tuple[int, tuple[str, str]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not numbers:
-        return
-    try:
-        table = pq.read_table(path, columns=[FLICKR_ID, *CREDITS], filters=[(FLICKR_ID, "in", set(numbers.values()))])
-    except (OSError, pa.ArrowException) as error:
-        message = f"{path} is no table of labels ({str(error)[:80]})."
-        raise FlickrExifError(message, "Build it again with `flickrexif build`.") from None
-    for number, attribution, page in zip(*table.to_pydict().values(), strict=True):
-        yield number, (attribution or "", page if (page or "").startswith(("https://", "http://")) else "")
+def _credit(row: Row) -> tuple[str, str]:
+    attribution, page = (row[column] or "" for column in CREDITS)
+    return attribution, page if page.startswith(("https://", "http://")) else ""

@@ -1,58 +1,71 @@
-"""Reading Parquet files that may be damaged or a stranger's: some columns, some rows, the features `datasets` stored.
+"""Parquet files: reading those that may be damaged or a stranger's, and writing ours.
 
-Images are read only where they are asked for. Raises FlickrExifError, which names the file, for one that is not whole
-or lacks a column.
+Images are read only where they are asked for, and written a bounded batch at a time. Raises FlickrExifError, which
+names the file, for one that is not whole or lacks a column.
 """
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import put, remove
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 AGAIN = "Make or fetch it again."
-BATCH_ROWS = 64  # rows with images in memory
+BATCH_BYTES = 16_000_000  # of images in memory, and a row group
+BATCH_ROWS = 64  # with images, read at a time
 
 Row = dict[str, Any]
+Rows: TypeAlias = Iterable[Row]
+
+
+# --- reading
 
 
 @contextmanager
 def opened(path: Path, hint: str = AGAIN) -> "Iterator[pq.ParquetFile]":
-    """The file at `path`; what goes wrong while it is read is a FlickrExifError with `hint`."""
+    """The file at `path`; what Arrow refuses while it is read is a FlickrExifError with `hint`."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             yield file
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:  # Arrow's own are among these
-        reason = " ".join(str(error).split())[:120]
-        raise FlickrExifError(f"{path} cannot be read as a file of a data set ({reason}).", hint) from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:  # the last two: of damaged values
+        raise FlickrExifError(f"{path} cannot be read ({_reason(error)}).", hint) from None
 
 
-def read_columns(files: Iterable[Path], columns: Sequence[str]) -> "Iterator[pa.Table]":
+def read_columns(files: Iterable[Path], columns: Sequence[str], hint: str = AGAIN) -> "Iterator[pa.Table]":
     """Some columns of each file."""
     for path in files:
-        with opened(path) as file:
-            yield file.read(columns=list(columns)).select(list(columns))
+        with opened(path, hint) as file:
+            _check(path, file, columns, hint)
+            table = file.read(columns=list(columns)).select(list(columns))
+            table.validate(full=True)
+        yield table
 
 
-def read_table(files: Sequence[Path], columns: Sequence[str]) -> "pa.Table":
+def read_table(files: Sequence[Path], columns: Sequence[str], hint: str = AGAIN) -> "pa.Table":
     """Some columns of all files, one after the other; at least one file."""
     import pyarrow as pa
 
-    tables = list(read_columns(files, columns))
+    tables = list(read_columns(files, columns, hint))
     try:
-        return pa.concat_tables(tables)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise FlickrExifError(f"The files in {files[0].parent} differ in their columns ({reason}).", AGAIN) from None
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        where = files[0].parent
+        raise FlickrExifError(f"The files in {where} differ in their columns ({_reason(error)}).", hint) from None
 
 
 def read_rows(files: Iterable[Path], key: str, wanted: Collection[Any], columns: Sequence[str]) -> Iterator[Row]:
@@ -66,6 +79,7 @@ def read_rows(files: Iterable[Path], key: str, wanted: Collection[Any], columns:
     empty = dict.fromkeys(columns)
     for path in files:
         with opened(path) as file:
+            _check(path, file, (key,), AGAIN)
             present = [name for name in columns if name in file.schema_arrow.names]
             values = pa.array(sorted(wanted), file.schema_arrow.field(key).type)
             for group in _groups(file, key, wanted):
@@ -88,16 +102,31 @@ def column_names(path: Path) -> list[str]:
         return list(file.schema_arrow.names)
 
 
+def check_columns(path: Path, columns: Iterable[str], hint: str = AGAIN) -> None:
+    """FlickrExifError where the file lacks one of `columns`."""
+    with opened(path, hint) as file:
+        _check(path, file, columns, hint)
+
+
 def features_of(path: Path) -> dict[str, Any]:
     """Column -> feature, as `datasets` stored them in a file."""
     with opened(path) as file:
-        features: dict[str, Any] = json.loads(file.schema_arrow.metadata[b"huggingface"])["info"]["features"]
+        metadata = file.schema_arrow.metadata or {}
+    try:
+        features: dict[str, Any] = json.loads(metadata[b"huggingface"])["info"]["features"]
         return features
+    except (ValueError, LookupError, TypeError):
+        raise FlickrExifError(f"{path} cannot be read (it tells no features).", AGAIN) from None
 
 
 def image_bytes(row: Row) -> bytes:
     """The stored file of a row's column `image`; empty where there is none."""
     return (row["image"] or {}).get("bytes") or b""
+
+
+def _check(path: Path, file: "pq.ParquetFile", columns: Iterable[str], hint: str) -> None:
+    if missing := [name for name in columns if name not in file.schema_arrow.names]:
+        raise FlickrExifError(f"{path} has no column {missing[0]!r}.", hint)
 
 
 def _groups(file: "pq.ParquetFile", key: str, wanted: Collection[Any]) -> Iterator[int]:
@@ -110,31 +139,89 @@ def _groups(file: "pq.ParquetFile", key: str, wanted: Collection[Any]) -> Iterat
             yield group
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # Arrow's own text is long
+    return " ".join(str(error).split())[:120]
+
+
 # --- writing
 
 
-def features(columns: tuple[Column, ...]) -> dict[bytes, bytes]:
-    """Parquet metadata that tells `datasets` the features, so that it decodes `image` as an image."""
-    kinds = {c.name: {"_type": "Image"} if c.type == "image" else _value(c.type) for c in columns}
-    return {b"huggingface": json.dumps({"info": {"features": kinds}}).encode()}
+def features(columns: Iterable[Column]) -> dict[str, dict[str, str]]:
+    """Column -> feature, as `datasets` stores them."""
+    return {c.name: {"_type": "Image"} if c.type == "image" else {"dtype": c.type, "_type": "Value"} for c in columns}
 
 
-def write_rows(path: Path, table: "pa.Table") -> None:
-    """A file of rows without images."""
+def schema_of(columns: Sequence[Column]) -> "pa.Schema":
+    """The Arrow schema of `columns`, with the features, so that `datasets` decodes `image` as an image."""
+    told = json.dumps({"info": {"features": features(columns)}})
+    return arrow_schema(columns).with_metadata({b"huggingface": told.encode()})
+
+
+def write_rows(path: Path, table: "pa.Table", columns: Sequence[Column] = ()) -> None:
+    """A file of rows without images: the whole table, or `columns` of it with their features."""
     import pyarrow.parquet as pq
 
+    if columns:
+        schema = schema_of(columns)
+        table = table.select(schema.names).replace_schema_metadata(schema.metadata)
     pq.write_table(table, path, compression="zstd")
 
 
-def image_writer(path: Path, columns: tuple[Column, ...]) -> "pq.ParquetWriter":
-    """A writer of rows that hold images: images are compressed already, and statistics of their bytes would copy
+def image_writer(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
+    """A writer of rows that hold images: these are compressed already, and statistics of their bytes would copy
     whole images into the footer."""
     import pyarrow.parquet as pq
 
-    schema = arrow_schema(columns).with_metadata(features(columns))
-    small = [column.name for column in columns if column.type != "image"]
+    small = [name for name in schema.names if name != "image"]
     return pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=small)
 
 
-def _value(type_: str) -> dict[str, str]:
-    return {"dtype": type_, "_type": "Value"}
+def runs(rows: Rows, limit: int | None = None) -> Iterator[Iterator[Row]]:
+    """Runs of rows whose images hold at most `limit` bytes together (None: BATCH_BYTES); at least one row each.
+
+    As of `groupby`, a run is at hand until the next is asked for.
+    """
+    most = limit or BATCH_BYTES
+
+    def numbered() -> Iterator[tuple[int, Row]]:
+        number = held = 0
+        for row in rows:
+            size = len(row["image"]["bytes"])
+            if held and held + size > most:
+                number, held = number + 1, 0
+            held += size
+            yield number, row
+
+    for _, run in groupby(numbered(), itemgetter(0)):
+        yield (row for _, row in run)
+
+
+def write_images(path: Path, schema: "pa.Schema", rows: Rows) -> None:
+    """A file of rows that hold images, a row group of at most BATCH_BYTES of them in memory at a time."""
+    import pyarrow as pa
+
+    with image_writer(path, schema) as writer:
+        for group in runs(rows):
+            writer.write_table(pa.Table.from_pylist(list(group), schema))
+
+
+def remove_rows(path: Path, key: str, unwanted: Collection[Any], hint: str, *, write: bool) -> int:
+    """Take the rows whose `key` is one of `unwanted` out of a file; a file that no row is left in goes.
+
+    Returns how many there are; with `write=False` only counts. What stays is written as by the functions above.
+    """
+    keys = read_table([path], [key], hint)[key].to_pylist()
+    kept = [place for place, value in enumerate(keys) if value not in unwanted]
+    if write and not kept:
+        remove([path] if keys else [])
+    elif write and len(kept) < len(keys):
+        with opened(path, hint) as file:
+            schema = file.schema_arrow
+            table = None if "image" in schema.names else file.read().take(kept)
+        if table is None:
+            put(path, partial(write_images, schema=schema, rows=rows_without(path, key, unwanted)))
+        else:
+            put(path, partial(write_rows, table=table))
+    return len(keys) - len(kept)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.dataset.labels_table import photographers, read_columns
+from flickrexif.dataset.labels_table import photographers, read_labels_table
 from flickrexif.dataset.split_files import SPLITS, Ints, Split, label_problems, read_split, split_paths
 from flickrexif.exif.devices import device_category
 
@@ -81,7 +81,7 @@ def audit_paths(paths: Iterable[Path], labels: Path | None = None) -> list[Audit
 
     A file that cannot be read is a finding of its own, so that the others are still looked at.
     """
-    table = None if labels is None else read_columns(labels, ["Flickr ID", "owner"])
+    table = None if labels is None else read_labels_table(labels, ["Flickr ID", "owner"])
     owners = None if table is None else _Owners.of(table)
     audits = []
     for path in split_paths(list(paths)):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put, put_text, remove, remove_unfinished
-from flickrexif.core.parquet import features, write_rows
+from flickrexif.core.parquet import write_rows
 from flickrexif.core.photos import RawPhoto, Source
 from flickrexif.dataset.attribution import attribution
 from flickrexif.dataset.fingerprint import write_fingerprint
@@ -210,8 +210,7 @@ def write_month(root: Path, month: str, table: "pa.Table | None") -> Iterator[tu
         if table is None:
             yield from remove([path])
             continue
-        part = table.select([c.name for c in columns]).replace_schema_metadata(features(columns))
-        yield put(path, partial(write_rows, table=part))
+        yield put(path, partial(write_rows, table=table, columns=columns))
 
 
 # --- what describes the folder

@@ -114,7 +114,7 @@ def _configs(root: Path) -> Iterator[Config]:
         split = split_of(root, "train", f"{FOLDERS[name]}/train-*.parquet", files)
         if name == "images" and not files:
             continue
-        told = json.loads(features(known)[b"huggingface"])["info"]["features"]
+        told = features(known)
         kinds = features_of(files[0]) if files else told
         columns = tuple(_column(column, kind, known) for column, kind in kinds.items())
         yield Config(name=name, description=description, splits=(split,), columns=columns, features=kinds)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.draws import rank
 from flickrexif.core.files import put
-from flickrexif.core.parquet import features, write_rows
+from flickrexif.core.parquet import write_rows
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import TAG_COLUMNS, Collection, write_collection
 from flickrexif.dataset.fingerprint import write_fingerprint
@@ -97,8 +97,7 @@ def _write(table: "pa.Table", out: Path) -> tuple[Path, ...]:
     written = []
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
         path = out / FOLDERS[config] / FILE_NAME
-        part = table.select([column.name for column in columns]).replace_schema_metadata(features(columns))
-        put(path, partial(write_rows, table=part))
+        put(path, partial(write_rows, table=table, columns=columns))
         written.append(path)
     for _, path in (write_collection(out, Collection(source="folder")), write_fingerprint(out)):
         written.append(path)

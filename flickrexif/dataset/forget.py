@@ -18,9 +18,8 @@ import numpy as np
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, put_bytes, remove, remove_unfinished
-from flickrexif.core.parquet import image_writer, write_rows
+from flickrexif.core.parquet import BATCH_BYTES, image_writer, schema_of, write_rows
 from flickrexif.dataset.fingerprint import write_fingerprint
-from flickrexif.dataset.images import BATCH_BYTES
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 from flickrexif.dataset.split_files import SPLITS, STEM, Split, read_split, write_split
@@ -153,7 +152,7 @@ def _write_images(file: "pq.ParquetFile", ids: Collection[int], path: Path) -> N
     """The rows of `file` without `ids`, in row groups as the build cuts them."""
     import pyarrow as pa
 
-    with image_writer(path, IMAGE_COLUMNS) as writer:
+    with image_writer(path, schema_of(IMAGE_COLUMNS)) as writer:
         for batch in _batches(_image_rows(file, ids)):
             writer.write_table(pa.Table.from_pylist(batch, writer.schema))
 

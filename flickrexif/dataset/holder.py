@@ -6,15 +6,13 @@ Only files that hold them are written again, by the functions that made them; a 
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
-from flickrexif.core.files import put, remove
+from flickrexif.core.files import remove
 from flickrexif.core.kinds import Holder
-from flickrexif.core.parquet import column_names, opened, read_columns, rows_without, write_rows
+from flickrexif.core.parquet import column_names, read_columns, remove_rows
 from flickrexif.core.photo_ids import NUMBER
 from flickrexif.dataset.fingerprint import write_fingerprint
-from flickrexif.dataset.images import placed, write_shard
 from flickrexif.dataset.parquet import FOLDERS
 
 ID = "Flickr ID"
@@ -64,10 +62,10 @@ HOLDER = Holder(forget=_forget, photos_of=_photos_of)
 def _out_of(root: Path, ids: Collection[str], numbers: Collection[int], *, write: bool) -> Iterator[tuple[str, int]]:
     yield "credits", _without_credits(root / "ATTRIBUTION.csv", ids, write=write)
     for path in _tables(root, "images"):
-        yield "images", _without_images(path, numbers, write=write)
+        yield "images", remove_rows(path, ID, numbers, AGAIN, write=write)
     for config, rows in ROWS.items():
         for path in _tables(root, config):
-            yield rows, _without_rows(path, numbers, write=write)
+            yield rows, remove_rows(path, ID, numbers, AGAIN, write=write)
 
 
 def _without_credits(path: Path, ids: Collection[str], *, write: bool) -> int:
@@ -78,34 +76,5 @@ def _without_credits(path: Path, ids: Collection[str], *, write: bool) -> int:
     except FileNotFoundError:
         return 0
     if count and write:
-        remove([path])
-    return count
-
-
-def _kept(path: Path, ids: Collection[int]) -> tuple[int, list[int]]:
-    """How many rows of these photos a file has, and the places of the others."""
-    with opened(path, AGAIN) as file:
-        rows = file.read(columns=[ID])[ID].to_pylist()
-    kept = [place for place, photo_id in enumerate(rows) if photo_id not in ids]
-    return len(rows) - len(kept), kept
-
-
-def _without_rows(path: Path, ids: Collection[int], *, write: bool) -> int:
-    count, kept = _kept(path, ids)
-    if write and count and kept:
-        with opened(path, AGAIN) as file:
-            table = file.read().take(kept)
-        put(path, partial(write_rows, table=table))
-    elif write and count:
-        remove([path])
-    return count
-
-
-def _without_images(path: Path, ids: Collection[int], *, write: bool) -> int:
-    """The other images are cut into row groups as by the build."""
-    count, kept = _kept(path, ids)
-    if write and count and kept:
-        put(path, partial(write_shard, placed(rows_without(path, ID, ids))))
-    elif write and count:
         remove([path])
     return count

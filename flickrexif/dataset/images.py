@@ -1,22 +1,21 @@
 """Images to Parquet shards of bytes as fetched."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, pairwise
-from operator import attrgetter, itemgetter
+from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put, remove
-from flickrexif.core.parquet import image_writer
+from flickrexif.core.parquet import Row, runs, schema_of
+from flickrexif.core.parquet import write_images as write_shard
 from flickrexif.dataset.parquet import parquet_files
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 
 SHARD_BYTES = 500_000_000  # of image bytes a file
-BATCH_BYTES = 16_000_000  # of image bytes in memory, and a row group
 CRAWL_AGAIN = "Delete it and crawl its month again, then run `flickrexif build` again."
 BUILD_AGAIN = "Run `flickrexif build` on its data folder, then the same command again."
 
@@ -34,14 +33,6 @@ class StoredImage:
     read: Callable[[], bytes] | None = None  # the bytes, out of another data set's shard
 
 
-class Placed(NamedTuple):
-    """A row and where it goes: numbers of the shard, and of the batch in it."""
-
-    shard: int
-    batch: int
-    row: dict[str, Any]
-
-
 def write_images(folder: Path, month: str, images: Sequence[StoredImage]) -> Iterator[tuple[Outcome, Path]]:
     """Shards of about SHARD_BYTES, sorted by id; shards of an earlier build that are no longer needed go.
 
@@ -52,37 +43,15 @@ def write_images(folder: Path, month: str, images: Sequence[StoredImage]) -> Ite
         if first.flickr_id == second.flickr_id:
             raise FlickrExifError(f"Photo {first.flickr_id} has two images.", "Give each photo one.")
     stale = {path for found, path in parquet_files(folder.parent, "images") if found == month}
-    for number, shard in groupby(placed(map(_image_row, images)), itemgetter(0)):
+    schema = schema_of(IMAGE_COLUMNS)
+    for number, shard in enumerate(runs(map(_image_row, images), SHARD_BYTES)):
         path = folder / f"train-{month}-{number:05}.parquet"
-        yield put(path, partial(write_shard, shard))
+        yield put(path, partial(write_shard, schema=schema, rows=shard))
         stale.discard(path)
     yield from remove(sorted(stale))
 
 
-def placed(rows: Iterable[dict[str, Any]]) -> Iterator[Placed]:
-    """Fill shards and batches up to their limits; at least one image each."""
-    shard = batch = in_shard = in_batch = 0
-    for row in rows:
-        size = len(row["image"]["bytes"])
-        if in_shard and in_shard + size > SHARD_BYTES:
-            shard, batch, in_shard, in_batch = shard + 1, 0, 0, 0
-        elif in_batch and in_batch + size > BATCH_BYTES:
-            batch, in_batch = batch + 1, 0
-        in_shard += size
-        in_batch += size
-        yield Placed(shard, batch, row)
-
-
-def write_shard(shard: Iterable[Placed], path: Path) -> None:
-    """Write the rows of one shard, a row group a batch."""
-    import pyarrow as pa
-
-    with image_writer(path, IMAGE_COLUMNS) as writer:
-        for _, batch in groupby(shard, itemgetter(1)):
-            writer.write_table(pa.Table.from_pylist([placed.row for placed in batch], writer.schema))
-
-
-def _image_row(image: StoredImage) -> dict[str, Any]:
+def _image_row(image: StoredImage) -> Row:
     try:
         content = image.read() if image.read else image.path.read_bytes()
     except OSError as error:

@@ -1,47 +1,27 @@
 """Reading columns of the labels table, from Parquet files or from a table in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.parquet import read_table
 from flickrexif.dataset.split_files import Ints
 
-
-def read_columns(labels: Path, columns: list[str]) -> Any:
-    """Columns of the labels table as one Arrow table; `labels` is a folder of Parquet files, or one file."""
+if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+
+def read_labels_table(labels: Path, columns: Sequence[str]) -> "pa.Table":
+    """Columns of the labels table; `labels` is a folder of Parquet files, or one file."""
     files = sorted(labels.glob("*.parquet")) if labels.is_dir() else [labels]
     if not files or not files[0].exists():
-        raise FlickrExifError(
-            f"{labels} holds no labels table.", "Make one with: flickrexif crawl, or: flickrexif label"
-        )
-    tables = []
-    for file in files:
-        try:
-            tables.append(_with_columns(pq.ParquetFile(file), columns))
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise FlickrExifError(
-                f"{file} cannot be read ({reason}).", "Make it again with: flickrexif build"
-            ) from None
-    with typed(columns):
-        return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _with_columns(file: Any, columns: list[str]) -> Any:
-    _need(columns, file.schema_arrow.names)
-    return file.read(columns=columns)
-
-
-def _need(columns: list[str], names: Iterable[str]) -> None:
-    if missing := [name for name in columns if name not in set(names)]:
-        raise FlickrExifError(f"The labels table has no column {missing[0]!r}.", "Make it with: flickrexif build")
+        hint = "Make one with: flickrexif crawl, or: flickrexif label"
+        raise FlickrExifError(f"{labels} holds no labels table.", hint)
+    return read_table(files, columns, "Make it again with: flickrexif build")
 
 
 def photographers(table: Any) -> tuple[Ints, Ints, list[str]]:
@@ -60,7 +40,8 @@ def arrow_table(table: Any, columns: list[str]) -> Any:
     import pyarrow as pa
 
     is_arrow = isinstance(table, pa.Table)
-    _need(columns, table.column_names if is_arrow else table.columns)
+    if missing := [name for name in columns if name not in set(table.column_names if is_arrow else table.columns)]:
+        raise FlickrExifError(f"The labels table has no column {missing[0]!r}.", "Make it with: flickrexif build")
     with typed(columns):
         return table.select(columns) if is_arrow else pa.Table.from_pandas(table[columns], preserve_index=False)
 

@@ -27,7 +27,7 @@ from flickrexif.core.takedowns import merge as joined
 from flickrexif.dataset.build import Collection, read_collection, write_collection, write_month
 from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import StoredImage, write_images
-from flickrexif.dataset.merge_inputs import DataSet, largest_images, open_data_set, read_columns, read_rows
+from flickrexif.dataset.merge_inputs import DataSet, full_records, largest_images, open_data_set, photos_of
 from flickrexif.dataset.parquet import FOLDERS, parquet_files
 from flickrexif.dataset.schema import FULL_COLUMNS
 from flickrexif.dataset.split_files import Ints
@@ -159,7 +159,7 @@ def _check_out(out: Path, sets: Sequence[DataSet]) -> None:
 def _check_nothing_lost(out: Path, ids: Mapping[str, Ints], takedowns: Takedowns) -> None:
     known = np.concatenate(list(ids.values()))
     for _, path in parquet_files(out, "labels"):
-        table = read_columns(path, ["Flickr ID", "owner"])
+        table = photos_of(path)
         rows = _allowed(table, takedowns)
         lost = np.setdiff1d(table["Flickr ID"].to_numpy()[rows], known)
         if lost.size:
@@ -172,7 +172,7 @@ def _ids_by_month(sets: Sequence[DataSet]) -> dict[str, Ints]:
     for data_set in sets:
         for month, paths in data_set.labels.items():
             files[month] += paths
-    columns = {m: [read_columns(path, ["Flickr ID"])["Flickr ID"] for path in paths] for m, paths in files.items()}
+    columns = {m: [photos_of(path)["Flickr ID"] for path in paths] for m, paths in files.items()}
     return {m: np.unique(np.concatenate([c.to_numpy() for c in cs])) for m, cs in columns.items()}
 
 
@@ -256,7 +256,7 @@ def _rows(
     for place, data_set in enumerate(sets):
         for month in months:
             for path in data_set.labels.get(month, ()):
-                table = read_rows(path, month)
+                table = full_records(path, month)
                 tables.append(table if wanted is None else table.filter(pc.is_in(table["Flickr ID"], wanted)))
                 origin += [place] * tables[-1].num_rows
     return pa.concat_tables(tables), origin

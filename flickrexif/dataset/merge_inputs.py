@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.parquet import opened, read_table
 from flickrexif.dataset.build import Collection, read_collection
 from flickrexif.dataset.images import BUILD_AGAIN, StoredImage
 from flickrexif.dataset.parquet import parquet_files
@@ -72,42 +71,28 @@ def _check_settings(root: Path, settings: Mapping[str, Any]) -> None:
 def _by_month(root: Path, config: str, columns: tuple[Column, ...]) -> dict[str, list[Path]]:
     files = defaultdict(list)
     for month, path in parquet_files(root, config):
-        with readable(path), pq.ParquetFile(path) as file:
+        with opened(path, BUILD_AGAIN) as file:
             if not file.schema_arrow.equals(arrow_schema(columns)):
                 raise FlickrExifError(f"{path} has not the columns of this version.", BUILD_AGAIN)
         files[month].append(path)
     return dict(files)
 
 
-def read_rows(path: Path, month: str) -> pa.Table:
-    """The full records of a labels file. Raises FlickrExifError for a broken one, or rows of another month."""
-    with readable(path), pq.ParquetFile(path) as file:
-        table = file.read()
-        table.validate(full=True)
-    found = pc.unique(table["month"]).to_pylist()
-    if found not in ([], [month]) or table["Flickr ID"].null_count or table["owner"].null_count:
+def full_records(path: Path, month: str) -> pa.Table:
+    """The rows of a labels file. Raises FlickrExifError for a broken one, or rows of another month."""
+    table = read_table([path], [column.name for column in FULL_COLUMNS], BUILD_AGAIN)
+    months = pc.unique(table["month"]).to_pylist()
+    if months not in ([], [month]) or table["Flickr ID"].null_count or table["owner"].null_count:
         raise FlickrExifError(f"{path} holds rows that are no photos of {month}.", BUILD_AGAIN)
     return table
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a Parquet file, in which every row has a value."""
-    with readable(path), pq.ParquetFile(path) as file:
-        table = file.read(columns=list(columns))
-        table.validate(full=True)
+def photos_of(path: Path) -> pa.Table:
+    """`Flickr ID` and `owner` of the rows of a labels file, every one of which has both."""
+    table = read_table([path], ["Flickr ID", "owner"], BUILD_AGAIN)
     if any(column.null_count for column in table.columns):
         raise FlickrExifError(f"{path} holds rows that are no photos.", BUILD_AGAIN)
     return table
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """What reading the Parquet file `path` raises, as a sentence."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise FlickrExifError(f"{path} cannot be read ({reason}).", BUILD_AGAIN) from None
 
 
 # --- images
@@ -133,7 +118,7 @@ def _order(image: StoredImage) -> tuple[Any, ...]:
 
 
 def _images(shard: Path, ids: Set[int], read: GroupBytes) -> Iterator[StoredImage]:
-    with readable(shard), pq.ParquetFile(shard) as file:
+    with opened(shard, BUILD_AGAIN) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=[*ABOUT_IMAGES, "image.path"])
             table.validate(full=True)
@@ -148,7 +133,7 @@ def _images(shard: Path, ids: Set[int], read: GroupBytes) -> Iterator[StoredImag
 
 
 def _read_group(shard: Path, group: int) -> pa.ChunkedArray:
-    with readable(shard), pq.ParquetFile(shard) as file:
+    with opened(shard, BUILD_AGAIN) as file:
         return file.read_row_group(group, columns=["image.bytes"])["image"]
 
 

@@ -16,7 +16,7 @@ from flickrexif.core.draws import rank, rng
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_bytes
 from flickrexif.dataset.assign import Holdings, assign
-from flickrexif.dataset.labels_table import arrow_table, codes, read_columns, typed
+from flickrexif.dataset.labels_table import arrow_table, codes, read_labels_table, typed
 from flickrexif.dataset.split_files import SPLITS, Ints, Shortfall, Split, split_files, write_split
 
 COLUMNS = {  # attribute -> column of the labels table
@@ -116,7 +116,7 @@ def make_splits(
     attributes = tuple(attributes)
     if unknown := [name for name in attributes if name not in COLUMNS]:
         raise UsageError(f"{unknown[0]!r} is no attribute.", f"Choose from: {', '.join(ATTRIBUTES)}.")
-    table = read_columns(labels_dir, sorted({name for attribute in attributes for name in _columns(attribute)}))
+    table = read_labels_table(labels_dir, sorted({name for attribute in attributes for name in _columns(attribute)}))
     splits: list[Split] = []
     files: list[Path] = []
     impossible: dict[str, str] = {}

@@ -19,8 +19,8 @@ from flickrexif.collectors.flickr.models import to_int
 from flickrexif.collectors.journal import Journal, open_journal, read_journal
 from flickrexif.collectors.session import Service, clients, data_root, journal_path
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.parquet import read_table
 from flickrexif.dataset.build import read_collection
-from flickrexif.dataset.labels_table import read_columns
 from flickrexif.dataset.parquet import parquet_files
 
 OK = "ok"
@@ -123,7 +123,7 @@ def _due(data_dir: Path, journal: Journal | None, months: Sequence[str] | None, 
     licenses = _kept(journal, months) if journal else {}
     for month, path in parquet_files(data_root(data_dir), "labels"):
         if months is None or month in months:
-            table = read_columns(path, ["Flickr ID", "license_id"])
+            table = read_table([path], ["Flickr ID", "license_id"], "Run `flickrexif build` again.")
             licenses.update(zip(table["Flickr ID"].to_pylist(), table["license_id"].to_pylist(), strict=True))
     if not licenses:
         hint = "Name months that were crawled, or crawl them: flickrexif crawl --month 2024-08"
