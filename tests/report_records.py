@@ -42,11 +42,11 @@ def records(count: int = 47, *, seed: int = 0, points: int = 300) -> list[tuple[
 
     The fourth encoder's probe of sharpening diverged: it has no number, but a reason.
     """
-    made = []
+    entries = []
     for number, (encoder, family) in enumerate(encoders(count)):
         for name, fields in _tasks(Maker(encoder, family, seed), points, fails=number == 3):
-            made.append((f"{_stem(encoder)}/{name}.json", _result(encoder, family, fields)))
-    return made
+            entries.append((f"{_stem(encoder)}/{name}.json", _result(encoder, family, fields)))
+    return entries
 
 
 class Maker:

@@ -105,9 +105,9 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def records(data_dir: Path) -> dict[str, dict[str, Any]]:
     """All records below results/ as JSON, without the time they took."""
-    found = {}
+    by_path = {}
     for path in sorted((data_dir / "results").rglob("*.json")):
         record = json.loads(path.read_text())
         record.pop("seconds")
-        found[path.relative_to(data_dir / "results").as_posix()] = record
-    return found
+        by_path[path.relative_to(data_dir / "results").as_posix()] = record
+    return by_path

@@ -38,8 +38,8 @@ def test_whatever_fits_the_embeddings_are_those_of_one_pass(images: int, limit: 
         return batch * 2
 
     batch = torch.arange(images, dtype=torch.float32)[:, None]
-    found, left = embed_within(embed, batch, limit)
-    assert torch.equal(found, batch * 2)
+    embeddings, left = embed_within(embed, batch, limit)
+    assert torch.equal(embeddings, batch * 2)
     assert sum(seen) == images
     assert left == limit if min(images, limit) <= capacity else capacity / 2 < left + 1 <= capacity + 1
 

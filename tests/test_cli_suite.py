@@ -18,14 +18,14 @@ FAST = ("--protocol", "fast", "--seeds", 2, "--device", "cpu")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data(tmp_path_factory.mktemp("suite"))
 
 
 @pytest.fixture
-def data(made: Path, tmp_path: Path) -> Path:
+def data(untouched: Path, tmp_path: Path) -> Path:
     """A copy to work in."""
-    return Path(shutil.copytree(made, tmp_path / "data"))
+    return Path(shutil.copytree(untouched, tmp_path / "data"))
 
 
 def test_every_record_is_the_one_that_the_single_command_writes(run: Any, data: Path, tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_an_encoder_that_cannot_be_loaded_is_a_reason_and_others_are_measured(
     assert "failed" in out
     assert "Failed: timm:resnet18" in err
     assert "Traceback" not in err
-    found = {record["encoder"]: record for record in records(data).values()}
-    assert found["control:colour"]["metrics"]["same"] is not None
-    bad = next(record for name, record in found.items() if name.startswith("timm:"))
+    record_of = {record["encoder"]: record for record in records(data).values()}
+    assert record_of["control:colour"]["metrics"]["same"] is not None
+    bad = next(record for name, record in record_of.items() if name.startswith("timm:"))
     assert bad["detail"]["state"] == "failed"
     assert set(bad["metrics"].values()) == {None}
 
@@ -122,10 +122,10 @@ def test_images_that_are_broken_end_in_3(run: Any, data: Path) -> None:
     ],
 )
 def test_bad_input_is_one_sentence(
-    run: Any, made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
+    run: Any, untouched: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
 ) -> None:
     monkeypatch.chdir(ROOT)
-    code, out, err = run("eval", "all", *arguments, "--data-dir", made)
+    code, out, err = run("eval", "all", *arguments, "--data-dir", untouched)
     assert (code, out) == (2, "")
     assert sentence in err
     assert "Traceback" not in err

@@ -62,13 +62,13 @@ def read(out: Path) -> dict[str, Embeddings]:
     return {path.relative_to(out).as_posix(): read_embeddings(path) for path in sorted(out.rglob("*.safetensors"))}
 
 
-def assert_equal(found: dict[str, Embeddings], expected: dict[str, Embeddings]) -> None:
-    assert set(found) == set(expected)
-    for name, one in found.items():
+def assert_equal(files: dict[str, Embeddings], expected: dict[str, Embeddings]) -> None:
+    assert set(files) == set(expected)
+    for name, file in files.items():
         other = expected[name]
-        torch.testing.assert_close(one.image_embeddings, other.image_embeddings, rtol=1e-5, atol=1e-5)
-        assert one.image_ids() == other.image_ids()
-        assert {key: value.tolist() for key, value in one.columns.items()} == {
+        torch.testing.assert_close(file.image_embeddings, other.image_embeddings, rtol=1e-5, atol=1e-5)
+        assert file.image_ids() == other.image_ids()
+        assert {key: value.tolist() for key, value in file.columns.items()} == {
             key: value.tolist() for key, value in other.columns.items()
         }
 
@@ -86,15 +86,15 @@ def test_files_are_what_pillow_and_numpy_make(folder: Path, expected: dict[str, 
     classes = ["cat", "dog"]
     matrix = weights("module:tests:linear", 12 * 12 * 3, 8)
     for name, (quality, subsampling) in JPEG.items():
-        found = expected[f"pictures/{name}/model=module_variant=tests-linear_split=train.safetensors"]
+        embeddings = expected[f"pictures/{name}/model=module_variant=tests-linear_split=train.safetensors"]
         rows = []
         for path in paths:
             file = io.BytesIO()
             Image.open(path).save(file, "JPEG", quality=quality, subsampling=subsampling)
             rows.append(small(Image.open(file), "", None).ravel() @ matrix)
-        np.testing.assert_allclose(found.image_embeddings.numpy(), np.stack(rows), rtol=1e-5, atol=1e-5)
-        assert found.image_ids() == [path.relative_to(folder / "train").as_posix() for path in paths]
-        assert found.columns["label"].tolist() == [classes.index(path.parent.name) for path in paths]
+        np.testing.assert_allclose(embeddings.image_embeddings.numpy(), np.stack(rows), rtol=1e-5, atol=1e-5)
+        assert embeddings.image_ids() == [path.relative_to(folder / "train").as_posix() for path in paths]
+        assert embeddings.columns["label"].tolist() == [classes.index(path.parent.name) for path in paths]
     assert len(expected) == len(JPEG)
 
 
@@ -150,11 +150,11 @@ def test_a_timm_network_runs_end_to_end(folder: Path, tmp_path: Path) -> None:
     sources = open_images(str(folder))
     settings = EmbedSettings(out=tmp_path, batch_size=4)
     report = embed(settings, [encoder], sources)
-    found = read_embeddings(report.files[0].path)
+    embeddings = read_embeddings(report.files[0].path)
     data = [encoder.prepare(Image.open(path).convert("RGB"), "", None) for path in sorted(folder.rglob("*.png"))]
-    alone = torch.cat([encoder.embed(torch.from_numpy(one)[None]) for one in data])
-    torch.testing.assert_close(found.image_embeddings, alone, rtol=1e-4, atol=1e-5)
-    assert found.image_embeddings.shape == (IMAGES, encoder.record.embedding_size)
+    alone = torch.cat([encoder.embed(torch.from_numpy(image)[None]) for image in data])
+    torch.testing.assert_close(embeddings.image_embeddings, alone, rtol=1e-4, atol=1e-5)
+    assert embeddings.image_embeddings.shape == (IMAGES, encoder.record.embedding_size)
 
 
 # --- interruption
@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_and_nothing_finished_is_made_twice(
     again = Linear()
     report = run(folder, tmp_path, [again])
     assert not again.batches
-    assert all(one.existed for one in report.files)
+    assert all(file.existed for file in report.files)
     assert "was there" in summary(report)
 
 
@@ -192,7 +192,7 @@ def test_a_variant_asked_for_later_is_all_that_is_made(folder: Path, tmp_path: P
     encoder = Linear()
     report = run(folder, tmp_path, [encoder])
     assert sum(encoder.batches) == 5 * IMAGES
-    assert [one.existed for one in report.files] == [True, False, False, False, False, False]
+    assert [file.existed for file in report.files] == [True, False, False, False, False, False]
 
 
 def test_other_settings_do_not_overwrite(folder: Path, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_an_image_without_a_row_has_a_reason(tmp_path: Path) -> None:
     (data / "4.png").symlink_to(data / "gone")
     Image.new("RGB", (300, 1)).save(data / "6.png")
     Image.new("RGB", (30, 30), "white").save(data / "7.png")  # its first input is 1: not finite
-    told = {
+    reasons = {
         "1.png": "empty",
         "2.png": "truncated",
         "3.jpg": "not_an_image",
@@ -289,13 +289,13 @@ def test_an_image_without_a_row_has_a_reason(tmp_path: Path) -> None:
         open_images(str(data)),
         lambda done, total, failures: counted.append((done, total, dict(failures))),
     )
-    for one, failures in zip(report.files, (told | {"7.png": "not_finite"}, told), strict=True):
-        with failures_path(one.path).open(newline="") as file:
+    for embedded, failures in zip(report.files, (reasons | {"7.png": "not_finite"}, reasons), strict=True):
+        with failures_path(embedded.path).open(newline="") as file:
             assert {row["image_id"]: row["reason"] for row in csv.DictReader(file)} == failures
         left = [name for name in ("0.png", "5.png", "7.png") if name not in failures]
-        assert read_embeddings(one.path).image_ids() == left
-        assert one.rows == len(left)
-        assert one.failures == dict.fromkeys(failures.values(), 1)
+        assert read_embeddings(embedded.path).image_ids() == left
+        assert embedded.rows == len(left)
+        assert embedded.failures == dict.fromkeys(failures.values(), 1)
     assert report.failed == 11
     assert counted[0][:2] == (0, 16)
     assert counted[-1][:2] == (16, 16)
@@ -376,5 +376,5 @@ def test_images_are_turned_only_when_asked(tmp_path: Path) -> None:
     matrix = weights("module:tests:linear", 12 * 12 * 3, 8)
     for orient, pixels in ((False, picture(0)), (True, picture(0).rotate(-90, expand=True))):
         report = run(tmp_path / "d", tmp_path / str(orient), on_the_fly=(), orient=orient)
-        found = read_embeddings(report.files[0].path).image_embeddings[0].numpy()
-        np.testing.assert_allclose(found, small(pixels, "", None).ravel() @ matrix, rtol=1e-5, atol=1e-5)
+        embedding = read_embeddings(report.files[0].path).image_embeddings[0].numpy()
+        np.testing.assert_allclose(embedding, small(pixels, "", None).ravel() @ matrix, rtol=1e-5, atol=1e-5)

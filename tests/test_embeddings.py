@@ -62,15 +62,15 @@ def test_no_name_leads_out_of_the_folder() -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    made = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
     columns = {"label": torch.arange(7), "image_id": pack_text([f"n0/é{i}.jpg" for i in range(7)])}
-    path = write_embeddings(tmp_path / "deep" / "a.safetensors", torch.from_numpy(made), columns, {"encoder": "x"})
-    found = read_embeddings(path)
-    np.testing.assert_array_equal(found.image_embeddings.numpy(), made)
-    assert found.columns["label"].tolist() == list(range(7))
-    assert found.image_ids() == [f"n0/é{i}.jpg" for i in range(7)]
-    assert found.metadata == {"encoder": "x"}
-    assert len(found) == 7
+    path = write_embeddings(tmp_path / "deep" / "a.safetensors", torch.from_numpy(vectors), columns, {"encoder": "x"})
+    embeddings = read_embeddings(path)
+    np.testing.assert_array_equal(embeddings.image_embeddings.numpy(), vectors)
+    assert embeddings.columns["label"].tolist() == list(range(7))
+    assert embeddings.image_ids() == [f"n0/é{i}.jpg" for i in range(7)]
+    assert embeddings.metadata == {"encoder": "x"}
+    assert len(embeddings) == 7
 
 
 def test_other_programs_may_read_the_file(tmp_path: Path) -> None:
@@ -93,20 +93,20 @@ def test_other_programs_may_read_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [np.float32, np.float16])
 def test_released_files_are_read_as_they_are(tmp_path: Path, columns: dict[str, int], kind: type) -> None:
     values = {name: np.arange(10, 10 + n) for name, n in columns.items()}
-    made = np.random.default_rng(1).normal(size=(3, 4)).astype(kind)
-    by_hand(tmp_path / "a.safetensors", {"image_embeddings": made, **values})
-    found = read_embeddings(tmp_path / "a.safetensors")
-    np.testing.assert_array_equal(found.image_embeddings.numpy(), made)
-    assert {name: column.tolist() for name, column in found.columns.items()} == {n: [10, 11, 12] for n in columns}
-    assert found.metadata == {}
-    assert found.image_ids() == (["10", "11", "12"] if "Flickr ID" in columns else ["0", "1", "2"])
+    vectors = np.random.default_rng(1).normal(size=(3, 4)).astype(kind)
+    by_hand(tmp_path / "a.safetensors", {"image_embeddings": vectors, **values})
+    embeddings = read_embeddings(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(embeddings.image_embeddings.numpy(), vectors)
+    assert {name: column.tolist() for name, column in embeddings.columns.items()} == {n: [10, 11, 12] for n in columns}
+    assert embeddings.metadata == {}
+    assert embeddings.image_ids() == (["10", "11", "12"] if "Flickr ID" in columns else ["0", "1", "2"])
 
 
 def test_equal_contents_are_equal_bytes(tmp_path: Path) -> None:
-    told = {name: "x" * n for n, name in enumerate("abcdefghij")}
+    metadata = {name: "x" * n for n, name in enumerate("abcdefghij")}
     hashes = set()
     for n in range(8):
-        path = write_embeddings(tmp_path / f"{n}.safetensors", torch.ones(2, 2), {"label": torch.arange(2)}, told)
+        path = write_embeddings(tmp_path / f"{n}.safetensors", torch.ones(2, 2), {"label": torch.arange(2)}, metadata)
         hashes.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(hashes) == 1
 

@@ -34,9 +34,9 @@ def put(path: Path, number: int) -> None:
 def everything(source: Source) -> list[bytes | None]:
     """All bytes, read in uneven pieces, by a reader that went to another process and back."""
     read = pickle.loads(pickle.dumps(source.read))
-    found = [data for start in range(0, len(source), 3) for data in read(start, min(start + 3, len(source)))]
-    assert found == list(source.read(0, len(source)))
-    return found
+    contents = [data for start in range(0, len(source), 3) for data in read(start, min(start + 3, len(source)))]
+    assert contents == list(source.read(0, len(source)))
+    return contents
 
 
 def write_parquet(path: Path, rows: dict[str, list[object]], images: list[bytes | None], group: int = 2) -> None:
@@ -65,9 +65,9 @@ def test_class_folders_of_all_splits_share_their_numbers(tmp_path: Path) -> None
 def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
     put(tmp_path / "shots" / "b.png", 1)
     put(tmp_path / "shots" / "a.png", 2)
-    (one,) = open_images(str(tmp_path / "shots"))
-    assert (one.split, one.columns, list(one.ids)) == (None, {}, ["a.png", "b.png"])
-    assert everything(one) == [picture(2), picture(1)]
+    (source,) = open_images(str(tmp_path / "shots"))
+    assert (source.split, source.columns, list(source.ids)) == (None, {}, ["a.png", "b.png"])
+    assert everything(source) == [picture(2), picture(1)]
 
 
 def test_names_that_are_not_utf8_are_kept_and_told(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_names_that_are_not_utf8_are_kept_and_told(tmp_path: Path) -> None:
         put(tmp_path / "shots" / name, 2)
     except OSError:
         return  # a file system of Unicode names alone
-    (one,) = open_images(str(tmp_path / "shots"))
-    assert list(one.ids) == ["a.png", "\\xff.png"]
-    assert everything(one) == [picture(1), picture(2)]
+    (source,) = open_images(str(tmp_path / "shots"))
+    assert list(source.ids) == ["a.png", "\\xff.png"]
+    assert everything(source) == [picture(1), picture(2)]
 
 
 def test_a_fingerprint_tells_of_every_change(tmp_path: Path) -> None:
@@ -102,12 +102,12 @@ def test_a_fingerprint_tells_of_every_change(tmp_path: Path) -> None:
 def test_a_lost_folder_is_an_error_and_a_lost_file_is_none(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         put(tmp_path / "d" / name, 1)
-    (one,) = open_images(str(tmp_path / "d"))
+    (source,) = open_images(str(tmp_path / "d"))
     (tmp_path / "d" / "a.png").unlink()
-    assert list(one.read(0, 2)) == [None, picture(1)]
+    assert list(source.read(0, 2)) == [None, picture(1)]
     (tmp_path / "d").rename(tmp_path / "e")
     with pytest.raises(FlickrExifError, match="can no longer be read"):
-        list(one.read(0, 2))
+        list(source.read(0, 2))
 
 
 # --- FlickrExif
@@ -130,11 +130,11 @@ def test_flickrexif_of_parquet(tmp_path: Path) -> None:
         pq.write_table(
             pa.Table.from_pylist(rows, arrow_schema(IMAGE_COLUMNS)), root / "images" / f"train-{month}.parquet"
         )
-    (one,) = open_images("flickrexif", data_dir=tmp_path)
-    assert (one.dataset, one.split, list(one.ids)) == ("FlickrExif", None, ["11", "13", "30"])
-    assert one.columns == {"Flickr ID": [11, 13, 30]}
-    assert one.missing == {"12": "missing", "20": "missing"}
-    assert everything(one) == [picture(11), picture(13), picture(30)]
+    (source,) = open_images("flickrexif", data_dir=tmp_path)
+    assert (source.dataset, source.split, list(source.ids)) == ("FlickrExif", None, ["11", "13", "30"])
+    assert source.columns == {"Flickr ID": [11, 13, 30]}
+    assert source.missing == {"12": "missing", "20": "missing"}
+    assert everything(source) == [picture(11), picture(13), picture(30)]
 
 
 def test_flickrexif_of_files_named_by_their_ids(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_flickrexif_of_files_named_by_their_ids(tmp_path: Path) -> None:
     labels(root, [53912345678, 7])
     put(root / "images" / "53912345678.jpg", 1)
     put(root / "images" / "IMG_1.png", 2)
-    (one,) = open_images("flickrexif", data_dir=tmp_path)
-    assert one.columns == {"Flickr ID": [53912345678]}
-    assert one.missing == {"IMG_1.png": "not_a_flickr_id", "7": "missing"}
-    assert everything(one) == [picture(1)]
+    (source,) = open_images("flickrexif", data_dir=tmp_path)
+    assert source.columns == {"Flickr ID": [53912345678]}
+    assert source.missing == {"IMG_1.png": "not_a_flickr_id", "7": "missing"}
+    assert everything(source) == [picture(1)]
 
 
 # --- PairCams
@@ -158,17 +158,17 @@ def test_flickrexif_of_files_named_by_their_ids(tmp_path: Path) -> None:
 def test_paircams_has_subject_and_side(tmp_path: Path, name: str, values: list[str]) -> None:
     rows = {"subject_idx": [4, 4, 9, 9], name: values}
     write_parquet(tmp_path / "paircams" / "data" / "train-00000-of-00001.parquet", rows, list(map(picture, range(4))))
-    (one,) = open_images("paircams", data_dir=tmp_path)
-    assert (one.dataset, one.split) == ("PairCams", None)
-    assert one.columns == {"subject": [4, 4, 9, 9], "model": [1, 0, 0, 1]}  # 1: phone
-    assert everything(one) == [picture(n) for n in range(4)]
+    (source,) = open_images("paircams", data_dir=tmp_path)
+    assert (source.dataset, source.split) == ("PairCams", None)
+    assert source.columns == {"subject": [4, 4, 9, 9], "model": [1, 0, 0, 1]}  # 1: phone
+    assert everything(source) == [picture(n) for n in range(4)]
 
 
 def test_the_side_comes_before_the_model(tmp_path: Path) -> None:
     rows = {"subject_idx": ["tree", "tree"], "side": ["phone", "camera"], "model": ["Pixel 9", "Nokia 3310"]}
     write_parquet(tmp_path / "train-00000-of-00001.parquet", rows, [picture(0), picture(1)])
-    (one,) = open_images(str(tmp_path))
-    assert one.columns == {"subject": [0, 0], "model": [1, 0]}
+    (source,) = open_images(str(tmp_path))
+    assert source.columns == {"subject": [0, 0], "model": [1, 0]}
 
 
 # --- processed data sets
@@ -181,20 +181,20 @@ def test_stored_variants_and_their_failures(tmp_path: Path) -> None:
     (tmp_path / "raw" / "train" / "a" / "bad.png").write_bytes(b"text")
     out = tmp_path / "imagenet-traces"
     process(ProcessSettings(source=str(tmp_path / "raw"), out=out, variants=("JPEG75_420", "IDENTITY")))
-    found = open_images("imagenet-traces", data_dir=tmp_path)
-    assert [(one.variant, one.split, len(one)) for one in found] == [
+    sources = open_images("imagenet-traces", data_dir=tmp_path)
+    assert [(source.variant, source.split, len(source)) for source in sources] == [
         ("IDENTITY", "train", 5),
         ("IDENTITY", "val", 1),
         ("JPEG75_420", "train", 5),
         ("JPEG75_420", "val", 1),
     ]
-    assert all(one.dataset == "ImageNet" and list(one.class_names) == ["a", "b"] for one in found)
-    assert list(found[0].ids) == ["a/0.png", "a/2.png", "a/4.png", "b/1.png", "b/3.png"]
-    assert found[0].columns == {"label": [0, 0, 0, 1, 1]}
-    assert found[0].missing == {"a/bad.png": "not_an_image"}
-    assert everything(found[0]) == [picture(n) for n in (0, 2, 4, 1, 3)]
-    (one,) = open_images("imagenet-traces", data_dir=tmp_path, variants=("jpeg75_420",), split="val")
-    assert (one.variant, one.split) == ("JPEG75_420", "val")
+    assert all(source.dataset == "ImageNet" and list(source.class_names) == ["a", "b"] for source in sources)
+    assert list(sources[0].ids) == ["a/0.png", "a/2.png", "a/4.png", "b/1.png", "b/3.png"]
+    assert sources[0].columns == {"label": [0, 0, 0, 1, 1]}
+    assert sources[0].missing == {"a/bad.png": "not_an_image"}
+    assert everything(sources[0]) == [picture(n) for n in (0, 2, 4, 1, 3)]
+    (source,) = open_images("imagenet-traces", data_dir=tmp_path, variants=("jpeg75_420",), split="val")
+    assert (source.variant, source.split) == ("JPEG75_420", "val")
     with pytest.raises(UsageError, match="has no variant JPEG95_444"):
         open_images(str(out), variants=("JPEG95_444",))
 
@@ -212,18 +212,18 @@ def test_a_data_set_through_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 member = tarfile.TarInfo(name)
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
-    (one,) = open_images(f"{tmp_path / 'tars'}?label=cls")
-    assert (one.dataset, one.split, list(one.ids)) == ("tars", "val", list("01234"))
-    assert one.columns == {"label": [0, 1, 0, 1, 0]}
-    assert everything(one) == [picture(n) for n in range(5)]
+    (source,) = open_images(f"{tmp_path / 'tars'}?label=cls")
+    assert (source.dataset, source.split, list(source.ids)) == ("tars", "val", list("01234"))
+    assert source.columns == {"label": [0, 1, 0, 1, 0]}
+    assert everything(source) == [picture(n) for n in range(5)]
 
 
 def test_parquet_files_of_others(tmp_path: Path) -> None:
     write_parquet(tmp_path / "d" / "test-0.parquet", {"label": [3, None, 5]}, [picture(0), None, picture(2)], group=1)
-    (one,) = open_images(str(tmp_path / "d"))
-    assert (one.dataset, one.split, list(one.ids)) == ("d", "test", ["0", "1", "2"])
-    assert one.columns == {"label": [3, -1, 5]}
-    assert everything(one) == [picture(0), None, picture(2)]
+    (source,) = open_images(str(tmp_path / "d"))
+    assert (source.dataset, source.split, list(source.ids)) == ("d", "test", ["0", "1", "2"])
+    assert source.columns == {"label": [3, -1, 5]}
+    assert everything(source) == [picture(0), None, picture(2)]
 
 
 # --- what cannot be

@@ -52,13 +52,15 @@ def plain_setups(test, test_labels, train, train_labels, draws, k):  # type: ign
 
 
 def check(record: KnnRecord, runs, ties, v: int, seeds: int) -> None:  # type: ignore[no-untyped-def]
-    for name, found in runs.items():
+    for name, right_by_run in runs.items():
         expected = np.full((v, seeds if name == "uniform" else v), np.nan)
-        for key, right in found.items():
+        for key, right in right_by_run.items():
             expected[key] = np.mean(right)
         np.testing.assert_allclose(record.matrix[name].numpy(), expected, atol=1e-6)
         assert record.accuracy[name] == pytest.approx(np.nanmean(expected))
-        np.testing.assert_allclose(record.correct[name].numpy(), np.mean(list(found.values()), axis=0), atol=1e-6)
+        np.testing.assert_allclose(
+            record.correct[name].numpy(), np.mean(list(right_by_run.values()), axis=0), atol=1e-6
+        )
         assert record.vote_ties[name] == pytest.approx(np.mean(ties[name]))
 
 

@@ -19,13 +19,13 @@ from flickrexif.eval.tasks_neighbors import run_masking
 
 def plain_knn(test: np.ndarray, train: np.ndarray, labels: np.ndarray, k: int) -> list[tuple[int, bool]]:
     """(Winner, tied) of each test image: sort by (similarity, index), count, the nearest of the most frequent."""
-    found = []
+    predictions = []
     for q in test:
         near = [int(labels[n]) for n in sorted(range(len(train)), key=lambda n: (-(q @ train[n]), n))[:k]]
         votes = Counter(near)
         leaders = [label for label in near if votes[label] == max(votes.values())]
-        found.append((leaders[0], len(set(leaders)) > 1))
-    return found
+        predictions.append((leaders[0], len(set(leaders)) > 1))
+    return predictions
 
 
 @given(
@@ -50,11 +50,11 @@ def test_accuracy_at_each_ratio(seed: int, n: int, m: int, k: int, memory: int) 
     )
     assert list(record.accuracy) == [0.0, 0.5, 0.9]
     for ratio, (test, train) in sets.items():
-        found = plain_knn(test, train, labels[1], k)
-        right = [winner == truth for (winner, _), truth in zip(found, labels[0], strict=True)]
+        predictions = plain_knn(test, train, labels[1], k)
+        right = [winner == truth for (winner, _), truth in zip(predictions, labels[0], strict=True)]
         assert record.correct[ratio].tolist() == right
         assert record.accuracy[ratio] == pytest.approx(np.mean(right))
-        assert record.vote_ties[ratio] == pytest.approx(np.mean([tied for _, tied in found]))
+        assert record.vote_ties[ratio] == pytest.approx(np.mean([tied for _, tied in predictions]))
 
 
 def test_the_ratios_must_hold_the_same_images() -> None:

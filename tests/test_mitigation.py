@@ -24,9 +24,9 @@ def images(count: int, seed: int, variants: int = 3, trace: float = 0.3) -> tupl
     centres, moves = fixed.normal(size=(6, 20)), trace * fixed.normal(size=(variants, 20))
     labels = rng.integers(0, 6, count)
     base = centres[labels] + 0.5 * rng.normal(size=(count, 20))
-    made = [base + move + 0.05 * rng.normal(size=base.shape) for move in moves]
-    made = [m / np.linalg.norm(m, axis=1, keepdims=True) for m in made]
-    return [torch.tensor(m, dtype=torch.float32) for m in made], torch.tensor(labels)
+    embeddings = [base + move + 0.05 * rng.normal(size=base.shape) for move in moves]
+    embeddings = [m / np.linalg.norm(m, axis=1, keepdims=True) for m in embeddings]
+    return [torch.tensor(m, dtype=torch.float32) for m in embeddings], torch.tensor(labels)
 
 
 def test_centring_gives_every_class_the_mean_of_all() -> None:
@@ -82,13 +82,15 @@ def test_training_images_alone_are_fitted_and_averaged_never() -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> EmbeddingFiles:
-    found = EmbeddingFiles(root=tmp_path_factory.mktemp("embeddings"), dataset="ImageNet", model="own", variant="x")
+    embedding_files = EmbeddingFiles(
+        root=tmp_path_factory.mktemp("embeddings"), dataset="ImageNet", model="own", variant="x"
+    )
     for split, count, seed in (("train", 600, 0), ("val", 150, 1)):
         variants, labels = images(count, seed)
         for name, features in zip(classes("sharpening"), variants, strict=True):
             columns = {"label": labels, "image_id": pack_text([f"{split}{i}" for i in range(count)])}
-            write_embeddings(found.path(processing=name, split=split), features, columns)
-    return found
+            write_embeddings(embedding_files.path(processing=name, split=split), features, columns)
+    return embedding_files
 
 
 def test_the_record_tells_trace_and_semantics_before_and_after(files: EmbeddingFiles) -> None:

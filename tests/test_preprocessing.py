@@ -104,7 +104,7 @@ def test_it_leaves_the_image_alone_and_travels_to_a_worker() -> None:
     image = noise(40, 30)
     before = image.tobytes()
     prepare = Preprocessing(16, IMAGENET_MEAN, IMAGENET_STD, "bicubic")
-    there = pickle.loads(pickle.dumps(prepare))
-    assert there == prepare
-    assert np.array_equal(there(image, "id", 0.5), prepare(image, "id", 0.5))
+    unpickled = pickle.loads(pickle.dumps(prepare))
+    assert unpickled == prepare
+    assert np.array_equal(unpickled(image, "id", 0.5), prepare(image, "id", 0.5))
     assert image.tobytes() == before

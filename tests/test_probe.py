@@ -77,9 +77,9 @@ def test_heads_together_are_heads_alone(images: int, classes: int) -> None:
         weight, bias = plain_sgd(features.double().numpy(), labels.numpy(), *pair, start, orders)
         np.testing.assert_allclose(heads.weight[head], weight, atol=2e-4 * max(1, np.abs(weight).max()))
         np.testing.assert_allclose(heads.bias[head], bias, atol=2e-4 * max(1, np.abs(weight).max()))
-        asked = samples(300, classes, 12, 1)[0]
-        expected = (asked.double().numpy() @ weight.T + bias).argmax(1)
-        assert (heads.predict(asked, rows=64)[head].numpy() == expected).mean() > 0.99
+        test_features = samples(300, classes, 12, 1)[0]
+        expected = (test_features.double().numpy() @ weight.T + bias).argmax(1)
+        assert (heads.predict(test_features, rows=64)[head].numpy() == expected).mean() > 0.99
 
 
 def test_heads_with_features_of_their_own_are_heads_alone() -> None:
@@ -206,9 +206,9 @@ def test_the_protocol_for_processing_labels() -> None:
     for seed in range(seeds):
         weight, bias = fit(seed, np.arange(260), best["rate"], best["weight_decay"])
         for label in range(3):
-            found = (test_all[label] @ weight.T + bias).argmax(1)
-            hits[seed, label] = found == label
-            confusion[label] += np.bincount(found, minlength=3)
+            predicted = (test_all[label] @ weight.T + bias).argmax(1)
+            hits[seed, label] = predicted == label
+            confusion[label] += np.bincount(predicted, minlength=3)
     assert outcome.accuracy == pytest.approx(hits.mean(), abs=0.003)
     assert outcome.per_seed == pytest.approx(hits.mean((1, 2)).tolist(), abs=0.008)
     assert outcome.accuracy_std == pytest.approx(math.sqrt(np.var(outcome.per_seed)))  # of the seeds that there are

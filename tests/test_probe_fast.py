@@ -30,8 +30,8 @@ def test_the_minimum_is_that_of_scikit_learn(penalty: float) -> None:
     # A bias is free up to a constant over the classes.
     np.testing.assert_allclose(heads.bias[0] - heads.bias[0].mean(), model.intercept_ - model.intercept_.mean(),
                                atol=5e-3 * scale)  # fmt: skip
-    asked = samples(2_000, 4, 10, 1)[0]
-    assert (heads.predict(asked)[0].numpy() == model.predict(asked.numpy())).mean() > 0.997
+    test_features = samples(2_000, 4, 10, 1)[0]
+    assert (heads.predict(test_features)[0].numpy() == model.predict(test_features.numpy())).mean() > 0.997
 
 
 def test_draws_together_have_the_minima_they_have_alone_and_the_path_does_not_matter() -> None:

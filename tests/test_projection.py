@@ -102,7 +102,7 @@ def test_why_there_is_none() -> None:
 def test_the_shares_are_those_of_a_plain_sort(seed: int, n: int, classes: int) -> None:
     generator = np.random.default_rng(seed)
     points, labels = generator.normal(size=(n, 2)), generator.integers(0, classes, n)
-    found = same_label_in_plane(points, torch.tensor(labels))
-    assert found == pytest.approx(plain_share(points, labels, NEAREST))
+    share = same_label_in_plane(points, torch.tensor(labels))
+    assert share == pytest.approx(plain_share(points, labels, NEAREST))
     others = [labels[t] == labels[m] for t in range(n) for m in range(n) if m != t]
     assert chance_of(torch.tensor(labels)) == pytest.approx(np.mean(others))

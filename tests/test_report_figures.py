@@ -53,8 +53,8 @@ def points_of(figure: Figure) -> Iterator[Point]:
         case Bars(points=points):
             yield from points
         case GroupedDots(series=series) | Lines(series=series):
-            for one in series:
-                yield from one.points
+            for line in series:
+                yield from line.points
         case Pairwise(x=x, y=y):
             yield from (*x, *y)
 
@@ -179,10 +179,10 @@ def test_the_last_record_by_path_is_used() -> None:
 def test_another_mask_or_protocol_is_another_measurement(settings: dict[str, Any], said: str | None) -> None:
     usual = probe("a")
     other = probe("b", settings={**usual[1].settings, **settings})
-    found = figures([usual, other])
-    assert len(found) == len({figure.name for figure in found}) == (1 if said is None else 2)
+    drawn = figures([usual, other])
+    assert len(drawn) == len({figure.name for figure in drawn}) == (1 if said is None else 2)
     if said:
-        assert said in next(figure.title for figure in found if figure.records == ("b",))
+        assert said in next(figure.title for figure in drawn if figure.records == ("b",))
 
 
 def test_a_null_metric_is_a_gap_with_its_reason(drawn: dict[str, Figure]) -> None:
@@ -197,9 +197,9 @@ def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
     failed = Result(task="knn", encoder="e", family="OWN", dataset="d", parameter="jpeg", metrics={},
                     detail={"reason": "no file"})  # fmt: skip
     for task, kind in (("knn", "setups-jpeg-imagenet"), ("mitigation", "mitigation-jpeg-imagenet-accuracy")):
-        there = [(path, result) for path, result in RECORDS if path.endswith(f"/{task}-ImageNet-jpeg.json")][:2]
-        found = {f.name: f for f in figures([*there, ("p", replace(failed, task=task, dataset="ImageNet"))])}
-        mine = [point for point in points_of(found[kind]) if point.encoder == "e"]
+        measured = [(path, result) for path, result in RECORDS if path.endswith(f"/{task}-ImageNet-jpeg.json")][:2]
+        by_name = {f.name: f for f in figures([*measured, ("p", replace(failed, task=task, dataset="ImageNet"))])}
+        mine = [point for point in points_of(by_name[kind]) if point.encoder == "e"]
         assert mine
         assert {(point.value, point.reason) for point in mine} == {(None, "no file")}
 
@@ -228,7 +228,7 @@ def test_what_no_encoder_has_a_number_of_is_told_and_not_drawn(task: str, sectio
     ]  # fmt: skip
     assert figures(failed) == []
     assert tables(failed) == []
-    assert [tuple(one) for one in unmeasured(failed)] == [
+    assert [tuple(gap) for gap in unmeasured(failed)] == [
         (section, title, ("no file True", "no file False")) for title in titles
     ]
 
@@ -258,10 +258,10 @@ def test_smart_or_not_is_told_in_words(attribute: str) -> None:
 
 def test_alt_texts_tell_the_finding(drawn: dict[str, Figure]) -> None:
     figure = drawn["probe-jpeg-imagenet"]
-    known = {r.encoder: r.metrics["accuracy"] for p, r in RECORDS if p.endswith("/probe-ImageNet-jpeg.json")}
-    lowest = min(known, key=lambda encoder: known[encoder] or 0)
-    assert f"from {known[lowest]:.1%} ({lowest.removeprefix('paper:')})" in figure.alt
-    cvl = [known[name] for name, family in encoders(47) if family == "CVL"]
+    accuracies = {r.encoder: r.metrics["accuracy"] for p, r in RECORDS if p.endswith("/probe-ImageNet-jpeg.json")}
+    lowest = min(accuracies, key=lambda encoder: accuracies[encoder] or 0)
+    assert f"from {accuracies[lowest]:.1%} ({lowest.removeprefix('paper:')})" in figure.alt
+    cvl = [accuracies[name] for name, family in encoders(47) if family == "CVL"]
     assert f"CVL {np.median(cvl):.1%}" in figure.alt
     assert figure.alt.endswith("Chance: 16.7%.")
     assert all(figure.alt and figure.caption for figure in drawn.values())
@@ -317,10 +317,10 @@ def test_rare_labels_of_a_cloud_are_others() -> None:
 
 def test_strips_show_the_neighbours_in_their_order() -> None:
     path, result = next(entry for entry in RECORDS if entry[0].endswith("/strips-jpeg.json"))
-    asked: list[tuple[str, str, str | None]] = []
+    requests: list[tuple[str, str, str | None]] = []
 
     def pictures(dataset: str, image_id: str, variant: str | None) -> Shot:
-        asked.append((dataset, image_id, variant))
+        requests.append((dataset, image_id, variant))
         return Shot(image_id="?", same=True, jpeg=image_id.encode(), attribution="by A", page_url="https://x.org")
 
     (figure,) = figures([(path, result)], pictures)
@@ -331,7 +331,7 @@ def test_strips_show_the_neighbours_in_their_order() -> None:
             (n["id"], n["same"], n["similarity"], n["variant"], n["label"]) for n in query["neighbors"]
         ]
         assert all(shot.jpeg == shot.image_id.encode() and shot.attribution == "by A" for shot in row)
-    assert set(asked) == {("ImageNet", shot.image_id, shot.badge) for row in figure.content.rows for shot in row}
+    assert set(requests) == {("ImageNet", shot.image_id, shot.badge) for row in figure.content.rows for shot in row}
     assert figure.title.endswith(": JPEG compression on ImageNet")
     assert "names stand in their place" not in figure.caption
     (bare,) = figures([(path, result)])
@@ -381,8 +381,8 @@ def test_strangers_text_is_bounded_and_on_one_line() -> None:
 
 
 def test_figures_with_the_same_slug_have_names_of_their_own() -> None:
-    found = figures([probe("a", dataset="A b"), probe("b", dataset="A/b"), probe("c", dataset="A-b")])
-    assert sorted(figure.name for figure in found) == ["probe-jpeg-a-b", "probe-jpeg-a-b-2", "probe-jpeg-a-b-3"]
+    drawn = figures([probe("a", dataset="A b"), probe("b", dataset="A/b"), probe("c", dataset="A-b")])
+    assert sorted(figure.name for figure in drawn) == ["probe-jpeg-a-b", "probe-jpeg-a-b-2", "probe-jpeg-a-b-3"]
     assert slug("../..", "Ünï") not in ("", ".", "..")
     assert slug("///") == "figure"
 
@@ -394,15 +394,15 @@ def test_the_order_of_the_records_changes_nothing(drawn: dict[str, Figure]) -> N
 
 
 def test_the_papers_numbers_stand_beside_ours() -> None:
-    asked = []
+    requests = []
 
     def published(result: Result, metric: str) -> list[tuple[str, float]]:
-        asked.append((result.task, metric))
+        requests.append((result.task, metric))
         return [("paper:clip/ViT-B-16", 0.7)] if metric in ("accuracy", "25") else []
 
-    found = figures(records(2), published=published)
-    assert {("probe", "accuracy"), ("neighbors", "10"), ("neighbors", "25"), ("neighbors", "50")} == set(asked)
-    for figure in found:
+    drawn = figures(records(2), published=published)
+    assert {("probe", "accuracy"), ("neighbors", "10"), ("neighbors", "25"), ("neighbors", "50")} == set(requests)
+    for figure in drawn:
         if isinstance(figure.content, Bars):
             assert figure.content.published == (("paper:clip/ViT-B-16", 0.7),)
         if figure.name.startswith("neighbors"):
@@ -433,9 +433,9 @@ def test_importing_loads_nothing_heavy() -> None:
 
 @given(st.text(), st.integers(2, 60))
 def test_plain_text_is_bounded_printable_and_keeps_its_ends(text: str, length: int) -> None:
-    found = plain(text, length)
-    assert len(found) <= length
-    assert found.isprintable()
+    shown = plain(text, length)
+    assert len(shown) <= length
+    assert shown.isprintable()
     if len(text) <= length and text.isprintable() and text == " ".join(text.split()):
-        assert found == text
+        assert shown == text
     assert plain("a" * 30 + text + "z" * 30, 20)[::19] == "az"

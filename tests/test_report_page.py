@@ -60,7 +60,7 @@ def put(folder: Path, entries: list[Entry]) -> Path:
 
 def hostile() -> list[Entry]:
     """Records in which every text is somebody's attempt."""
-    made = []
+    entries = []
     for number, (path, result) in enumerate(of(6)):
         text = HOSTILE[number % len(HOSTILE)]
         detail: dict[str, Any] = {**result.detail, "reason": text if number % 7 == 0 else None}
@@ -82,8 +82,8 @@ def hostile() -> list[Entry]:
             versions={text: text},
             fingerprints={text: text},
         )
-        made.append((path, changed))
-    return made
+        entries.append((path, changed))
+    return entries
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +112,8 @@ def _flickr(root: Path) -> None:
     for number, family in enumerate(("CVL", "SUP", "SSL", "OWN")):
         about = {"task": "strips", "encoder": f"e{number}", "family": family, "dataset": "FlickrExif", "metrics": {}}
         detail = {"queries": queries(1 + 11 * number)}
-        made = Result(**about, detail=detail, settings={"source": "sandbox:simulated"})  # type: ignore[arg-type]
-        write_result(root / "strips" / f"{number}.json", made)
+        result = Result(**about, detail=detail, settings={"source": "sandbox:simulated"})  # type: ignore[arg-type]
+        write_result(root / "strips" / f"{number}.json", result)
     write_report(root / "strips", root / "flickr", data_dir=root / "data", formats=())
 
 
@@ -165,8 +165,8 @@ def test_figures_are_drawn_only_when_they_come_into_view(browser: Browser, root:
 def test_links_to_files_lead_to_files(browser: Browser, root: Path) -> None:
     with visit(browser, page_of(root, "plain")) as opened:
         links = opened.page.evaluate("[...document.querySelectorAll('a[download]')].map(a => a.getAttribute('href'))")
-    assert {Path(one).suffix for one in links} == {".csv", ".tex", ".png"}
-    assert [one for one in links if not (root / "plain" / one).is_file()] == []
+    assert {Path(path).suffix for path in links} == {".csv", ".tex", ".png"}
+    assert [path for path in links if not (root / "plain" / path).is_file()] == []
 
 
 def test_nothing_hostile_runs_or_reorders(browser: Browser, root: Path) -> None:
@@ -218,9 +218,9 @@ def test_any_column_sorts_by_keyboard(browser: Browser, root: Path) -> None:
                 direction = heads.nth(column).get_attribute("aria-sort")
                 assert page.locator("#leaderboard [aria-sort]").count() == 1
                 values = page.evaluate(f"{VISIBLE_ROWS}.map(r => r.cells[{column}].dataset.value)")
-                known = [value for value in values if value != ""]
-                assert values == known + [""] * (len(values) - len(known))  # gaps come last
-                keys: list[Any] = [float(v) if re.fullmatch(r"-?[\d.]+(e-?\d+)?", v) else v.lower() for v in known]
+                filled = [value for value in values if value != ""]
+                assert values == filled + [""] * (len(values) - len(filled))  # gaps come last
+                keys: list[Any] = [float(v) if re.fullmatch(r"-?[\d.]+(e-?\d+)?", v) else v.lower() for v in filled]
                 assert keys == sorted(keys, reverse=direction == "descending")
 
 
@@ -329,8 +329,8 @@ def test_the_papers_numbers_stand_beside_ours(browser: Browser, root: Path) -> N
 
 def test_differences_are_ours_less_the_baselines(browser: Browser, root: Path) -> None:
     ours, before = (
-        {(r.encoder, r.task, r.dataset, r.parameter, r.attribute): r for _, r in some}
-        for some in (of(8), of(7, seed=1))
+        {(r.encoder, r.task, r.dataset, r.parameter, r.attribute): r for _, r in entries}
+        for entries in (of(8), of(7, seed=1))
     )
     both = {
         (key, metric): value - theirs
@@ -390,11 +390,11 @@ def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
     sizes = [(160, 120), (90, 160), (160, 160), (30, 900), (900, 30)]
     photos(tmp_path, {number: jpeg(number, size) for number, size in enumerate(sizes, 1)})
     near = [{"id": str(n), "label": "True", "variant": None, "similarity": 0.9, "same": True} for n in (2, 3, 4, 5, 2)]
-    made = Result(
+    result = Result(
         task="strips", encoder="e", family="OWN", dataset="FlickrExif", attribute="is_smartphone", metrics={},
         detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}]},
     )  # fmt: skip
-    write_result(tmp_path / "results/strips.json", made)
+    write_result(tmp_path / "results/strips.json", result)
     write_report(tmp_path / "results", tmp_path / "report", data_dir=tmp_path, formats=())
     with visit(browser, tmp_path / "report/index.html", width) as opened:
         cells = opened.page.evaluate(
@@ -511,5 +511,5 @@ def test_the_command_prints_the_leaderboard_and_the_page(tmp_path: Path, command
     assert "Left out: broken.json: broken.json is no JSON" in done.stderr
     assert "broken.json" in (tmp_path / "report/index.html").read_text("utf-8")
     sound = put(tmp_path / "sound", of(1))
-    made = write_report(sound, tmp_path / "compared", baseline=results, formats=())
-    assert [path for path, _ in made.unreadable] == [f"{results}/broken.json"]
+    report = write_report(sound, tmp_path / "compared", baseline=results, formats=())
+    assert [path for path, _ in report.unreadable] == [f"{results}/broken.json"]

@@ -92,19 +92,19 @@ def test_real_photos_are_upright_small_and_without_metadata(camera_photos: Path,
         small = thumbnail(data)
         assert small
         (tmp_path / "small" / path.name).write_bytes(small)
-        found = pixels(small)
-        assert max(found.shape[:2]) == SIDE
-        expected = upright(data, (found.shape[1], found.shape[0]))
-        apart = np.abs(found - expected).mean()
+        shown = pixels(small)
+        assert max(shown.shape[:2]) == SIDE
+        expected = upright(data, (shown.shape[1], shown.shape[0]))
+        apart = np.abs(shown - expected).mean()
         assert apart < 10, path
-        assert apart < np.abs(found[::-1, ::-1] - expected).mean() / 2 or not expected.any(), path  # one is black
+        assert apart < np.abs(shown[::-1, ::-1] - expected).mean() / 2 or not expected.any(), path  # one is black
         assert len(small) < 20_000
     said = subprocess.run(["exiftool", "-json", "-G", "-r", tmp_path / "small"], capture_output=True, check=True).stdout
     tags = json.loads(said)
     assert len(tags) == len({*turned, *paths[::12]})
-    groups = {name.partition(":")[0] for one in tags for name in one}
+    groups = {name.partition(":")[0] for tags_of_photo in tags for name in tags_of_photo}
     assert groups == {"SourceFile", "ExifTool", "File", "Composite", "JFIF"}
-    assert not any("Comment" in name for one in tags for name in one)
+    assert not any("Comment" in name for tags_of_photo in tags for name in tags_of_photo)
 
 
 def test_a_comment_a_profile_and_xmp_do_not_come_along(tmp_path: Path) -> None:
@@ -136,16 +136,16 @@ def test_small_images_are_not_enlarged_and_narrow_ones_keep_a_pixel() -> None:
 
 def test_photos_by_their_ids_with_their_credit(tmp_path: Path) -> None:
     flickrexif(tmp_path, {7: jpeg(7), 8: jpeg(8), 9: b"damaged"})
-    wanted = [Key("FlickrExif", one) for one in ("8", "7", "9", "10", "x", "²", "9" * 30)]
-    found = pictures(tmp_path, wanted)
-    assert set(found) == set(wanted[:2])
-    assert found[wanted[0]] == Picture(
+    keys = [Key("FlickrExif", photo_id) for photo_id in ("8", "7", "9", "10", "x", "²", "9" * 30)]
+    thumbnails = pictures(tmp_path, keys)
+    assert set(thumbnails) == set(keys[:2])
+    assert thumbnails[keys[0]] == Picture(
         jpeg=thumbnail(jpeg(8)) or b"", attribution="“8” by <b>someone</b>", page_url=PAGE.format(8)
     )
-    assert pictures(tmp_path, wanted) == found
-    assert pictures(tmp_path, []) == pictures(tmp_path / "none", wanted) == {}
+    assert pictures(tmp_path, keys) == thumbnails
+    assert pictures(tmp_path, []) == pictures(tmp_path / "none", keys) == {}
     (tmp_path / "none" / "flickrexif").mkdir(parents=True)
-    assert pictures(tmp_path / "none", wanted) == {}
+    assert pictures(tmp_path / "none", keys) == {}
 
 
 def test_only_the_row_groups_that_hold_them_are_read(tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_only_the_row_groups_that_hold_them_are_read(tmp_path: Path) -> None:
 
 def test_no_page_shows_more_of_flickr_than_its_terms_allow(tmp_path: Path) -> None:
     flickrexif(tmp_path, {number: jpeg(number % 3) for number in range(50)}, group=50)
-    wanted = [Key("FlickrExif", str(number)) for number in reversed(range(50))]
-    found = pictures(tmp_path, wanted)
-    assert list(found) == sorted(wanted[:MOST_FLICKR], key=lambda key: int(key.image_id))
+    keys = [Key("FlickrExif", str(number)) for number in reversed(range(50))]
+    thumbnails = pictures(tmp_path, keys)
+    assert list(thumbnails) == sorted(keys[:MOST_FLICKR], key=lambda key: int(key.image_id))
     assert MOST_FLICKR == 30
 
 
@@ -174,8 +174,8 @@ def test_an_address_that_is_none_is_left_out(tmp_path: Path) -> None:
     folder = flickrexif(tmp_path, {1: jpeg(1), 2: jpeg(2), 3: jpeg(3)})
     labels = {"Flickr ID": [1, 2], "attribution": [None, "x"], "page_url": ["javascript:alert(1)", None]}
     pq.write_table(pa.table(labels), folder / "labels" / "train-2024-08.parquet")
-    found = pictures(tmp_path, [Key("FlickrExif", one) for one in "123"])
-    assert {key.image_id: (one.attribution, one.page_url) for key, one in found.items()} == {
+    thumbnails = pictures(tmp_path, [Key("FlickrExif", photo) for photo in "123"])
+    assert {key.image_id: (photo.attribution, photo.page_url) for key, photo in thumbnails.items()} == {
         "1": ("", ""),
         "2": ("x", ""),
         "3": ("", ""),
@@ -217,12 +217,12 @@ def test_variants_are_those_of_the_test_images(image_folder: Path, traces: Path)
     names = classes("jpeg")
     keys = [Key("ImageNet", f"{folder.name}/{n}.JPEG", name)
             for folder in sorted((image_folder / "val").iterdir())[:2] for n in range(3) for name in names]  # fmt: skip
-    found = pictures(traces, [*keys, Key("ImageNet", "gone", names[0]), Key("ImageNet", keys[0].image_id, "../x")])
-    assert set(found) == set(keys)
+    thumbnails = pictures(traces, [*keys, Key("ImageNet", "gone", names[0]), Key("ImageNet", keys[0].image_id, "../x")])
+    assert set(thumbnails) == set(keys)
     for name in names:
         (path,) = (traces / "imagenet-traces" / name.lower()).glob("val*.parquet")
         for row in pq.read_table(path).to_pylist():
-            picture = found[Key("ImageNet", row["image_id"], name)]
+            picture = thumbnails[Key("ImageNet", row["image_id"], name)]
             assert picture == Picture(jpeg=thumbnail(row["image"]["bytes"]) or b"")
 
 
@@ -232,8 +232,8 @@ def test_a_variant_that_is_not_stored_is_shown_as_it_came(tmp_path: Path) -> Non
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(jpeg(number))
     keys = [Key("pets", "cat/0.jpg", "JPEG75_420"), Key("pets", "cat/0.jpg", "HALF"), Key("pets", "cat/1.jpg")]
-    found = pictures(tmp_path, keys)
-    assert [found[key].jpeg for key in keys] == [thumbnail(jpeg(0)), thumbnail(jpeg(0)), thumbnail(jpeg(1))]
+    thumbnails = pictures(tmp_path, keys)
+    assert [thumbnails[key].jpeg for key in keys] == [thumbnail(jpeg(0)), thumbnail(jpeg(0)), thumbnail(jpeg(1))]
     assert pictures(tmp_path, [Key("../pets", "cat/0.jpg"), Key(".", "pets/val/cat/0.jpg"), Key("other", "1")]) == {}
 
 
@@ -241,20 +241,20 @@ def test_images_made_of_photos_on_flickr_are_credited_too(tmp_path: Path) -> Non
     flickrexif(tmp_path, {number: jpeg(number) for number in range(3)})
     for name, ids in (("crawled", (0, 1, 2)), ("numbered", (1, 2, 3))):
         (tmp_path / name / "jpeg75_420").mkdir(parents=True)
-        images = [{"bytes": jpeg(one), "path": None} for one in ids]
-        table = pa.table({"image_id": [str(one) for one in ids], "image": images, "label": [0] * 3})
+        images = [{"bytes": jpeg(row), "path": None} for row in ids]
+        table = pa.table({"image_id": [str(row) for row in ids], "image": images, "label": [0] * 3})
         pq.write_table(table, tmp_path / name / "jpeg75_420" / "val-00000-of-00001.parquet")
-    keys = [Key(name, str(one), "JPEG75_420") for name in ("crawled", "numbered") for one in (1, 2, 3)]
-    found = pictures(tmp_path, [key for key in keys if key != Key("crawled", "3", "JPEG75_420")])
-    assert [bool(found[key].page_url) for key in keys if key in found] == [True, True, False, False, False]
+    keys = [Key(name, str(row), "JPEG75_420") for name in ("crawled", "numbered") for row in (1, 2, 3)]
+    thumbnails = pictures(tmp_path, [key for key in keys if key != Key("crawled", "3", "JPEG75_420")])
+    assert [bool(thumbnails[key].page_url) for key in keys if key in thumbnails] == [True, True, False, False, False]
 
 
 # --- what a report shows
 
 
 def strips(dataset: str, ids: str, **fields: Any) -> Result:
-    query, *near = ({"id": one, "label": "a", "variant": None} for one in ids)
-    neighbors = [one | {"similarity": 0.5, "same": True} for one in near]
+    query, *near = ({"id": image, "label": "a", "variant": None} for image in ids)
+    neighbors = [image | {"similarity": 0.5, "same": True} for image in near]
     return Result(
         task="strips", encoder="lite0", family="SUP", dataset=dataset, metrics={"same": 1.0},
         detail={"queries": [query | {"neighbors": neighbors}]}, **fields,
@@ -267,13 +267,13 @@ def test_the_images_of_the_strips_that_are_shown(tmp_path: Path) -> None:
     failed = replace(strips("PairCams", "01"), detail={"reason": "out of memory"})
     entries = [("a.json", shown), ("b.json", failed), ("c.json", replace(shown, task="knn"))]
     keys = keys_of(entries)
-    assert keys == [Key("FlickrExif", one) for one in "012"]
-    found = pictures(tmp_path, keys)
-    (figure,) = strip_figures(entries, lambda *image: shot_of(found, *image))
+    assert keys == [Key("FlickrExif", shot) for shot in "012"]
+    thumbnails = pictures(tmp_path, keys)
+    (figure,) = strip_figures(entries, lambda *image: shot_of(thumbnails, *image))
     assert isinstance(figure.content, Strips)
     ((query, *near),) = figure.content.rows
     assert (query.image_id, query.jpeg, query.page_url) == ("0", thumbnail(jpeg(0)), PAGE.format(0))
-    assert [one.jpeg for one in near] == [thumbnail(jpeg(1)), thumbnail(jpeg(2))]
+    assert [shot.jpeg for shot in near] == [thumbnail(jpeg(1)), thumbnail(jpeg(2))]
     assert shot_of({}, "FlickrExif", "5").jpeg == b""
 
 

@@ -44,11 +44,11 @@ def drawn() -> dict[str, Figure]:
 
 @pytest.fixture(scope="module")
 def plots(drawn: dict[str, Figure]) -> dict[str, Plot]:
-    return {name: made for name, figure in drawn.items() if (made := plot(figure)) is not None}
+    return {name: drawn_plot for name, figure in drawn.items() if (drawn_plot := plot(figure)) is not None}
 
 
-def traces(made: Plot, **wanted: Any) -> list[dict[str, Any]]:
-    return [trace for trace in made["data"] if all(trace.get(k) == v for k, v in wanted.items())]
+def traces(drawn_plot: Plot, **fields: Any) -> list[dict[str, Any]]:
+    return [trace for trace in drawn_plot["data"] if all(trace.get(k) == v for k, v in fields.items())]
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -63,9 +63,9 @@ def strings(value: Any) -> Iterator[str]:
 
 def test_plotly_accepts_every_plot_and_template(drawn: dict[str, Figure], plots: dict[str, Plot]) -> None:
     assert set(drawn) - set(plots) == {name for name, f in drawn.items() if isinstance(f.content, Strips)}
-    for made in plots.values():
-        read = plotly.io.from_json(to_json(made))  # raises for a property that plotly does not know
-        assert len(read.data) == len(made["data"])
+    for drawn_plot in plots.values():
+        read = plotly.io.from_json(to_json(drawn_plot))  # raises for a property that plotly does not know
+        assert len(read.data) == len(drawn_plot["data"])
     for template in TEMPLATES.values():
         assert go.layout.Template(template).layout.font.color
 
@@ -74,50 +74,54 @@ def test_bars_are_the_values_with_their_intervals(drawn: dict[str, Figure], plot
     for name in ("probe-sharpening-imagenet", "probe-model-flickrexif-mask-0.9"):
         content = drawn[name].content
         assert isinstance(content, Bars)
-        found: dict[str, tuple[float | None, float | None, float | None]] = {}
+        bars_by_encoder: dict[str, tuple[float | None, float | None, float | None]] = {}
         for trace in traces(plots[name], type="bar"):
             whiskers = trace["error_x"]
-            for told, x, up, down in zip(
+            for texts, x, up, down in zip(
                 trace["customdata"], trace["x"], whiskers["array"], whiskers["arrayminus"], strict=True
             ):
-                found[told[0]] = (x, None if up is None else x + up, None if down is None else x - down)
+                bars_by_encoder[texts[0]] = (x, None if up is None else x + up, None if down is None else x - down)
         for point in content.points:
-            value, high, low = found.pop(point.encoder)
+            value, high, low = bars_by_encoder.pop(point.encoder)
             assert value == (None if point.value is None else pytest.approx(point.value, abs=1e-5))
             assert high == (None if point.high is None else pytest.approx(point.high, abs=2e-5))
             assert low == (None if point.low is None else pytest.approx(point.low, abs=2e-5))
-        assert not found
+        assert not bars_by_encoder
 
 
 def test_every_bar_stands_at_its_name(plots: dict[str, Plot]) -> None:
-    made = plots["probe-jpeg-imagenet"]
-    axis = made["layout"]["yaxis"]
+    drawn_plot = plots["probe-jpeg-imagenet"]
+    axis = drawn_plot["layout"]["yaxis"]
     names = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
-    for trace in traces(made, type="bar"):
-        assert [names[y] for y in trace["y"]] == [told[0].removeprefix("paper:") for told in trace["customdata"]]
+    for trace in traces(drawn_plot, type="bar"):
+        assert [names[y] for y in trace["y"]] == [texts[0].removeprefix("paper:") for texts in trace["customdata"]]
     assert axis["range"][0] > max(names) > min(names) > axis["range"][1]
 
 
 def test_chance_and_the_papers_numbers_are_drawn(plots: dict[str, Plot]) -> None:
-    made = plots["probe-jpeg-imagenet"]
-    (chance,) = [trace for trace in made["data"] if trace["name"] == "chance 16.7%"]
+    drawn_plot = plots["probe-jpeg-imagenet"]
+    (chance,) = [trace for trace in drawn_plot["data"] if trace["name"] == "chance 16.7%"]
     assert chance["x"] == [pytest.approx(1 / 6, abs=1e-5)] * 2
-    (paper,) = traces(made, name="paper")
+    (paper,) = traces(drawn_plot, name="paper")
     assert (paper["x"], paper["marker"]["symbol"]) == ([0.61803], "diamond-open")
-    assert paper["y"] == [made["layout"]["yaxis"]["tickvals"][made["layout"]["yaxis"]["ticktext"].index("clip/RN50")]]
-    levels = [trace for trace in made["data"] if trace["name"].startswith("paper:")]
+    assert paper["y"] == [
+        drawn_plot["layout"]["yaxis"]["tickvals"][drawn_plot["layout"]["yaxis"]["ticktext"].index("clip/RN50")]
+    ]
+    levels = [trace for trace in drawn_plot["data"] if trace["name"].startswith("paper:")]
     assert [(level["name"], level["x"]) for level in levels] == [("paper: most CVL 80.0%", [0.8, 0.8])]
     (hollow,) = traces(plots["neighbors-is-smartphone-flickrexif"], name="paper, k = 10")
     assert (hollow["x"], hollow["marker"]["symbol"]) == ([0.61803], "circle-open")
 
 
 def test_a_gap_is_null_with_its_reason(plots: dict[str, Plot]) -> None:
-    made = plots["probe-sharpening-imagenet"]
-    (note,) = made["layout"]["annotations"]
+    drawn_plot = plots["probe-sharpening-imagenet"]
+    (note,) = drawn_plot["layout"]["annotations"]
     assert note["text"] == "<i>every trial diverged</i>"
-    values = {told[0]: x for t in traces(made, type="bar") for told, x in zip(t["customdata"], t["x"], strict=True)}
+    values = {
+        texts[0]: x for t in traces(drawn_plot, type="bar") for texts, x in zip(t["customdata"], t["x"], strict=True)
+    }
     assert [name for name, x in values.items() if x is None] == ["paper:clip/ViT-L-14@336px"]
-    axis = made["layout"]["yaxis"]
+    axis = drawn_plot["layout"]["yaxis"]
     assert axis["ticktext"][axis["tickvals"].index(note["y"])] == "clip/ViT-L-14@336px"
 
 
@@ -135,14 +139,14 @@ def test_dots_lines_and_pairs_are_the_values(drawn: dict[str, Figure], plots: di
         assert trace["customdata"][0][0] == series.name
         assert trace["x"] == list(masks.x)
         assert trace["y"] == pytest.approx([point.value for point in series.points], abs=1e-5)
-    pairs, made = drawn["retrieval-paircams"].content, plots["retrieval-paircams"]
+    pairs, drawn_plot = drawn["retrieval-paircams"].content, plots["retrieval-paircams"]
     assert isinstance(pairs, Pairwise)
     expected = {p.encoder: (p.value, q.value) for p, q in zip(pairs.x, pairs.y, strict=True)}
     for panel in ("x", "x2"):
-        found = {told[0]: (x, y) for trace in traces(made, xaxis=panel)
-                 for told, x, y in zip(trace["customdata"], trace["x"], trace["y"], strict=True)}  # fmt: skip
-        assert found.keys() == expected.keys()
-        assert all(found[name] == pytest.approx(expected[name], abs=1e-5) for name in found)
+        values_by_encoder = {texts[0]: (x, y) for trace in traces(drawn_plot, xaxis=panel)
+                 for texts, x, y in zip(trace["customdata"], trace["x"], trace["y"], strict=True)}  # fmt: skip
+        assert values_by_encoder.keys() == expected.keys()
+        assert all(values_by_encoder[name] == pytest.approx(expected[name], abs=1e-5) for name in values_by_encoder)
 
 
 def test_distributions_and_clouds_are_the_values(drawn: dict[str, Figure], plots: dict[str, Plot]) -> None:
@@ -156,8 +160,8 @@ def test_distributions_and_clouds_are_the_values(drawn: dict[str, Figure], plots
         x = trace["x0"] + trace["dx"] * np.arange(len(trace["y"]))
         assert x == pytest.approx((edges[:-1] + edges[1:]) / 2, abs=1e-4)
     result = dict(RECORDS)["paper_dinov2_vitl14/tsne.json"]
-    made = plots["tsne-is-smartphone-flickrexif-dinov2-vitl14"]
-    for label, trace in enumerate(made["data"]):
+    drawn_plot = plots["tsne-is-smartphone-flickrexif-dinov2-vitl14"]
+    for label, trace in enumerate(drawn_plot["data"]):
         mine = np.array(result.detail["label"]) == label
         assert trace["x"] == pytest.approx(np.array(result.detail["x"])[mine], rel=1e-3)
         assert trace["y"] == pytest.approx(np.array(result.detail["y"])[mine], rel=1e-3)
@@ -165,10 +169,10 @@ def test_distributions_and_clouds_are_the_values(drawn: dict[str, Figure], plots
 
 def test_few_lines_are_named() -> None:
     (masks,) = [figure for figure in figures(records(3, points=10)) if isinstance(figure.content, Lines)]
-    made = plot(masks)
-    assert made is not None
-    assert [trace["name"] for trace in made["data"]] == ["clip/ViT-B-16", "clip/ViT-B-32", "clip/ViT-L-14"]
-    assert len({trace["line"]["dash"] for trace in made["data"]}) == 3
+    drawn_plot = plot(masks)
+    assert drawn_plot is not None
+    assert [trace["name"] for trace in drawn_plot["data"]] == ["clip/ViT-B-16", "clip/ViT-B-32", "clip/ViT-L-14"]
+    assert len({trace["line"]["dash"] for trace in drawn_plot["data"]}) == 3
 
 
 @pytest.mark.parametrize(
@@ -190,19 +194,19 @@ def test_the_corner_holds_the_upper_half(
 def test_all_plots_of_47_encoders_are_small(plots: dict[str, Plot]) -> None:
     assert len(to_json(plots)) < 2_000_000
     digits = max(len(number.split(".")[1]) for number in re.findall(r"\d+\.\d+", to_json([
-        [t.get("x"), t.get("y")] for made in plots.values() for t in made["data"]])))  # fmt: skip
+        [t.get("x"), t.get("y")] for drawn_plot in plots.values() for t in drawn_plot["data"]])))  # fmt: skip
     assert digits <= 5
 
 
 def test_no_string_of_a_record_can_be_markup() -> None:
     bad = [(f"<i>{path}", replace(r, encoder=HOSTILE + r.encoder, dataset=HOSTILE, detail=_hostile(r)))
            for path, r in records(4, points=20)]  # fmt: skip
-    made = [plot(figure) for figure in figures(bad, published=lambda _r, _m: [(HOSTILE, 0.5)])]
+    drawn_plots = [plot(figure) for figure in figures(bad, published=lambda _r, _m: [(HOSTILE, 0.5)])]
     ours = re.compile(r"</?(b|i|extra)>|<br>")
-    for text in strings(made):
+    for text in strings(drawn_plots):
         assert "<" not in ours.sub("", text)
         assert not re.search(r"&(?!(amp|lt|gt|quot|#x27);)", text)
-    assert "&lt;b&gt;bold" in to_json(made).encode().decode("unicode_escape")
+    assert "&lt;b&gt;bold" in to_json(drawn_plots).encode().decode("unicode_escape")
 
 
 def _hostile(result: Result) -> dict[str, Any]:
@@ -225,7 +229,7 @@ def test_json_can_stand_in_a_script() -> None:
 
 def test_equal_records_give_equal_json(drawn: dict[str, Figure], plots: dict[str, Plot]) -> None:
     again = {figure.name: plot(figure) for figure in figures(list(reversed(RECORDS)), published=published)}
-    assert to_json({name: made for name, made in again.items() if made}) == to_json(plots)
+    assert to_json({name: drawn_plot for name, drawn_plot in again.items() if drawn_plot}) == to_json(plots)
 
 
 def test_families_and_series_differ_without_colour() -> None:
@@ -271,8 +275,8 @@ def test_hostile_names_are_shown_as_they_are_written(tmp_path: Path, browser: "B
     gap = replace(point, encoder="e", value=None, low=None, high=None, reason="<b>no</b>")
     bars = figure_of(Bars(points=(point, gap), chance=0.1, published=((HOSTILE, 0.7),)))
     lines = figure_of(Lines(x=(0.0, 1.0), x_label=HOSTILE, series=(Series(name=HOSTILE[:34], points=(point, point)),)))
-    made = [one for figure in (bars, lines) if (one := plot(figure))]
-    with visit(browser, page(tmp_path, made)) as opened:
+    drawn_plots = [drawn_plot for figure in (bars, lines) if (drawn_plot := plot(figure))]
+    with visit(browser, page(tmp_path, drawn_plots)) as opened:
         opened.page.wait_for_function("window.ready")
         texts = opened.page.eval_on_selector_all("svg text", "all => all.map(one => one.textContent)")
         assert HOSTILE[:34] in texts

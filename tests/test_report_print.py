@@ -74,32 +74,32 @@ def published(result: Any, metric: str) -> list[tuple[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, Figure]:
-    found = {figure.name: figure for figure in figures(RECORDS, picture, published)}
-    return {kind: found[name] for kind, name in KINDS.items()}
+def figure_of() -> dict[str, Figure]:
+    by_name = {figure.name: figure for figure in figures(RECORDS, picture, published)}
+    return {kind: by_name[name] for kind, name in KINDS.items()}
 
 
 def values_at(axes: Any, marker: str, color: str) -> list[tuple[float, float]]:
     """Where marks of that shape and colour stand, and at what height; hollow ones left out."""
-    found: list[tuple[float, float]] = []
+    places: list[tuple[float, float]] = []
     for line in axes.lines:
         mine = (line.get_marker(), line.get_color(), line.get_markerfacecolor()) == (marker, color, color)
         if mine and line.get_linestyle() == "None":
-            found += zip(line.get_xdata(), line.get_ydata(), strict=True)
-    return [(x, y) for x, y in found if not np.isnan(y)]
+            places += zip(line.get_xdata(), line.get_ydata(), strict=True)
+    return [(x, y) for x, y in places if not np.isnan(y)]
 
 
 def names_at(axes: Any) -> dict[float, str]:
     return {text.get_position()[0]: text.get_text() for text in axes.texts if text.get_position()[1] < 0}
 
 
-def test_bars_are_the_values_of_their_encoders(made: dict[str, Figure]) -> None:
-    content = made["bars"].content
+def test_bars_are_the_values_of_their_encoders(figure_of: dict[str, Figure]) -> None:
+    content = figure_of["bars"].content
     assert isinstance(content, Bars)
-    (axes,) = draw(made["bars"]).axes
+    (axes,) = draw(figure_of["bars"]).axes
     names = names_at(axes)
     assert list(names.values()) == [point.encoder.removeprefix("paper:") for point in content.points]
-    found = {}
+    values = {}
     bars = [patch for patch in axes.patches if isinstance(patch, PathPatch)]
     for shape, family in zip(bars, ("CVL", "SUP", "SSL"), strict=True):
         assert to_hex(shape.get_edgecolor()).upper() == FAMILIES[family].color
@@ -109,16 +109,16 @@ def test_bars_are_the_values_of_their_encoders(made: dict[str, Figure]) -> None:
             assert bottom == 0
             assert set(map(tuple, bar)) == {(left, 0), (left, top), (right, top), (right, 0)}
             middle = (left + right) / 2
-            found[names[min(names, key=lambda at: abs(at - middle))]] = (top, family)
+            values[names[min(names, key=lambda at: abs(at - middle))]] = (top, family)
     expected = {p.encoder.removeprefix("paper:"): (p.value, p.family) for p in content.points if p.value is not None}
-    assert found == expected
-    assert len(found) == 46
+    assert values == expected
+    assert len(values) == 46
 
 
-def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(made: dict[str, Figure]) -> None:
-    content = made["bars"].content
+def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(figure_of: dict[str, Figure]) -> None:
+    content = figure_of["bars"].content
     assert isinstance(content, Bars)
-    (axes,) = draw(made["bars"]).axes
+    (axes,) = draw(figure_of["bars"]).axes
     ends = {round(float(v), 6) for lines in axes.collections for segment in lines.get_segments() for v in segment[:, 1]}
     for point in content.points:
         if point.low is not None and point.high is not None:
@@ -132,46 +132,46 @@ def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(made: dict[str, F
 
 
 @pytest.mark.parametrize("kind", ["dots", "shares"])
-def test_dots_are_the_values(made: dict[str, Figure], kind: str) -> None:
-    content = made[kind].content
+def test_dots_are_the_values(figure_of: dict[str, Figure], kind: str) -> None:
+    content = figure_of[kind].content
     assert isinstance(content, GroupedDots)
-    (axes,) = draw(made[kind]).axes
+    (axes,) = draw(figure_of[kind]).axes
     names = names_at(axes)
     for series, look in zip(content.series, SERIES, strict=False):
-        found = {names[x]: y for x, y in values_at(axes, look.marker[0], look.color)}
-        assert found == {point.encoder.removeprefix("paper:"): point.value for point in series.points}
+        values = {names[x]: y for x, y in values_at(axes, look.marker[0], look.color)}
+        assert values == {point.encoder.removeprefix("paper:"): point.value for point in series.points}
 
 
-def test_lines_densities_clouds_and_pairs_are_the_values(made: dict[str, Figure]) -> None:
-    lines, densities, cloud, pairs = (made[kind].content for kind in ("lines", "densities", "cloud", "pairs"))
+def test_lines_densities_clouds_and_pairs_are_the_values(figure_of: dict[str, Figure]) -> None:
+    lines, densities, cloud, pairs = (figure_of[kind].content for kind in ("lines", "densities", "cloud", "pairs"))
     assert isinstance(lines, Lines)
-    for series, line in zip(lines.series, draw(made["lines"]).axes[0].lines, strict=True):
+    for series, line in zip(lines.series, draw(figure_of["lines"]).axes[0].lines, strict=True):
         assert list(line.get_ydata()) == [point.value for point in series.points]
         assert tuple(line.get_xdata()) == lines.x
         assert line.get_color() == look_of(series.points[0].family).color
     assert isinstance(densities, Distributions)
-    for axes, panel in zip(draw(made["densities"]).axes, densities.panels, strict=True):
+    for axes, panel in zip(draw(figure_of["densities"]).axes, densities.panels, strict=True):
         assert [tuple(line.get_ydata()) for line in axes.lines] == [shares for _, shares in panel.shares]
     assert isinstance(cloud, Cloud)
-    at = np.concatenate([np.asarray(c.get_offsets()) for c in draw(made["cloud"]).axes[0].collections])
+    at = np.concatenate([np.asarray(c.get_offsets()) for c in draw(figure_of["cloud"]).axes[0].collections])
     assert sorted(map(tuple, at)) == sorted(zip(cloud.x, cloud.y, strict=True))
     assert isinstance(pairs, Pairwise)
-    for axes in draw(made["pairs"]).axes:
-        found = [pair for f in ("CVL", "SUP", "SSL")
+    for axes in draw(figure_of["pairs"]).axes:
+        pairs_drawn = [pair for f in ("CVL", "SUP", "SSL")
                  for pair in values_at(axes, FAMILIES[f].marker[0], FAMILIES[f].color)]  # fmt: skip
-        assert sorted(found) == sorted((p.value, q.value) for p, q in zip(pairs.x, pairs.y, strict=True))
+        assert sorted(pairs_drawn) == sorted((p.value, q.value) for p, q in zip(pairs.x, pairs.y, strict=True))
 
 
-def test_strips_frame_every_picture_by_its_label(made: dict[str, Figure]) -> None:
-    content = made["strips"].content
+def test_strips_frame_every_picture_by_its_label(figure_of: dict[str, Figure]) -> None:
+    content = figure_of["strips"].content
     assert isinstance(content, Strips)
     shots = [shot for row in content.rows for shot in row]
-    (axes,) = draw(made["strips"]).axes
+    (axes,) = draw(figure_of["strips"]).axes
     frames = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     looks = {None: ("#000000", "-", "query"), True: ("#009e73", "-", "✓"), False: ("#d55e00", "--", "✗")}
     marks = [text.get_text() for text in axes.texts if text.get_bbox_patch()]
-    found = [(to_hex(f.get_edgecolor()), f.get_linestyle(), m) for f, m in zip(frames, marks, strict=True)]
-    assert found == [looks[shot.same] for shot in shots]
+    frames_drawn = [(to_hex(f.get_edgecolor()), f.get_linestyle(), m) for f, m in zip(frames, marks, strict=True)]
+    assert frames_drawn == [looks[shot.same] for shot in shots]
     readable = [shot for shot in shots if int(shot.image_id.removeprefix("image-")) % 7]
     assert 0 < len(axes.images) == len(readable) < len(shots)
     for image, shot in zip(axes.images, readable, strict=True):
@@ -186,8 +186,8 @@ def test_strips_frame_every_picture_by_its_label(made: dict[str, Figure]) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [47, 3])
-def test_every_text_is_in_sight_and_apart(made: dict[str, Figure], kind: str, count: int) -> None:
-    figure = made[kind]
+def test_every_text_is_in_sight_and_apart(figure_of: dict[str, Figure], kind: str, count: int) -> None:
+    figure = figure_of[kind]
     if count != 47:
         few = {f.name: f for f in figures(records(count, points=20), picture, published)}
         figure = few.get(KINDS[kind]) or next(f for f in few.values() if type(f.content) is type(figure.content))
@@ -220,48 +220,48 @@ def _texts(canvas: Canvas) -> Iterator[Text]:
             yield from (tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high)
 
 
-def test_many_encoders_take_both_columns(made: dict[str, Figure]) -> None:
-    assert draw(made["bars"]).get_figwidth() == DOUBLE
+def test_many_encoders_take_both_columns(figure_of: dict[str, Figure]) -> None:
+    assert draw(figure_of["bars"]).get_figwidth() == DOUBLE
     (few,) = [figure for figure in figures(records(3, points=10)) if figure.name == KINDS["bars"]]
     assert draw(few).get_figwidth() == SINGLE
 
 
-def test_files_are_the_same_whatever_the_users_settings(made: dict[str, Figure], tmp_path: Path) -> None:
-    for figure in made.values():
+def test_files_are_the_same_whatever_the_users_settings(figure_of: dict[str, Figure], tmp_path: Path) -> None:
+    for figure in figure_of.values():
         assert [outcome for outcome, _ in save(figure, tmp_path / "a")] == ["written"] * 3
     with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": "other", "axes.grid": True, "text.usetex": False}):
-        for figure in made.values():
+        for figure in figure_of.values():
             save(figure, tmp_path / "b")
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     assert len(hashes(tmp_path / "a")) == 3 * len(KINDS)
-    assert [outcome for outcome, _ in save(made["bars"], tmp_path / "a")] == ["unchanged"] * 3
+    assert [outcome for outcome, _ in save(figure_of["bars"], tmp_path / "a")] == ["unchanged"] * 3
 
 
-def test_processes_write_what_one_process_writes(made: dict[str, Figure], tmp_path: Path) -> None:
-    several = save_all(list(made.values()), tmp_path / "two", ("svg",), workers=2)
-    alone = save_all(list(made.values()), tmp_path / "one", ("svg",), workers=1)
+def test_processes_write_what_one_process_writes(figure_of: dict[str, Figure], tmp_path: Path) -> None:
+    several = save_all(list(figure_of.values()), tmp_path / "two", ("svg",), workers=2)
+    alone = save_all(list(figure_of.values()), tmp_path / "one", ("svg",), workers=1)
     assert [path.name for _, path in several] == [path.name for _, path in alone]
     assert hashes(tmp_path / "two") == hashes(tmp_path / "one")
 
 
-def test_a_disk_that_refuses_is_a_sentence(made: dict[str, Figure], tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_a_sentence(figure_of: dict[str, Figure], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FlickrExifError, match=r"masking-imagenet\.svg cannot be written"):
-        save(made["lines"], tmp_path / "file", ("svg",))
+        save(figure_of["lines"], tmp_path / "file", ("svg",))
 
 
-def test_files_are_what_they_say_and_tell_no_date(made: dict[str, Figure], tmp_path: Path) -> None:
+def test_files_are_what_they_say_and_tell_no_date(figure_of: dict[str, Figure], tmp_path: Path) -> None:
     for name in FORMATS:
-        save(made["bars"], tmp_path, (name,))
+        save(figure_of["bars"], tmp_path, (name,))
     command = ["exiftool", "-json", "-G", *map(str, sorted(tmp_path.iterdir()))]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert [record["File:FileType"] for record in told] == ["PDF", "PNG", "SVG"]
-    for record in told:
+    metadata = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert [record["File:FileType"] for record in metadata] == ["PDF", "PNG", "SVG"]
+    for record in metadata:
         ours = {name: value for name, value in record.items() if not name.startswith(("File:", "ExifTool:"))}
         assert not [name for name in ours if re.search("Date|Time|Software|Creator|Producer", name)]
-    assert told[0]["PDF:PageCount"] == 1
-    assert told[1]["PNG:ImageWidth"] == DOUBLE * 200
-    pdf = (tmp_path / f"{made['bars'].name}.pdf").read_bytes()
+    assert metadata[0]["PDF:PageCount"] == 1
+    assert metadata[1]["PNG:ImageWidth"] == DOUBLE * 200
+    pdf = (tmp_path / f"{figure_of['bars'].name}.pdf").read_bytes()
     assert {font.split(b"+")[-1] for font in re.findall(rb"/BaseFont /([\w+-]+)", pdf)} == {b"DejaVuSansCommon"}
     assert {len(font) for font in re.findall(rb"/BaseFont /(\w+)\+", pdf)} == {6}  # a part of it is in the file
     assert b"/Type3" not in pdf  # which publishers refuse
@@ -327,7 +327,7 @@ def test_figures_without_numbers_are_drawn(tmp_path: Path) -> None:
         assert len(save(figure, tmp_path, ("png",))) == 1
 
 
-def test_no_figure_is_kept(made: dict[str, Figure]) -> None:
+def test_no_figure_is_kept(figure_of: dict[str, Figure]) -> None:
     code = (
         "import gc, weakref; from tests.report_records import records;"
         "from flickrexif.eval.report.figures import figures;"
@@ -340,8 +340,8 @@ def test_no_figure_is_kept(made: dict[str, Figure]) -> None:
     assert done.stdout.strip() == "[None, None, None, None, None]"
 
 
-def test_marks_of_the_legend_are_those_of_the_plot(made: dict[str, Figure]) -> None:
-    canvas = draw(made["dots"])
+def test_marks_of_the_legend_are_those_of_the_plot(figure_of: dict[str, Figure]) -> None:
+    canvas = draw(figure_of["dots"])
     (legend,) = canvas.legends
     shapes = {text.get_text(): handle.get_marker() for text, handle in zip(
         legend.get_texts(), legend.legend_handles, strict=True) if isinstance(handle, Line2D)}  # fmt: skip

@@ -15,8 +15,8 @@ Entry = tuple[str, Result]
 
 
 def record(encoder: str, task: str, metrics: dict[str, float | None], **fields: Any) -> Entry:
-    made = Result(**{"task": task, "encoder": encoder, "family": "CVL", "dataset": "D", "metrics": metrics, **fields})
-    return f"{encoder}/{task}{made.parameter or ''}{made.attribute or ''}.json", made
+    result = Result(**{"task": task, "encoder": encoder, "family": "CVL", "dataset": "D", "metrics": metrics, **fields})
+    return f"{encoder}/{task}{result.parameter or ''}{result.attribute or ''}.json", result
 
 
 def probe(encoder: str, accuracy: float | None, parameter: str = "jpeg", chance: float = 0.2) -> Entry:
@@ -109,8 +109,8 @@ def test_the_leaderboard_shows_the_parts_there_are() -> None:
 def test_boards_are_compared_where_the_measurements_are_the_same() -> None:
     ours = board_of([probe("a", 0.6), probe("b", 0.8), probe("b", 0.8, "resizing"), probe("a", 0.6, "resizing")])
     before = [probe("a", 0.8), probe("a", 0.6, "resizing"), probe("b", 0.2), probe("c", 0.1)]
-    found = board_differences(ours, board_of(before, ours.basis))
-    assert found == {("a", "sensitivity"): pytest.approx(-0.125), ("a", "processing"): pytest.approx(-0.125)}
+    changed = board_differences(ours, board_of(before, ours.basis))
+    assert changed == {("a", "sensitivity"): pytest.approx(-0.125), ("a", "processing"): pytest.approx(-0.125)}
 
 
 # --- two runs
@@ -126,19 +126,19 @@ def compared() -> Comparison:
 
 
 def test_the_numbers_of_two_runs_are_compared() -> None:
-    found = compared()
-    assert [(c.encoder, c.now, c.before, c.overlap) for c in found.changes] == [
+    comparison = compared()
+    assert [(c.encoder, c.now, c.before, c.overlap) for c in comparison.changes] == [
         ("a", 0.55, 0.7, False),
         ("b", 0.9, 0.8, None),
     ]
-    assert found.changes[0].difference == pytest.approx(-0.15)
-    assert found.changes[0].measurement == "probe JPEG compression, D: accuracy"
-    assert (found.only_ours, found.only_theirs, found.unmatched) == ((), ("c",), 2)
-    assert [c.encoder for c in found.largest(1)] == ["a"]
+    assert comparison.changes[0].difference == pytest.approx(-0.15)
+    assert comparison.changes[0].measurement == "probe JPEG compression, D: accuracy"
+    assert (comparison.only_ours, comparison.only_theirs, comparison.unmatched) == ((), ("c",), 2)
+    assert [c.encoder for c in comparison.largest(1)] == ["a"]
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [
         ((0.1, 0.2), (0.2, 0.3), True),
         ((0.1, 0.2), (0.21, 0.3), False),
@@ -146,14 +146,14 @@ def test_the_numbers_of_two_runs_are_compared() -> None:
         (None, (0.1, 0.2), None),
     ],
 )
-def test_intervals_overlap(one: Any, other: Any, expected: bool | None) -> None:
-    assert overlapping(one, other) is expected
-    assert overlapping(other, one) is expected
+def test_intervals_overlap(first: Any, second: Any, expected: bool | None) -> None:
+    assert overlapping(first, second) is expected
+    assert overlapping(second, first) is expected
 
 
 def test_tables_are_compared_cell_by_cell() -> None:
     ours, theirs = (leaderboard(board_of([probe("a", value), probe(name, 0.6)])) for value, name in
                     ((0.6, "b"), (0.8, "c")))  # fmt: skip
-    found = differences(ours, [theirs])
-    assert found == {("a", "sensitivity"): pytest.approx(-0.25), ("a", "processing"): pytest.approx(-0.25)}
+    changed = differences(ours, [theirs])
+    assert changed == {("a", "sensitivity"): pytest.approx(-0.25), ("a", "processing"): pytest.approx(-0.25)}
     assert differences(ours, [replace(theirs, name="another")]) == {}

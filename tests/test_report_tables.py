@@ -44,15 +44,15 @@ def read(text: str) -> pd.DataFrame:
 
 
 def test_every_number_of_the_records_is_in_the_csv(entries: list[tuple[str, Result]]) -> None:
-    found = read(numbers_csv(entries)).set_index(["record", "metric"])
+    numbers = read(numbers_csv(entries)).set_index(["record", "metric"])
     expected = {(path, metric): value for path, result in entries for metric, value in result.metrics.items()}
-    assert _same(found, expected)
+    assert _same(numbers, expected)
     low, high = entries[0][1].intervals["accuracy"]
-    assert tuple(found.loc[(entries[0][0], "accuracy"), ["low", "high"]]) == (low, high)
+    assert tuple(numbers.loc[(entries[0][0], "accuracy"), ["low", "high"]]) == (low, high)
 
 
-def _same(found: pd.DataFrame, expected: Mapping[tuple[str, str], float | None]) -> bool:
-    values = found["value"].to_dict()
+def _same(numbers: pd.DataFrame, expected: Mapping[tuple[str, str], float | None]) -> bool:
+    values = numbers["value"].to_dict()
     return values.keys() == expected.keys() and all(
         pd.isna(values[key]) if value is None else values[key] == value for key, value in expected.items()
     )
@@ -143,8 +143,8 @@ def neighbors(dataset: str = "FlickrExif") -> Result:
 
 
 def test_the_papers_table_2_is_told_for_its_own_data_set_alone() -> None:
-    found = [dict(published(neighbors(), k)) for k in ("10", "25", "50")]
-    assert {name: tuple(100 * column[name] for column in found) for name in found[0]} == {
+    shares = [dict(published(neighbors(), k)) for k in ("10", "25", "50")]
+    assert {name: tuple(100 * column[name] for column in shares) for name in shares[0]} == {
         name: pytest.approx(values) for name, values in TABLE_2.items()
     }
     assert published(neighbors("other"), "10") == []
@@ -164,17 +164,17 @@ def test_levels_need_the_papers_mask() -> None:
 
 
 def test_headlines_are_medians_beside_the_papers_levels(entries: list[tuple[str, Result]]) -> None:
-    told = {one.name: one for one in headlines(entries, board_of(entries))}
+    by_name = {headline.name: headline for headline in headlines(entries, board_of(entries))}
     values = sorted(
         r.metrics["accuracy"] or 0
         for _, r in entries
         if (r.task, r.parameter, r.dataset) == ("probe", "jpeg", "ImageNet")
     )
-    assert told["probe-jpeg"].value == f"{100 * (values[1] + values[2]) / 2:.1f}%"
-    assert told["probe-jpeg"].paper == "CVL encoders over 80% on ImageNet, chance 16.7%"
-    assert told["probe-jpeg"].text == "Median of 4 CVL encoders on ImageNet. Chance: 16.7%."
-    assert "Median of 3 CVL encoders" in told["probe-sharpening"].text  # the fourth has no number
-    assert told.keys() >= {"strongest", "probe-resizing", "probe-is-smartphone", "retrieval"}
+    assert by_name["probe-jpeg"].value == f"{100 * (values[1] + values[2]) / 2:.1f}%"
+    assert by_name["probe-jpeg"].paper == "CVL encoders over 80% on ImageNet, chance 16.7%"
+    assert by_name["probe-jpeg"].text == "Median of 4 CVL encoders on ImageNet. Chance: 16.7%."
+    assert "Median of 3 CVL encoders" in by_name["probe-sharpening"].text  # the fourth has no number
+    assert by_name.keys() >= {"strongest", "probe-resizing", "probe-is-smartphone", "retrieval"}
 
 
 # --- records that cannot be shown
@@ -193,11 +193,11 @@ def test_files_that_are_no_records_are_named_and_the_others_kept(
     (folder / "broken.json").write_text("{")
     (folder / "odd.json").write_text(json.dumps({"schema_version": 1, "task": "probe"}))
     (folder / "bytes.json").write_bytes(b"\xff\xfe")
-    found = read_records(folder)
-    assert {path for path, _ in found.entries} == {path for path, _ in entries[:60]}
-    assert [path for path, _ in found.unreadable] == ["broken.json", "bytes.json", "odd.json"]
-    assert "`encoder` is missing" in found.unreadable[2][1]
-    assert str(tmp_path) not in " ".join(why for _, why in found.unreadable)
+    read_back = read_records(folder)
+    assert {path for path, _ in read_back.entries} == {path for path, _ in entries[:60]}
+    assert [path for path, _ in read_back.unreadable] == ["broken.json", "bytes.json", "odd.json"]
+    assert "`encoder` is missing" in read_back.unreadable[2][1]
+    assert str(tmp_path) not in " ".join(why for _, why in read_back.unreadable)
 
 
 @pytest.mark.parametrize("changed", [{"edges": "x"}, {"averaged": {"same_class_same_metadata": [1.0]}}])
@@ -208,19 +208,19 @@ def test_records_whose_details_are_not_right_are_named(
     path, result = similar[0]
     bad = path, replace(result, detail={**result.detail, **changed})
     others = [entries[0], *similar[1:]]
-    found = read_records(put(tmp_path, [bad, *others]))
-    assert [where for where, _ in found.unreadable] == [path]
-    assert sorted(where for where, _ in found.entries) == sorted(where for where, _ in others)
+    read_back = read_records(put(tmp_path, [bad, *others]))
+    assert [where for where, _ in read_back.unreadable] == [path]
+    assert sorted(where for where, _ in read_back.entries) == sorted(where for where, _ in others)
 
 
 def test_a_record_that_does_not_fit_the_others_is_named(tmp_path: Path, entries: list[tuple[str, Result]]) -> None:
     similar = [e for e in entries if (e[1].task, e[1].parameter, e[1].dataset) == ("similarity", "jpeg", "ImageNet")]
-    one, other = similar[:2]
-    shifted = [edge / 2 for edge in other[1].detail["edges"]]
-    moved = replace(other[1], family="SSL", detail={**other[1].detail, "edges": shifted})
-    found = read_records(put(tmp_path, [one, (other[0], moved)]))
-    assert [path for path, _ in found.entries] == [one[0]]
-    assert [path for path, _ in found.unreadable] == [other[0]]
+    first, second = similar[:2]
+    shifted = [edge / 2 for edge in second[1].detail["edges"]]
+    moved = replace(second[1], family="SSL", detail={**second[1].detail, "edges": shifted})
+    read_back = read_records(put(tmp_path, [first, (second[0], moved)]))
+    assert [path for path, _ in read_back.entries] == [first[0]]
+    assert [path for path, _ in read_back.unreadable] == [second[0]]
 
 
 @pytest.mark.parametrize("kind", ["no folder", "empty", "broken"])
@@ -241,8 +241,11 @@ def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind
 def test_banners_name_what_is_not_from_flickr() -> None:
     def of(**sources: object) -> list[str]:
         return banners(
-            (name, Result(task="probe", encoder="e", family=None, dataset=name, metrics={}, settings={"source": one}))
-            for name, one in sources.items()
+            (
+                name,
+                Result(task="probe", encoder="e", family=None, dataset=name, metrics={}, settings={"source": source}),
+            )
+            for name, source in sources.items()
         )
 
     assert of(d="sandbox:simulated") == [SIMULATED.format("d")]

@@ -125,9 +125,9 @@ def test_a_folder_is_read_in_order(tmp_path: Path) -> None:
 def test_a_table_has_one_row_a_metric() -> None:
     rows = rows_for_table([RESULT])
     assert [tuple(row) for row in rows] == [COLUMNS] * 3
-    known = ("probe", "ImageNet", "jpeg", None, "paper:clip/ViT-B-16", "CVL")
-    assert tuple(rows[0].values()) == (*known, "accuracy", 0.8125, 0.8, 0.825)
-    assert tuple(rows[1].values()) == (*known, "chance", 1 / 6, None, None)
+    identity = ("probe", "ImageNet", "jpeg", None, "paper:clip/ViT-B-16", "CVL")
+    assert tuple(rows[0].values()) == (*identity, "accuracy", 0.8125, 0.8, 0.825)
+    assert tuple(rows[1].values()) == (*identity, "chance", 1 / 6, None, None)
 
 
 def test_a_fingerprint_is_the_hash_of_the_bytes(tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ def plain_recall(x: np.ndarray, subject: list[int], phone: list[int]):  # type: 
     rows = []
     for q in paired:
         (positive,) = (n for n in paired if subject[n] == subject[q] and n != q)
-        found = [q, phone[q]]
+        outcome = [q, phone[q]]
         for of_query_type in (True, False):
             negatives = [n for n in paired if (phone[n] == phone[q]) == of_query_type and n not in (q, positive)]
             gallery = sorted([positive, *negatives], key=lambda n: (-(x[q] @ x[n]), n))
-            found += [gallery[0] == positive, x[q] @ x[positive] == max(x[q] @ x[n] for n in negatives)]
-        rows.append(found)
+            outcome += [gallery[0] == positive, x[q] @ x[positive] == max(x[q] @ x[n] for n in negatives)]
+        rows.append(outcome)
     return rows
 
 

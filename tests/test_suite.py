@@ -38,20 +38,20 @@ OURS = "module-tests-linear"  # folder of the records of `Linear()`
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data(tmp_path_factory.mktemp("suite"))
 
 
 @pytest.fixture
-def data(made: Path, tmp_path: Path) -> Path:
+def data(untouched: Path, tmp_path: Path) -> Path:
     """A copy to work in."""
-    return Path(shutil.copytree(made, tmp_path / "data"))
+    return Path(shutil.copytree(untouched, tmp_path / "data"))
 
 
 @pytest.fixture(scope="module")
-def finished(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in which everything was measured of one encoder."""
-    data = Path(shutil.copytree(made, tmp_path_factory.mktemp("finished") / "data"))
+    data = Path(shutil.copytree(untouched, tmp_path_factory.mktemp("finished") / "data"))
     evaluate(Linear(), data_dir=data, **FAST)
     return data
 
@@ -70,9 +70,9 @@ def states(data: Path, **options: Any) -> dict[str, str]:
 # --- what is possible
 
 
-def test_every_measurement_is_done_or_says_why_not(made: Path) -> None:
-    found = states(made)
-    possible = {name for name, state in found.items() if state == "to do"}
+def test_every_measurement_is_done_or_says_why_not(untouched: Path) -> None:
+    state_by_name = states(untouched)
+    possible = {name for name, state in state_by_name.items() if state == "to do"}
     assert possible == {
         *(f"{task} {p} ImageNet" for task in ("probe", "knn", "similarity") for p in ("jpeg", "sharpening")),
         *(f"strips {p} ImageNet" for p in ("jpeg", "sharpening")),
@@ -84,17 +84,17 @@ def test_every_measurement_is_done_or_says_why_not(made: Path) -> None:
         *(f"{task} FlickrExif" for task in ("neighbors", "tsne", "strips")),
         "retrieval PairCams",
     }
-    assert set(found.values()) == {"to do", "not possible"}
+    assert set(state_by_name.values()) == {"to do", "not possible"}
 
 
 def test_every_possible_measurement_leaves_a_record_with_values(finished: Path) -> None:
-    found = records(finished)
-    with_values = [name for name, record in found.items() if "state" not in record["detail"]]
+    results = records(finished)
+    with_values = [name for name, record in results.items() if "state" not in record["detail"]]
     assert len(with_values) == 17
-    assert all(None not in (found[name]["metrics"]["accuracy"],) for name in with_values if "/probe" in name)
-    assert found[f"{OURS}/probe_FlickrExif_Is-Smartphone_mask=0.9.json"]["settings"]["mask"] == 0.9
-    assert list(found[f"{OURS}/masking_ImageNet.json"]["metrics"]) == [f"{mask:g}" for mask in MASKS]
-    assert found[f"{OURS}/neighbors_FlickrExif.json"]["settings"]["k"] == [10, 25, 50]
+    assert all(None not in (results[name]["metrics"]["accuracy"],) for name in with_values if "/probe" in name)
+    assert results[f"{OURS}/probe_FlickrExif_Is-Smartphone_mask=0.9.json"]["settings"]["mask"] == 0.9
+    assert list(results[f"{OURS}/masking_ImageNet.json"]["metrics"]) == [f"{mask:g}" for mask in MASKS]
+    assert results[f"{OURS}/neighbors_FlickrExif.json"]["settings"]["k"] == [10, 25, 50]
     assert not list(finished.rglob(".*.blocks"))
 
 
@@ -144,9 +144,9 @@ def test_images_of_one_class_have_no_neighbours_of_a_class(tmp_path: Path) -> No
     ("options", "words"),
     [({"tasks": ("probes",)}, "no task 'probes'"), ({"seeds": 0}, "needs a draw"), ({"device": "tpu"}, "no device")],
 )
-def test_settings_that_cannot_be(made: Path, options: dict[str, Any], words: str) -> None:
+def test_settings_that_cannot_be(untouched: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        evaluate("control:colour", data_dir=made, **options)
+        evaluate("control:colour", data_dir=untouched, **options)
 
 
 def test_tasks_that_are_named_are_all_that_is_done(data: Path) -> None:
@@ -166,8 +166,8 @@ def test_variants_of_any_images_are_made_on_the_fly_and_equal_stored_ones(finish
     evaluate(Linear(), data_dir=tmp_path / "data", images=(str(images / "imagenet"),), **options)
     ours, stored = records(tmp_path / "data"), records(finished)
     for name in ("knn_ImageNet_sharpening", "probe_ImageNet_jpeg", "masking_ImageNet"):
-        one, other = (found[f"{OURS}/{name}.json"] for found in (ours, stored))
-        assert one["metrics"] == pytest.approx(other["metrics"], abs=1e-6)
+        flying, as_stored = (results[f"{OURS}/{name}.json"] for results in (ours, stored))
+        assert flying["metrics"] == pytest.approx(as_stored["metrics"], abs=1e-6)
     assert f"{OURS}/knn_ImageNet_interpolation.json" in ours
 
 
@@ -180,10 +180,10 @@ def test_flickrexif_itself_can_be_processed_on_the_fly(data: Path) -> None:
     assert sum(jpeg.detail["images"].values()) == PHOTOS
 
 
-def test_two_data_sets_of_one_name_are_refused(made: Path, tmp_path: Path) -> None:
+def test_two_data_sets_of_one_name_are_refused(untouched: Path, tmp_path: Path) -> None:
     other = write_classes(tmp_path / "imagenet")
     with pytest.raises(UsageError, match="Two data sets have the name ImageNet"):
-        evaluate("control:colour", data_dir=made, images=(str(other),))
+        evaluate("control:colour", data_dir=untouched, images=(str(other),))
 
 
 # --- test images where there is no validation split
@@ -209,10 +209,10 @@ def test_drawn_test_images_never_train(tmp_path: Path) -> None:
         ids = pack_text([str(number) for number in range(60)])
         write_embeddings(path, torch.eye(60), {"label": labels, "image_id": ids})
     files = EmbeddingFiles(root=tmp_path, dataset="own", model="m", variant="v", held_out=True)
-    found = run_knn(files, parameter="jpeg", k=1, seeds=1)
+    result = run_knn(files, parameter="jpeg", k=1, seeds=1)
     drawn = [is_held_out(str(number)) for number in range(60)]
-    assert found.detail["images"] == [60 - sum(drawn), sum(drawn)]
-    assert found.metrics["all_same"] < 1  # a training image would find itself
+    assert result.detail["images"] == [60 - sum(drawn), sum(drawn)]
+    assert result.metrics["all_same"] < 1  # a training image would find itself
     with pytest.raises(UsageError, match="no embeddings file"):
         run_knn(replace(files, held_out=False), parameter="jpeg", k=1, seeds=1)
 
@@ -384,10 +384,12 @@ def test_an_object_with_embed_is_measured(data: Path) -> None:
     assert named[0].encoder == "mine"
 
 
-def test_the_example_of_the_documentation_runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_documentation_runs(
+    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     example = (ROOT / "docs" / "suite.md").read_text().split("```python\n")[1].split("```")[0]
     for name in ("flickrexif", "paircams"):
-        shutil.copytree(made / name, tmp_path / "data" / name)
+        shutil.copytree(untouched / name, tmp_path / "data" / name)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "example"}
     exec(example, names)
@@ -401,7 +403,7 @@ def test_a_changed_object_is_another_encoder() -> None:
             return batch.amax((2, 3))
 
     first, second = nn.Linear(3, 2), nn.Linear(3, 2)
-    hashes = [contents(one) for one in (Means(), Other(), first, second, nn.Linear(3, 2, bias=False))]
+    hashes = [contents(encoder) for encoder in (Means(), Other(), first, second, nn.Linear(3, 2, bias=False))]
     assert len(set(hashes)) == len(hashes)
     assert contents(Means()) == hashes[0]
     assert contents(first) == hashes[2]
@@ -452,24 +454,24 @@ def test_seconds_are_those_of_earlier_records(data: Path) -> None:
         assert item.seconds == (None if item.images else like.seconds)  # its own speed is not known
 
 
-def test_encoders_share_a_pass_as_memory_allows(made: Path) -> None:
+def test_encoders_share_a_pass_as_memory_allows(untouched: Path) -> None:
     names = ["paper:clip/RN50x64", "control:dct", "paper:openclip/ViT-g-14-laion2B", "control:colour", "lite0"]
-    items = prepare(SuiteSettings(data_dir=made), candidates_of(names)).items
-    found = [[*dict.fromkeys(i.candidate.record.name for i in g)] for g in groups(items)]
+    items = prepare(SuiteSettings(data_dir=untouched), candidates_of(names)).items
+    names_by_group = [[*dict.fromkeys(i.candidate.record.name for i in g)] for g in groups(items)]
     sizes = {name: resolve(name).size_bytes or 0 for name in names}
-    assert [name for group in found for name in group] == names
-    assert len(found) > 1
-    assert all(sum(sizes[n] for n in group) <= 4e9 or len(group) == 1 for group in found)
+    assert [name for group in names_by_group for name in group] == names
+    assert len(names_by_group) > 1
+    assert all(sum(sizes[n] for n in group) <= 4e9 or len(group) == 1 for group in names_by_group)
 
 
-def test_encoders_that_would_share_records_are_refused(made: Path) -> None:
+def test_encoders_that_would_share_records_are_refused(untouched: Path) -> None:
     with pytest.raises(UsageError, match="would share their records"):
-        prepare(SuiteSettings(data_dir=made), [Candidate(Linear(n).record) for n in ("module:a/b", "module:a-b")])
+        prepare(SuiteSettings(data_dir=untouched), [Candidate(Linear(n).record) for n in ("module:a/b", "module:a-b")])
 
 
 def test_the_import_of_flickrexif_is_cheap() -> None:
-    asked = "'torch' in sys.modules"
-    code = f"import sys; import flickrexif; print({asked}, callable(flickrexif.evaluate), {asked})"
+    torch_is_loaded = "'torch' in sys.modules"
+    code = f"import sys; import flickrexif; print({torch_is_loaded}, callable(flickrexif.evaluate), {torch_is_loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == ["False", "True", "True"]
 
@@ -482,8 +484,8 @@ def test_dct_reads_the_compression_of_photographs_and_random_does_not(tmp_path: 
     photographs = write_image_folder(tmp_path / "photographs", classes=4)
     options: dict[str, Any] = {"images": (str(photographs),), "tasks": ("probe",), "protocol": "fast", "device": "cpu"}
     evaluate("@ctl", data_dir=tmp_path / "data", **options)
-    found = {name: record["metrics"] for name, record in records(tmp_path / "data").items()}
-    jpeg = {name.split("/")[0]: m["accuracy"] for name, m in found.items() if name.endswith("_jpeg.json")}
+    metrics = {name: record["metrics"] for name, record in records(tmp_path / "data").items()}
+    jpeg = {name.split("/")[0]: m["accuracy"] for name, m in metrics.items() if name.endswith("_jpeg.json")}
     assert jpeg["control-dct"] > 0.6
     assert jpeg["control-random"] == pytest.approx(1 / 6, abs=0.06)
     assert jpeg["control-colour"] < 0.4

@@ -28,9 +28,9 @@ def test_a_failure_stands_beside_the_numbers_of_other_encoders(
 ) -> None:
     measurement, record = Measurement(**about), resolve("control:random")
     failed = no_result(measurement, record, FAILED, "no file", Protocols(probe=protocol))
-    wanted = settings | ({"protocol": protocol} if about["task"] == "probe" else {})
+    expected = settings | ({"protocol": protocol} if about["task"] == "probe" else {})
     fields = {name: value for name, value in about.items() if name != "mask"}
-    measured = Result(encoder="other", family="OWN", metrics={}, settings=wanted, **fields)
+    measured = Result(encoder="other", family="OWN", metrics={}, settings=expected, **fields)
     assert group_of(failed) == group_of(measured)
-    assert failed.settings == wanted
+    assert failed.settings == expected
     assert (failed.detail["reason"], failed.detail["state"]) == ("no file", "failed")

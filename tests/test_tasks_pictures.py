@@ -80,7 +80,7 @@ def text(result: Result) -> str:
     return to_json(replace(result, seconds=0.0))
 
 
-def known(labels: Path) -> dict[int, bool]:
+def labelled(labels: Path) -> dict[int, bool]:
     rows = pq.read_table(labels, columns=["Flickr ID", "is_smartphone"]).to_pylist()
     return {row["Flickr ID"]: row["is_smartphone"] for row in rows if row["is_smartphone"] is not None}
 
@@ -91,7 +91,7 @@ def known(labels: Path) -> dict[int, bool]:
 def test_real_photos_in_the_plane(photos: tuple[EmbeddingFiles, Path]) -> None:
     files, labels = photos
     result = run_tsne(files, labels=labels)
-    smart = Counter(known(labels).values())
+    smart = Counter(labelled(labels).values())
     share = min(smart.values())
     assert share >= FEWEST / 2
     detail = result.detail
@@ -144,8 +144,10 @@ def test_no_points_but_a_reason(tmp_path: Path, smart: list[int], d: int, reason
 def test_the_order_of_the_file_changes_nothing(tmp_path: Path) -> None:
     files, labels = flat(tmp_path, 40, [0, 1] * 15)
     first = run_tsne(files, labels=labels, limit=24)
-    found, order = read_embeddings(files.path()), torch.randperm(40, generator=torch.Generator().manual_seed(3))
-    write_embeddings(files.path(), found.image_embeddings[order], {"Flickr ID": found.columns["Flickr ID"][order]})
+    embeddings, order = read_embeddings(files.path()), torch.randperm(40, generator=torch.Generator().manual_seed(3))
+    write_embeddings(
+        files.path(), embeddings.image_embeddings[order], {"Flickr ID": embeddings.columns["Flickr ID"][order]}
+    )
     second = run_tsne(files, labels=labels, limit=24)
     assert second.fingerprints != first.fingerprints
     assert text(replace(second, fingerprints=first.fingerprints)) == text(first)
@@ -157,10 +159,10 @@ def test_the_order_of_the_file_changes_nothing(tmp_path: Path) -> None:
 def test_strips_of_real_photos_are_the_nearest_by_cosine(photos: tuple[EmbeddingFiles, Path]) -> None:
     files, labels = photos
     result = run_strips(files, labels=labels, queries=3, k=5)
-    smart, found = known(labels), read_embeddings(files.path())
-    ids = [one for one in found.columns["Flickr ID"].tolist() if one in smart]
-    rows = [row for row, one in enumerate(found.columns["Flickr ID"].tolist()) if one in smart]
-    cosine = cosine_similarity(found.image_embeddings[rows].double().numpy())
+    smart, embeddings = labelled(labels), read_embeddings(files.path())
+    ids = [photo for photo in embeddings.columns["Flickr ID"].tolist() if photo in smart]
+    rows = [row for row, photo in enumerate(embeddings.columns["Flickr ID"].tolist()) if photo in smart]
+    cosine = cosine_similarity(embeddings.image_embeddings[rows].double().numpy())
     np.fill_diagonal(cosine, -2)
     strips = result.detail["queries"]
     for strip in strips:
@@ -186,11 +188,13 @@ def test_neighbours_share_the_variant_where_the_encoder_sees_it_alone(processed:
     assert (result.parameter, result.attribute) == ("jpeg", None)
     variants = {}
     for name in JPEG:
-        found = read_embeddings(processed.path(processing=name, split="val"))
-        variants |= {(one, name): x for one, x in zip(found.image_ids(), found.image_embeddings, strict=True)}
+        embeddings = read_embeddings(processed.path(processing=name, split="val"))
+        variants |= {
+            (image_id, name): x for image_id, x in zip(embeddings.image_ids(), embeddings.image_embeddings, strict=True)
+        }
     ids = sorted({image_id for image_id, _ in variants})
-    drawn = {one: draw_class("jpeg", one, 0) for one in ids}
-    base = torch.stack([variants[one, drawn[one]] for one in ids]).double().numpy()
+    drawn = {image_id: draw_class("jpeg", image_id, 0) for image_id in ids}
+    base = torch.stack([variants[image_id, drawn[image_id]] for image_id in ids]).double().numpy()
     cosine = cosine_similarity(base)
     for strip in result.detail["queries"]:
         query = ids.index(strip["id"])
