@@ -1,8 +1,9 @@
 """The files that describe a data set: card, Croissant record, figures and attributions, from its files alone.
 
-    <root>/README.md  croissant.json  figures/*.png  ATTRIBUTION.csv
+    <root>/README.md  croissant.json  figures/*.png  ATTRIBUTION.csv  .huggingface.yaml
 
-Equal data give equal bytes, so that a description that no longer matches its data can be told.
+Equal data give equal bytes, so a description that no longer matches its data is noticed: by writing it again, and
+without that by `.huggingface.yaml`, which is written last and holds a hash of the data that were described.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,12 @@ from flickrexif.cards.attribution import attribution_csv
 from flickrexif.cards.croissant import croissant
 from flickrexif.cards.description import Description, read_description
 from flickrexif.cards.figures import png
+from flickrexif.cards.files import DESCRIBING
 from flickrexif.cards.markdown import alignments, cell, code, text
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.facts import Config, Facts, Table
 from flickrexif.core.files import Outcome, put_bytes, remove
+from flickrexif.core.kinds import FINGERPRINT, named_files
 from flickrexif.core.parquet import opened
 from flickrexif.kinds import kind_of
 
@@ -37,6 +40,7 @@ MOST_EXAMPLES = 6  # lines of loading code
 def render(root: Path) -> dict[str, bytes]:
     """Every describing file by its name relative to `root`."""
     kind = kind_of(root)
+    fingerprint = kind.fingerprint(root).encode()  # before the data are read: what changes meanwhile is not described
     facts = kind.describe(root)
     description = read_description(kind.name)
     if facts.source not in description.origins:
@@ -49,28 +53,29 @@ def render(root: Path) -> dict[str, bytes]:
     made |= {f"figures/{chart.name}.png": png(chart) for chart in facts.charts}
     if kind.credited and facts.rows:
         made["ATTRIBUTION.csv"] = attribution_csv(kind.configs(root)["labels"]["train"])
-    return made
+    return made | {FINGERPRINT: fingerprint}
 
 
 def write_card(root: Path) -> list[tuple[Outcome, Path]]:
-    """Write what `render` makes and remove figures no longer made; files that are right stay as they are.
+    """Write what `render` makes and remove what is no longer made; files that are right stay as they are.
 
     Raises FlickrExifError for data that cannot be read or a disk that refuses.
     """
     made = render(root)
     done = [put_bytes(root / name, content) for name, content in made.items()]
-    return [*done, *remove(root / name for name in _old_figures(root, made))]
+    return [*done, *remove([root / name for name in _superfluous(root, made)])]
 
 
 def check_card(root: Path) -> list[str]:
     """The describing files that are missing, differ from the data, or are of no use any more; [] when all match."""
     made = render(root)
     differ = [name for name, content in made.items() if _content(root / name) != content]
-    return sorted([*differ, *_old_figures(root, made)])
+    return sorted([*differ, *_superfluous(root, made)])
 
 
-def _old_figures(root: Path, made: Mapping[str, bytes]) -> list[str]:
-    names = sorted(f"figures/{path.name}" for path in (root / "figures").glob("*.png"))
+def _superfluous(root: Path, made: Mapping[str, bytes]) -> list[str]:
+    """Describing files of an earlier state, such as a figure of months when there is one month."""
+    names = (path.relative_to(root).as_posix() for path in named_files(root, DESCRIBING))
     return [name for name in names if name not in made]
 
 

@@ -1,28 +1,18 @@
-"""Load a data set of this project by name: from the data folder when it is there, else from the Hub."""
+"""Load a data set by name: from the data folder when it is there, else from the Hub."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.folder import default_data_dir
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
-
-class Home(NamedTuple):
-    """Where a data set lives on the Hub, if it does, and the command that makes it."""
-
-    hub: str | None
-    command: str
-
-
-HOMES = {
-    "flickrexif": Home("CTU-OU/FlickrExif", "flickrexif crawl --month 2024-08 --sandbox"),
-    "paircams": Home("CTU-OU/PairCams", "flickrexif pairs build SOURCE --out data/paircams"),
-    "imagenet-traces": Home(None, "flickrexif process SOURCE --out data/imagenet-traces"),
-}
+    from flickrexif.core.kinds import DataSetKind
 
 
 def load_dataset(
@@ -33,64 +23,99 @@ def load_dataset(
     revision: str | None = None,
     **options: Any,
 ) -> "DatasetDict | Dataset | IterableDatasetDict | IterableDataset":
-    """`datasets.load_dataset` for `flickrexif`, `paircams` or `imagenet-traces`.
+    """`datasets.load_dataset` for `flickrexif`, `paircams`, `imagenet-traces` or another folder of the data folder.
 
-    Looks in `data_dir`, else `$FLICKREXIF_DATA`, else `data/`; a data set that is not there comes from the Hugging
-    Face Hub, unless `data_dir` says where it must be. A `revision` is one of the Hub's, so the Hub is asked.
-    `options` (`split`, `streaming`, ...) go to `datasets.load_dataset`. Raises FlickrExifError when there is no
-    such data set or config.
+    The data folder is `data_dir`, else `$FLICKREXIF_DATA`, else `data/`. What lies there is loaded when it is whole;
+    half a build is an error. Where no such folder is, the Hugging Face Hub is asked, and a line on stderr says so,
+    unless `data_dir` says where the data must be. A `revision`, or a name as on the Hub (`CTU-OU/FlickrExif`), asks
+    the Hub whatever lies here. `options` (`split`, `streaming`, ...) go to `datasets.load_dataset`. Raises
+    FlickrExifError when there is no such data set or config.
     """
-    if name not in HOMES:
-        raise UsageError(f"There is no data set {name!r}.", f"Known: {_listed(HOMES)}.")
-    if data_dir is not None and revision is not None:
-        raise UsageError("`revision` is of the Hub and `data_dir` is a local folder.", "Give one of them.")
-    folder = Path(data_dir or os.environ.get("FLICKREXIF_DATA") or "data").absolute() / name
-    if revision is None and (folder / "README.md").is_file():
-        return _load_local(name, folder, config, options)
-    if data_dir is not None:
-        raise FlickrExifError(f"There is no data set in {folder}.", _make(name))
-    return _load_hub(name, folder, config, {"revision": revision, **options})
+    if data_dir is not None and (revision is not None or "/" in name):
+        asked = f"`{name}` is a name" if "/" in name else "`revision` is one"
+        raise UsageError(f"{asked} on the Hub, and `data_dir` is a local folder.", "Give one of them.")
+    if "/" in name:
+        return _load_hub(name, config, {"revision": revision, **options})
+    folder = Path(data_dir or default_data_dir()).absolute() / name
+    if revision is None and folder.is_dir():
+        return _load_local(folder, config, options)
+    kind = _kind_named(name)
+    missing = f"There is no data set in {folder}"
+    if data_dir is not None or kind.hub is None:
+        raise FlickrExifError(f"{missing}.", _make(kind))
+    try:
+        if revision is None:
+            sys.stderr.write(f"There is no folder {folder}: {kind.hub} is loaded from the Hugging Face Hub.\n")
+        return _load_hub(kind.hub, config, {"revision": revision, **options})
+    except FlickrExifError as error:
+        raise type(error)(f"{missing}, and {error.message}", error.hint or _make(kind)) from error
 
 
-def _load_local(name: str, folder: Path, config: str | None, options: dict[str, Any]) -> Any:
+def check_whole(folder: Path, kind: "DataSetKind") -> None:
+    """Whether what lies in the folder of a data set is what its card describes.
+
+    Raises FlickrExifError when a command that writes was stopped between its first file and the last of the card. A
+    folder without a fingerprint, which is not published, is a copy and taken as it is.
+    """
+    from flickrexif.core.kinds import FINGERPRINT
+
+    hint = f"Run the command that was stopped again, or type: flickrexif card {folder}"
+    if not (folder / "README.md").is_file():
+        raise FlickrExifError(f"{folder} was not built to its end: it has no card.", hint)
+    fingerprint = folder / FINGERPRINT
+    if fingerprint.is_file() and fingerprint.read_text("utf-8") != kind.fingerprint(folder):
+        raise FlickrExifError(f"{folder} was changed, and its card was not: a command was stopped.", hint)
+
+
+def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> Any:
     import datasets
     import pyarrow as pa
-    from huggingface_hub import DatasetCard
 
-    configs = DatasetCard.load(folder / "README.md").data.to_dict().get("configs") or []
-    files = {entry["config_name"]: entry["data_files"] for entry in configs if "data_files" in entry}
-    if files:
-        config = config or ("default" if "default" in files else next(iter(files)))
-        if config not in files:
-            raise UsageError(f"`{name}` in {folder} has no config {config!r}.", f"Known: {_listed(files)}.")
-        # Given as an argument, the files' times enter the name of `datasets`' cache; through the card they do not,
-        # and a data set that was built anew would be served as it was.
-        options.setdefault("data_files", files[config])
+    from flickrexif.kinds import kind_of
+
+    kind = kind_of(folder)
+    check_whole(folder, kind)
+    configs = kind.configs(folder)
+    if not configs:
+        raise FlickrExifError(f"{folder} holds no rows.", _make(kind))
+    config = config or ("default" if "default" in configs else next(iter(configs)))
+    if config not in configs:
+        raise UsageError(f"The data set in {folder} has no config {config!r}.", f"Known: {_listed(configs)}.")
+    # Given as an argument, the files' times enter the name of `datasets`' cache; through the card they do not.
+    files = {split: [path.relative_to(folder).as_posix() for path in paths] for split, paths in configs[config].items()}
     try:
-        return datasets.load_dataset(str(folder), config, **options)
+        return datasets.load_dataset(str(folder), config, **{"data_files": files, **options})
     except (FileNotFoundError, pa.ArrowInvalid, datasets.exceptions.DatasetBuildError) as error:
-        raise FlickrExifError(f"{folder} has no readable files of config {config!r} ({error}).", _make(name)) from error
+        message = f"{folder} has no readable files of config {config!r} ({error})."
+        raise FlickrExifError(message, _make(kind)) from error
 
 
-def _load_hub(name: str, folder: Path, config: str | None, options: dict[str, Any]) -> Any:
-    hub = HOMES[name].hub
-    missing = f"There is no data set in {folder}"
-    if hub is None:
-        raise FlickrExifError(f"{missing}.", _make(name))
+def _load_hub(repo: str, config: str | None, options: dict[str, Any]) -> Any:
     import datasets
 
+    if Path(repo).exists():  # `datasets` would take it
+        raise UsageError(f"{repo} is a folder here, and no name on the Hub.", "Give its parent as `data_dir`.")
     try:
         if config is not None:
-            known = datasets.get_dataset_config_names(hub, revision=options["revision"])
+            known = datasets.get_dataset_config_names(repo, revision=options["revision"])
             if config not in known:
-                raise UsageError(f"{hub} on the Hub has no config {config!r}.", f"Known: {_listed(known)}.")
-        return datasets.load_dataset(hub, config, **options)
+                raise UsageError(f"{repo} on the Hub has no config {config!r}.", f"Known: {_listed(known)}.")
+        return datasets.load_dataset(repo, config, **options)
     except (ConnectionError, datasets.exceptions.DatasetNotFoundError) as error:
-        raise FlickrExifError(f"{missing}, and {hub} cannot be had from the Hub.", _make(name)) from error
+        raise FlickrExifError(f"{repo} cannot be had from the Hub.") from error
 
 
-def _make(name: str) -> str:
-    return f"Make it with `{HOMES[name].command}`, or name its folder with data_dir or $FLICKREXIF_DATA."
+def _kind_named(name: str) -> "DataSetKind":
+    from flickrexif.kinds import KINDS
+
+    kinds = {kind.name: kind for kind in KINDS}
+    if name not in kinds:
+        raise UsageError(f"There is no data set {name!r}.", f"Known: {_listed(kinds)}.")
+    return kinds[name]
+
+
+def _make(kind: "DataSetKind") -> str:
+    return f"Make it with `{kind.made_by}`, or name its folder with data_dir or $FLICKREXIF_DATA."
 
 
 def _listed(names: Iterable[str]) -> str:

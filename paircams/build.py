@@ -1,9 +1,9 @@
 """Pairs to Parquet files.
 
     <out>/data/train-00000.parquet …   one row an image, sorted by subject, phone first
-    <out>/pairs.json .huggingface.yaml
+    <out>/pairs.json
 
-`flickrexif.cards.write_card` then writes the card that `load_dataset` reads.
+`flickrexif.cards.write_card` then writes the card, without which `load_dataset` takes the folder for half built.
 
 The same pairs give the same bytes. A source with faults gives the list of them all, and nothing is written.
 """
@@ -25,6 +25,7 @@ from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
 from flickrexif.paircams.check import check
 from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.fingerprint import RowsHash
 from flickrexif.paircams.pairing import read_pairs
 from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import BadPairs, PairImage, Problem
@@ -86,9 +87,6 @@ def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: P
         shutil.rmtree(staging, ignore_errors=True)
     names = {path.name for _, path in done}
     done += remove(path for path in sorted((out / "data").glob("train-*.parquet")) if path.name not in names)
-    # `datasets` caches a local folder under a hash of its front matter, not of its files.
-    info = f"dataset_info:\n- config_name: default\n  description: 'sha256 {digest}'\n"
-    done.append(put_text(out / ".huggingface.yaml", info))
     facts = {
         "pairs": len(images) // 2,
         "simulated_images": simulated,
@@ -163,8 +161,7 @@ def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path]
     """The files, a hash of all rows, and how many images are simulated."""
     import pyarrow as pa
 
-    small = [column.name for column in COLUMNS if column.type != "image"]
-    digest, simulated, paths = hashlib.sha256(), 0, list[Path]()
+    digest, simulated, paths = RowsHash(), 0, list[Path]()
     with ExitStack() as stack:
         room = 0
         for rows in map(list, runs(_rows(images))):
@@ -177,8 +174,7 @@ def _write_shards(images: Sequence[PairImage], folder: Path) -> tuple[list[Path]
             room -= size
             writer.write_table(pa.Table.from_pylist(rows, writer.schema))
             simulated += sum(row["simulated"] for row in rows)
-            for row in rows:
-                digest.update(repr([row[name] for name in small]).encode("utf-8", "backslashreplace"))
+            digest.update(rows)
     return paths, digest.hexdigest(), simulated
 
 

@@ -12,6 +12,7 @@ from flickrexif.core.facts import Cell, Chart, Config, Facts, Table, split_of
 from flickrexif.core.parquet import Row, features_of, read_table
 from flickrexif.core.text import shown
 from flickrexif.paircams.columns import COLUMNS
+from flickrexif.paircams.fingerprint import rows_sha256
 from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
 
 AGAIN = "Build the pairs again: flickrexif pairs build."
@@ -27,7 +28,8 @@ def paircams_facts(root: Path) -> Facts:
     split = split_of(root, "train", "data/train-*.parquet", files)
     told = _read_record(root)
     rows = read_table(files, READ).to_pylist() if split.rows else []
-    if not rows or Counter(row["side"] for row in rows) != dict.fromkeys(SIDES, told["pairs"]):
+    sides = Counter(row["side"] for row in rows)
+    if not rows or sides != dict.fromkeys(SIDES, told["pairs"]) or rows_sha256(files) != told["rows_sha256"]:
         raise UsageError(f"{root} holds {len(rows):,} images, not the pairs of its pairs.json.", AGAIN)
     config = Config(
         name="default",
@@ -55,7 +57,8 @@ def paircams_facts(root: Path) -> Facts:
 def _read_record(root: Path) -> dict[str, Any]:
     try:
         told = json.loads((root / "pairs.json").read_bytes())
-        return {"pairs": int(told["pairs"]), "findings": {str(rule): int(n) for rule, n in told["findings"].items()}}
+        findings = {str(rule): int(n) for rule, n in told["findings"].items()}
+        return {"pairs": int(told["pairs"]), "findings": findings, "rows_sha256": str(told["rows_sha256"])}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UsageError(f"{root / 'pairs.json'} cannot be read ({reason}).", AGAIN) from None

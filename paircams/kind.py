@@ -1,18 +1,15 @@
 """What a folder of PairCams is."""
 
-import hashlib
 import json
 import re
 from functools import partial
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.core.facts import Facts
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
-from flickrexif.core.parquet import column_names, read_columns
-from flickrexif.paircams.columns import COLUMNS
-
-AGAIN = "Build the pairs again: flickrexif pairs build."
+from flickrexif.core.parquet import column_names
+from flickrexif.paircams.facts import AGAIN, paircams_facts
+from flickrexif.paircams.fingerprint import rows_sha256
 
 FILE_NAMES = re.compile(r"pairs\.json|data/train-[\w-]+\.parquet")
 
@@ -23,21 +20,10 @@ def configs(folder: Path) -> Configs:
     return {"default": {"train": files}} if files else {}
 
 
-def rows_sha256(folder: Path) -> str:
-    """A hash of all rows but their images, whose own hashes are among them."""
-    digest = hashlib.sha256()
-    for path in configs(folder).get("default", {}).get("train", ()):
-        present = column_names(path)
-        names = [column.name for column in COLUMNS if column.type != "image" and column.name in present]
-        for table in read_columns([path], names):
-            for row in table.to_pylist():
-                digest.update(repr(list(row.values())).encode("utf-8", "backslashreplace"))
-    return digest.hexdigest()
-
-
 def fingerprint(folder: Path) -> str:
     """`.huggingface.yaml`: `datasets` caches a local folder under a hash of its front matter, not of its files."""
-    return f"dataset_info:\n- config_name: default\n  description: 'sha256 {rows_sha256(folder)}'\n"
+    files = configs(folder).get("default", {}).get("train", ())
+    return f"dataset_info:\n- config_name: default\n  description: 'sha256 {rows_sha256(files)}'\n"
 
 
 def origin(folder: Path) -> str:
@@ -64,12 +50,6 @@ def _recognises(folder: Path) -> bool:
         return False
 
 
-def _describe(folder: Path) -> Facts:
-    from flickrexif.paircams.facts import paircams_facts
-
-    return paircams_facts(folder)
-
-
 PAIRCAMS = DataSetKind(
     name="paircams",
     made_by="flickrexif pairs build SOURCE --out data/paircams",
@@ -80,5 +60,5 @@ PAIRCAMS = DataSetKind(
     configs=configs,
     files=partial(named_files, file_names=FILE_NAMES),
     fingerprint=fingerprint,
-    describe=_describe,
+    describe=paircams_facts,
 )

@@ -3,9 +3,8 @@
     <out>/<config>/<split>-00000-of-00012.parquet   one config a variant (jpeg75_420) or draw (jpeg_uniform_seed0)
     <out>/<config>/<split>-failures.csv             image id and reason of every image without a row
     <out>/<config>/.done/                           settings of the split, and a marker for each finished shard
-    <out>/.huggingface.yaml
 
-`flickrexif.cards.write_card` then writes the card that `load_dataset` reads.
+`flickrexif.cards.write_card` then writes the card, without which `load_dataset` takes the folder for half built.
 
 Rows are in the source's order. How a split is cut into shards depends on its source alone, so the files of a variant
 are the same whatever else is made with it, by however many workers, in however many attempts.
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put_text, remove_unfinished
+from flickrexif.core.files import remove_unfinished
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
@@ -31,8 +30,6 @@ from flickrexif.processing.engines import local, ray
 from flickrexif.processing.listing import Listing, Opened, read_listing, write_listing
 from flickrexif.processing.parts import (
     AGAIN,
-    fingerprints,
-    read_parts,
     read_record,
     totals,
     write_failures,
@@ -164,8 +161,6 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
         _begin(plan)
     made = _run(plans, settings, engine, progress or (lambda *_: None))
     parts = [_finish(plan, count) for plan, count in zip(plans, made, strict=True)]
-    # `datasets` caches a local folder under a hash of its front matter, not of its files.
-    put_text(out / ".huggingface.yaml", fingerprints(read_parts(out)))
     return ProcessReport(settings.out, tuple(parts))
 
 

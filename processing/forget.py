@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put, put_text, remove_unfinished
-from flickrexif.processing.parts import fingerprints, read_parts, read_record
+from flickrexif.processing.parts import read_record
 from flickrexif.processing.shards import MARKERS, ROW_GROUP_BYTES, Marker, slices
 from flickrexif.processing.sources import open_source
 from flickrexif.processing.table import Row, table
@@ -54,10 +54,7 @@ def forget_images(out: Path, ids: Collection[str], sources: Sequence[Path], *, w
     with _locked(out) if write else nullcontext():
         listings = _listings(sources, ids) if write else {}
         records = sorted(path for path in out.glob(f"*/{MARKERS}/*.json") if "-of-" not in path.name)
-        removed = sum(_without(path, ids, listings, write=write) for path in records)
-        if write:
-            put_text(out / ".huggingface.yaml", fingerprints(read_parts(out)))
-    return removed
+        return sum(_without(path, ids, listings, write=write) for path in records)
 
 
 @contextmanager

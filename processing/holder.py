@@ -11,16 +11,14 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
-from flickrexif.core.files import put, put_text
+from flickrexif.core.files import put
 from flickrexif.core.kinds import Holder
 from flickrexif.core.parquet import column_names, image_writer, opened, read_table, rows_without
 from flickrexif.core.photo_ids import are_row_numbers, names_photo, naming
 from flickrexif.processing.kind import shards_of, split_of
 from flickrexif.processing.listing import hash_of, read_listing, write_listing
 from flickrexif.processing.parts import (
-    fingerprints,
     read_failures,
-    read_parts,
     read_record,
     totals,
     write_failures,
@@ -41,9 +39,6 @@ def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping
         counts = removed.setdefault(config.parent, Counter())
         for split in _splits(config):
             counts["processed images"] += _without(config, split, names, write=write)
-    for out in removed if write else ():
-        if (out / ".huggingface.yaml").exists():
-            put_text(out / ".huggingface.yaml", fingerprints(read_parts(out)))
     return removed
 
 

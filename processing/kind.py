@@ -6,8 +6,8 @@ from itertools import groupby
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.core.facts import Facts
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
+from flickrexif.processing.facts import traces_facts
 from flickrexif.processing.parts import fingerprints, read_parts
 from flickrexif.processing.shards import MARKERS
 from flickrexif.processing.variants import PARAMETERS, VARIANTS
@@ -89,12 +89,6 @@ def _recognises(folder: Path) -> bool:
     return any(marks) or any(_is_config(path.name) and shards_of(path) for path in folder.glob("*/"))
 
 
-def _describe(folder: Path) -> Facts:
-    from flickrexif.processing.facts import traces_facts
-
-    return traces_facts(folder)
-
-
 TRACES = DataSetKind(
     name="imagenet-traces",
     made_by="flickrexif process SOURCE --out data/imagenet-traces",
@@ -105,5 +99,5 @@ TRACES = DataSetKind(
     configs=configs,
     files=files,
     fingerprint=lambda folder: fingerprints(read_parts(folder)),
-    describe=_describe,
+    describe=traces_facts,
 )

@@ -133,6 +133,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
         "README.md",
         "croissant.json",
         "ATTRIBUTION.csv",
+        ".huggingface.yaml",
         *(f"figures/{name}.png" for name in ("months", "makes", "devices", "licenses", "photographers", "smartphones")),
     }
 

@@ -213,8 +213,10 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
     for bad in (b"", b"[]", b"{}", b'{"pairs": null, "findings": {}}', b'{"pairs": 3, "findings": []}'):
         record.write_bytes(bad)
         fails("pairs.json cannot be read")
-    record.write_bytes(json.dumps({"pairs": 4, "findings": {}}).encode())
+    record.write_bytes(json.dumps(json.loads(told) | {"pairs": 4}).encode())
     fails("6 images")
+    pq.write_table(rows.set_column(2, "model", pa.array(["another"] * 6)), parquet)  # as a build that was stopped
+    fails("not the pairs")
     assert paircams_facts(out).rows == 6
 
 

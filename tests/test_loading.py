@@ -3,7 +3,9 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -135,12 +137,13 @@ def test_other_data_sets_of_the_folder_load_too(tmp_path: Path) -> None:
 
 def test_unknown_names_and_configs_name_the_known_ones(tmp_path: Path) -> None:
     make(tmp_path)
-    with pytest.raises(UsageError, match="Known: `flickrexif`, `paircams`, `imagenet-traces`"):
+    with pytest.raises(UsageError, match="Known: `flickrexif`, `folder`, `paircams`, `imagenet-traces`"):
         load_dataset("flickrexf")
     with pytest.raises(UsageError, match=r"no config 'label'\. Known: `default`, `labels`"):
         load_dataset("flickrexif", "label", data_dir=tmp_path)
-    with pytest.raises(UsageError, match="Give one of them"):
-        load_dataset("flickrexif", data_dir=tmp_path, revision="v1")
+    for name, more in (("flickrexif", {"revision": "v1"}), ("CTU-OU/FlickrExif", {})):
+        with pytest.raises(UsageError, match="Give one of them"):
+            load_dataset(name, data_dir=tmp_path, **more)
 
 
 def test_a_data_dir_that_lacks_the_data_is_an_error(tmp_path: Path) -> None:
@@ -148,12 +151,74 @@ def test_a_data_dir_that_lacks_the_data_is_an_error(tmp_path: Path) -> None:
         load_dataset("flickrexif", data_dir=tmp_path)
     assert "flickrexif crawl --month 2024-08 --sandbox" in caught.value.hint
     make(tmp_path)
-    (tmp_path / "flickrexif/data/train-2024-08.parquet").unlink()
+    file = tmp_path / "flickrexif/data/train-2024-08.parquet"
+    for change in (file.unlink, partial(file.write_bytes, b"PAR1 torn")):
+        change()
+        with pytest.raises(FlickrExifError, match="was changed, and its card was not") as caught:
+            load_dataset("flickrexif", data_dir=tmp_path)
+        assert f"flickrexif card {tmp_path}/flickrexif" in caught.value.hint
+    (tmp_path / "flickrexif/.huggingface.yaml").unlink()  # as in a copy from the Hub
     with pytest.raises(FlickrExifError, match="no readable files of config 'default'"):
         load_dataset("flickrexif", data_dir=tmp_path)
-    (tmp_path / "flickrexif/data/train-2024-08.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(FlickrExifError, match="no readable files of config 'default'"):
-        load_dataset("flickrexif", data_dir=tmp_path)
+
+
+def nothing(_: Path) -> None: ...
+
+
+def a_crawl(folder: Path) -> None:
+    (folder / ".crawl").mkdir()
+    (folder / ".crawl/journal.sqlite").touch()
+
+
+def rows_without_a_card(folder: Path) -> None:
+    build([("2024-08", [photo(1)])], folder, SIMULATED)
+
+
+def a_card_of_earlier_rows(folder: Path) -> None:
+    """As long as they were, so that no size of a file tells it."""
+    make(folder.parent, title="abc")
+    sizes = [path.stat().st_size for path in sorted(folder.rglob("*.parquet"))]
+    build([("2024-08", [photo(i, title="cab") for i in (2, 1)])], folder, SIMULATED)
+    assert [path.stat().st_size for path in sorted(folder.rglob("*.parquet"))] == sizes
+
+
+def half_a_month(folder: Path) -> None:
+    """The rows of two photos, the labels of one."""
+    make(folder.parent, (1,))
+    labels = (folder / "labels/train-2024-08.parquet").read_bytes()
+    build([("2024-08", [photo(i) for i in (2, 1)])], folder, SIMULATED)
+    (folder / "labels/train-2024-08.parquet").write_bytes(labels)
+
+
+@pytest.mark.parametrize(
+    ("make_half", "message"),
+    [
+        (nothing, "holds no data set"),
+        (a_crawl, "it has no card"),
+        (rows_without_a_card, "it has no card"),
+        (a_card_of_earlier_rows, "its card was not"),
+        (half_a_month, "its card was not"),
+    ],
+)
+def test_what_is_here_but_not_whole_is_an_error_and_not_the_hub(
+    make_half: Callable[[Path], None], message: str, checkout: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    folder = checkout / "data/flickrexif"
+    folder.mkdir(parents=True)
+    make_half(folder)
+    with pytest.raises(FlickrExifError, match=message) as caught:  # before the Hub, which is offline here
+        load_dataset("flickrexif")
+    assert "flickrexif c" in caught.value.hint
+    code, _, err = run("card", "data/flickrexif", "--check")
+    assert (code > 0, "flickrexif: " in err) == (True, True)
+    code, _, err = run("publish", "data/flickrexif", "--repo", "a/b", "--dry-run")
+    assert (code > 0, "cannot be reached" in err) == (True, False)
+    if make_half in (rows_without_a_card, a_card_of_earlier_rows):
+        assert run("card", "data/flickrexif")[0] == 0
+        assert load_dataset("flickrexif", "labels", split="train").num_rows == 2 - (make_half is rows_without_a_card)
+    else:
+        code, _, err = run("card", "data/flickrexif")
+        assert (code > 0, "flickrexif build" in err or "flickrexif crawl" in err) == (True, True)
 
 
 def test_no_folder_and_no_network_says_what_to_type(checkout: Path) -> None:
@@ -162,6 +227,9 @@ def test_no_folder_and_no_network_says_what_to_type(checkout: Path) -> None:
     assert "flickrexif crawl --month 2024-08 --sandbox" in caught.value.hint
     with pytest.raises(FlickrExifError, match="CTU-OU/PairCams"):
         load_dataset("paircams", "default")
+    (checkout / "CTU-OU/PairCams").mkdir(parents=True)
+    with pytest.raises(UsageError, match="is a folder here"):
+        load_dataset("CTU-OU/PairCams")
     with pytest.raises(FlickrExifError, match=r"data/imagenet-traces\. Make it with"):
         load_dataset("imagenet-traces")
 

@@ -28,6 +28,7 @@ from flickrexif.cards import write_card
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process, summary
 from flickrexif.processing.draw import draw_class
+from flickrexif.processing.parts import read_parts
 from flickrexif.processing.progress import ProcessProgress
 from flickrexif.processing.shards import slices
 from flickrexif.processing.variants import PARAMETERS, VARIANTS
@@ -136,7 +137,7 @@ def test_the_seed_moves_the_random_scales_and_nothing_else(source: Path, tmp_pat
         process(settings(source, tmp_path / str(seed), variants=names, seed=seed))
     first, second = hashes(tmp_path / "0"), hashes(tmp_path / "1")
     changed = {name.split("/")[0] for name in first if first[name] != second[name]}
-    assert changed == {"interpolation_box", ".huggingface.yaml"}
+    assert changed == {"interpolation_box"}
 
 
 def test_identity_keeps_every_byte(source: Path, tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_ten_kills(source: Path, tmp_path: Path, expected: Mapping[str, str]) ->
 def test_a_stop_with_two_workers(source: Path, tmp_path: Path, expected: Mapping[str, str], what: str) -> None:
     done = run(source, tmp_path / "out", what=what, outputs=1, workers=2)
     assert done.returncode in (-9, -2, 1)
-    assert not (tmp_path / "out/.huggingface.yaml").exists()
+    assert read_parts(tmp_path / "out") == []
     if what != KILL:
         assert not list((tmp_path / "out").rglob("*.tmp"))
     process(interpolated(source, tmp_path / "out"))

@@ -200,11 +200,18 @@ def test_what_was_published_loads_equal(hub: Hub, root: Path, python: Run, send:
 
 
 def test_load_dataset_by_name_finds_it_on_the_hub(hub: Hub, root: Path, python: Run) -> None:
-    push(hub, root, repo="CTU-OU/FlickrExif")
-    code = 'from flickrexif import load_dataset; print(load_dataset("flickrexif", "labels", split="train")["title"][:])'
-    done = python("-c", code)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str([row["title"] for row in rows(root, "labels")])
+    push(hub, root, repo="CTU-OU/FlickrExif", tag="v1")
+    code = (
+        "import sys; from flickrexif import load_dataset; name, revision = sys.argv[1:]; "
+        'print(load_dataset(name, "labels", split="train", revision=revision or None)["title"][:])'
+    )
+    for name, revision in (("flickrexif", ""), ("flickrexif", "v1"), ("CTU-OU/FlickrExif", "")):
+        done = python("-c", code, name, revision)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str([row["title"] for row in rows(root, "labels")])
+        asked = bool(revision) or "/" in name
+        assert ("CTU-OU/FlickrExif is loaded from the Hugging Face Hub." in done.stderr) != asked
+        (root.parents[1] / "work/data/flickrexif").mkdir(parents=True, exist_ok=True)  # is not looked at when asked
 
 
 @pytest.mark.parametrize("way", ["xet", "no xet here", "xet switched off", "parts"])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flickrexif.core.facts import Facts
 
+FINGERPRINT = ".huggingface.yaml"  # in the folder of a data set; `datasets` names its cache after it, too
 Configs = Mapping[str, Mapping[str, Sequence[Path]]]  # config -> split -> its Parquet files, sorted
 
 Forget = Callable[[Sequence[Path], Collection[str], bool], Mapping[Path, Counter[str]]]
@@ -54,7 +55,7 @@ class DataSetKind:
     sources: Callable[[Path], Mapping[str, Sequence[Path]]] = lambda _: {}  # split -> the data sets it was made of
     configs: Callable[[Path], Configs]  # what can be loaded: those that have files, no split that is still being made
     files: Callable[[Path], list[Path]]  # what may be published, sorted, without the files that describe it
-    fingerprint: Callable[[Path], str]  # `.huggingface.yaml`: other data, other text
+    fingerprint: Callable[[Path], str]  # the text of FINGERPRINT: other data, other text
     describe: Callable[[Path], Facts]  # what its card tells
     holder: Holder | None = None
 

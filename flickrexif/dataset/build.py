@@ -3,9 +3,9 @@
     <root>/data/train-2024-08.parquet          the nine published columns
     <root>/labels/train-2024-08.parquet        the full record
     <root>/images/train-2024-08-00000.parquet  the images' bytes, when there are any
-    <root>/collection.json .huggingface.yaml
+    <root>/collection.json
 
-`flickrexif.cards.write_card` then writes the card that `load_dataset` reads.
+`flickrexif.cards.write_card` then writes the card, without which `load_dataset` takes the folder for half built.
 
 The same photos give the same bytes, and a file whose bytes are already there is left as it is.
 """
@@ -28,7 +28,6 @@ from flickrexif.core.files import Outcome, put, put_text, remove, remove_unfinis
 from flickrexif.core.parquet import write_rows
 from flickrexif.core.photos import RawPhoto, Source
 from flickrexif.dataset.attribution import attribution
-from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import StoredImage, write_images
 from flickrexif.dataset.parquet import FILE_NAME, FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS
@@ -89,7 +88,6 @@ def build(
             chosen = [image for image in images(month) if image.flickr_id in ids] if images is not None and ids else []
             stored[month] = len(chosen)
             done += write_images(root / FOLDERS["images"], month, chosen)
-    done.append(write_fingerprint(root))
     files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
     for outcome, path in done:
         files[outcome].append(path)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flickrexif.core.columns import Column, arrow_schema
-from flickrexif.core.errors import UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.facts import Chart, Config, Facts, Table, split_of
 from flickrexif.core.parquet import features, features_of, read_table
 from flickrexif.dataset import composition
@@ -76,6 +76,7 @@ def flickrexif_facts(root: Path) -> Facts:
     collection = _collection(root)
     configs = tuple(_configs(root))
     table = _labels(root, configs)
+    _check_ids(root, configs)
     photos = _photos_a_photographer(table)
     own = collection.source == "folder"  # there `owner` is a folder, and there is no licence
     months = [(month, n) for month, n in composition.counts(table["month"]) if MONTH.fullmatch(month)]
@@ -118,6 +119,23 @@ def _configs(root: Path) -> Iterator[Config]:
         kinds = features_of(files[0]) if files else told
         columns = tuple(_column(column, kind, known) for column, kind in kinds.items())
         yield Config(name=name, description=description, splits=(split,), columns=columns, features=kinds)
+
+
+def _check_ids(root: Path, configs: tuple[Config, ...]) -> None:
+    """Each photo has a row in data/ and one in labels/, and none has an image alone.
+
+    A build or a takedown that was stopped may leave it otherwise. Raises FlickrExifError.
+    """
+    ids = {config.name: _ids(root, config) for config in configs}
+    labels = np.sort(ids["labels"])
+    if not np.array_equal(np.sort(ids["default"]), labels) or not np.isin(ids.get("images", labels), labels).all():
+        message = f"The photos in data/, labels/ and images/ of {root} are not the same: a command was stopped."
+        raise FlickrExifError(message, "Run it again: flickrexif build, label, merge or forget.")
+
+
+def _ids(root: Path, config: Config) -> npt.NDArray[np.int64]:
+    files = [root / file for file in config.splits[0].files]
+    return read_table(files, ["Flickr ID"])["Flickr ID"].to_numpy() if files else np.empty(0, np.int64)
 
 
 def _column(name: str, kind: Mapping[str, Any], known: tuple[Column, ...]) -> Column:

@@ -8,13 +8,7 @@ import hashlib
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.core.files import Outcome, put_text
 from flickrexif.dataset.parquet import FOLDERS
-
-
-def write_fingerprint(root: Path) -> tuple[Outcome, Path]:
-    """Write `.huggingface.yaml` with a hash of the Parquet files in `root`."""
-    return put_text(root / ".huggingface.yaml", fingerprint(root))
 
 
 def fingerprint(root: Path) -> str:

@@ -2,7 +2,7 @@
 
     <out>/data/train-folder.parquet    the nine published columns
     <out>/labels/train-folder.parquet  the full record, and two columns more: path and reason
-    <out>/collection.json .huggingface.yaml
+    <out>/collection.json
 
 Every image file gets a row. `owner` is the outermost folder that a photo lies in, or its own name, so that splits can
 keep what belongs together.
@@ -23,7 +23,6 @@ from flickrexif.core.files import put
 from flickrexif.core.parquet import write_rows
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import TAG_COLUMNS, Collection, write_collection
-from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import label
@@ -94,11 +93,9 @@ def _taken(raw: str | None) -> datetime | None:
 
 
 def _write(table: "pa.Table", out: Path) -> tuple[Path, ...]:
-    written = []
+    written = [write_collection(out, Collection(source="folder"))[1]]
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
         path = out / FOLDERS[config] / FILE_NAME
         put(path, partial(write_rows, table=table, columns=columns))
-        written.append(path)
-    for _, path in (write_collection(out, Collection(source="folder")), write_fingerprint(out)):
         written.append(path)
     return tuple(written)

@@ -19,7 +19,6 @@ import numpy as np
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, put_bytes, remove, remove_unfinished
 from flickrexif.core.parquet import BATCH_BYTES, image_writer, schema_of, write_rows
-from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import IMAGE_COLUMNS
 from flickrexif.dataset.split_files import SPLITS, STEM, Split, read_split, write_split
@@ -66,8 +65,6 @@ def forget_photos(root: Path, ids: Collection[int], *, write: bool = True) -> Co
     for kind, paths, step in steps:
         for path in paths:
             removed[kind] += step(path, ids, write=write)
-    if write and is_data_set(root):
-        write_fingerprint(root)
     return +removed
 
 

@@ -12,7 +12,6 @@ from flickrexif.core.files import remove
 from flickrexif.core.kinds import Holder
 from flickrexif.core.parquet import column_names, read_columns, remove_rows
 from flickrexif.core.photo_ids import NUMBER
-from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.parquet import FOLDERS
 
 ID = "Flickr ID"
@@ -51,8 +50,6 @@ def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping
     for root in _roots(files):
         for thing, count in _out_of(root, ids, numbers, write=write):
             removed[root][thing] += count
-        if write:
-            write_fingerprint(root)
     return removed
 
 

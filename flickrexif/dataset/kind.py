@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.core.facts import Facts
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
 from flickrexif.core.parquet import column_names
 from flickrexif.dataset.build import read_collection
+from flickrexif.dataset.facts import flickrexif_facts
 from flickrexif.dataset.fingerprint import fingerprint
 from flickrexif.dataset.parquet import FOLDERS
 
@@ -30,12 +30,6 @@ def origin(folder: Path) -> str:
     """The source that `collection.json` names; "" where there is none. Raises FlickrExifError for a bad file."""
     collection = read_collection(folder)
     return collection.source if collection else ""
-
-
-def _describe(folder: Path) -> Facts:
-    from flickrexif.dataset.facts import flickrexif_facts  # numpy: only for who describes
-
-    return flickrexif_facts(folder)
 
 
 def _is_own(folder: Path) -> bool:
@@ -70,17 +64,17 @@ FLICKREXIF = DataSetKind(
     configs=configs,
     files=partial(named_files, file_names=FILE_NAMES),
     fingerprint=fingerprint,
-    describe=_describe,
+    describe=flickrexif_facts,
 )
 
 FOLDER = DataSetKind(
     name="folder",
-    made_by="flickrexif label FOLDER --out data/labelled",
+    made_by="flickrexif label PHOTOS --out data/folder",
     file_names=FILE_NAMES,
     recognises=_is_own,
     origin=origin,
     configs=configs,
     files=partial(named_files, file_names=FILE_NAMES),
     fingerprint=fingerprint,
-    describe=_describe,
+    describe=flickrexif_facts,
 )

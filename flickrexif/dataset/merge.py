@@ -1,6 +1,6 @@
 """Data sets of several crawls (other months, other seeds) into one: `flickrexif merge`.
 
-    <data folder>/flickrexif/data labels images collection.json .huggingface.yaml   as `dataset.build` writes them
+    <data folder>/flickrexif/data labels images collection.json   as `dataset.build` writes them
     <data folder>/flickrexif/.crawl/takedowns.csv                                   the takedown lists together
 
 A photo has one row: that of the later collection. A photographer has at most `per_user_cap` photos a month, drawn by
@@ -25,7 +25,6 @@ from flickrexif.core.files import remove, remove_unfinished
 from flickrexif.core.takedowns import Takedowns, read_takedowns, takedown_path, write_takedowns
 from flickrexif.core.takedowns import merge as joined
 from flickrexif.dataset.build import Collection, read_collection, write_collection, write_month
-from flickrexif.dataset.fingerprint import write_fingerprint
 from flickrexif.dataset.images import StoredImage, write_images
 from flickrexif.dataset.merge_inputs import DataSet, full_records, largest_images, open_data_set, photos_of
 from flickrexif.dataset.parquet import FOLDERS, parquet_files
@@ -90,7 +89,6 @@ def merge(
     if not dry_run:
         old = [path for config in FOLDERS for month, path in parquet_files(out, config) if month not in plan.months]
         remove(old)
-        write_fingerprint(out)
     return tuple(months)
 
 
