@@ -59,12 +59,14 @@ def check_whole(folder: Path, kind: "DataSetKind") -> None:
     """
     from flickrexif.core.kinds import FINGERPRINT
 
-    hint = f"Run the command that was stopped again, or type: flickrexif card {folder}"
+    hint = f"Wait until it ends, run it again if it was stopped, or type: flickrexif card {folder}"
     if not (folder / "README.md").is_file():
-        raise FlickrExifError(f"{folder} was not built to its end: it has no card.", hint)
+        raise FlickrExifError(f"{folder} has no card: a command has not built it to the end.", hint)
     fingerprint = folder / FINGERPRINT
     if fingerprint.is_file() and fingerprint.read_text("utf-8") != kind.fingerprint(folder):
-        raise FlickrExifError(f"{folder} was changed, and its card was not: a command was stopped.", hint)
+        raise FlickrExifError(
+            f"{folder} was changed, and its card was not yet: a command has not come to its end.", hint
+        )
 
 
 def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> Any:

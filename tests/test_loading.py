@@ -154,7 +154,7 @@ def test_a_data_dir_that_lacks_the_data_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "flickrexif/data/train-2024-08.parquet"
     for change in (file.unlink, partial(file.write_bytes, b"PAR1 torn")):
         change()
-        with pytest.raises(FlickrExifError, match="was changed, and its card was not") as caught:
+        with pytest.raises(FlickrExifError, match="was changed, and its card was not yet") as caught:
             load_dataset("flickrexif", data_dir=tmp_path)
         assert f"flickrexif card {tmp_path}/flickrexif" in caught.value.hint
     (tmp_path / "flickrexif/.huggingface.yaml").unlink()  # as in a copy from the Hub
@@ -194,10 +194,10 @@ def half_a_month(folder: Path) -> None:
     ("make_half", "message"),
     [
         (nothing, "holds no data set"),
-        (a_crawl, "it has no card"),
-        (rows_without_a_card, "it has no card"),
-        (a_card_of_earlier_rows, "its card was not"),
-        (half_a_month, "its card was not"),
+        (a_crawl, "has no card"),
+        (rows_without_a_card, "has no card"),
+        (a_card_of_earlier_rows, "its card was not yet"),
+        (half_a_month, "its card was not yet"),
     ],
 )
 def test_what_is_here_but_not_whole_is_an_error_and_not_the_hub(
