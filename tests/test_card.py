@@ -188,7 +188,7 @@ def test_the_command_writes_checks_and_says_what_to_type(
     assert run("card", tmp_path, "--check")[0] == 0
     code, _, err = run("card", tmp_path / "nothing")
     assert code == 2
-    assert "holds no data set. Build one first: flickrexif crawl" in err
+    assert "There is no folder" in err
 
 
 # --- what the Hub and `datasets` read
