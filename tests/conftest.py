@@ -13,6 +13,7 @@ from tests.samples import samples_and, write_image_folder
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+ROOT = Path(__file__).parents[1]
 STARTED = time.monotonic()
 LATE = "the time of this check is over"
 
@@ -45,6 +46,28 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache for `datasets`, no data folder of the user, and no network."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.delenv("FLICKREXIF_DATA", raising=False)
+    datasets.disable_progress_bars()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline: None) -> Path:
+    """A folder laid out like a checkout, as the working directory; its data folder is `data/`."""
+    package = tmp_path / "checkout/flickrexif"
+    package.mkdir(parents=True)
+    (package / "README.md").write_bytes((ROOT / "flickrexif/README.md").read_bytes())
+    (package / ".huggingface.yaml").symlink_to((ROOT / "flickrexif/.huggingface.yaml").readlink())
+    monkeypatch.chdir(package.parent)
+    return package.parent
 
 
 @pytest.fixture(scope="session", params=samples_and("imagenette-224"))

@@ -4,15 +4,18 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from flickrexif.core.draws import rng
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.knn import SETUPS
-from flickrexif.eval.results import Result
+from flickrexif.eval.results import Result, write_result
 from flickrexif.eval.similarity import BINS, GROUPS
 from flickrexif.processing.variants import PARAMETERS
+
+Entry = tuple[str, Result]  # the record's path, and the record
 
 ATTRIBUTES = {
     "Make": ("Apple", "Canon", "EASTMAN KODAK COMPANY", "FUJIFILM", "NIKON", "OLYMPUS OPTICAL CO.,LTD", "Panasonic",
@@ -224,3 +227,24 @@ def _strips(maker: Maker, parameter: str | None) -> dict[str, Any]:
         near = [image() | {"similarity": round(0.9 - 0.03 * rank, 4)} for rank in range(10)]
         queries.append(query | {"neighbors": [n | {"same": n["label"] == query["label"]} for n in near]})
     return {"task": "strips", "metrics": {}, "settings": {"seed": 0}, "detail": {"queries": queries}}
+
+
+def of(count: int, seed: int = 0) -> list[Entry]:
+    """Records of some encoders of all families."""
+    every = records(47, seed=seed, points=40)
+    names = list(dict.fromkeys(result.encoder for _, result in every))
+    chosen = {names[place] for place in (0, 3, 8, 24, 25, 36, 40, 46)[:count]}
+    return [entry for entry in every if entry[1].encoder in chosen and _is_kept(entry[1])]
+
+
+def _is_kept(result: Result) -> bool:
+    """Enough for figures of every kind, and for more of one kind than are shown at first."""
+    parameters, attributes = ("jpeg", "sharpening"), ("Make", "Exposure", "Aperture", "ISO Speed", "Is Smartphone")
+    is_shown = (result.parameter in parameters and result.dataset == "ImageNet") or result.attribute in attributes
+    return is_shown or result.task in ("masking", "neighbors", "retrieval", "tsne", "strips")
+
+
+def put(folder: Path, entries: list[Entry]) -> Path:
+    for path, result in entries:
+        write_result(folder / path, result)
+    return folder

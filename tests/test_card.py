@@ -42,6 +42,8 @@ from tests.raw_photos import EXIF, SIMULATED, photo
 from tests.test_build import jpeg
 from tests.test_croissant import paircams_folder, traces_folder
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 GOLDEN = Path(__file__).parent / "golden/flickrexif-card.md"
 DATES = ("2026-01-01", "2026-01-02")
 CRAWL = Collection(
@@ -104,14 +106,6 @@ def tokens(text: str) -> list[Token]:
     body = DatasetCard(text).text
     found = MarkdownIt("commonmark").enable("table").enable("strikethrough").parse(body)
     return [inner for token in found for inner in (token, *(token.children or ()))]
-
-
-@pytest.fixture(autouse=True)
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache for `datasets`, and no network."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    datasets.disable_progress_bars()
 
 
 # --- bytes

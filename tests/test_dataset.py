@@ -24,26 +24,13 @@ from flickrexif.core.errors import FlickrExifError
 from tests.samples import CAMERA_PHOTOS
 from tests.test_sandbox_photos import write_photo
 
+pytestmark = pytest.mark.usefixtures("checkout")
+
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("ExposureTime", "FNumber", "FocalLength")
 DATES = ("DateTimeOriginal", "CreateDate", "ModifyDate")  # as the population trusts them
 COLUMNS = {"Make": "Make", "Model": "Model", "Exposure": "ExposureTime", "Aperture": "FNumber"}
 COLUMNS |= {"ISO Speed": "ISO", "Focal Length": "FocalLength"}
-
-
-@pytest.fixture(autouse=True)
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder like a checkout as the working directory, an empty cache for `datasets`, and no network."""
-    folder = tmp_path / "checkout"
-    (folder / "flickrexif").mkdir(parents=True)
-    (folder / "flickrexif/README.md").write_bytes((ROOT / "flickrexif/README.md").read_bytes())
-    (folder / "flickrexif/.huggingface.yaml").symlink_to((ROOT / "flickrexif/.huggingface.yaml").readlink())
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.delenv("FLICKREXIF_DATA", raising=False)
-    datasets.disable_progress_bars()
-    return folder
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flickrexif.collectors.sandbox.responses import Response, html_response
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.collectors.session import journal_path
-from tests.test_operations import png_header
+from tests.drawn import png_header
 
 MONTH, TARGET = "2024-08", 6
 

@@ -25,9 +25,9 @@ from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.core.errors import FlickrExifError, Interrupted
 from tests.clock import START, FakeClock
+from tests.drawn import png_header
 from tests.populations import ListPopulation, make_photo
 from tests.scripted_server import ScriptedServer, break_off, hang_up
-from tests.test_operations import png_header
 from tests.test_sandbox import WINDOW, search
 
 MONTH = "2024-08"

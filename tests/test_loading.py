@@ -20,27 +20,9 @@ from flickrexif.dataset.images import StoredImage
 from tests.raw_photos import SIMULATED, photo
 from tests.test_build import jpeg
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache for `datasets`, no data folder of the user, and no network."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.delenv("FLICKREXIF_DATA", raising=False)
-    datasets.disable_progress_bars()
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder laid out like a checkout, as the working directory; its data folder is `data/`."""
-    package = tmp_path / "checkout/flickrexif"
-    package.mkdir(parents=True)
-    (package / "README.md").write_bytes((ROOT / "flickrexif/README.md").read_bytes())
-    (package / ".huggingface.yaml").symlink_to((ROOT / "flickrexif/.huggingface.yaml").readlink())
-    monkeypatch.chdir(tmp_path / "checkout")
-    return tmp_path / "checkout"
 
 
 def make(data: Path, ids: tuple[int, ...] = (2, 1), month: str = "2024-08", title: str = "one") -> None:

@@ -6,12 +6,9 @@ python -m tests.test_operations      # writes the golden hashes of the libraries
 import hashlib
 import io
 import json
-import pickle
 import random
 import struct
 import subprocess
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageEnhance, JpegImagePlugin, features
 
-from flickrexif.core.decoding import REASONS as DECODING
 from flickrexif.core.pictures import BadPicture
 from flickrexif.processing.operations import (
-    FORMATS,
     MAX_SIDE,
-    REASONS,
     Encoded,
     apply_mask,
     apply_variant,
@@ -35,6 +29,7 @@ from flickrexif.processing.operations import (
     iter_variants,
 )
 from flickrexif.processing.variants import PAPER, PARAMETERS, VARIANTS, Variant, centre_mask
+from tests.drawn import file, photograph
 from tests.samples import DATA, LARGE, needs
 
 SMALL = sorted((DATA / "photos").iterdir(), key=lambda path: path.stat().st_size)[:4]
@@ -48,21 +43,6 @@ JPEGS = tuple(row for row in ALL if row.encoding and row.encoding.format == "JPE
 LUMA = """16 11 10 16 24 40 51 61  12 12 14 19 26 58 60 55  14 13 16 24 40 57 69 56  14 17 22 29 51 87 80 62
 18 22 37 56 68 109 103 77  24 35 55 64 81 104 113 92  49 64 78 87 103 121 120 101  72 92 95 98 112 100 103 99"""
 CHROMA = f"17 18 24 47{' 99' * 4} 18 21 26 66{' 99' * 4} 24 26 56{' 99' * 5} 47 66{' 99' * 38}"
-
-
-def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
-    """Shapes, edges and grain in colour, from integers alone: the same pixels with any library."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.int64)
-    waves = np.stack([x * 5 + y * 3, x * 2 - y * 7, (x - 40) ** 2 // 9 + (y - 30) ** 2 // 5], axis=-1)
-    edges = np.where((x // 16 + y // 12) % 2 == 0, 40, 0)[..., None]
-    grain = ((x * 7919 + y * 104729 + seed * 31) * 2654435761 >> 16)[..., None] % 23
-    return Image.fromarray(((waves % 160) + edges + grain).clip(0, 255).astype(np.uint8))
-
-
-def file(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
 
 
 def jpeg(image: Image.Image, quality: int, subsampling: int) -> bytes:
@@ -396,66 +376,7 @@ def test_the_callers_image_is_left_as_it_was() -> None:
     assert not any(b"hello" in encoded.data for encoded in results)
 
 
-# ---- bad sources
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says it is that large and holds next to nothing."""
-    chunks = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(b""))
-    framed = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
-
-
-BAD: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "nothing": ("empty", lambda: b""),
-    "text": ("not_an_image", lambda: b"<html>404</html>"),
-    "a PostScript file": ("not_an_image", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
-    "half a JPEG": ("truncated", lambda: half(file(photograph(90, 70), "JPEG"))),
-    "half a PNG": ("truncated", lambda: half(file(photograph(90, 70), "PNG"))),
-    "a damaged PNG": ("damaged", lambda: file(photograph(90, 70)).replace(b"IDAT", b"IDAT\xff\xff")),
-    "many pixels": ("too_large", lambda: png_header(12_000, 12_000)),
-    "a bomb": ("too_large", lambda: png_header(100_000, 100_000)),
-    "a long side": ("too_large", lambda: file(Image.new("1", (MAX_SIDE + 1, 1)))),
-    "floating point": ("unsupported_mode", lambda: file(photograph(9, 9).convert("F"), "TIFF")),
-    "32-bit integers": ("unsupported_mode", lambda: file(photograph(9, 9).convert("I"), "TIFF")),
-    "Lab": ("unsupported_mode", lambda: file(Image.new("LAB", (9, 9)), "TIFF")),
-}
-
-
-def half(data: bytes) -> bytes:
-    return data[: len(data) // 2]
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_image_is_told_with_its_reason(name: str) -> None:
-    reason, make = BAD[name]
-    for row in (VARIANTS["IDENTITY"], VARIANTS["JPEG75_420"]):
-        with pytest.raises(BadPicture) as raised:
-            apply_variants(make(), [row])
-        assert raised.value.reason == reason
-        assert DECODING[reason] in raised.value.message
-
-
-def test_every_reason_is_tried() -> None:
-    assert {reason for reason, _ in BAD.values()} == set(REASONS)
-
-
-def test_the_page_tells_of_every_reason() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "processing.md").read_text()
-    for reason, meaning in REASONS.items():
-        assert f"| `{reason}` | {meaning} |" in page
-
-
-@pytest.mark.parametrize("reason", REASONS)
-def test_a_reason_survives_the_way_from_a_worker(reason: str) -> None:
-    arrived = pickle.loads(pickle.dumps(BadPicture(reason)))
-    assert (type(arrived), arrived.reason, str(arrived)) == (BadPicture, reason, str(BadPicture(reason)))
-
-
-def test_an_opened_image_that_does_not_read_is_told_too() -> None:
-    with Image.open(io.BytesIO(half(file(photograph(90, 70), "JPEG")))) as image, pytest.raises(BadPicture) as raised:
-        apply_variant(image, VARIANTS["RESIZE_HALF"])
-    assert raised.value.reason == "truncated"
+# ---- sizes
 
 
 def test_every_variant_takes_the_longest_side() -> None:
@@ -476,38 +397,6 @@ def test_a_single_pixel_stays_an_image(name: str) -> None:
     (encoded,) = apply_variants(Image.new("RGB", (1, 1), (200, 100, 50)), [VARIANTS[name]], image_id="p")
     assert (encoded.width, encoded.height) == ((2, 2) if name == "RESIZE_DOUBLE" else (1, 1))
     assert abs(pixels(encoded.data)[0, 0] - np.array([200, 100, 50])).max() <= 8
-
-
-SOURCES = {kind: file(photograph(24, 18), kind) for kind in FORMATS}
-
-
-def decoded_or_reason(data: bytes) -> Image.Image | str:
-    try:
-        return decode(data)
-    except BadPicture as error:
-        return error.reason
-
-
-@settings(deadline=None, max_examples=150)
-@given(st.sampled_from(sorted(SOURCES)), st.data())
-def test_a_cut_file_is_told_or_whole(kind: str, data: st.DataObject) -> None:
-    source = SOURCES[kind]
-    cut = source[: data.draw(st.integers(0, len(source) - 1))]
-    found = decoded_or_reason(cut)
-    if isinstance(found, str):
-        assert found in {"empty", "not_an_image", "truncated", "damaged"}
-    else:
-        assert np.array_equal(np.asarray(found), np.asarray(decode(source)))
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.sampled_from(sorted(SOURCES)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1))
-def test_no_damage_crashes(kind: str, changes: list[tuple[float, int]]) -> None:
-    damaged = bytearray(SOURCES[kind])
-    for place, value in changes:
-        damaged[int(place**2 * (len(damaged) - 1))] = value  # headers more than pixels
-    found = decoded_or_reason(bytes(damaged))
-    assert found in REASONS if isinstance(found, str) else found.mode == "RGB"
 
 
 # ---- the mask

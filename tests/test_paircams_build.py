@@ -31,17 +31,10 @@ from tests.folders import contents
 from tests.test_pairing import CAMERA, MOTO, PHONE, broken_source, put, shot
 from tests.test_scrub import SECRET, exif_block, exiftool, pixels, private
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 ROOT = Path(__file__).parents[1]
 FINDING = Problem(subject="1", file="", rule="framing", detail="planted")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache for `datasets`, no data folder of the user, and no network."""
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.delenv("FLICKREXIF_DATA", raising=False)
-    datasets.disable_progress_bars()
 
 
 @pytest.fixture(scope="module")

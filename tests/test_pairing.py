@@ -18,14 +18,9 @@ from flickrexif.paircams.pairing import natural, read_pairs
 from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES, model_key, read_cameras
 from flickrexif.paircams.records import BadPairs, PairImage, Problem, problem_table
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 PHONE, CAMERA, MOTO = ("Apple", "iPhone 12"), ("Canon", "Canon EOS 450D"), ("motorola", "XT1032")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    datasets.disable_progress_bars()
 
 
 def shot(device: tuple[str, str] | None, form: str = "JPEG", seed: int = 0, orientation: int = 1) -> bytes:

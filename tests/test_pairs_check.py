@@ -22,6 +22,7 @@ from flickrexif.paircams.pairing import read_pairs
 from flickrexif.paircams.protocol import FINDINGS, RULES
 from flickrexif.paircams.records import PairImage, Problem, Side
 from flickrexif.paircams.rules import Pair
+from tests.pair_images import pair_image
 
 PAIRS = 8
 SUBJECT, OTHER = "0003", "0005"
@@ -279,23 +280,8 @@ def test_every_rule_found_is_a_rule(clean: list[PairImage]) -> None:
 
 
 def made(subject: int, side: Side, taken: datetime | None, model: str = "Canon EOS 450D") -> PairImage:
-    return PairImage(
-        subject=f"{subject}",
-        path=None,
-        read=bytes,
-        file_name=f"{subject}/{side}.jpg",
-        side=side,
-        make=None,
-        model=model if side == "camera" else "Pixel 4",
-        device_category="unknown",
-        released=None,
-        tags={},
-        taken=taken,
-        width=1,
-        height=1,
-        orientation=1,
-        sha256="",
-    )
+    device, name = model if side == "camera" else "Pixel 4", f"{subject}/{side}.jpg"
+    return pair_image(f"{subject}", side, file_name=name, model=device, taken=taken)
 
 
 def pairs_off(minutes: list[float | None], model: str = "Canon EOS 450D") -> list[Pair]:

@@ -22,6 +22,7 @@ from flickrexif.paircams.framing import Match
 from flickrexif.paircams.page import write_pages
 from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import PairImage, Problem, Side
+from tests.pair_images import pair_image
 
 TAKEN = datetime(2024, 6, 1, 12, 30)
 SIDES: tuple[Side, Side] = ("phone", "camera")
@@ -49,24 +50,8 @@ GRADIENT = file_of(Image.linear_gradient("L").resize((800, 600)).convert("RGB"))
 
 
 def shot(subject: str, side: Side, data: bytes = GRADIENT, **fields: object) -> PairImage:
-    image = PairImage(
-        subject=subject,
-        path=None,
-        read=lambda: data,
-        file_name=f"{side}.jpg",
-        side=side,
-        make="Make",
-        model="Model",
-        device_category="unknown",
-        released=None,
-        tags={},
-        taken=TAKEN,
-        width=800,
-        height=600,
-        orientation=1,
-        sha256="",
-    )
-    return replace(image, **fields)  # type: ignore[arg-type]
+    usual = {"make": "Make", "model": "Model", "taken": TAKEN}
+    return pair_image(subject, side, read=lambda: data, **(usual | fields))
 
 
 def pairs(subjects: list[str]) -> list[PairImage]:

@@ -7,25 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from PIL import Image
 from playwright.sync_api import Browser, Page
-from typer.testing import CliRunner
 
-from flickrexif.cli.report import report
-from flickrexif.core.errors import UsageError
 from flickrexif.eval.report.build import write_report
 from flickrexif.eval.report.page import link, signed
 from flickrexif.eval.report.pictures import MOST_FLICKR
 from flickrexif.eval.report.sensitivity import board_of
 from flickrexif.eval.results import Result, write_result
 from tests.browser import axe_faults, visit
-from tests.folders import contents
-from tests.report_records import records
+from tests.report_records import Entry, of, put
 from tests.test_browse import BAD_LINKS, NOTICE, SIMULATED, data_set, jpeg, some_photos
 from tests.test_report_pictures import flickrexif as photos
 
-Entry = tuple[str, Result]
 HOSTILE = (
     "<script>window.hacked = 1</script>",
     '"><img src=x onerror="window.hacked = 1">',
@@ -35,27 +28,6 @@ HOSTILE = (
     "\u202egnp.exe\u2066\x1b[31m\n<!--<script>\u2028",
 )
 VISIBLE_ROWS = "[...document.querySelectorAll('#leaderboard tbody tr')].filter(r => !r.hidden)"
-
-
-def of(count: int, seed: int = 0) -> list[Entry]:
-    """Records of some encoders of all families."""
-    every = records(47, seed=seed, points=40)
-    names = list(dict.fromkeys(result.encoder for _, result in every))
-    chosen = {names[place] for place in (0, 3, 8, 24, 25, 36, 40, 46)[:count]}
-    return [entry for entry in every if entry[1].encoder in chosen and _is_kept(entry[1])]
-
-
-def _is_kept(result: Result) -> bool:
-    """Enough for figures of every kind, and for more of one kind than are shown at first."""
-    parameters, attributes = ("jpeg", "sharpening"), ("Make", "Exposure", "Aperture", "ISO Speed", "Is Smartphone")
-    is_shown = (result.parameter in parameters and result.dataset == "ImageNet") or result.attribute in attributes
-    return is_shown or result.task in ("masking", "neighbors", "retrieval", "tsne", "strips")
-
-
-def put(folder: Path, entries: list[Entry]) -> Path:
-    for path, result in entries:
-        write_result(folder / path, result)
-    return folder
 
 
 def hostile() -> list[Entry]:
@@ -453,63 +425,3 @@ def test_without_photos_there_is_no_notice(root: Path) -> None:
 def test_only_addresses_of_web_pages_are_links(url: str) -> None:
     assert link(url) == ""
     assert link("https://www.flickr.com/photos/1/2") != ""
-
-
-# --- files
-
-
-def test_a_second_run_gives_the_same_bytes_and_removes_what_is_stale(tmp_path: Path) -> None:
-    entries = [entry for entry in of(2) if entry[1].task in ("probe", "retrieval") and entry[1].parameter != "jpeg"]
-    results, out = put(tmp_path / "results", entries), tmp_path / "report"
-    write_report(results, out, formats=("svg", "png"))
-    first = contents(out)
-    (out / "tables/mine.csv").write_text("kept")
-    write_report(results, out, formats=("svg", "png"))
-    assert contents(out) == first | {"tables/mine.csv": b"kept"}
-    with Image.open(out / "figures/retrieval-paircams.png") as image:
-        assert image.width > 300
-    for path, result in entries:
-        if result.task == "retrieval":
-            (results / path).unlink()
-    write_report(results, out, formats=("svg",))
-    left = contents(out).keys()
-    assert left == {name for name in first if "retrieval" not in name and not name.endswith(".png")} | {
-        "tables/mine.csv"
-    }
-
-
-def test_another_page_is_not_replaced(tmp_path: Path) -> None:
-    results, out = put(tmp_path / "results", of(1)[:3]), tmp_path / "out"
-    out.mkdir()
-    (out / "index.html").write_text("<h1>mine</h1>")
-    with pytest.raises(UsageError, match="was not written by this command"):
-        write_report(results, out, formats=())
-    assert (out / "index.html").read_text() == "<h1>mine</h1>"
-    with pytest.raises(UsageError, match="is no folder"):
-        write_report(results, out / "index.html", formats=())
-    with pytest.raises(UsageError, match="'gif'"):
-        write_report(results, tmp_path / "new", formats=("gif",))
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.fixture
-def command() -> typer.Typer:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(report)
-    return app
-
-
-def test_the_command_prints_the_leaderboard_and_the_page(tmp_path: Path, command: typer.Typer) -> None:
-    results = put(tmp_path / "results", of(2))
-    done = CliRunner().invoke(command, [str(results), "--data-dir", str(tmp_path), "--formats", ""])
-    assert done.exit_code == 0
-    assert "clip/ViT-B-16" in done.stdout
-    assert done.stdout.splitlines()[-1] == str(tmp_path / "report/index.html")
-    (results / "broken.json").write_text("{")
-    done = CliRunner().invoke(command, [str(results), "--data-dir", str(tmp_path), "--formats", ""])
-    assert done.exit_code == 3
-    assert "Left out: broken.json: broken.json is no JSON" in done.stderr
-    assert "broken.json" in (tmp_path / "report/index.html").read_text("utf-8")
-    sound = put(tmp_path / "sound", of(1))
-    report = write_report(sound, tmp_path / "compared", baseline=results, formats=())
-    assert [path for path, _ in report.unreadable] == [f"{results}/broken.json"]

@@ -14,7 +14,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.processing.operations import apply_variant
 from flickrexif.processing.transform import MaskTransform, VariantTransform
 from flickrexif.processing.variants import VARIANTS, variant
-from tests.test_operations import photograph
+from tests.drawn import photograph
 
 PAGE = Path(__file__).parents[1] / "docs" / "processing.md"
 
