@@ -1,13 +1,13 @@
 """The crawl of a month, as steps over the journal.
 
-Each step asks the journal what is already known, so that a crawl that was stopped, at any instant, goes on where
-it was and ends with the rows of one that was not:
+Each step first reads from the journal what is already done. So a crawl can be stopped at any instant: the next run
+goes on from there and keeps the same photos as a crawl that was never stopped.
 
-1. read a round of windows and draw candidates from them (month.py);
-2. in the drawn order, pass over photos beyond their owner's cap and ask for the Exif of the others, until the
-   target of usable photos is met: no more calls are in flight than photos are still wanted, so not one call is
-   wasted and the photos kept do not depend on the order of the answers;
-3. when the candidates end first, read another round.
+1. Read a round of windows and draw candidates from them (month.py).
+2. In the drawn order, reject photos beyond their owner's cap (core/caps.py) and call getExif for the others, until the
+   target is met. Never more calls are in flight than photos are missing, so no call is wasted, and which photos are
+   kept does not depend on the order of the answers.
+3. When the candidates run out first, read another round.
 """
 
 import json
@@ -41,7 +41,7 @@ Images: TypeAlias = Literal["none", "large", "original"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlSettings:
-    """What a crawl was asked for."""
+    """The options of a crawl."""
 
     target: int = 4_000  # usable photos a month
     minimum: int = 2_000
@@ -52,7 +52,7 @@ class CrawlSettings:
     workers: int = 16
 
     def sampling(self) -> str:
-        """The settings that decide which photos are drawn: one journal has one."""
+        """The settings that decide which photos are drawn, as JSON; they never change within one journal."""
         return json.dumps(
             {"per_user_cap": self.per_user_cap, "licenses": sorted(self.licenses), "seed": self.seed},
             sort_keys=True,
@@ -61,7 +61,7 @@ class CrawlSettings:
 
 @dataclass(frozen=True, slots=True)
 class MonthSummary:
-    """How a month stands."""
+    """How far the crawl of a month has come."""
 
     month: str
     target: int
@@ -74,12 +74,12 @@ class MonthSummary:
 
     @property
     def all_calls(self) -> int:
-        """Every attempt of every method."""
+        """Calls of all methods, every attempt counted."""
         return sum(self.calls.values())
 
 
 class Progress(Protocol):
-    """Told as a crawl goes; methods are called from several threads."""
+    """Follows a crawl; its methods are called from several threads."""
 
     def begin(self, months: int) -> None: ...
     def month(self, month: str, kept: int, target: int) -> None: ...
@@ -88,7 +88,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Says nothing."""
+    """Shows nothing."""
 
     def begin(self, months: int) -> None: ...
     def month(self, month: str, kept: int, target: int) -> None: ...
@@ -97,18 +97,18 @@ class NoProgress:
 
 
 def settle(journal: Journal, settings: CrawlSettings, source: str) -> None:
-    """Bind the journal to one sampling and one source; UsageError when it already has another.
+    """Tie the journal to one source and one sampling; UsageError when it already has others.
 
     Photos of different sources (Flickr, a simulated population, a folder) never share a data set.
     """
-    if (known := journal.settle("source", source)) != source:
+    if (stored_source := journal.settle("source", source)) != source:
         hint = "Give this crawl another --data-dir."
         raise UsageError(
-            f"{journal.path} holds photos from {known}, and this crawl would add photos from {source}.", hint
+            f"{journal.path} holds photos from {stored_source}, and this crawl would add photos from {source}.", hint
         )
-    if (known := journal.settle("sampling", settings.sampling())) != settings.sampling():
+    if (stored_sampling := journal.settle("sampling", settings.sampling())) != settings.sampling():
         hint = "Use the same --seed, --licenses and --per-user-cap, or another --data-dir."
-        raise UsageError(f"{journal.path} was begun with other sampling settings: {known}.", hint)
+        raise UsageError(f"{journal.path} was begun with other sampling settings: {stored_sampling}.", hint)
 
 
 def crawl(
@@ -121,9 +121,9 @@ def crawl(
     fetcher: ImageFetcher | None = None,
     takedowns: Takedowns = NOBODY,
 ) -> list[MonthSummary]:
-    """Crawl `months` in order, after `settle`; `client_for(month)` books its calls under that month.
+    """Crawl `months` in order; call `settle` before. `client_for(month)` makes a client that counts its calls for it.
 
-    Photos and photographers on the list of `takedowns` are passed over as if Flickr did not have them.
+    Photos and photographers on the list of `takedowns` are skipped as if Flickr did not have them.
     Raises FlickrExifError when Flickr refuses the key or stops answering; the journal then holds all that was done.
     """
     progress.begin(len(months))
@@ -135,7 +135,7 @@ def crawl(
 
 
 def summary(journal: Journal, month: str) -> MonthSummary:
-    """How `month` stands in the journal."""
+    """How far the crawl of `month` has come, from the journal."""
     verdicts = journal.verdicts(month)
     target, done = journal.months().get(month, (0, False))
     images: dict[str, int] = {}
@@ -148,12 +148,12 @@ def summary(journal: Journal, month: str) -> MonthSummary:
 
 
 def raw_photos(journal: Journal, month: str) -> list[RawPhoto]:
-    """The kept photos of `month` as the build takes them."""
+    """The kept photos of `month`, as the build reads them."""
     return [_raw_photo(photo, tags, month) for photo, tags in journal.kept(month)]
 
 
 def _raw_photo(photo: SearchPhoto, tags: dict[str, str], month: str) -> RawPhoto:
-    assert photo.image is not None  # before_exif puts the others out
+    assert photo.image is not None  # before_exif rejects photos without an image
     license_ = license_for(photo.license_id or 0)
     return RawPhoto(
         flickr_id=photo.id,
@@ -177,7 +177,7 @@ def _raw_photo(photo: SearchPhoto, tags: dict[str, str], month: str) -> RawPhoto
 
 @contextmanager
 def stopping_pool(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
-    """A thread pool whose workers are told to stop on any failure or Ctrl-C; what they got is journaled first."""
+    """A thread pool that sets `stop` on any failure or Ctrl-C, then waits until its workers have journaled answers."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield pool
@@ -190,7 +190,7 @@ def stopping_pool(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExe
 
 @dataclass(frozen=True, slots=True)
 class _MonthCrawl:
-    """One month with all that its steps share."""
+    """The crawl of one month."""
 
     month: str
     settings: CrawlSettings
@@ -228,7 +228,7 @@ class _MonthCrawl:
             self.settings.target,
             self.settings.seed,
             self._search,
-            lambda f, xs: list(self.pool.map(f, xs)),
+            lambda read, windows: list(self.pool.map(read, windows)),
         )
         if quotas is None:
             return False
@@ -236,23 +236,23 @@ class _MonthCrawl:
         return True
 
     def _search(self, window: Window, page: int) -> tuple[int, int]:
-        """`(total, fresh photos)` of a page, from the journal if it was asked before."""
-        if known := self.journal.search_answer(self.month, window.key, page):
-            return known
+        """`(total, fresh photos)` of a page; a page read before comes from the journal."""
+        if stored_answer := self.journal.search_answer(self.month, window.key, page):
+            return stored_answer
         try:
             answer = self.client.search(window.arguments(), page, PER_PAGE)
         except EndOfWindow:
             answer = SearchPage(0, ())
         readable = page > 1 or answer.total <= MAX_WINDOW or window.halves() is None
-        found = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
-        photos = [photo for photo in found if not self._forgotten(photo)]
+        parsed = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
+        photos = [photo for photo in parsed if not self._forgotten(photo)]
         return self.journal.add_search(
             self.month,
             window.key,
             page,
             answer.total,
             [(photo, self._rank(photo), before_exif(photo, self.month, self.settings.licenses)) for photo in photos],
-            len(found) - len(photos),
+            len(parsed) - len(photos),
         )
 
     def _forgotten(self, photo: SearchPhoto) -> bool:
@@ -264,24 +264,24 @@ class _MonthCrawl:
     # -- photos -------------------------------------------------------------------------------------------------
 
     def _try_drawn(self, kept: int) -> Iterator[int]:
-        """Ask for Exif in the drawn order until the target is met; yield the ids of the photos kept."""
+        """Call getExif in the drawn order until the target is met; yield the ids of the photos kept."""
         untried = self._untried()
-        flying: set[Future[int | None]] = set()
+        in_flight: set[Future[int | None]] = set()
         while True:
-            while len(flying) < min(self.settings.workers, self.settings.target - kept):
+            while len(in_flight) < min(self.settings.workers, self.settings.target - kept):
                 if (photo_id := next(untried, None)) is None:
                     break
-                flying.add(self.pool.submit(self._try, photo_id))
-            if not flying:
+                in_flight.add(self.pool.submit(self._try_photo, photo_id))
+            if not in_flight:
                 return
-            finished, flying = wait(flying, return_when=FIRST_COMPLETED)
+            finished, in_flight = wait(in_flight, return_when=FIRST_COMPLETED)
             for future in finished:
                 if (photo_id := future.result()) is not None:
                     kept += 1
                     yield photo_id
 
     def _untried(self) -> Iterator[int]:
-        """The drawn photos within their owner's cap that have no verdict; those over the cap get theirs."""
+        """The drawn photos that have no verdict yet; those over their owner's cap are rejected on the way."""
         drawn = ((candidate.owner, candidate) for candidate in self.journal.drawn(self.month))
         for candidate, within in within_cap(drawn, self.settings.per_user_cap):
             if candidate.verdict is None and within:
@@ -289,22 +289,22 @@ class _MonthCrawl:
             elif candidate.verdict is None:
                 self.journal.reject([candidate.photo_id], "over_cap")
 
-    def _try(self, photo_id: int) -> int | None:
-        """One getExif call, its answer and verdict journaled; the id when the photo is kept."""
-        answer, verdict, tags = self._ask(photo_id)
+    def _try_photo(self, photo_id: int) -> int | None:
+        """Call getExif, journal the answer and the verdict; return the id when the photo is kept."""
+        answer, verdict, tags = self._exif_verdict(photo_id)
         self.journal.add_exif(photo_id, answer, verdict, tags)
         if verdict != KEPT:
             return None
         self.progress.kept()
         return photo_id
 
-    def _ask(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
+    def _exif_verdict(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
         try:
             answer = self._get_exif(photo_id)
         except PhotoSkipped as error:
             return _refused(error), SKIP_CODES.get(error.code, "skipped"), {}
         except CallRefused as error:
-            self.client.identify()  # raises too when it is the server that refuses, not this photo's owner
+            self.client.identify()  # raises too when the server refuses every call, not only this photo
             return _refused(error), "skipped", {}
         except Unanswered as error:
             self.client.identify()
@@ -315,13 +315,13 @@ class _MonthCrawl:
         return answer, unusable(tags) or KEPT, tags
 
     def _get_exif(self, photo_id: int) -> dict[str, Any]:
-        """getExif's answer. When none comes although Flickr answers otherwise, it is asked for all over again:
-        the end of an outage, which fell between the two, must not cost the photo."""
+        """getExif's answer. When all attempts fail but Flickr answers another call, they all start once more: the photo
+        must not be lost because an outage ended between the two."""
         secret = self.journal.photo(photo_id).secret
         try:
             return self.client.get_exif(photo_id, secret)
         except Unanswered:
-            self.client.identify()  # raises too when it is Flickr that is gone, not this photo
+            self.client.identify()  # raises too when it is Flickr that does not answer
             return self.client.get_exif(photo_id, secret)
 
 
@@ -330,7 +330,7 @@ def _refused(error: PhotoSkipped | CallRefused) -> dict[str, Any]:
 
 
 def check_settings(settings: CrawlSettings) -> None:
-    """UsageError for settings that cannot be met."""
+    """UsageError for settings that no crawl can meet."""
     if settings.images not in get_args(Images):
         raise UsageError(f"--images {settings.images} is not known.", "Use none, large or original.")
     checks = {
@@ -339,7 +339,7 @@ def check_settings(settings: CrawlSettings) -> None:
         "--per-user-cap": settings.per_user_cap >= 1,
         "--workers": settings.workers >= 1,
     }
-    for option, fine in checks.items():
-        if not fine:
+    for option, valid in checks.items():
+        if not valid:
             hint = "Targets, caps and workers are at least 1, and the minimum at most the target."
             raise UsageError(f"{option} cannot be met.", hint)

@@ -1,6 +1,6 @@
-"""A folder of one's own photos as a source: every image file in it, with its Exif.
+"""A folder of your own photos as a source: every image file in it, with its Exif.
 
-No position, serial number or owner's name is read.
+Positions, serial numbers and owners' names are not read.
 """
 
 import os
@@ -14,32 +14,34 @@ from flickrexif.exif.models import clean_model
 from flickrexif.exif.tags import unusable
 
 SUFFIXES = suffixes(*FORMATS)
-# Why a picture cannot be opened (core.decoding) -> the column's word; other words are the same.
-READING = dict.fromkeys(("empty", "truncated", "damaged", "too_large"), "not_an_image")
+# Reason of core.pictures why a picture cannot be opened -> reason in the data set, where the two differ.
+REASON_OF_PICTURE = dict.fromkeys(("empty", "truncated", "damaged", "too_large"), "not_an_image")
 
 
 def photo_paths(folder: Path) -> list[Path]:
-    """The image files in `folder` and the folders in it, sorted; hidden ones and links to folders are passed over."""
-    found = []
+    """The image files in `folder` and below, sorted; hidden files and folders and links to folders are left out."""
+    paths = []
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         visible = (Path(root, name) for name in names if not name.startswith("."))
-        found += [path for path in visible if path.suffix.lower() in SUFFIXES]
-    return sorted(found)
+        paths += [path for path in visible if path.suffix.lower() in SUFFIXES]
+    return sorted(paths)
 
 
 def photos(folder: Path) -> Iterator[FolderPhoto]:
-    """Every image file in `folder`, also those that cannot be read."""
+    """Every image file in `folder`; those that cannot be read have a reason."""
     return (_photo(folder, path) for path in photo_paths(folder))
 
 
 def _photo(folder: Path, path: Path) -> FolderPhoto:
-    # A name that is no UTF-8 keeps what can be read of it.
+    # What is not UTF-8 in a file's name is replaced.
     name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
     try:
         photo = read_photo(path)
     except BadPicture as bad:
-        return FolderPhoto(path=name, tags={}, width=None, height=None, reason=READING.get(bad.reason, bad.reason))
+        return FolderPhoto(
+            path=name, tags={}, width=None, height=None, reason=REASON_OF_PICTURE.get(bad.reason, bad.reason)
+        )
     tags = dict(photo.tags)
     if model := clean_model(tags.get("Make"), tags.get("Model")):
         tags["Model"] = model  # some cameras glue their serial number to it

@@ -1,4 +1,4 @@
-"""Photos out of the journals of crawls: every row of theirs, and their bytes."""
+"""Finds photos in the journals of crawls and removes them: every row, and the bytes it left in the file."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -35,4 +35,4 @@ HOLDER = Holder(forget=_forget, photos_of=_photos_of)
 
 
 def _numbers(ids: Collection[str]) -> list[int]:
-    return [int(one) for one in ids if one.isdecimal()]
+    return [int(photo_id) for photo_id in ids if photo_id.isdecimal()]

@@ -1,7 +1,7 @@
-"""Downloads from Flickr's image CDN: at its own pace, verified, whole or not at all.
+"""Downloads from Flickr's image CDN: rate-limited, verified, whole or not at all.
 
-The CDN throttles (429, sometimes 403) even slow clients; that pauses the host and never means a photo is gone.
-Gone is a 404, or the old redirect to photo_unavailable.gif.
+The CDN throttles even slow clients (429, sometimes 403): then all downloads pause. Only a 404, or the old redirect to
+photo_unavailable.gif, means that a photo is gone.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from flickrexif.core.pictures import MAX_BYTES, MAX_PIXELS, BadPicture, open_pic
 CHUNK = 2**16
 THROTTLED = frozenset({403, 408, 429, 500, 502, 503, 504})
 
-# Why a kept photo has no image: final, where a throttle or a broken connection is tried again.
+# Why a kept photo has no image, for good; after a throttle or a broken connection the download is tried again.
 REASONS = {
     "gone": "no longer on the CDN",
     "refused": "the CDN answers with an error that trying again does not change",
@@ -34,16 +34,16 @@ REASONS = {
     "wrong_size": "its pixels are not those the search told",
     "too_large": f"over {MAX_BYTES // 2**20} MB, or over {MAX_PIXELS // 10**6} megapixels",
 }
-# What opening and decoding say (core.pictures) -> one of REASONS; other words are the same.
-WORDS = {"empty": "not_an_image", "needs_pillow_heif": "not_an_image", "truncated": "damaged"}
+# Reason of core.pictures -> one of REASONS, where the two differ.
+REASON_OF_PICTURE = {"empty": "not_an_image", "needs_pillow_heif": "not_an_image", "truncated": "damaged"}
 
 
 class Unfetched(FlickrExifError):
-    """All attempts failed, in ways that may pass."""
+    """All attempts failed, but a later run may succeed."""
 
 
 class _UnusableError(Exception):
-    """The answer settles the photo: `reason` is one of REASONS."""
+    """The image cannot be had; `reason` is one of REASONS."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class _UnusableError(Exception):
 
 
 class _TryAgainError(Exception):
-    """The answer settles nothing."""
+    """This attempt failed, but the next may succeed."""
 
     def __init__(self, problem: str, retry_after: str | None = None) -> None:
         super().__init__(problem)
@@ -63,7 +63,7 @@ class ImageFetcher:
     """Fetches images into `folder`, one file a photo, named by its id."""
 
     folder: Path
-    wanted: Literal["large", "original"]
+    preferred_size: Literal["large", "original"]
     session: requests.Session
     limiter: Limiter
     clock: Clock
@@ -79,7 +79,7 @@ class ImageFetcher:
         Raises Unfetched when the CDN keeps failing.
         """
         image = photo.image
-        if self.wanted == "original" and photo.original:
+        if self.preferred_size == "original" and photo.original:
             image = photo.original
         if image is None:
             return ImageRecord(photo.id, "gone")
@@ -91,8 +91,8 @@ class ImageFetcher:
             except _UnusableError as error:
                 return ImageRecord(photo.id, error.reason, image.size)
             except (_TryAgainError, requests.RequestException) as error:
-                told = error.retry_after if isinstance(error, _TryAgainError) else None
-                self.limiter.pause(backoff(self.retry, attempt, told, self.clock.now(), self.random))
+                retry_after = error.retry_after if isinstance(error, _TryAgainError) else None
+                self.limiter.pause(backoff(self.retry, attempt, retry_after, self.clock.now(), self.random))
         host = image.url.split("/")[2]
         raise Unfetched(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
 
@@ -121,7 +121,7 @@ class ImageFetcher:
 
 
 def _check(response: requests.Response) -> None:
-    """Whether the answer is an image, by status, final address and type."""
+    """Raise unless status, final address and type say that the answer is an image."""
     if response.status_code in THROTTLED:
         raise _TryAgainError(f"HTTP {response.status_code}", response.headers.get("Retry-After"))
     if response.status_code in (404, 410) or "photo_unavailable" in response.url:
@@ -137,5 +137,5 @@ def _decoded_size(path: Path) -> tuple[int, int]:
     picture = open_picture(path)
     image = picture if isinstance(picture, BadPicture) else picture.decode()
     if isinstance(image, BadPicture):
-        raise _UnusableError(WORDS.get(image.reason, image.reason))
+        raise _UnusableError(REASON_OF_PICTURE.get(image.reason, image.reason))
     return image.size

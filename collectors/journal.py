@@ -1,7 +1,7 @@
-"""The journal: SQLite, the only state of a crawl.
+"""The journal: one SQLite file that holds the whole state of a crawl.
 
-Every answer is committed in one transaction with what it decides, before the worker that got it does anything
-else: killed at any instant, a crawl repeats at most the one call each worker had in flight.
+A worker commits each answer and its verdict in one transaction before it goes on. So a crawl that is killed at any
+instant repeats at most one call a worker.
 """
 
 import sqlite3
@@ -25,8 +25,8 @@ NAME = "journal.sqlite"
 VERSION = 2
 UPGRADES = {1: "CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)"}
 COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
-CLEAN = "clean"  # key of `meta`: free space holds nothing, as no crawl ran since the last `forget`
-LIMITER_MEMORY = 3_600.0  # seconds of call history that a restart must know
+CLEAN = "clean"  # key of `meta`, set while the file's free space is empty: from a `forget` to the next crawl
+LIMITER_MEMORY = 3_600.0  # seconds of call history that the rate limiter needs after a restart
 OF_PHOTOS = tuple(
     f"FROM {table} WHERE photo_id IN (SELECT value FROM json_each(?))"  # noqa: S608
     for table in ("candidates", "exif", "images", "checks")
@@ -35,7 +35,7 @@ OF_PHOTOS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A photo drawn for a trial."""
+    """A photo that was drawn, with its verdict where it has one."""
 
     photo_id: int
     owner: str
@@ -56,7 +56,7 @@ class ImageRecord:
 
 
 class Journal:
-    """One connection, used by all threads in turn. `open_journal` and `read_journal` make it."""
+    """One connection, which threads use in turn; see `open_journal` and `read_journal`."""
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
@@ -82,7 +82,7 @@ class Journal:
             return self._db.execute(sql, values).fetchall()
 
     def close(self) -> None:
-        """Close the connection; the WAL is folded into the file."""
+        """Close the connection; SQLite merges its write-ahead log into the file."""
         with self._lock:
             self._db.close()
 
@@ -95,7 +95,7 @@ class Journal:
             return str(db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0])
 
     def meta(self) -> dict[str, str]:
-        """What was settled."""
+        """All values that `settle` stored, by key."""
         return dict(self._rows("SELECT key, value FROM meta"))
 
     def record_call(self, at: float, method: str, month: str) -> None:
@@ -140,14 +140,14 @@ class Journal:
             db.execute("UPDATE months SET done = 1 WHERE month = ?", (month,))
 
     def months(self) -> dict[str, tuple[int, bool]]:
-        """`{month: (target, done)}` in order."""
+        """`{month: (target, done)}`, in the order of months."""
         rows = self._rows("SELECT month, target, done FROM months ORDER BY month")
         return {month: (target, bool(done)) for month, target, done in rows}
 
     # -- searches and candidates ----------------------------------------------------------------------------
 
     def search_answer(self, month: str, query: str, page: int) -> tuple[int, int] | None:
-        """`(total, fresh)` of a search already answered, or None."""
+        """`(total, fresh)` of a page that was read before, or None."""
         sql = "SELECT total, fresh FROM searches WHERE month = ? AND query = ? AND page = ?"
         rows = self._rows(sql, month, query, page)
         return (rows[0][0], rows[0][1]) if rows else None
@@ -163,8 +163,8 @@ class Journal:
     ) -> tuple[int, int]:
         """Store a search answer with its photos, each `(photo, rank, verdict or None)`; return `(total, fresh)`.
 
-        Photos on the list of takedowns are not among them: `forgotten` of them count as fresh, so that a page full of
-        them does not look like the end of the window.
+        `photos` lacks those on the list of takedowns. Their number, `forgotten`, counts as fresh: a page full of them
+        must not look like the end of the window.
         """
         with self._transaction() as db:
             before = db.total_changes
@@ -181,7 +181,7 @@ class Journal:
         return total, fresh
 
     def draw(self, month: str, round_: int, quotas: Mapping[str, int]) -> int:
-        """Draw, from each window, the first `quota` photos not drawn yet in the keyed order; return how many."""
+        """Draw each window's next `quota` photos in the order of rank; return how many were drawn in all."""
         drawn = 0
         with self._transaction() as db:
             for query, quota in quotas.items():
@@ -194,7 +194,7 @@ class Journal:
         return drawn
 
     def drawn(self, month: str, chunk: int = 1_000) -> Iterator[Candidate]:
-        """Every photo drawn so far, in the order of trial; read in chunks, so that memory stays flat."""
+        """Every photo drawn so far, in the order in which they are tried; read in chunks to keep memory small."""
         after = (-1, -1, -1)
         sql = (
             "SELECT photo_id, owner, verdict, round, rank FROM candidates WHERE month = ? AND round IS NOT NULL"
@@ -205,11 +205,11 @@ class Journal:
             after = (rows[-1][3], rows[-1][4], rows[-1][0])
 
     def photo(self, photo_id: int) -> SearchPhoto:
-        """The search answer's facts of a candidate that is still in."""
+        """What the search said of a candidate that is not rejected."""
         return _photo(self._rows("SELECT photo FROM candidates WHERE photo_id = ?", photo_id)[0][0])
 
     def reject(self, photo_ids: Sequence[int], verdict: str) -> None:
-        """Put candidates out for good."""
+        """Reject candidates for good."""
         with self._transaction() as db:
             db.executemany(
                 "UPDATE candidates SET verdict = ?, photo = NULL WHERE photo_id = ?",
@@ -217,7 +217,7 @@ class Journal:
             )
 
     def add_exif(self, photo_id: int, answer: Mapping[str, Any], verdict: str, tags: Mapping[str, str]) -> None:
-        """Store getExif's answer as it came (a refusal too), the verdict, and a kept photo's raw strings."""
+        """Store getExif's whole answer (a refusal too), the verdict, and a kept photo's raw strings."""
         kept = verdict == KEPT
         with self._transaction() as db:
             packed = zlib.compress(orjson.dumps(answer), 6)
@@ -228,12 +228,12 @@ class Journal:
             )
 
     def exif_answer(self, photo_id: int) -> dict[str, Any] | None:
-        """getExif's answer as it came, or None when there is none."""
+        """getExif's whole answer, or None when there is none."""
         rows = self._rows("SELECT answer FROM exif WHERE photo_id = ?", photo_id)
         return orjson.loads(zlib.decompress(rows[0][0])) if rows else None
 
     def kept(self, month: str) -> list[tuple[SearchPhoto, dict[str, str]]]:
-        """The photos of the data set with their raw Exif strings, by id."""
+        """The kept photos with their raw Exif strings, sorted by id."""
         sql = "SELECT photo, tags FROM candidates WHERE month = ? AND verdict = ? ORDER BY photo_id"
         return [(_photo(photo), orjson.loads(tags)) for photo, tags in self._rows(sql, month, KEPT)]
 
@@ -250,7 +250,7 @@ class Journal:
     # -- images ---------------------------------------------------------------------------------------------
 
     def without_image(self, month: str) -> list[int]:
-        """Kept photos whose image was neither fetched nor found gone."""
+        """The ids of kept photos that have no image record yet."""
         sql = (
             "SELECT photo_id FROM candidates WHERE month = ? AND verdict = ? AND photo_id NOT IN"
             " (SELECT photo_id FROM images) ORDER BY photo_id"
@@ -268,7 +268,7 @@ class Journal:
         sql = "SELECT photo_id, reason, size, path, sha256, width, height FROM images WHERE month = ? ORDER BY photo_id"
         return [ImageRecord(*row) for row in self._rows(sql, month)]
 
-    # -- photos that must go, and checks whether they must --------------------------------------------------
+    # -- takedowns, and checks whether photos are still shared ----------------------------------------------
 
     def photos_of(self, photo_ids: Iterable[int], owners: Iterable[str]) -> dict[int, str]:
         """The candidates of these ids and of these photographers, whatever their verdict: id -> owner."""
@@ -286,7 +286,7 @@ class Journal:
     def forget(self, photo_ids: Collection[int]) -> None:
         """Remove every row of these photos, and their bytes from the file.
 
-        Raises FlickrExifError while another program reads the journal: that would keep the bytes alive.
+        Raises FlickrExifError while another program reads the journal, as the bytes then stay in the file.
         """
         ids = _json(photo_ids)
         if self.holds(photo_ids) or CLEAN not in self.meta():
@@ -294,7 +294,7 @@ class Journal:
                 db.execute("DELETE FROM meta WHERE key = ?", (CLEAN,))
                 for where in OF_PHOTOS:
                     db.execute(f"DELETE {where}", (ids,))
-            # What was deleted, or cleared when a photo was rejected, stays in free space until the file is made anew.
+            # Deleted rows stay in the file's free space until VACUUM writes the file anew.
             with self._lock, _explained(self.path):
                 self._db.execute("VACUUM")
             self.settle(CLEAN, "yes")
@@ -305,11 +305,11 @@ class Journal:
             raise FlickrExifError(f"Another program is reading {self.path}, which keeps what is forgotten.", hint)
 
     def checks(self) -> dict[int, tuple[float, str]]:
-        """When each photo was last asked about, in seconds since 1970, and the verdict."""
+        """When each photo was last checked (seconds since 1970), and the verdict."""
         return {photo_id: (at, verdict) for photo_id, at, verdict in self._rows("SELECT * FROM checks")}
 
     def add_check(self, photo_id: int, at: float, verdict: str) -> None:
-        """Store what became of a photo of the data set."""
+        """Store whether a photo of the data set is still shared."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", (photo_id, at, verdict))
 
@@ -327,7 +327,7 @@ def _photo(packed: bytes) -> SearchPhoto:
 
 @contextmanager
 def open_journal(path: Path) -> Iterator[Journal]:
-    """Open the journal to write to it, made when it is not there; the caller holds the data folder.
+    """Open the journal for writing, and create it when it does not exist; the caller holds the data folder's lock.
 
     Raises FlickrExifError when it is no journal of this version, or when the folder cannot be written.
     """
@@ -371,7 +371,7 @@ def check_journal(path: Path) -> None:
 
 @contextmanager
 def read_journal(path: Path) -> Iterator[Journal]:
-    """Open an existing journal beside a crawl that may be running; nothing is locked."""
+    """Open an existing journal for reading, also while a crawl runs."""
     check_journal(path)
     journal = Journal(path, _connect(path))
     try:
@@ -397,7 +397,7 @@ def _connect(path: Path) -> sqlite3.Connection:
                     f"{path} was written by another version of flickrexif (journal {version}, not {VERSION}).",
                     hint,
                 )
-            # A commit reaches the file at once and so survives a kill; only a power cut could undo the last ones.
+            # Commits survive a kill of the process; only a power cut could undo the last ones.
             db.execute("PRAGMA synchronous=NORMAL")
         except BaseException:
             db.close()
@@ -406,7 +406,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
-    """From an earlier version to this one, once, whoever else may have begun it."""
+    """Bring a journal of an earlier version to this one; another process may be doing the same."""
     db.execute("BEGIN IMMEDIATE")
     try:
         while sql := UPGRADES.get(version := db.execute("PRAGMA user_version").fetchone()[0]):
@@ -420,7 +420,7 @@ def _upgrade(db: sqlite3.Connection) -> None:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """SQLite's refusals as sentences."""
+    """Turn SQLite's errors into sentences."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,10 +1,12 @@
 """How a month is sampled: which windows of time are read, and which of their photos are tried.
 
-A search shows at most 4,000 results, so a month is halved, in time down to a second, then by licence, then by date
-of upload, until a window has at most 3,000. A small month is read whole. Of a large one, each round reads the
-windows under 20 evenly spaced ranks (systematic sampling: a window is met in proportion to its photos) and draws
-the same number of photos for each rank, so that every photo of the month has the same chance: a window chosen in
-proportion to its size and a fixed take from it make up for each other (Cochran, Sampling Techniques, ch. 9A).
+A search shows at most 4,000 results. So a month is halved into windows until each has at most 3,000 photos: by time
+down to a second, then by licence, then by date of upload.
+
+A small month is read whole. In a large one, each round places 20 evenly spaced ranks among the month's photos, reads
+the windows that hold a rank, and draws the same number of photos for each rank. Large windows are met more often, but
+each of their photos is then drawn less often: every photo of the month has the same chance (Cochran, Sampling
+Techniques, ch. 9A: systematic sampling in proportion to size).
 """
 
 import calendar
@@ -22,8 +24,8 @@ PER_PAGE = 500
 MAX_PAGES = 8  # of 500: where the pages begin to repeat
 
 RANKS = 20  # windows a round
-POOL = 5  # photos drawn a round, for each photo wanted: owners' caps and missing Exif take most of them
-READ_WHOLE = 36_000  # photos: up to here reading the month whole costs about 100 calls
+POOL = 5  # photos drawn a round for each photo of the target, as caps and missing Exif reject most of them
+READ_WHOLE = 36_000  # photos; a month up to this size is read whole, in about 100 calls
 MAX_ROUNDS = 20
 
 FIRST_MONTH = "2000-01"  # as in the paper
@@ -31,7 +33,7 @@ FIRST_UPLOAD = int(datetime(2004, 2, 1, tzinfo=UTC).timestamp())  # Flickr opene
 LAST_UPLOAD = int(datetime(2038, 1, 1, tzinfo=UTC).timestamp())
 SECOND = timedelta(seconds=1)
 
-# What every search asks for. By date of upload, oldest first, a new upload does not shift the pages.
+# Arguments of every search. Sorted by date of upload, oldest first: a new upload does not shift the pages.
 FILTERS: dict[str, str | int] = {
     "safe_search": 1,
     "media": "photos",
@@ -43,7 +45,7 @@ FILTERS: dict[str, str | int] = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A search: photos taken in [first, last] (the photographer's clock, both ends inclusive) under `licenses`."""
+    """One search: photos taken in [first, last] (the camera's clock, both ends inclusive) under `licenses`."""
 
     first: datetime
     last: datetime
@@ -52,7 +54,7 @@ class Window:
 
     @property
     def key(self) -> str:
-        """The window in one line, its name in the journal."""
+        """The window as one line: its name in the journal."""
         licenses = ",".join(map(str, self.licenses))
         taken = f"{self.first:%Y-%m-%d %H:%M:%S}/{self.last:%Y-%m-%d %H:%M:%S}"
         return f"{taken}/{licenses}/{self.uploaded[0]}-{self.uploaded[1]}"
@@ -69,7 +71,7 @@ class Window:
         return arguments
 
     def halves(self) -> "tuple[Window, Window] | None":
-        """Two windows that share this one without overlap: by time, else licence, else upload; None at the end."""
+        """The two halves of this window: by time, else licence, else date of upload; None when it cannot be halved."""
         if self.first < self.last:
             middle = self.first + timedelta(seconds=int((self.last - self.first).total_seconds()) // 2)
             return replace(self, last=middle), replace(self, first=middle + SECOND)
@@ -97,9 +99,9 @@ def month_window(month: str, licenses: Sequence[int]) -> Window:
 def read_round(
     month: Window, round_: int, target: int, seed: int, search: Search, map_all: MapAll
 ) -> dict[str, int] | None:
-    """Read the windows of one round whole; return `{window key: photos to draw}`, or None when no round is left.
+    """Read all pages of one round's windows; return `{window key: photos to draw}`, or None when no round is left.
 
-    `search` answers from the journal what it already asked, so a round that was cut short goes on where it was.
+    `search` takes pages that were read before from the journal, so a round that was cut short goes on from there.
     """
     total, _ = search(month, 1)
     whole = total <= max(READ_WHOLE, POOL * target)
@@ -120,9 +122,9 @@ def read_round(
 def _leaves(
     frontier: Mapping[Window, list[float]], whole: bool, totals: Callable[[Sequence[Window]], Sequence[int]]
 ) -> dict[Window, list[float]]:
-    """The windows of at most MAX_WINDOW photos under `frontier`: all of them, or those that hold a rank.
+    """Halve the windows of `frontier` down to MAX_WINDOW photos; `whole`: keep all halves, else those with a rank.
 
-    A rank is a place in [0, 1) among the photos of its window, in the order of time.
+    A rank is a position in [0, 1) among the photos of its window, in the order of time.
     """
     leaves: dict[Window, list[float]] = {}
     while frontier:
@@ -157,7 +159,7 @@ def _read_whole(windows: Sequence[Window], search: Search, map_all: MapAll) -> N
 
 
 def months_of(months: Sequence[str], first: str | None, last: str | None) -> list[str]:
-    """The `months`, or the span from `first` (None: FIRST_MONTH) to `last`. UsageError for both or none of the two."""
+    """`months` sorted, or all from `first` (None: FIRST_MONTH) to `last`. UsageError when both or neither are given."""
     if months and (first or last):
         raise UsageError("--month and --from/--to were both given.", "Give one of them.")
     if months:

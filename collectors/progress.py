@@ -27,11 +27,11 @@ class CrawlProgress:
         self._begun = self._line_at = now()
 
     def begin(self, months: int) -> None:
-        """So many months are to come."""
+        """Set how many months this run crawls."""
         self._months = months
 
     def month(self, month: str, kept: int, target: int) -> None:
-        """Begin the bar of `month`."""
+        """Start the bar of `month`."""
         self.close()
         with self._lock:
             self._number += 1
@@ -50,7 +50,7 @@ class CrawlProgress:
             )
 
     def called(self) -> None:
-        """One more call has left."""
+        """Count one call."""
         with self._lock:
             now = self._now()
             self._calls += 1
@@ -62,7 +62,7 @@ class CrawlProgress:
                 self._line(now)
 
     def kept(self) -> None:
-        """One more photo is kept."""
+        """Count one kept photo."""
         with self._lock:
             self._kept += 1
             if self._bar is not None:

@@ -1,4 +1,4 @@
-"""One crawl from an endpoint into a data folder: the parts put together.
+"""One crawl from an endpoint into a data folder.
 
 `crawl_into` is the library's side of `flickrexif crawl`; `estimate` that of its dry run.
 """
@@ -27,7 +27,7 @@ from flickrexif.core.takedowns import read_takedowns, takedown_path
 RETRY = Retry()
 OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this machine
 HOUR = 3_600.0
-PACE = 10.0  # seconds: an hour's calls are spread, not spent in its first minute
+PACE = 10.0  # seconds; each such interval gets its even share of the hour's calls
 IMAGES_PER_SECOND = 2
 CALLS_PER_HOUR = 3_500  # Flickr allows 3,600 a key
 SANDBOX_PORT = 8600
@@ -43,7 +43,7 @@ class Service:
 
     endpoint: str = FLICKR_ENDPOINT
     credentials: Credentials
-    calls_per_hour: int | None  # None: no limit, for a server of one's own
+    calls_per_hour: int | None  # None: no limit, for a server on this machine
 
     @property
     def own(self) -> bool:
@@ -68,7 +68,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is still to be called for one month."""
+    """How many calls one month still needs."""
 
     month: str
     kept: int
@@ -100,7 +100,7 @@ def _embedded(stack: ExitStack, endpoint: str | None, faults: str | None, calls_
     if endpoint:
         raise UsageError("--sandbox and --endpoint were both given.", "Give one of them.")
     population, failing = SimulatedPopulation(), parse_faults(faults) if faults else None
-    try:  # always the same port, so that image addresses, and with them the data set's bytes, are the same
+    try:  # the same port each time, as the data set holds the addresses of images
         server = stack.enter_context(Sandbox(population, faults=failing, port=SANDBOX_PORT))
     except UsageError:  # taken
         server = stack.enter_context(Sandbox(population, faults=failing))
@@ -113,7 +113,7 @@ def data_root(data_dir: Path) -> Path:
 
 
 def journal_path(data_dir: Path) -> Path:
-    """Where the journal of a data folder is."""
+    """The journal of a data folder."""
     return data_root(data_dir) / ".crawl" / "journal.sqlite"
 
 
@@ -132,7 +132,7 @@ def crawl_into(
 ) -> list[MonthSummary]:
     """Crawl `months` into the journal of `data_dir`. Raises FlickrExifError; what was done stays in the journal."""
     check_settings(settings)
-    service.windows()  # refuses a limit that none can keep, before a folder is made
+    service.windows()  # refuses an impossible limit before a folder is created
     contact = os.environ.get("FLICKREXIF_CONTACT")
     if settings.images != "none" and not service.own and not contact:
         hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
@@ -154,9 +154,9 @@ def crawl_into(
 def clients(
     service: Service, journal: Journal, stop: threading.Event, called: Callable[[], None]
 ) -> Callable[[str], Client]:
-    """Makes clients of `service` that book their calls in `journal`, each under the month it is made for.
+    """A function that makes the client of a month; the client records its calls in `journal` under that month.
 
-    They share one limiter, which knows the calls of the last hour; `called` is told of each call.
+    All clients share one limiter, which starts with the calls of the last hour. `called` runs at each call.
     """
     clock = SystemClock(stop)
     limiter = Limiter(service.windows(), clock, journal.call_times(clock.now()))
@@ -174,7 +174,7 @@ def clients(
 
 
 def image_fetcher(
-    folder: Path, wanted: str, limiter: Limiter, clock: SystemClock, service: Service, agent: str
+    folder: Path, preferred_size: str, limiter: Limiter, clock: SystemClock, service: Service, agent: str
 ) -> ImageFetcher:
     """A fetcher over a session of its own."""
     import requests
@@ -187,7 +187,7 @@ def image_fetcher(
         session.mount(scheme, HTTPAdapter(pool_maxsize=16))
     return ImageFetcher(
         folder,
-        "original" if wanted == "original" else "large",
+        "original" if preferred_size == "original" else "large",
         session,
         limiter,
         clock,
@@ -197,15 +197,15 @@ def image_fetcher(
 
 
 def estimate(journal: Journal | None, months: Sequence[str], settings: CrawlSettings) -> list[Estimate]:
-    """The calls each month still needs, from what finished months cost, or else from typical figures."""
+    """The calls that each month still needs, judged by finished months, or else by typical figures."""
     kept = {month: journal.verdicts(month).get("kept", 0) for month in months} if journal else {}
-    known = journal.months() if journal else {}
+    crawled = journal.months() if journal else {}
     per_kept = _exif_per_kept(journal) if journal else EXIF_PER_KEPT
     rows = []
     for month in months:
-        target, done = known.get(month, (0, False))
+        target, done = crawled.get(month, (0, False))
         missing = 0 if done and target >= settings.target else settings.target - kept.get(month, 0)
-        searches = 0 if month in known else SEARCHES_PER_MONTH
+        searches = 0 if month in crawled else SEARCHES_PER_MONTH
         rows.append(
             Estimate(
                 month,

@@ -1,4 +1,4 @@
-"""What became of every photo a search brought: one word from a closed list."""
+"""The verdict on every photo that a search brought: one word from a closed list."""
 
 from collections.abc import Container
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from flickrexif.collectors.flickr.models import SearchPhoto
 
 KEPT = "kept"
 
-# Decided from the search answer alone, before any getExif call is spent.
+# Decided from the search answer alone, before getExif is called.
 BEFORE_EXIF = {
     "license": "its licence is not one of those asked for",
     "not_a_photo": "a video",
@@ -19,7 +19,7 @@ BEFORE_EXIF = {
     "over_cap": "the photographer already has as many photos this month as the cap allows",
 }
 
-# Decided by getExif.
+# Decided by the answer of getExif.
 BY_EXIF = {
     "not_found": "deleted or private since the search (code 1)",
     "exif_hidden": "the owner does not share Exif (code 2)",
@@ -34,11 +34,11 @@ REASONS = {KEPT: "in the data set", **BEFORE_EXIF, **BY_EXIF}
 
 SKIP_CODES = {1: "not_found", 2: "exif_hidden"}
 
-CLOCK_SLACK = timedelta(days=1)  # the photographer's clock has no zone, the upload's is GMT
+CLOCK_SLACK = timedelta(days=1)  # as the camera's clock has no zone and the upload time is GMT
 
 
 def before_exif(photo: SearchPhoto, month: str, licenses: Container[int]) -> str | None:
-    """Why `photo` is out before any getExif call, or None. `month` is YYYY-MM."""
+    """Why `photo` is rejected without calling getExif, or None. `month` is YYYY-MM."""
     if photo.license_id not in licenses:
         return "license"
     if photo.media != "photo":
@@ -55,7 +55,7 @@ def before_exif(photo: SearchPhoto, month: str, licenses: Container[int]) -> str
 
 
 def parse_date(text: str | None) -> datetime | None:
-    """Flickr's `YYYY-MM-DD HH:MM:SS`, or None when that is no date."""
+    """The time in Flickr's form `YYYY-MM-DD HH:MM:SS`, or None when `text` is not one."""
     try:
         return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S")
     except ValueError:

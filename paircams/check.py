@@ -12,7 +12,7 @@ from flickrexif.paircams.duplicates import duplicates
 from flickrexif.paircams.framing import Match
 from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES
 from flickrexif.paircams.records import PairImage, Problem
-from flickrexif.paircams.rules import TAG_RULES, Pair, image_problems, known_tags, released_in_time, subject_problems
+from flickrexif.paircams.rules import TAG_RULES, Pair, image_problems, released_in_time, settings_kept, subject_problems
 from flickrexif.paircams.scenes import Progress, look, scene_problems
 
 SPAN = timedelta(minutes=30)  # between the two images of a subject
@@ -28,7 +28,7 @@ class Report:
     problems: tuple[Problem, ...]  # sorted; the faults of the source among them
     framing: Mapping[str, Match]  # subject -> how its two images fit, of the pairs that could be compared
     clocks: tuple[Clock, ...]  # cameras whose clock is off
-    known: Mapping[str, int]  # rule -> images, or pairs, that it could be checked on
+    checkable: Mapping[str, int]  # rule -> images, or pairs, that it could be checked on
 
 
 def check(images: Sequence[PairImage], *, span: timedelta = SPAN, progress: Progress | None = None) -> list[Problem]:
@@ -50,13 +50,13 @@ def inspect(
     OpenCV is not installed.
     """
     subjects = _subjects(images)
-    told = {fault.subject for fault in faults if fault.rule in FAULTS}
-    pairs = [_pair(found) for found in subjects.values() if not any(subject_problems(found))]
+    faulty_subjects = {fault.subject for fault in faults if fault.rule in FAULTS}
+    pairs = [_pair(group) for group in subjects.values() if not any(subject_problems(group))]
     off = clocks(pairs, span)
     problems = [*faults, *duplicates(images), *taken_problems(pairs, off, span)]
-    for subject, found in subjects.items():
-        problems += () if subject in told else subject_problems(found)
-        for image in found:
+    for subject, group in subjects.items():
+        problems += () if subject in faulty_subjects else subject_problems(group)
+        for image in group:
             problems += image_problems(image)
     scenes, unreadable = look(pairs, progress)
     problems += [*unreadable, *scene_problems(scenes)]
@@ -66,21 +66,21 @@ def inspect(
         problems=tuple(sorted(problems)),
         framing={scene.pair.phone.subject: scene.match for scene in scenes},
         clocks=tuple(off.values()),
-        known=_known(images, pairs, len(scenes)),
+        checkable=_checkable(images, pairs, len(scenes)),
     )
 
 
 def table(report: Report) -> list[tuple[str, str, str, str]]:
     """The findings as rows under HEADER, strangers' texts bounded and printable."""
     return [
-        (tidy(found.subject) or "", tidy(found.file) or "", found.rule, printable(found.detail))
-        for found in report.problems
+        (tidy(problem.subject) or "", tidy(problem.file) or "", problem.rule, printable(problem.detail))
+        for problem in report.problems
     ]
 
 
 def summary(report: Report) -> list[tuple[str, str, int, str]]:
     """A row a rule: name, sentence, number of findings, and on how many images or pairs it could be checked."""
-    counts = Counter(found.rule for found in report.problems)
+    counts = Counter(problem.rule for problem in report.problems)
     rules = [rule for rule in RULES if rule in FINDINGS or counts[rule]]
     return [(rule, RULES[rule], counts[rule], _of(rule, report)) for rule in rules]
 
@@ -93,10 +93,10 @@ def to_json(report: Report) -> str:
         {
             "images": report.images,
             "pairs": report.pairs,
-            "findings": [asdict(found) for found in report.problems],
+            "findings": [asdict(problem) for problem in report.problems],
             "framing": framing,
             "clocks": off,
-            "known": dict(report.known),
+            "known": dict(report.checkable),
         },
         indent=1,
     )
@@ -116,10 +116,10 @@ def printable(text: str) -> str:
 
 
 def _subjects(images: Sequence[PairImage]) -> dict[str, list[PairImage]]:
-    found: dict[str, list[PairImage]] = {}
+    by_subject: dict[str, list[PairImage]] = {}
     for image in images:
-        found.setdefault(image.subject, []).append(image)
-    return found
+        by_subject.setdefault(image.subject, []).append(image)
+    return by_subject
 
 
 def _pair(images: Sequence[PairImage]) -> Pair:
@@ -127,14 +127,14 @@ def _pair(images: Sequence[PairImage]) -> Pair:
     return Pair(first, second) if first.side == "phone" else Pair(second, first)
 
 
-def _known(images: Sequence[PairImage], pairs: Sequence[Pair], seen: int) -> dict[str, int]:
-    known = Counter(rule for image in images for rule in known_tags(image))
+def _checkable(images: Sequence[PairImage], pairs: Sequence[Pair], seen: int) -> dict[str, int]:
+    checkable = Counter(rule for image in images for rule in settings_kept(image))
     released = sum(released_in_time(image) is not None for image in images)
     taken = sum(behind(pair) is not None for pair in pairs)
     compared = dict.fromkeys(("orientation", "framing", "swapped", "near_duplicate"), seen)
-    return {**known, "released": released, "taken": taken, "duplicate": len(images), **compared}
+    return {**checkable, "released": released, "taken": taken, "duplicate": len(images), **compared}
 
 
 def _of(rule: str, report: Report) -> str:
     unit = "images" if rule in (*TAG_RULES, "released", "duplicate") else "pairs"
-    return f"{report.known.get(rule, 0):,} {unit}" if rule in FINDINGS else ""
+    return f"{report.checkable.get(rule, 0):,} {unit}" if rule in FINDINGS else ""

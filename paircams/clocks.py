@@ -41,17 +41,17 @@ def behind(pair: Pair) -> timedelta | None:
 
 def clocks(pairs: Sequence[Pair], span: timedelta) -> dict[str, Clock]:
     """Camera -> its clock, of the cameras whose clock is steadily off: most pairs lie within `span` of the median."""
-    differences: dict[str, list[timedelta]] = {}
+    by_camera: dict[str, list[timedelta]] = {}
     for pair in pairs:
         if (difference := behind(pair)) is not None:
-            differences.setdefault(name(pair.camera), []).append(difference)
-    found = {}
-    for camera, known in sorted(differences.items()):
-        offset = timedelta(seconds=round(median(difference.total_seconds() for difference in known)))
-        agreeing = sum(abs(difference - offset) <= span for difference in known)
-        if len(known) >= MIN_PAIRS and 2 * agreeing > len(known) and abs(offset) > NOT_OFF:
-            found[camera] = Clock(camera, offset, agreeing, len(known))
-    return found
+            by_camera.setdefault(name(pair.camera), []).append(difference)
+    clocks_off = {}
+    for camera, differences in sorted(by_camera.items()):
+        offset = timedelta(seconds=round(median(difference.total_seconds() for difference in differences)))
+        agreeing = sum(abs(difference - offset) <= span for difference in differences)
+        if len(differences) >= MIN_PAIRS and 2 * agreeing > len(differences) and abs(offset) > NOT_OFF:
+            clocks_off[camera] = Clock(camera, offset, agreeing, len(differences))
+    return clocks_off
 
 
 def taken_problems(pairs: Sequence[Pair], off: Mapping[str, Clock], span: timedelta) -> Iterator[Problem]:

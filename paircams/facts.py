@@ -26,10 +26,10 @@ def paircams_facts(root: Path) -> Facts:
     """The facts of the PairCams data set in `root`. Raises UsageError when it is not whole."""
     files = sorted((root / "data").glob("train-*.parquet"))
     split = split_of(root, "train", "data/train-*.parquet", files)
-    told = _read_record(root)
+    record = _read_record(root)
     rows = read_table(files, READ).to_pylist() if split.rows else []
     sides = Counter(row["side"] for row in rows)
-    if not rows or sides != dict.fromkeys(SIDES, told["pairs"]) or rows_sha256(files) != told["rows_sha256"]:
+    if not rows or sides != dict.fromkeys(SIDES, record["pairs"]) or rows_sha256(files) != record["rows_sha256"]:
         raise UsageError(f"{root} holds {len(rows):,} images, not the pairs of its pairs.json.", AGAIN)
     config = Config(
         name="default",
@@ -42,11 +42,11 @@ def paircams_facts(root: Path) -> Facts:
     days = sorted(row["taken"] for row in rows if row["taken"] and not row["simulated"])
     return Facts(
         source="simulated" if simulated else "real",
-        summary=_summary(told["pairs"], len(rows), simulated),
+        summary=_summary(record["pairs"], len(rows), simulated),
         rows=len(rows),
         configs=(config,),
-        collection=_collection(told, len(rows), simulated),
-        composition=(*_composition(rows), *_findings(told["findings"])),
+        collection=_collection(record, len(rows), simulated),
+        composition=(*_composition(rows), *_findings(record["findings"])),
         charts=tuple(_charts(rows)),
         measured=tuple(_measured(rows)),
         dates=(f"{days[0]:%Y-%m-%d}", f"{days[-1]:%Y-%m-%d}") if days else None,
@@ -56,29 +56,29 @@ def paircams_facts(root: Path) -> Facts:
 
 def _read_record(root: Path) -> dict[str, Any]:
     try:
-        told = json.loads((root / "pairs.json").read_bytes())
-        findings = {str(rule): int(n) for rule, n in told["findings"].items()}
-        return {"pairs": int(told["pairs"]), "findings": findings, "rows_sha256": str(told["rows_sha256"])}
+        stored = json.loads((root / "pairs.json").read_bytes())
+        findings = {str(rule): int(n) for rule, n in stored["findings"].items()}
+        return {"pairs": int(stored["pairs"]), "findings": findings, "rows_sha256": str(stored["rows_sha256"])}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UsageError(f"{root / 'pairs.json'} cannot be read ({reason}).", AGAIN) from None
 
 
 def _summary(pairs: int, images: int, simulated: int) -> str:
-    made = f"; {simulated:,} of {images:,} images were made by a program, no camera took them" if simulated else ""
-    return f"{pairs:,} pair{'s' * (pairs != 1)}, {_images(images)}{made}."
+    origin = f"; {simulated:,} of {images:,} images were made by a program, no camera took them" if simulated else ""
+    return f"{pairs:,} pair{'s' * (pairs != 1)}, {_images(images)}{origin}."
 
 
-def _collection(told: dict[str, Any], images: int, simulated: int) -> tuple[tuple[str, str], ...]:
-    broken = {rule: n for rule, n in told["findings"].items() if n}
+def _collection(record: dict[str, Any], images: int, simulated: int) -> tuple[tuple[str, str], ...]:
+    broken = {rule: n for rule, n in record["findings"].items() if n}
     rules = f"{len(broken)} rule{'s' * (len(broken) != 1)}"
-    found = f"{sum(broken.values()):,} findings on {rules} of the protocol" if broken else "no finding"
+    check = f"{sum(broken.values()):,} findings on {rules} of the protocol" if broken else "no finding"
     return (
         (
             "Protocol",
             f"phones released {PHONES_FROM} or later, cameras released {CAMERAS_UNTIL} or earlier; {SETTINGS}",
         ),
-        ("Check of the pairs", found),
+        ("Check of the pairs", check),
         *((("Simulated images", f"{simulated:,} of {images:,}"),) if simulated else ()),
     )
 
@@ -100,7 +100,7 @@ def _composition(rows: Sequence[Row]) -> list[Table]:
 def _table(title: str, rows: Sequence[Row], keys: Sequence[str], header: Sequence[str], note: str = "") -> Table:
     """Images by side and `keys`, the phones first, the largest number first."""
     counts = Counter((row["side"], *(_cell(row[key]) for key in keys)) for row in rows)
-    ordered = sorted(counts.items(), key=lambda one: (one[0][0] != "phone", -one[1], str(one[0])))
+    ordered = sorted(counts.items(), key=lambda item: (item[0][0] != "phone", -item[1], str(item[0])))
     cells: list[tuple[Cell, ...]] = [(*values, count) for values, count in ordered[:MOST]]
     if rest := ordered[MOST:]:
         cells.append(("", f"{len(rest):,} others", *("",) * (len(keys) - 1), sum(count for _, count in rest)))
@@ -124,11 +124,11 @@ def _charts(rows: Sequence[Row]) -> Iterator[Chart]:
     kinds = Counter(str(row["device_category"]) for row in rows).most_common()
     if years:
         span = range(min(years), max(years) + 1)
-        known = f"known of {sum(years.values()):,} of {len(rows):,} images"
+        coverage = f"known of {sum(years.values()):,} of {len(rows):,} images"
         yield Chart(
             name="released",
             title="Images by release year of their camera",
-            alt=f"Images by the year in which their camera was released, {known}: {span[0]} to {span[-1]}.",
+            alt=f"Images by the year in which their camera was released, {coverage}: {span[0]} to {span[-1]}.",
             kind="bars",
             labels=tuple(str(year) for year in span),
             values=tuple(float(years[year]) for year in span),
@@ -148,24 +148,26 @@ def _charts(rows: Sequence[Row]) -> Iterator[Chart]:
 def _measured(rows: Sequence[Row]) -> list[str]:
     """Sentences on what stands beside the side of an image and could be taken for it."""
     sides = {side: [row for row in rows if row["side"] == side] for side in SIDES}
-    found = [_models(side, images) for side, images in sides.items()]
+    sentences = [_models(side, images) for side, images in sides.items()]
     years = [[row["released"] for row in sides[side] if row["released"]] for side in SIDES]
     if all(years):
-        spans = [f"{min(one)}" + f" to {max(one)}" * (min(one) < max(one)) for one in years]
+        spans = [f"{min(span)}" + f" to {max(span)}" * (min(span) < max(span)) for span in years]
         when = f"The phones' models were released in {spans[0]}, the cameras' in {spans[1]}"
-        found.append(f"{when}: the sides differ in age too.")
+        sentences.append(f"{when}: the sides differ in age too.")
     pixels = [median(row["width"] * row["height"] for row in sides[side]) / 1e6 for side in SIDES]
-    found.append(f"The median image has {pixels[0]:.2g} megapixels (phones) and {pixels[1]:.2g} (cameras).")
+    sentences.append(f"The median image has {pixels[0]:.2g} megapixels (phones) and {pixels[1]:.2g} (cameras).")
     if phones := sum(row["device_category"] == "smartphone" for row in sides["camera"]):
-        found.append(f"{_images(phones)} of the camera side {'was' if phones == 1 else 'were'} taken by a smartphone.")
+        sentences.append(
+            f"{_images(phones)} of the camera side {'was' if phones == 1 else 'were'} taken by a smartphone."
+        )
     if unknown := sum(row["model"] is None for row in rows):
-        found.append(f"{_images(unknown)} name{'s' * (unknown == 1)} no camera model.")
-    return found
+        sentences.append(f"{_images(unknown)} name{'s' * (unknown == 1)} no camera model.")
+    return sentences
 
 
 def _models(side: str, images: Sequence[Row]) -> str:
     models = Counter(row["model"] for row in images)
-    name, most = min(models.items(), key=lambda one: (-one[1], str(one[0])))
+    name, most = min(models.items(), key=lambda item: (-item[1], str(item[0])))
     share = f"the largest, {shown(name or 'without a name', LONGEST)}, took {most / len(images):.0%} of its images"
     return f"The {side} side has {len(models):,} model{'s' * (len(models) != 1)}; {share}."
 

@@ -117,10 +117,10 @@ def _features(grey: "npt.NDArray[np.uint8]") -> tuple["Array", "npt.NDArray[np.u
     import numpy as np
 
     orb = opencv().ORB_create(nfeatures=FEATURES, patchSize=PATCH, fastThreshold=10)
-    found, descriptors = orb.detectAndCompute(grey, None) if min(grey.shape) >= PATCH else ((), None)
+    keypoints, descriptors = orb.detectAndCompute(grey, None) if min(grey.shape) >= PATCH else ((), None)
     if descriptors is None:
         return np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8)
-    return np.array([point.pt for point in found], np.float32), descriptors
+    return np.array([point.pt for point in keypoints], np.float32), descriptors
 
 
 def _frames(homography: "npt.NDArray[np.float64]", first: View, second: View) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def write_pages(
         "simulated": any(image.tags.get("Software") == SIMULATED for image in images),
         "summary": summary(report),
         "notes": notes(report),
-        "loose": [_finding(found) for found in report.problems if found.subject not in subjects],
+        "loose": [_finding(problem) for problem in report.problems if problem.subject not in subjects],
     }
     written = []
     for number, batch in enumerate(batches, start=1):
@@ -69,8 +69,8 @@ def _marks(images: Sequence[PairImage], batch: Sequence[str], report: Report) ->
     shots = (text for image in images if image.subject in batch for text in (image.subject, image.file_name))
     others = {problem.subject for problem in report.problems} - {image.subject for image in images}  # on every page
     problems = (problem for problem in report.problems if problem.subject in others.union(batch))
-    told = (text for problem in problems for text in (problem.subject, problem.file, problem.detail))
-    return marks("pairs check", (*shots, *told))
+    problem_texts = (text for problem in problems for text in (problem.subject, problem.file, problem.detail))
+    return marks("pairs check", (*shots, *problem_texts))
 
 
 def _template() -> "Template":
@@ -81,16 +81,16 @@ def _template() -> "Template":
 
 
 def _by_subject(items: Sequence[Item]) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = {}
+    by_subject: dict[str, list[Item]] = {}
     for item in items:
-        found.setdefault(item.subject, []).append(item)
-    return found
+        by_subject.setdefault(item.subject, []).append(item)
+    return by_subject
 
 
 def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem], report: Report) -> dict[str, Any]:
     """What the template shows of a subject."""
     match = report.framing.get(subject)
-    marked = {found.file for found in findings}
+    marked = {problem.file for problem in findings}
     return {
         "subject": shown(subject),
         "shots": [
@@ -98,7 +98,7 @@ def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem]
             for image in sorted(images, key=lambda image: image.side, reverse=True)
         ],
         "fit": fit(match) if match else "",
-        "findings": [_finding(found) for found in findings],
+        "findings": [_finding(problem) for problem in findings],
     }
 
 
@@ -116,12 +116,12 @@ def _shot(image: PairImage, marked: bool) -> dict[str, Any]:
     }
 
 
-def _finding(found: Problem) -> Mapping[str, str]:
+def _finding(problem: Problem) -> Mapping[str, str]:
     return {
-        "rule": found.rule,
-        "subject": shown(found.subject),
-        "place": shown(found.file) if found.file else "",
-        "detail": printable(found.detail),
+        "rule": problem.rule,
+        "subject": shown(problem.subject),
+        "place": shown(problem.file) if problem.file else "",
+        "detail": printable(problem.detail),
     }
 
 

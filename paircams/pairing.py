@@ -72,8 +72,8 @@ def read_pairs(
     images: list[PairImage] = []
     problems = list(listing.problems)
     for done, entry in enumerate(listing.entries, start=1):
-        found = _image(entry, table)
-        (images if isinstance(found, PairImage) else problems).append(found)  # type: ignore[arg-type]
+        outcome = _image(entry, table)
+        (images if isinstance(outcome, PairImage) else problems).append(outcome)  # type: ignore[arg-type]
         if progress:
             progress(done, len(listing.entries))
     problems += _structure(listing.entries, images)
@@ -215,8 +215,8 @@ def _image(entry: Entry, cameras: Mapping[str, Camera]) -> PairImage | Problem:
     except OSError as error:
         return problem("unreadable", error.strerror or str(error))
     if kind_of(data) is None:
-        known = entry.path is None or entry.path.suffix.lower() in READABLE
-        return problem("unreadable", "it is no image") if known else problem("unsupported", "export it as JPEG")
+        readable_kind = entry.path is None or entry.path.suffix.lower() in READABLE
+        return problem("unreadable", "it is no image") if readable_kind else problem("unsupported", "export it as JPEG")
     try:
         photo, turn = _decoded(data)
         scrub(data)
@@ -233,9 +233,9 @@ def _described(
     entry: Entry, data: bytes, photo: PhotoFile, orientation: int, cameras: Mapping[str, Camera]
 ) -> PairImage | None:
     """What the file, the source and the table tell of an image; None where nothing tells its side."""
-    told = entry.model if entry.path is None or model_key(entry.model or "") in cameras else None
-    model = (told if entry.path is None else None) or photo.tags.get("Model") or told
-    camera = cameras.get(model_key(model or "")) or cameras.get(model_key(told or ""))
+    source_model = entry.model if entry.path is None or model_key(entry.model or "") in cameras else None
+    model = (source_model if entry.path is None else None) or photo.tags.get("Model") or source_model
+    camera = cameras.get(model_key(model or "")) or cameras.get(model_key(source_model or ""))
     make = photo.tags.get("Make") or (camera.make if camera else None)
     named = {name: text for name, text in (("Make", make), ("Model", model)) if text}
     labels = label({**photo.tags, **named})
@@ -290,10 +290,12 @@ def _structure(entries: Sequence[Entry], images: Sequence[PairImage]) -> Iterato
         named[entry.subject].append(entry)
     for image in images:
         seen[image.subject].append(image)
-    for subject, found in named.items():
-        if len(found) != 2:
-            files = ", ".join(entry.file for entry in found[:6])
-            yield _problem(subject, "", "two_images", f"{len(found)} image{'s' * (len(found) > 1)}: {files}")
+    for subject, subject_entries in named.items():
+        if len(subject_entries) != 2:
+            files = ", ".join(entry.file for entry in subject_entries[:6])
+            yield _problem(
+                subject, "", "two_images", f"{len(subject_entries)} image{'s' * (len(subject_entries) > 1)}: {files}"
+            )
         elif len(seen[subject]) == 2:
             yield from _sides(subject, *seen[subject])
 

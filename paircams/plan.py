@@ -38,9 +38,9 @@ def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PA
     for side in SIDES:
         share, rest = divmod(pairs, max(len(sides[side]), 1))
         for place, (key, camera) in enumerate(sides[side].items()):
-            there = have[side, key]
-            missing = max(share + (place < rest) - there, 0)
-            rows.append(Shots(side=side, model=camera.model, subject="", have=there, missing=missing))
+            images_taken = have[side, key]
+            missing = max(share + (place < rest) - images_taken, 0)
+            rows.append(Shots(side=side, model=camera.model, subject="", have=images_taken, missing=missing))
     return rows
 
 
@@ -64,8 +64,8 @@ def _halves(images: Sequence[PairImage]) -> Iterator[Shots]:
     subjects: defaultdict[str, list[PairImage]] = defaultdict(list)
     for image in images:
         subjects[image.subject].append(image)
-    for subject, found in subjects.items():
-        sides = {image.side for image in found}
+    for subject, subject_images in subjects.items():
+        sides = {image.side for image in subject_images}
         for side in SIDES:
             if side not in sides:
                 yield Shots(side=side, model="", subject=subject, have=0, missing=1)

@@ -46,13 +46,13 @@ def subject_problems(images: Sequence[PairImage]) -> Iterator[Problem]:
         yield Problem(subject=subject, file="", rule="one_a_side", detail=f"both are of a {images[0].side}")
 
 
-def known_tags(image: PairImage) -> dict[str, tuple[bool, str]]:
+def settings_kept(image: PairImage) -> dict[str, tuple[bool, str]]:
     """Rule -> whether the image keeps it, and the tag as ExifTool prints it; only for tags that tell something."""
     labels = label(image.tags)
-    found = {rule: (tag, getattr(labels, field), wanted) for rule, (tag, field, wanted) in TAG_RULES.items()}
+    settings = {rule: (tag, getattr(labels, field), required) for rule, (tag, field, required) in TAG_RULES.items()}
     return {
-        rule: (value == wanted, f"{tag} is {shown(image.tags.get(tag))}")
-        for rule, (tag, value, wanted) in found.items()
+        rule: (value == required, f"{tag} is {shown(image.tags.get(tag))}")
+        for rule, (tag, value, required) in settings.items()
         if value is not None
     }
 
@@ -66,7 +66,7 @@ def released_in_time(image: PairImage) -> bool | None:
 
 def image_problems(image: PairImage) -> Iterator[Problem]:
     """Flash, white balance, exposure and year of release; what is not known is not held against the image."""
-    for rule, (kept, detail) in known_tags(image).items():
+    for rule, (kept, detail) in settings_kept(image).items():
         if not kept:
             yield problem(image, rule, detail)
     if released_in_time(image) is False:

@@ -85,12 +85,12 @@ def _twins(scenes: Sequence[Scene]) -> Iterator[Problem]:
     """A finding on each of two subjects that show one scene, as the phones or the cameras saw it."""
     phones = twins([scene.phone for scene in scenes], [scene.pair.phone.sha256 for scene in scenes])
     cameras = twins([scene.camera for scene in scenes], [scene.pair.camera.sha256 for scene in scenes])
-    found = {(twin.first, twin.second): twin.match for twin in (*phones, *cameras)}
+    matches = {(twin.first, twin.second): twin.match for twin in (*phones, *cameras)}
     subjects = [scene.pair.phone.subject for scene in scenes]
-    for (first, second), match in sorted(found.items()):
-        for one, other in ((first, second), (second, first)):
+    for (first, second), match in sorted(matches.items()):
+        for number, other in ((first, second), (second, first)):
             detail = f"the same scene as subject {shown(subjects[other])} ({fit(match)})"
-            yield Problem(subject=subjects[one], file="", rule="near_duplicate", detail=detail)
+            yield Problem(subject=subjects[number], file="", rule="near_duplicate", detail=detail)
 
 
 def _lie(seen: View) -> str:

@@ -58,9 +58,9 @@ def scrub_exif(tiff: bytes) -> bytes:
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return b""
-    found = list(_entries(tiff, order, struct.unpack_from(order + "L", tiff, 4)[0]))
-    pointers = [e for e in found if e.code == EXIF_IFD and e.type == LONG and e.number == 1]
-    ifd0 = _kept(found)
+    ifd0_entries = list(_entries(tiff, order, struct.unpack_from(order + "L", tiff, 4)[0]))
+    pointers = [e for e in ifd0_entries if e.code == EXIF_IFD and e.type == LONG and e.number == 1]
+    ifd0 = _kept(ifd0_entries)
     exif = _kept(_entries(tiff, order, struct.unpack(order + "L", pointers[0].value)[0])) if pointers else []
     if not ifd0 and not exif:
         return b""

@@ -39,17 +39,17 @@ def swaps(phones: Sequence[View], cameras: Sequence[View], own: Sequence[Match],
 
     def best(subject: int, side: Side) -> Swap | None:
         row = alike[subject] if side == "phone" else alike[:, subject]
-        found = (
+        candidates = (
             Swap(side, other, match(subject, other) if side == "phone" else match(other, subject))
             for other in _candidates(subject, row, fit)
         )
-        return max(found, key=lambda swap: swap.match.score, default=None)
+        return max(candidates, key=lambda swap: swap.match.score, default=None)
 
     sides: tuple[Side, ...] = ("phone", "camera")
     swapped = {}
     for subject, mine in enumerate(own):
-        found = (best(subject, side) for side in sides)
-        better = (swap for swap in found if swap and swap.match.fits and swap.match.score > BETTER * mine.score)
+        candidates = (best(subject, side) for side in sides)
+        better = (swap for swap in candidates if swap and swap.match.fits and swap.match.score > BETTER * mine.score)
         if swap := next(better, None):
             swapped[subject] = swap
     return swapped

@@ -113,7 +113,7 @@ def test_a_tag_that_tells_nothing_is_not_held_against_the_image(
     report = inspect(changed(clean, "phone", lambda image: replace(image, tags=tags))[:8])
     assert report.problems == ()
     rule = next(rule for rule, name, _ in TAGS if name == tag)
-    assert report.known[rule] == 7
+    assert report.checkable[rule] == 7
 
 
 @pytest.mark.parametrize(("side", "good", "bad"), [("phone", 2018, 2017), ("camera", 2014, 2015)])
@@ -126,7 +126,7 @@ def test_a_year_of_release(clean: list[PairImage], side: Side, good: int, bad: i
 
 def test_an_unknown_year_is_counted_as_unknown(clean: list[PairImage]) -> None:
     report = inspect([replace(image, released=None) for image in clean])
-    assert (report.problems, report.known["released"]) == ((), 0)
+    assert (report.problems, report.checkable["released"]) == ((), 0)
 
 
 @pytest.mark.parametrize(

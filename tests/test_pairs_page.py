@@ -59,7 +59,7 @@ def pairs(subjects: list[str]) -> list[PairImage]:
 
 
 def report(*problems: Problem, framing: Mapping[str, Match] | None = None, clocks: tuple[Clock, ...] = ()) -> Report:
-    return Report(images=0, pairs=0, problems=problems, framing=framing or {}, clocks=clocks, known={})
+    return Report(images=0, pairs=0, problems=problems, framing=framing or {}, clocks=clocks, checkable={})
 
 
 def fault(subject: str, file: str = "phone.jpg", detail: str = "Flash is Fired") -> Problem:

@@ -33,13 +33,13 @@ def from_environment(environ: Mapping[str, str], endpoint: str) -> Credentials:
     FLICKR_API_KEY and FLICKR_API_SECRET come first, then the file named by FLICKR_CREDENTIALS, then, when the
     endpoint is on this machine, what the embedded server accepts.
     """
-    found = {name: environ.get(f"FLICKR_API_{name}", "").strip() for name in ("KEY", "SECRET")}
+    values = {name: environ.get(f"FLICKR_API_{name}", "").strip() for name in ("KEY", "SECRET")}
     file = environ.get("FLICKR_CREDENTIALS", "").strip()
-    if found["KEY"]:
-        return _credentials(found, "The environment")
+    if values["KEY"]:
+        return _credentials(values, "The environment")
     if file:
         return _credentials(_read(Path(file).expanduser()), f"The file {file}")
-    if found["SECRET"]:
+    if values["SECRET"]:
         raise UsageError("FLICKR_API_SECRET is set, but FLICKR_API_KEY is not.", "Set both.")
     if is_loopback(endpoint):
         return SANDBOX
@@ -70,14 +70,14 @@ def _check(endpoint: str) -> None:
         )
 
 
-def _credentials(found: Mapping[str, str], origin: str) -> Credentials:
+def _credentials(values: Mapping[str, str], origin: str) -> Credentials:
     """A key or secret is letters and digits; anything else is a slip, such as a quote too many."""
-    for name, value in found.items():
+    for name, value in values.items():
         if value and not re.fullmatch(r"[0-9A-Za-z_]+", value):
             raise UsageError(f"{origin} has a {name.lower()} that is not letters and digits.", "Correct it.")
-    if not found.get("KEY"):
+    if not values.get("KEY"):
         raise UsageError(f"{origin} names no key.", "It needs the lines key=... and secret=...")
-    return Credentials(found["KEY"], found.get("SECRET") or None)
+    return Credentials(values["KEY"], values.get("SECRET") or None)
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -90,11 +90,11 @@ def _read(path: Path) -> dict[str, str]:
         raise UsageError(f"Cannot read {path}: {error.strerror}.", "Correct FLICKR_CREDENTIALS.") from None
     if not private:
         raise UsageError(f"Others can read {path}.", f"Type: chmod 600 {shlex.quote(str(path))}")
-    found = {}
+    values = {}
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()
         if text and not (match := LINE.fullmatch(text)):
             raise UsageError(f"Line {number} of {path} is neither key=... nor secret=...", "Correct the line.")
         if text and match:
-            found[match[1].upper()] = match[3]
-    return found
+            values[match[1].upper()] = match[3]
+    return values

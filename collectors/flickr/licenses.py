@@ -45,20 +45,20 @@ def parse_licenses(text: str) -> tuple[int, ...]:
     A short name stands for all its versions. Raises `UsageError` for a name that is not known.
     """
     names = _names()
-    asked = [name.strip().lower() for name in text.split(",")]
-    unknown = [name for name in asked if name not in names]
+    requested = [name.strip().lower() for name in text.split(",")]
+    unknown = [name for name in requested if name not in names]
     if unknown:
-        short = dict.fromkeys(known.short_name for known in LICENSES.values())
+        short = dict.fromkeys(license_.short_name for license_ in LICENSES.values())
         raise UsageError(
             f"There is no licence {unknown[0][:50]!r}.",
             f"Known are permissive, all, {', '.join(short)}, and the ids {min(LICENSES)} to {max(LICENSES)}.",
         )
-    return tuple(sorted({license_id for name in asked for license_id in names[name]}))
+    return tuple(sorted({license_id for name in requested for license_id in names[name]}))
 
 
 def _names() -> dict[str, tuple[int, ...]]:
     names: dict[str, tuple[int, ...]] = {"permissive": PERMISSIVE, "all": tuple(LICENSES)}
-    for known in LICENSES.values():
-        names[str(known.id)] = (known.id,)
-        names[known.short_name] = (*names.get(known.short_name, ()), known.id)
+    for license_ in LICENSES.values():
+        names[str(license_.id)] = (license_.id,)
+        names[license_.short_name] = (*names.get(license_.short_name, ()), license_.id)
     return names

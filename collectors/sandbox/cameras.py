@@ -146,8 +146,8 @@ def scene_light(hour: int, rng: Random) -> float:
     return rng.uniform(5, 9)
 
 
-def _nearest(values: tuple[float, ...], wanted: float) -> float:
-    return min(values, key=lambda value: abs(math.log(value / wanted)))
+def _nearest(values: tuple[float, ...], ideal: float) -> float:
+    return min(values, key=lambda value: abs(math.log(value / ideal)))
 
 
 def _focal(lens: Lens, rng: Random) -> float:
@@ -177,9 +177,9 @@ def _f_number(device: Device, widest: float, light: float, rng: Random) -> float
     """The program line: open when dark, f/8 in sunlight."""
     if not device.f_max:
         return widest
-    wanted = 2 ** ((light - 5) / 3 + rng.gauss(0, 0.5))
+    ideal = 2 ** ((light - 5) / 3 + rng.gauss(0, 0.5))
     stops = tuple(stop for stop in F_NUMBERS if widest < stop <= device.f_max)
-    return _nearest((widest, *stops), wanted)
+    return _nearest((widest, *stops), ideal)
 
 
 def _seconds(f_number: float, light: float, iso: int) -> float:

@@ -65,7 +65,7 @@ def pair_devices(seed: int) -> dict[str, list[Device]]:
     phones = [d for d in devices() if d.category == "smartphone" and d.year >= PHONES_FROM]
     cameras = [d for d in devices() if d.category in CAMERAS and d.year <= CAMERAS_UNTIL]
     draw = rng(seed, "pair devices", "")
-    return {name: draw.sample(found, DEVICES_A_SIDE) for name, found in (("phone", phones), ("camera", cameras))}
+    return {name: draw.sample(choices, DEVICES_A_SIDE) for name, choices in (("phone", phones), ("camera", cameras))}
 
 
 def _pair(seed: int, number: int, side: int) -> dict[str, bytes]:
@@ -75,8 +75,8 @@ def _pair(seed: int, number: int, side: int) -> dict[str, bytes]:
     taken = datetime(2024, 6, 1, 9) + timedelta(days=number % 60, minutes=draw.randrange(540))
     light = scene_light(taken.hour, draw)
     files = {}
-    for name, found in pair_devices(seed).items():
-        files[name] = _shot(scene, draw.choice(found), light, taken, side, draw)
+    for name, side_devices in pair_devices(seed).items():
+        files[name] = _shot(scene, draw.choice(side_devices), light, taken, side, draw)
         taken += timedelta(seconds=draw.randrange(40, 400))
     return files
 

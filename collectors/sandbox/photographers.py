@@ -132,8 +132,8 @@ def _bought(people: People, owners: Ints, slots: Ints, year: int) -> Ints:
     draws = people.device_draw[owners, change, slots].astype(np.float64)
     chosen = np.zeros(len(owners), np.int64)
     for start in np.unique(starts):
-        here = starts == start
-        chosen[here] = _pick(draws[here], _device_shares(int(start)).tolist())
+        changed = starts == start
+        chosen[changed] = _pick(draws[changed], _device_shares(int(start)).tolist())
     return chosen
 
 

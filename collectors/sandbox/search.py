@@ -138,10 +138,10 @@ def find(population: Population, query: Query) -> Matches:
     window = population.taken_between(query.min_taken, query.max_taken)
     if len(window) > WIDEST:
         raise Failure(112, "The sandbox needs a narrower window: give min_taken_date and max_taken_date")
-    found = [photo for photo in window if matches(photo, query)]
+    matching = [photo for photo in window if matches(photo, query)]
     key, reverse = ORDERS[query.sort]
-    found.sort(key=key, reverse=reverse)
-    return Matches(len(found), tuple(found[:CAP]))
+    matching.sort(key=key, reverse=reverse)
+    return Matches(len(matching), tuple(matching[:CAP]))
 
 
 def entry(photo: SandboxPhoto, extras: frozenset[str], base: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ Photo = TypeVar("Photo")
 
 
 def within_cap(photos: Iterable[tuple[str, Photo]], cap: int) -> Iterator[tuple[Photo, bool]]:
-    """Walk `(owner, photo)` pairs of one month in keyed random order; yield each with whether it is within the cap.
+    """Yield each photo of one month with whether it is among the first `cap` of its owner.
 
-    The first `cap` of an owner in a random order are a random choice among the owner's photos.
+    `photos` are `(owner, photo)` in keyed random order, so the first `cap` are a random choice of the owner's photos.
     """
     seen: Counter[str] = Counter()
     for owner, photo in photos:

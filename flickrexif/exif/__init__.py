@@ -141,14 +141,14 @@ def _device(make: str | None, model: str | None, has_exposure: bool, file_source
 @lru_cache(CACHED)
 def _words(flash: str | None, program: str | None, mode: str | None, balance: str | None) -> Words:
     raw = {"flash": flash, "exposure_program": program, "exposure_mode": mode, "white_balance": balance}
-    found = (
+    parsed = (
         settings.flash_fired(flash),
         settings.exposure_program(program),
         settings.exposure_mode(mode),
         settings.white_balance(balance),
     )
-    lost = (name for (name, text), value in zip(raw.items(), found, strict=True) if text and value is None)
-    return Words(*found, tuple((name, settings.null_reason(raw[name])) for name in lost))
+    lost = (name for (name, text), value in zip(raw.items(), parsed, strict=True) if text and value is None)
+    return Words(*parsed, tuple((name, settings.null_reason(raw[name])) for name in lost))
 
 
 _edited = lru_cache(CACHED)(settings.edited)

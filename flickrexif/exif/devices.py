@@ -43,8 +43,8 @@ def device_category(
     if source in ("reflection print scanner", "2"):
         return "flatbed_scanner"
     make, model = _maker(tidy(make_raw), tidy(model_raw))
-    if found := _known(make, model):
-        return found
+    if category := _listed_category(make, model):
+        return category
     kind = make.kind if make and (model or make.kind not in CAMERAS) else "unknown"
     named = bool(model and tidy(make_raw))
     if not has_exposure and named and (kind in CAMERAS or make is None):
@@ -106,7 +106,7 @@ def _table(name: str) -> dict[tuple[str, str], str]:
     return {(make, model): category for make, model, category in rows(name)}
 
 
-def _known(make: Make | None, model: str) -> str | None:
+def _listed_category(make: Make | None, model: str) -> str | None:
     """What the rules and the tables say, in the order of truth; None when only the maker is known."""
     name = make.name if make else "?"
     for rule_set in ("*", name):

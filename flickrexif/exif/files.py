@@ -83,8 +83,8 @@ def _directory(stream: IO[bytes], head: bytes, group: int | None, offset: int | 
 
 
 def _printed_tags(directory: "ImageFileDirectory_v2") -> dict[str, str]:
-    found = ((tag, printed(tag, _value(directory, code))[:MAX_LENGTH]) for code, tag in _CODES.items())
-    return {tag: text for tag, text in found if text}
+    texts = ((tag, printed(tag, _value(directory, code))[:MAX_LENGTH]) for code, tag in _CODES.items())
+    return {tag: text for tag, text in texts if text}
 
 
 def _value(directory: "ImageFileDirectory_v2", code: int) -> Any:

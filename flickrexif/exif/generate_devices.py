@@ -73,15 +73,15 @@ def _item(op: Any, value: Any) -> list[tuple[str, bool]]:
 
 
 def _characters(items: list[tuple[Any, Any]]) -> list[tuple[str, bool]]:
-    found: list[str] = []
+    characters: list[str] = []
     for op, value in items:
         if str(op) == "LITERAL":
-            found.append(chr(value))
+            characters.append(chr(value))
         elif str(op) == "RANGE" and value[1] - value[0] < 30:
-            found += [chr(c) for c in range(value[0], value[1] + 1)]
+            characters += [chr(c) for c in range(value[0], value[1] + 1)]
         else:
             return [("", False)]
-    return [(c, True) for c in found]
+    return [(c, True) for c in characters]
 
 
 def matomo_codes(brands: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -99,10 +99,10 @@ def brand_kinds(brands: dict[str, Any]) -> dict[str, str]:
     kinds = {}
     for brand, rule in brands.items():
         devices = [rule.get("device"), *(model.get("device") for model in rule.get("models", ()))]
-        known = [CATEGORIES[device] for device in devices if device in CATEGORIES]
+        categories = [CATEGORIES[device] for device in devices if device in CATEGORIES]
         name = str(brand)
-        if known and len("".join(words(name))) > 1 and not listed_make(name):
-            kinds[name] = known[0]
+        if categories and len("".join(words(name))) > 1 and not listed_make(name):
+            kinds[name] = categories[0]
     return kinds
 
 
@@ -120,18 +120,18 @@ def devices(brands: dict[str, Any], kinds: dict[str, str]) -> list[tuple[str, st
         code = code_key(make, text)
         if len(code) >= 6 or (len(code) >= 3 and any(c.isdigit() for c in code)):
             tables.setdefault(make, {}).setdefault(code, category)
-    found = []
+    codes = []
     for make, table in tables.items():
         odd = {code for code, category in table.items() if category != default[make]}
         for code, category in table.items():
             if code in odd or any(code[:n] in odd for n in range(3, len(code))):
-                found.append((make, code, category))
-    return sorted(found)
+                codes.append((make, code, category))
+    return sorted(codes)
 
 
 def cameras(folder: Path) -> list[tuple[str, str, str]]:
     """(make, key of the model, category) of lensfun's cameras; the name of its file tells the kind."""
-    found = {}
+    categories = {}
     for path in sorted(folder.glob("*.xml")):
         category = LENSFUN_FILES.get(path.stem.split("-")[0])
         if not category:
@@ -140,8 +140,8 @@ def cameras(folder: Path) -> list[tuple[str, str, str]]:
             make = find_make(camera.findtext("maker"))
             for model in camera.iterfind("model"):
                 if make and model.text:
-                    found[make.name, camera_key(make.name, model.text)] = category
-    return sorted((make, model, category) for (make, model), category in found.items())
+                    categories[make.name, camera_key(make.name, model.text)] = category
+    return sorted((make, model, category) for (make, model), category in categories.items())
 
 
 def aliases(listx: str) -> list[tuple[str, str]]:
@@ -149,7 +149,7 @@ def aliases(listx: str) -> list[tuple[str, str]]:
     block = re.search(r"<tag id='16' name='CanonModelID'.*?</tag>", listx, re.DOTALL)
     names = list(map(html.unescape, re.findall(r"<val lang='en'>([^<]*)<", block[0] if block else "")))
     reused = {name.removesuffix(" (new)") for name in names if name.endswith(" (new)")}  # PowerShot S100, 2000 and 2011
-    found: dict[str, set[tuple[str, str]]] = {}
+    aliases_by_key: dict[str, set[tuple[str, str]]] = {}
     for name in names:
         parts = name.removesuffix(" (new)").split(" / ")
         if parts[0] in reused or not re.match("EOS|PowerShot|IXUS", name):
@@ -157,8 +157,8 @@ def aliases(listx: str) -> list[tuple[str, str]]:
         model = _canon_model(parts)
         for part in (part for part in parts if "/" not in part):  # "IXUS 132/135" are two cameras
             alias = "Canon " + (part if re.match("EOS|PowerShot|Digital IXUS|IX", part) else f"EOS {part}").strip()
-            found.setdefault(hardware_key(alias), set()).add((alias, model))
-    single = [next(iter(pairs)) for pairs in found.values() if len(pairs) == 1]
+            aliases_by_key.setdefault(hardware_key(alias), set()).add((alias, model))
+    single = [next(iter(pairs)) for pairs in aliases_by_key.values() if len(pairs) == 1]
     return sorted({(alias, model) for alias, model in single if alias != model})
 
 

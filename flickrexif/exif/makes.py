@@ -81,12 +81,12 @@ def find_make(raw: str | None) -> Make | None:
     text = tidy(raw)
     if text is None:
         return None
-    if found := listed_make(text):
-        return found
+    if make := listed_make(text):
+        return make
     parts = words(text)
     while parts:
-        if found := _brands().get(" ".join(parts)):
-            return found
+        if make := _brands().get(" ".join(parts)):
+            return make
         if parts.pop() not in COMPANY_WORDS:
             return None
     return None
@@ -94,11 +94,11 @@ def find_make(raw: str | None) -> Make | None:
 
 def canonical_make(raw: str | None) -> str | None:
     """One name per maker ("NIKON CORPORATION" and "NIKON" -> "Nikon"); an unknown maker's own text, tidied."""
-    found = find_make(raw)
-    return found.name if found else tidy(raw)
+    make = find_make(raw)
+    return make.name if make else tidy(raw)
 
 
 def published_make(raw: str | None) -> str | None:
     """The maker as the published Make classes spell it ("NIKON", "EASTMAN KODAK COMPANY", "samsung", ...)."""
-    found = find_make(raw)
-    return found.published if found else tidy(raw)
+    make = find_make(raw)
+    return make.published if make else tidy(raw)

@@ -39,13 +39,13 @@ def raw_tags(entries: Iterable[Any]) -> tuple[dict[str, str], dict[str, list[str
     Returns `(tags, conflicts)`: tag name -> chosen string, and tag name -> all the different strings where the
     tagspaces disagree (the chosen one first). Entries that are not shaped as Flickr's are passed over.
     """
-    found: dict[str, dict[int, str]] = {}
+    texts_by_tag: dict[str, dict[int, str]] = {}
     for entry in entries:
-        if isinstance(entry, Mapping) and (hit := _entry(entry)):
-            tag, place, raw = hit
-            found.setdefault(tag, {}).setdefault(place, raw)
+        if isinstance(entry, Mapping) and (parsed := _entry(entry)):
+            tag, place, raw = parsed
+            texts_by_tag.setdefault(tag, {}).setdefault(place, raw)
     tags, conflicts = {}, {}
-    for tag, by_place in found.items():
+    for tag, by_place in texts_by_tag.items():
         values = list(dict.fromkeys(by_place[place] for place in sorted(by_place)))
         tags[tag] = values[0]
         if len(values) > 1:

@@ -69,12 +69,12 @@ def parse_iso(raw: object) -> Parsed:
         values = re.split(r"[,;\s]+", _ISO_SIGN.sub("", text))
     else:
         values = raw if isinstance(raw, list | tuple) else [raw]
-    found = {_one_iso(value) for value in values[:_MAX_LENGTH]} - {(None, None)}
-    if len(found) > 1:
-        found.discard((None, "zero"))
-    if len(found) > 1:
+    speeds = {_one_iso(value) for value in values[:_MAX_LENGTH]} - {(None, None)}
+    if len(speeds) > 1:
+        speeds.discard((None, "zero"))
+    if len(speeds) > 1:
         return None, "several_values"
-    return found.pop() if found else (None, "not_a_number" if text else None)
+    return speeds.pop() if speeds else (None, "not_a_number" if text else None)
 
 
 def _one_iso(raw: object) -> Parsed:
