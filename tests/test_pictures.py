@@ -289,6 +289,10 @@ BAD: dict[str, tuple[str, Callable[[Path], bytes | Path]]] = {
     "no bytes": ("empty", lambda folder: b""),
     "text": ("not_an_image", lambda folder: b"<html>no picture</html>"),
     "a WebP without a frame": ("not_an_image", lambda folder: b"RIFF\x0c\0\0\0WEBPEXIF\0\0\0\0"),
+    "a WebP without a height": (
+        "not_an_image",
+        lambda folder: samples()["WEBP"][:28] + bytes(2) + samples()["WEBP"][30:],
+    ),
     "half a JPEG": ("truncated", lambda folder: half(samples()["JPEG"])),
     "half a WebP": ("damaged", lambda folder: half(samples()["WEBP"])),
     "half a HEIC": ("damaged", lambda folder: samples()["HEIC Exif"][:-100]),

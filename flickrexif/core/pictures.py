@@ -183,7 +183,9 @@ def _identified(content: bytes | Path, stream: IO[bytes], formats: Sequence[str]
             if _may_be(name, prefix):
                 stream.seek(0)
                 with suppress(SyntaxError, IndexError, TypeError, struct.error):  # Pillow's ways to say: another format
-                    return _OPENERS.get(name, _with_pillow)(name, content, stream)
+                    picture = _OPENERS.get(name, _with_pillow)(name, content, stream)
+                    if picture.width > 0 and picture.height > 0:
+                        return picture
     raise BadPicture("not_an_image" if prefix else "empty")
 
 
@@ -237,8 +239,6 @@ def _webp(name: str, content: bytes | Path, stream: IO[bytes]) -> Picture:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", chunks.get(b"VP8 ", b""), 6))
-    if not width or not height:
-        raise SyntaxError("a WebP file without a picture")
     return Picture(name, width, height, {"exif": chunks.get(b"EXIF"), "xmp": chunks.get(b"XMP ")}, content)
 
 
