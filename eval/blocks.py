@@ -82,7 +82,7 @@ class Block:
             self._failures.update(piece.failures)
             for group, inputs in enumerate(piece.inputs):
                 if inputs is not None:
-                    places = self._places(piece, piece.job.wanted[group])
+                    places = self._places(piece, piece.job.combos[group])
                     self._forward(group, self._batchers[group].add(places, inputs))
             tick((piece.job.stop - piece.job.start) * len(self._keys), (reason for _, reason in piece.failures))
         for group, batcher in enumerate(self._batchers):

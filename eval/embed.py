@@ -22,7 +22,7 @@ from flickrexif.eval.blocks import Block, Forward, Key
 from flickrexif.eval.embeddings import read_embeddings
 from flickrexif.eval.encoders.record import Encoder, Prepare
 from flickrexif.eval.images import Source
-from flickrexif.eval.preparing import Combo, Job, Preparer, Wanted, prepared
+from flickrexif.eval.preparing import Combo, CombosByPreparation, Job, Preparer, prepared
 from flickrexif.eval.targets import (
     Target,
     feature_fields,
@@ -254,12 +254,12 @@ def _distinct(prepares: Sequence[Prepare]) -> tuple[Prepare, ...]:
     return tuple(distinct)
 
 
-def _combos_by_group(groups: Sequence[Sequence[int]], keys: Sequence[Key]) -> Wanted:
+def _combos_by_group(groups: Sequence[Sequence[int]], keys: Sequence[Key]) -> CombosByPreparation:
     """For each group of encoders, the combos that any of them lacks."""
     return tuple(tuple(sorted({combo for encoder, combo in keys if encoder in group})) for group in groups)
 
 
-def _jobs(bounds: tuple[int, int], combos: Wanted) -> list[Job]:
+def _jobs(bounds: tuple[int, int], combos: CombosByPreparation) -> list[Job]:
     images = max(1, JOB_INPUTS // max(map(len, combos)))
     return [Job(at, min(bounds[1], at + images), combos) for at in range(*bounds, images)]
 

@@ -1,4 +1,4 @@
-"""From stored bytes to encoders' inputs, in worker processes: decode once, apply variants, prepare for each encoder."""
+"""Turns stored bytes into inputs of encoders, in worker processes: decode once, apply variants, prepare for each."""
 
 import warnings
 from collections.abc import Generator, Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch.utils.data import Dataset
 
-MAX_ASPECT = 200  # of the longer side to the shorter; beyond it the resize alone would need gigabytes
+MAX_ASPECT = 200  # most that the longer side may be of the shorter; beyond it the resize would need gigabytes
 
 REASONS = {
     **DECODING_REASONS,
@@ -30,15 +30,15 @@ REASONS = {
     "too_narrow": f"one side is over {MAX_ASPECT} times the other",
     "not_finite": "the encoder's output is not finite",
 }
-"""Why an image has no row. Stored variants may add those of their making."""
+"""Reasons why an image has no row; stored variants may have others."""
 
-
-Wanted = tuple[tuple[int, ...], ...]
-PREFETCH = 2  # jobs ahead, of each worker
+CombosByPreparation = tuple[tuple[int, ...], ...]
+"""For each preparation, the places in `Preparer.combos` of the combos that it is needed for."""
+PREFETCH = 2  # jobs that each worker works ahead
 
 
 class Combo(NamedTuple):
-    """What is done to an image before the encoder: None is the image as stored, and no mask."""
+    """What is done to an image before the encoder; without a variant it is as stored, without a mask it is whole."""
 
     variant: Variant | None
     mask: float | None
@@ -46,26 +46,26 @@ class Combo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The images start to stop - 1; `wanted` are the places in `Preparer.combos`, for each of its preparations."""
+    """The images start to stop - 1, with the combos that are needed of them."""
 
     start: int
     stop: int
-    wanted: Wanted
+    combos: CombosByPreparation
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The inputs of a job's images: [images x combos, ...] for each preparation, the combos of an image together."""
+    """The inputs of a job's images: for each preparation [images x combos, ...], the combos of an image together."""
 
     job: Job
     rows: tuple[int, ...]
     failures: tuple[tuple[int, str], ...]  # (row, reason) of the other images
-    inputs: "tuple[torch.Tensor | None, ...]"  # None: nothing wanted, or no image
+    inputs: "tuple[torch.Tensor | None, ...]"  # None where no combo is needed, or no image is usable
 
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Does jobs; holds no state, so that any number of workers give the same inputs."""
+    """Prepares the images of a job; has no state, so that any number of workers give the same inputs."""
 
     read: Reader
     ids: Sequence[str]
@@ -80,17 +80,17 @@ class Preparer:
         inputs: list[list[np.ndarray]] = [[] for _ in self.prepares]
         for row, data in zip(range(job.start, job.stop), self.read(job.start, job.stop), strict=True):
             try:
-                made = self._image(data, self.ids[row], job.wanted)
+                image_inputs = self._image(data, self.ids[row], job.combos)
             except (BadPicture, _Unusable) as error:
                 failures.append((row, error.reason))
             else:
                 rows.append(row)
-                for kept, new in zip(inputs, made, strict=True):
+                for kept, new in zip(inputs, image_inputs, strict=True):
                     kept += new
         return Prepared(job, tuple(rows), tuple(failures), tuple(map(_stack, inputs)))
 
-    def _image(self, data: bytes | None, image_id: str, wanted: Wanted) -> "list[list[np.ndarray]]":
-        """The inputs of one image, for each preparation. Raises BadPicture or _Unusable: for all of them or none."""
+    def _image(self, data: bytes | None, image_id: str, combos: CombosByPreparation) -> "list[list[np.ndarray]]":
+        """The inputs of one image, for each preparation. Raises BadPicture or _Unusable where it cannot be used."""
         if data is None:
             raise _Unusable("unreadable")
         image = decode(data)
@@ -98,24 +98,24 @@ class Preparer:
             raise _Unusable("too_narrow")
         if self.orient:
             image = upright(image)
-        made: list[dict[int, np.ndarray]] = [{} for _ in self.prepares]
-        for variant, pixels in self._variants(image, image_id, {place for places in wanted for place in places}):
-            for prepare, places, found in zip(self.prepares, wanted, made, strict=True):
+        inputs: list[dict[int, np.ndarray]] = [{} for _ in self.prepares]
+        for variant, pixels in self._variants(image, image_id, {place for places in combos for place in places}):
+            for prepare, places, input_of in zip(self.prepares, combos, inputs, strict=True):
                 for place in places:
                     if self.combos[place].variant == variant:
-                        found[place] = prepare(pixels, image_id, self.combos[place].mask)
-        return [[found[place] for place in places] for found, places in zip(made, wanted, strict=True)]
+                        input_of[place] = prepare(pixels, image_id, self.combos[place].mask)
+        return [[input_of[place] for place in places] for input_of, places in zip(inputs, combos, strict=True)]
 
     def _variants(
         self, image: Image.Image, image_id: str, places: set[int]
     ) -> Iterator[tuple[Variant | None, Image.Image]]:
-        """The pixels that a reader of each stored variant would see, one variant at a time."""
+        """Each variant with its pixels, encoded and decoded as if it had been stored."""
         needed = dict.fromkeys(self.combos[place].variant for place in sorted(places))
         if None in needed:
             yield None, image
         named = [variant for variant in needed if variant is not None]
         encoded = iter_variants(image, named, seed=self.seed, image_id=image_id)
-        yield from ((variant, decode(one.data)) for variant, one in zip(named, encoded, strict=True))
+        yield from ((variant, decode(file.data)) for variant, file in zip(named, encoded, strict=True))
 
 
 class _Unusable(FlickrExifError):
@@ -135,9 +135,9 @@ def _stack(arrays: "list[np.ndarray]") -> "torch.Tensor | None":
 
 
 def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator[Prepared, None, None]:
-    """The outcomes of `jobs` in their order, made by so many processes (0: by this one).
+    """The inputs of `jobs` in their order, prepared by `workers` processes (0: by this one).
 
-    Raises FlickrExifError when a worker dies, or the data can no longer be read.
+    Raises FlickrExifError where a worker dies, or the data can no longer be read.
     """
     if not workers:
         yield from map(preparer, jobs)
@@ -145,13 +145,13 @@ def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator
     from torch.utils.data import DataLoader
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores
+        warnings.filterwarnings("ignore", message="This DataLoader will create")  # warns of more workers than cores
         loader = DataLoader(
             cast("Dataset[Prepared]", _Jobs(preparer, jobs)),
             batch_size=None,
             num_workers=workers,
-            collate_fn=_as_it_is,
-            multiprocessing_context="spawn",  # forking a process with threads or CUDA is no good
+            collate_fn=_unchanged,
+            multiprocessing_context="spawn",  # forking breaks threads and CUDA
             prefetch_factor=PREFETCH,
         )
         outcomes = iter(loader)
@@ -169,7 +169,7 @@ def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """The jobs as torch's DataLoader sees them."""
+    """The jobs as a data set for torch's DataLoader; item i is the outcome of job i."""
 
     preparer: Preparer
     jobs: Sequence[Job]
@@ -180,9 +180,9 @@ class _Jobs:
     def __getitem__(self, place: int) -> Prepared | FlickrExifError:
         try:
             return self.preparer(self.jobs[place])
-        except FlickrExifError as error:  # as a value: torch would raise a traceback in its place
+        except FlickrExifError as error:  # returned, since torch would wrap it in a RuntimeError with a traceback
             return error
 
 
-def _as_it_is(outcome: Any) -> Any:
+def _unchanged(outcome: Any) -> Any:
     return outcome
