@@ -45,6 +45,7 @@ from flickrexif.processing.shards import (
     read_marker,
     shard_name,
     slices,
+    unwritable,
 )
 from flickrexif.processing.source import Source
 from flickrexif.processing.sources import open_source, splits
@@ -155,6 +156,10 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     configs, engine = configs_of(settings), _engine(settings)
     found = (settings.split,) if settings.split else tuple(splits(settings.source))
     out = settings.out.absolute()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from None
     remove_unfinished([out])
     plans = [plan for split in found for plan in _plans(out, configs, split, settings)]
     for plan in plans:

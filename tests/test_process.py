@@ -18,7 +18,6 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from filelock import FileLock
 from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -442,12 +441,6 @@ def test_a_damaged_record(source: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "out/jpeg75_420/.done/train.json").write_text(text)
     with pytest.raises(UsageError, match=r"train\.json"):
         process(wanted)
-
-
-def test_two_runs_at_once(source: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with FileLock(tmp_path / "out/.lock"), pytest.raises(UsageError, match="Another run"):
-        process(settings(source, tmp_path / "out", variants=("JPEG75_420",)))
 
 
 def test_an_out_that_cannot_be_written(source: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def main() -> None:
     """Run the command line; every failure is a sentence and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        app(prog_name="flickrexif")  # ends in SystemExit
+        app()  # ends in SystemExit
     except FlickrExifError as error:
         say(f"flickrexif: {error}")
         sys.exit(error.exit_code)

@@ -25,7 +25,15 @@ MEASUREMENTS: dict[str, Callable[..., Result]] = {
     "strips": run_strips,
 }
 DATASETS = {"retrieval": "PairCams", "neighbors": "FlickrExif", "tsne": "FlickrExif"}  # where none is named
-PROTOCOLS = {"probe": "paper", "mitigation": "fast"}  # where none is named
+MEMORY = {"memory": "4G"}
+DEFAULTS: dict[str, dict[str, str]] = {
+    "knn": MEMORY,
+    "neighbors": MEMORY,
+    "similarity": MEMORY,
+    "masking": MEMORY,
+    "probe": {"protocol": "paper"},
+    "mitigation": {"protocol": "fast"},
+}
 PLACES = ("labels", "splits", "weights")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -69,15 +77,15 @@ def measure(
 
 def _arguments(task: str, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings as the task takes them."""
-    settings = dict(settings)
+    settings = DEFAULTS.get(task, {}) | settings
     for name in PLACES:
         if settings.get(name) is not None:
             settings[name] = path_of(settings[name])
     if isinstance(settings.get("memory"), str):
         settings["memory"] = bytes_of(settings["memory"])
-    if task in PROTOCOLS:
-        own = {name: settings.pop(name) for name in ("protocol", "seed", "device") if name in settings}
-        settings["settings"] = ProbeSettings(**{"protocol": PROTOCOLS[task], **own})
+    if "protocol" in settings:
+        probe = {name: settings.pop(name) for name in ("protocol", "seed", "device") if name in settings}
+        settings["settings"] = ProbeSettings(**probe)
     if task == "neighbors" and "k" in settings:
         settings["ks"] = settings.pop("k")
     return settings

@@ -1,6 +1,7 @@
 """`pairs build`, `check`, `plan` and `simulate`: PairCams from a folder of photo pairs."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +66,12 @@ def check_pairs(
     Writes a contact sheet of all pairs into the folder `page` where it is named. Raises UsageError where there are no
     pairs, or when another command writes.
     """
-    images, faults = read_pairs(str(source), _path(cameras), progress)
-    report = inspect(images, faults, progress=progress)
-    if page is None:
-        return Checked(report, ())
-    with home_of(source, data_dir).writing("pairs check") as folder:
-        return Checked(report, tuple(write_pages(path_of(page), images, report, folder.register)))
+    home = home_of(source, data_dir)
+    with home.writing("pairs check") if page else nullcontext():
+        images, faults = read_pairs(str(source), _path(cameras), progress)
+        report = inspect(images, faults, progress=progress)
+        pages = write_pages(path_of(page), images, report, home.register) if page else ()
+    return Checked(report, tuple(pages))
 
 
 def plan_pairs(source: Place | None = None, *, cameras: Place | None = None, pairs: int = PAIRS) -> tuple[Shots, ...]:

@@ -49,7 +49,9 @@ class DataFolder:
         place = place.absolute()
         for folder in (place, *place.parents):
             with suppress(OSError):
-                return cls(Path((folder / STATE / "home").read_text("utf-8").strip()))
+                home = Path((folder / STATE / "home").read_text("utf-8").strip())
+                if home.is_dir():
+                    return cls(home)
             if folder != place and _is_data_folder(folder):
                 return cls(folder)
         return None
