@@ -59,11 +59,16 @@ class Service:
         """The limits of the key; Flickr's own servers also get an even pace."""
         if self.calls_per_hour is None:
             return []
-        if self.calls_per_hour < 1:
-            raise UsageError("--calls-per-hour is below 1.", "Flickr allows 3600; 3500 leaves room.")
+        check_rate(self.calls_per_hour)
         hour = Window(self.calls_per_hour, HOUR)
         paced = Window(max(1, round(self.calls_per_hour * PACE / HOUR)), PACE)
         return [hour] if self.own else [hour, paced]
+
+
+def check_rate(calls_per_hour: int) -> None:
+    """UsageError for a limit that none can keep."""
+    if calls_per_hour < 1:
+        raise UsageError("--calls-per-hour is below 1.", "Flickr allows 3600; 3500 leaves room.")
 
 
 @dataclass(frozen=True, slots=True)

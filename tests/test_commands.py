@@ -294,6 +294,7 @@ def test_one_value_or_several() -> None:
     "wrong",
     [
         lambda: flickrexif.crawl("2024-13"),
+        lambda: flickrexif.crawl(MONTH, dry_run=True, calls_per_hour=0),
         lambda: flickrexif.crawl(MONTH, images="huge", sandbox=True),  # type: ignore[arg-type]
         lambda: flickrexif.browse(".", photos=0),
         lambda: flickrexif.process(".", parameter="jpeg", limit=0),

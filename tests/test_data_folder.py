@@ -64,6 +64,46 @@ def test_a_data_set_elsewhere_is_held_too_and_knows_its_data_folder(tmp_path: Pa
     assert DataFolder.of(tmp_path / "other" / "flickrexif").path == tmp_path / "other"
 
 
+def test_a_data_set_in_another_data_folder_belongs_to_that_one_and_both_are_held(tmp_path: Path) -> None:
+    ours, theirs = DataFolder(tmp_path / "ours"), DataFolder(tmp_path / "theirs")
+    traces = theirs.path / "traces"
+    said = r"crawl.* is writing to .*theirs\."
+    with theirs.writing("crawl"), pytest.raises(UsageError, match=said), ours.writing("process", traces):
+        pass
+    with ours.writing("process", traces), pytest.raises(UsageError, match="process"), theirs.writing("forget"):
+        pass
+    assert ours.registered() == [traces]
+    assert DataFolder.of(traces) == theirs
+    with theirs.writing("forget"):
+        pass
+
+
+def test_a_data_set_whose_data_folder_is_gone_belongs_to_none(tmp_path: Path) -> None:
+    data, traces = DataFolder(tmp_path / "data"), tmp_path / "disk" / "traces"
+    with data.writing("process", traces):
+        assert DataFolder.holding(traces) == data
+    data.path.rename(tmp_path / "moved")
+    assert DataFolder.holding(traces) is None
+    assert DataFolder.of(traces).path == tmp_path / "disk"
+
+
+def test_a_data_folder_of_before_there_was_a_lock_is_one(tmp_path: Path) -> None:
+    (tmp_path / "flickrexif/.crawl").mkdir(parents=True)
+    assert DataFolder.holding(tmp_path / "flickrexif/labels/train.parquet") == DataFolder(tmp_path)
+
+
+def test_who_reads_keeps_writers_away(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path)
+    with data.reading("publish"), pytest.raises(UsageError, match="`flickrexif publish`"), data.writing("build"):
+        pass
+    with holding(tmp_path) as process:
+        with pytest.raises(UsageError, match="`flickrexif crawl`"), data.reading("publish"):
+            pass
+        process.kill()
+    with DataFolder(tmp_path / "none").reading("publish"):
+        assert not (tmp_path / "none").exists()
+
+
 def test_the_register_keeps_any_name_once_and_drops_what_is_gone(tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff \xc3\xbc.json"))

@@ -22,10 +22,10 @@ import flickrexif
 from flickrexif import cli
 from flickrexif.cards import check_card
 from flickrexif.collectors.sandbox.server import Sandbox
-from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.core import folder
 from tests.hub import Hub, serving
 from tests.hub_repo import User
+from tests.test_crash import Painted
 
 TOKEN = "hf_twotwotwotwo"
 MEASURED = "--model control --variant colour --labels data/flickrexif/labels"
@@ -113,7 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("two")
     with (
         pytest.MonkeyPatch.context() as patch,
-        Sandbox(SimulatedPopulation(0, 600)) as sandbox,
+        Sandbox(Painted(0, 600)) as sandbox,
         serving(Hub(users={TOKEN: User("jo")})) as hub,
     ):
         for name in ("FLICKR_API_KEY", "FLICKR_API_SECRET", "FLICKR_CREDENTIALS", "FLICKREXIF_DATA"):
@@ -139,11 +139,9 @@ def snapshot(root: Path) -> dict[str, tuple[int, int]]:
 
 
 def assert_whole(data: Path) -> None:
-    """Every file can be read, every card is that of its data, and nobody holds anything."""
+    """Every file can be read, none is unfinished, and nobody holds anything."""
     for path in data.rglob("*.parquet"):
         pq.ParquetFile(path).close()
-    for card in data.glob("*/README.md"):
-        assert check_card(card.parent) == []
     assert [path for path in data.rglob(".*.tmp") if path.is_file()] == []
     assert list((data / folder.STATE).rglob("*.json")) == []
 
@@ -164,6 +162,12 @@ def test_the_second_is_right_or_refused(place: Place, run: Callable[..., Any], t
             assert err.endswith("data. Wait until it ends, then try again.\n"), second
             assert snapshot(place.root) == before, second
     assert_whole(place.root / "data")
+
+
+def test_afterwards_every_card_is_that_of_its_data(place: Place) -> None:
+    cards = sorted(place.root.glob("data/*/README.md"))
+    assert len(cards) == 4
+    assert {card.parent.name: check_card(card.parent) for card in cards} == {card.parent.name: [] for card in cards}
 
 
 def test_every_command_that_writes_is_tried() -> None:

@@ -60,9 +60,8 @@ def splits(
         out=out,
         say=say,
     )
-    short = [(s.target_attribute, f) for s in report.splits for f in s.shortfalls]
-    if short:
-        rows = [(name, f.class_name, f.split, f.wanted, f.found) for name, f in short]
+    rows = [(s.target_attribute, x.class_name, x.split, x.wanted, x.found) for s in report.splits for x in s.shortfalls]
+    if rows:
         table(("short", "class", "split", "wanted", "found"), rows)
     typer.echo(f"{len(report.splits)} splits in {report.files[0].parent}")
     if report.short:

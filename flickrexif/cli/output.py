@@ -17,12 +17,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(*header[:1], box=box.SIMPLE)
+    shown = Table(*header[:1], box=box.SIMPLE)
     for name in header[1:]:
-        made.add_column(name, justify="left" if name == "meaning" else "right")
+        shown.add_column(name, justify="left" if name == "meaning" else "right")
     for row in rows:
-        made.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 120).print(made)
+        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 120).print(shown)
 
 
 @contextmanager

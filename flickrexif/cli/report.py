@@ -37,13 +37,13 @@ def report(
     """
     from flickrexif.eval.report.style import short
 
-    made = flickrexif.report(results, out=out, baseline=baseline, data_dir=data_dir, formats=formats)
-    print_leaderboard(made.leaderboard)
-    say(f"{made.records:,} records are shown. Open this page in a browser:")
-    typer.echo(made.index)
-    for path, problem in made.unreadable:
+    pages = flickrexif.report(results, out=out, baseline=baseline, data_dir=data_dir, formats=formats)
+    print_leaderboard(pages.leaderboard)
+    say(f"{pages.records:,} records are shown. Open this page in a browser:")
+    typer.echo(pages.index)
+    for path, problem in pages.unreadable:
         say(f"Left out: {short(path, 200)}: {short(problem, 400)}")
-    if made.unreadable:
+    if pages.unreadable:
         raise typer.Exit(SHORT)
 
 

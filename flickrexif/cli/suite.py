@@ -98,13 +98,13 @@ def _print_plan(items: "Sequence[Item]") -> None:
 def _lacking(items: "Sequence[Item]") -> Iterator[str]:
     """What is not possible, and why, by data set; with the encoders where others can."""
     encoders = {item.candidate.record.key for item in items}
-    found: dict[tuple[str, str], dict[str, set[str]]] = {}
+    lacking: dict[tuple[str, str], dict[str, set[str]]] = {}
     for item in items:
         if item.state == "not possible":
             m = item.measurement
-            measurements = found.setdefault((m.dataset, item.reason), {})
+            measurements = lacking.setdefault((m.dataset, item.reason), {})
             measurements.setdefault(f"{m.task} {m.label}".strip(), set()).add(item.candidate.record.key)
-    for (dataset, reason), measurements in found.items():
+    for (dataset, reason), measurements in lacking.items():
         some = set.union(*measurements.values())
         of = "" if some == encoders else f" by {', '.join(sorted(some))}"
         yield f"Not possible on {dataset}{of} ({', '.join(measurements)}): {reason}."
@@ -195,8 +195,8 @@ def _chance(outcome: "Outcome", metric: str) -> float | None:
     """Of the probe's accuracy and of the neighbours."""
     if outcome.result is None or metric not in ("accuracy", "10"):
         return None
-    found: Any = outcome.result.metrics.get("chance", outcome.result.detail.get("chance"))
-    return found if isinstance(found, float) else None
+    chance: Any = outcome.result.metrics.get("chance", outcome.result.detail.get("chance"))
+    return chance if isinstance(chance, float) else None
 
 
 def _name(item: "Item") -> str:

@@ -18,7 +18,7 @@ from flickrexif.collectors.crawl import (
 from flickrexif.collectors.flickr.licenses import parse_licenses
 from flickrexif.collectors.journal import check_journal, read_journal
 from flickrexif.collectors.month import months_of
-from flickrexif.collectors.session import CALLS_PER_HOUR, Estimate, crawl_into, estimate, service_of
+from flickrexif.collectors.session import CALLS_PER_HOUR, Estimate, check_rate, crawl_into, estimate, service_of
 from flickrexif.commands.build import build_dataset
 from flickrexif.commands.places import Place, data_folder, path_of, several
 from flickrexif.core.folder import DataFolder
@@ -76,13 +76,13 @@ def crawl(
         workers=workers,
     )
     check_settings(settings)
-    folder, hourly = data_folder(data_dir), calls_per_hour or CALLS_PER_HOUR
+    folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
+    check_rate(hourly)
     if dry_run:
         estimates = _estimates(folder, months, settings)
         return CrawlReport(minimum=settings.minimum, estimates=estimates, calls_per_hour=hourly)
     with ExitStack() as stack:
         service = service_of(stack, endpoint, sandbox, faults, calls_per_hour)
-        service.windows()  # refuses a limit that none can keep
         stack.enter_context(folder.writing("crawl"))
         check_not_merged(folder.flickrexif)
         summaries = crawl_into(folder.path, months, settings, service, progress or NoProgress(), threading.Event())

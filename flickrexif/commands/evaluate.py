@@ -92,7 +92,7 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        loaded = [one.encoder or load(one.record, device=place, dtype=dtype) for one in candidates]
+        loaded = [own.encoder or load(own.record, device=place, dtype=dtype) for own in candidates]
         return make_embeddings(settings, loaded, sources, progress, say)
 
 
@@ -158,7 +158,7 @@ def candidates_of(encoder: Any, name: str = "", device: str = "cpu") -> list[Can
     """The encoders that were named, not loaded, or the one that is an object. UsageError for a name that is none."""
     if isinstance(encoder, str):
         encoder = [encoder]
-    if isinstance(encoder, list | tuple | set) and all(isinstance(one, str) for one in encoder):
+    if isinstance(encoder, list | tuple | set) and all(isinstance(name, str) for name in encoder):
         return [Candidate(record) for record in expand(list(encoder))]
     record = own_record(encoder, name)
     own = as_encoder(encoder, record.name, record, device=device)

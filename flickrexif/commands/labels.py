@@ -23,11 +23,11 @@ def label(
     A photo that cannot be read has a row with the reason. Raises UsageError when there is no photo, or `out` holds
     another data set or is being written.
     """
-    photos, made = path_of(folder), path_of(out)
-    check_folder(photos, made)
-    with home_of(photos, data_dir).writing("label", made):
-        report = label_folder(photos, made, progress)
-        write_card(made)
+    photos, data_set = path_of(folder), path_of(out)
+    check_folder(photos, data_set)
+    with home_of(photos, data_dir).writing("label", data_set):
+        report = label_folder(photos, data_set, progress)
+        write_card(data_set)
     return report
 
 
@@ -52,11 +52,11 @@ def splits(
     folder = home_of(table, data_dir)
     files = path_of(out) if out else table.parent / "splits"
     rules = PAPER if protocol == "paper" else proportional(min_photos)
-    beside = files == table.parent / "splits"
-    with folder.writing("splits", *([table.parent] if beside else [])):
+    described = [table.parent] if files == table.parent / "splits" and (table.parent / "README.md").exists() else []
+    with folder.writing("splits", *described):
         report = make_splits(table, files, rules, several(attribute) or ATTRIBUTES, seed, say, folder.register)
-        if beside and (table.parent / "README.md").exists():
-            write_card(table.parent)  # which counts the photos of each split
+        for data_set in described:
+            write_card(data_set)  # which counts the photos of each split
     return report
 
 

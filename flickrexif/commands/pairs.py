@@ -45,11 +45,11 @@ def build_pairs(
     the findings of the check are errors. Raises BadPairs with all faults of the source, UsageError when `out` holds
     something else or is being written.
     """
-    made = path_of(out) if out else data_folder(data_dir).path / "paircams"
-    check_out(path_of(source), made)
-    with home_of(source, data_dir).writing("pairs build", made):
-        report = build(str(source), made, cameras=_path(cameras), strict=strict, progress=progress)
-        write_card(made)
+    data_set = path_of(out) if out else data_folder(data_dir).path / "paircams"
+    check_out(path_of(source), data_set)
+    with home_of(source, data_dir).writing("pairs build", data_set):
+        report = build(str(source), data_set, cameras=_path(cameras), strict=strict, progress=progress)
+        write_card(data_set)
     return report
 
 
@@ -96,10 +96,10 @@ def simulate_pairs(
 
     Raises UsageError when `folder` holds something or another command writes.
     """
-    made = path_of(folder)
-    check_simulation(made, pairs)
-    with (DataFolder.holding(made) or data_folder(data_dir)).writing("pairs simulate"):
-        return tuple(simulate(made, pairs, seed, progress=progress))
+    shots = path_of(folder)
+    check_simulation(shots, pairs)
+    with (DataFolder.holding(shots) or data_folder(data_dir)).writing("pairs simulate"):
+        return tuple(simulate(shots, pairs, seed, progress=progress))
 
 
 def _path(place: Place | None) -> Path | None:

@@ -31,10 +31,10 @@ def process(
     `imagenet-traces` in the data folder. Images that fail are counted in the report. Raises UsageError for settings
     that cannot be and when another command writes, FlickrExifError when a worker dies. The same call goes on.
     """
-    made = path_of(out) if out else data_folder(data_dir).path / "imagenet-traces"
+    data_set = path_of(out) if out else data_folder(data_dir).path / "imagenet-traces"
     settings = ProcessSettings(
         source=str(source),
-        out=made,
+        out=data_set,
         variants=several(variant),
         parameter=parameter,
         draw=draw,
@@ -46,8 +46,8 @@ def process(
         address=address,
     )
     check_settings(settings)
-    with home_of(source, data_dir).writing("process", made):
+    with home_of(source, data_dir).writing("process", data_set):
         report = make(settings, progress)
         if any(part.rows for part in report.parts):
-            write_card(made)
+            write_card(data_set)
     return report

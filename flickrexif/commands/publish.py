@@ -109,5 +109,5 @@ def check_folder(root: Path) -> None:
 def _flickr_key() -> Iterator[str]:
     """Key and secret of the API, which may come from a file."""
     with suppress(UsageError):  # there is none
-        found = from_environment(os.environ, FLICKR_ENDPOINT)
-        yield from (value for value in (found.key, found.secret) if value and found != SANDBOX)
+        credentials = from_environment(os.environ, FLICKR_ENDPOINT)
+        yield from (value for value in (credentials.key, credentials.secret) if value and credentials != SANDBOX)

@@ -23,7 +23,7 @@ def report(
     """
     folder = data_folder(data_dir)
     records = path_of(results) if results else folder.path / "results"
-    wanted = [name for part in several(formats) for one in part.split(",") if (name := one.strip().lower())]
+    wanted = [name for text in several(formats) for part in text.split(",") if (name := part.strip().lower())]
     home = home_of(records, data_dir)
     with home.writing("report"):
         return write_report(
