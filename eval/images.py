@@ -102,9 +102,12 @@ class ParquetFiles:
         while start < stop:
             place = bisect_right(self.starts, start) - 1
             file, group = self.groups[place]
-            cells = _row_group(self.paths[file], group, self.image)
+            path = self.paths[file]
+            cells = _row_group(path, _time(path), group, self.image)
             first = start - self.starts[place]
             images = cells.slice(first, stop - start).to_pylist()
+            if not images:
+                raise FlickrExifError(f"{path} has changed since its images were listed.", AGAIN)
             yield from map(stored_bytes, images)
             start += len(images)
 
@@ -124,9 +127,17 @@ def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
 
 
 @lru_cache(maxsize=2)  # a worker gets a few images of a group at a time
-def _row_group(path: str, group: int, column: str) -> "pa.ChunkedArray":
+def _row_group(path: str, time: int, group: int, column: str) -> "pa.ChunkedArray":  # noqa: ARG001 - tells a new file
     with opened(Path(path)) as parquet:
         return parquet.read_row_group(group, columns=[column])[column]
+
+
+def _time(path: str) -> int:
+    """When the file changed, in nanoseconds; 0 where there is none, which reading it tells."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def stored_bytes(cell: Any) -> bytes | None:

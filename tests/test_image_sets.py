@@ -226,6 +226,19 @@ def test_parquet_files_of_others(tmp_path: Path) -> None:
     assert everything(source) == [picture(0), None, picture(2)]
 
 
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "d" / "test-0.parquet"
+    write_parquet(path, {"label": [0, 1]}, [picture(0), picture(1)], group=2)
+    (before,) = open_images(str(tmp_path / "d"))
+    assert everything(before) == [picture(0), picture(1)]
+    write_parquet(path, {"label": [0, 1, 2]}, [picture(7), picture(8), picture(9)], group=3)
+    (after,) = open_images(str(tmp_path / "d"))
+    assert everything(after) == [picture(7), picture(8), picture(9)]
+    write_parquet(path, {"label": [0]}, [picture(0)], group=1)
+    with pytest.raises(FlickrExifError, match="has changed since its images were listed"):
+        everything(after)
+
+
 # --- what cannot be
 
 
