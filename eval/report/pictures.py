@@ -1,4 +1,4 @@
-"""The pictures of a report: thumbnails of the images that records name, with the credit that Flickr's terms ask for."""
+"""The pictures of a report: thumbnails of the images that records name, with the credit that Flickr's terms require."""
 
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,13 +20,13 @@ from flickrexif.processing.variants import VARIANTS
 
 SIDE = 160  # longer side of a thumbnail, pixels
 QUALITY = 80
-MOST_FLICKR = 30  # photos a page: Flickr's terms of use of its API
+MOST_FLICKR = 30  # most photos a page, by the terms of use of Flickr's API
 IDENTITY = "IDENTITY"
 CREDITS = ("attribution", "page_url")
 
 
 class Key(NamedTuple):
-    """An image as records name it."""
+    """The name of an image in records."""
 
     dataset: str
     image_id: str
@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A thumbnail (JPEG without metadata, upright) and its credit, "" where none is known. All texts are strangers'."""
+    """An upright thumbnail, as a JPEG file without metadata, and its credit, "" if unknown; texts are strangers'."""
 
     jpeg: bytes
     attribution: str = ""
@@ -43,20 +43,20 @@ class Picture:
 
 
 def keys_of(entries: Iterable[Entry]) -> list[Key]:
-    """The images that the strips of the report show, each once, in their order. Raises as `strip_figures`."""
-    asked: list[Key] = []
+    """The images that the strips of the report show, in their order, each once. Raises as `strip_figures`."""
+    keys: list[Key] = []
 
     def note(dataset: str, image_id: str, variant: str | None = None) -> Shot:
-        asked.append(Key(dataset, image_id, variant))
+        keys.append(Key(dataset, image_id, variant))
         return without_picture(dataset, image_id)
 
     list(strip_figures(list(entries), note))
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(keys))
 
 
-def shot_of(found: Mapping[Key, Picture], dataset: str, image_id: str, variant: str | None = None) -> Shot:
-    """The picture as figures take it, see `figures_pictures.Pictures`; without one, the image's id alone."""
-    picture = found.get(Key(dataset, image_id, variant), Picture(jpeg=b""))
+def shot_of(pictures_by_key: Mapping[Key, Picture], dataset: str, image_id: str, variant: str | None = None) -> Shot:
+    """A picture as `figures_pictures.Pictures` gives it; with the image's id alone where there is no picture."""
+    picture = pictures_by_key.get(Key(dataset, image_id, variant), Picture(jpeg=b""))
     return Shot(
         image_id=image_id,
         same=None,
@@ -66,33 +66,33 @@ def shot_of(found: Mapping[Key, Picture], dataset: str, image_id: str, variant: 
     )
 
 
-def pictures(data_dir: Path, wanted: Iterable[Key]) -> dict[Key, Picture]:
-    """The pictures of `wanted`; an image that is not in `data_dir`, or is no whole image, has none.
+def pictures(data_dir: Path, images: Iterable[Key]) -> dict[Key, Picture]:
+    """The pictures of `images`, without those that `data_dir` lacks or that are broken.
 
-    Of photos on Flickr the first MOST_FLICKR have one. An image whose variant is not stored is shown as it came.
-    Raises FlickrExifError for a data set that cannot be read.
+    Of photos on Flickr only the first MOST_FLICKR have a picture. An image whose variant is not stored is shown
+    unprocessed. Raises FlickrExifError for a data set that cannot be read.
     """
-    keys = list(dict.fromkeys(wanted))
+    keys = list(dict.fromkeys(images))
     credits_ = _credits(data_dir / "flickrexif" / "labels", keys)
     keys = [key for key in keys if key not in credits_] + _first(MOST_FLICKR, [key for key in keys if key in credits_])
-    made = {}
+    shown = {}
     for name, folder in _folders(data_dir):
-        mine = [key for key in keys if key.dataset == name]
-        for key, data in _stored(folder, mine) if mine else ():
+        dataset_keys = [key for key in keys if key.dataset == name]
+        for key, data in _stored(folder, dataset_keys) if dataset_keys else ():
             if jpeg := thumbnail(data):
                 attribution, page_url = credits_.get(key, ("", ""))
-                made[key] = Picture(jpeg=jpeg, attribution=attribution, page_url=page_url)
-    return made
+                shown[key] = Picture(jpeg=jpeg, attribution=attribution, page_url=page_url)
+    return shown
 
 
 def thumbnail(data: bytes) -> bytes | None:
-    """A JPEG file of at most SIDE pixels a side, turned as the Exif orientation says; None for what is no image."""
+    """A JPEG file of at most SIDE pixels a side, turned as the Exif orientation says; None for a broken image."""
     try:
         image = upright(decode(data))
     except BadPicture:
         return None
     image.thumbnail((SIDE, SIDE))
-    image.info = {}  # Pillow would write a comment that it read
+    image.info = {}  # else Pillow writes the comment of the original
     file = io.BytesIO()
     image.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
@@ -104,36 +104,35 @@ def _first(most: int, keys: Sequence[Key]) -> list[Key]:
     return [key for key in keys if (key.dataset, key.image_id) in images]
 
 
-# --- where the images are
+# --- the stored images
 
 
 def _folders(data_dir: Path) -> Iterator[tuple[str, Path]]:
-    """The folders of data sets, by the names that records call them."""
+    """(name in records, folder) of each data set."""
     for folder in sorted(path for path in data_dir.glob("*/") if not path.name.startswith(".")):
         yield NAMES.get(folder.name.lower(), folder.name), folder
 
 
 def _stored(folder: Path, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
-    """The bytes of the images that the data set has."""
+    """The keys that the data set has an image for, with its bytes."""
     names = dict.fromkeys(key.variant or IDENTITY for key in keys)
     stored = [name for name in names if name in VARIANTS and any((folder / VARIANTS[name].config).glob("*.parquet"))]
     try:
         sources = open_images(str(folder), variants=stored)
-    except UsageError:  # no folder of images
+    except UsageError:  # not a folder of images
         return
     by_image: dict[tuple[str, str], list[Key]] = {}
     for key in keys:
         by_image.setdefault((key.image_id, (key.variant or IDENTITY) if stored else IDENTITY), []).append(key)
-    for source in sorted(
-        sources, key=lambda one: one.split == "train"
-    ):  # an id may be in both: strips show test images
+    # Training images last: an id may be in two splits, and strips show test images.
+    for source in sorted(sources, key=lambda source: source.split == "train"):
         for image, data in _read(source, by_image):
             for key in by_image.pop(image):
                 yield key, data
 
 
 def _read(source: Source, images: Collection[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], bytes]]:
-    """(id, variant) and bytes of those of the images that the source has, in its order."""
+    """((id, variant), bytes) of those `images` that the source has, in its order."""
     rows = [row for row, image_id in enumerate(source.ids) if (image_id, source.variant) in images]
     for row in rows:
         (data,) = source.read(row, row + 1)
@@ -145,16 +144,16 @@ def _read(source: Source, images: Collection[tuple[str, str]]) -> Iterator[tuple
 
 
 def _credits(folder: Path, keys: Sequence[Key]) -> Mapping[Key, tuple[str, str]]:
-    """Attribution and page of the photos on Flickr: FlickrExif's, and those of data sets made of them."""
+    """(attribution, page) of the photos on Flickr: FlickrExif's, and those of data sets made from them."""
     numbers = {key: int(key.image_id) for key in keys if _is_number(key.image_id)}
     files = sorted(folder.glob("*.parquet")) if numbers else []
     for path in files:
         check_columns(path, CREDITS)
     rows = read_rows(files, FLICKR_ID, set(numbers.values()), (FLICKR_ID, *CREDITS))
-    known = {row[FLICKR_ID]: _credit(row) for row in rows}
-    of_flickr = {key.dataset for key in keys} - {key.dataset for key in keys if numbers.get(key) not in known}
+    credit_by_id = {row[FLICKR_ID]: _credit(row) for row in rows}
+    of_flickr = {key.dataset for key in keys} - {key.dataset for key in keys if numbers.get(key) not in credit_by_id}
     of_flickr.add("FlickrExif")
-    return {key: known.get(number, ("", "")) for key, number in numbers.items() if key.dataset in of_flickr}
+    return {key: credit_by_id.get(number, ("", "")) for key, number in numbers.items() if key.dataset in of_flickr}
 
 
 def _is_number(text: str) -> bool:
