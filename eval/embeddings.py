@@ -99,6 +99,17 @@ def read_embeddings(path: Path) -> Embeddings:
     return embeddings
 
 
+def holds_embeddings(path: Path) -> bool:
+    """Whether a safetensors file is one of embeddings, not of weights. Raises FlickrExifError when it is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return EMBEDDINGS in file.keys()  # noqa: SIM118  # it is no dict
+    except (SafetensorError, OSError) as error:
+        raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", MAKE_AGAIN) from None
+
+
 def write_embeddings(
     path: Path,
     image_embeddings: "torch.Tensor",

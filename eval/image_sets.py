@@ -84,15 +84,31 @@ def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Sourc
         return
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", HINT)
-    name = NAMES.get(folder.resolve().name.lower(), folder.resolve().name)
+    stored = _variant_folders(folder)
+    if variants and not stored:
+        raise _no_variants(spec)
+    yield from sources_in(folder, variants) or _hub(str(folder))
+
+
+def dataset_of(folder: Path) -> str:
+    """What the data set in `folder` is called in the published layout."""
+    name = folder.resolve().name
+    return NAMES.get(name.lower(), name)
+
+
+def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
+    """The sources in a folder, of these stored variants or of all; none where it holds no images that we read."""
+    return list(_sources_in(folder, variants))
+
+
+def _sources_in(folder: Path, variants: Sequence[str]) -> Iterator[Source]:
+    name = dataset_of(folder)
     if stored := _variant_folders(folder):
         for chosen in [variant(one).name for one in variants] or list(stored):
             if chosen not in stored:
                 raise UsageError(f"{folder} has no variant {chosen}.", f"It has: {', '.join(stored)}.")
             yield from _parquet_splits(name, stored[chosen], chosen)
         return
-    if variants:
-        raise _no_variants(spec)
     if (folder / "labels").is_dir() and (folder / "images").is_dir():
         yield _flickrexif(folder)
         return
@@ -100,7 +116,7 @@ def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Sourc
     if parquet:
         yield from _parquet_splits(name, parquet, "IDENTITY")
     else:
-        yield from _image_folders(name, folder) or _hub(str(folder))
+        yield from _image_folders(name, folder)
 
 
 def _no_variants(spec: str) -> UsageError:
@@ -141,6 +157,7 @@ def _parquet(name: str, paths: Sequence[Path], chosen: str, split: str | None, m
         ids=listing.ids,
         read=parquet_files(paths, image),
         fingerprint=fingerprint(listing.ids, listing.columns, contents),
+        contents=listing.contents,
         columns=listing.columns,
         split=split,
         variant=chosen,
@@ -269,13 +286,14 @@ def _flickrexif(root: Path) -> Source:
 def _numbered_files(folder: Path) -> Source:
     found = _walk(folder)
     files = {path: size for path, size in found.items() if _stem(path).isdecimal()}
-    ids = [_stem(path) for path in files]
-    columns = {"Flickr ID": [int(number) for number in ids]}
+    ids = [str(int(_stem(path))) for path in files]
+    columns = {"Flickr ID": list(map(int, ids))}
     return Source(
         dataset="FlickrExif",
-        ids=[str(int(number)) for number in ids],
+        ids=ids,
         read=Files(str(folder.absolute()), list(files)),
         fingerprint=fingerprint(ids, columns, files.values()),
+        contents=list(files.values()),
         columns=columns,
         missing={clean(path): "not_a_flickr_id" for path in found if path not in files},
     )
@@ -323,6 +341,7 @@ def _image_folder(
         ids=ids,
         read=Files(str(root.absolute()), list(files)),
         fingerprint=fingerprint(ids, columns, files.values()),
+        contents=list(files.values()),
         columns=columns,
         split=split,
         class_names=tuple(map(clean, classes)),

@@ -6,7 +6,7 @@ We read stored bytes and decode them ourselves: `datasets.Image` would apply the
 import hashlib
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.parquet import opened
+from flickrexif.core.photo_ids import are_row_numbers, naming
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +36,7 @@ class Source:
     ids: Sequence[str]
     read: Reader
     fingerprint: str  # of ids, columns, and sizes or hashes of the images
+    contents: Sequence[object] = ()  # these sizes or hashes; none where the files are told as wholes
     columns: Mapping[str, Sequence[int]] = field(default_factory=dict)  # named as in the embedding files
     split: str | None = None  # train, val, ...; None where the data set has no splits
     variant: str = "IDENTITY"  # that the images are stored in
@@ -43,6 +45,23 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def fingerprint_without(self, photo_ids: Collection[str]) -> str | None:
+        """Its fingerprint when the images that name one of these photos are gone.
+
+        None where it has none of them, and where sizes and hashes of the images are not known.
+        """
+        gone = naming(self.ids, photo_ids)
+        if not gone or len(self.contents) != len(self) or self.has_row_numbers:
+            return None
+        rows = [row for row, image_id in enumerate(self.ids) if image_id not in gone]
+        columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        return fingerprint([self.ids[row] for row in rows], columns, [self.contents[row] for row in rows])
+
+    @property
+    def has_row_numbers(self) -> bool:
+        """Whether the images have no ids of their own."""
+        return "Flickr ID" not in self.columns and are_row_numbers(self.ids, len(self))
 
 
 def fingerprint(ids: Iterable[str], columns: Mapping[str, Sequence[int]], contents: Iterable[object]) -> str:

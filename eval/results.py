@@ -113,6 +113,11 @@ def read_results(folder: Path) -> list[Result]:
     return [read_result(path) for path in sorted(folder.rglob("*.json"))]
 
 
+def is_record(text: str) -> bool:
+    """Whether a text is meant as a record, of whatever version."""
+    return all(f'"{name}"' in text for name in ("schema_version", "task", "encoder"))
+
+
 def from_json(text: str, where: str = "The text") -> Result:
     """The record in `text`, which errors call `where`. Raises FlickrExifError with every problem of it."""
     try:

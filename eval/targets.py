@@ -57,7 +57,7 @@ class Target:
     @property
     def hash(self) -> str:
         """A hash of the settings."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        return hash_of(self.settings)
 
     @property
     def blocks(self) -> Path:
@@ -67,6 +67,11 @@ class Target:
     def block(self, start: int, stop: int) -> Path:
         """The file of the rows start to stop - 1."""
         return self.blocks / f"{start:010}-{stop:010}{SUFFIX}"
+
+
+def hash_of(settings: Mapping[str, Any]) -> str:
+    """Names the settings of a file."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def file_names(record: EncoderRecord) -> tuple[str, str]:
@@ -170,7 +175,12 @@ def write_block(
     """Save the block of the rows start to stop - 1: embeddings [m, d] of `rows`, and why the other rows failed."""
     import torch
 
-    metadata = {"failures": json.dumps(sorted(failures.items()))}
+    metadata = {
+        "failures": json.dumps(sorted(failures.items())),
+        "images": json.dumps(list(target.source.ids[start:stop])),
+        "dataset": target.source.dataset,
+        "settings": json.dumps(target.settings),
+    }
     write_embeddings(target.block(start, stop), embeddings, {ROW: torch.tensor(rows, dtype=torch.int64)}, metadata)
 
 
