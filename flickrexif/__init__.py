@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flickrexif.commands.process import process
     from flickrexif.commands.publish import browse, card, publish
     from flickrexif.commands.report import report
+    from flickrexif.commands.takedown import forget, refresh
     from flickrexif.loading import load_dataset
 
     __version__: str
@@ -32,6 +33,7 @@ __all__ = [
     "embed",
     "encoders",
     "evaluate",
+    "forget",
     "label",
     "load_dataset",
     "measure",
@@ -40,6 +42,7 @@ __all__ = [
     "plan_pairs",
     "process",
     "publish",
+    "refresh",
     "report",
     "sandbox",
     "simulate_pairs",
@@ -58,6 +61,7 @@ _MODULES = {
     "commands.process": ("process",),
     "commands.publish": ("browse", "card", "publish"),
     "commands.report": ("report",),
+    "commands.takedown": ("forget", "refresh"),
     "loading": ("load_dataset",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -11,29 +11,29 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import flickrexif
 from flickrexif.cards import write_card
-from flickrexif.cli.takedown import forget
 from flickrexif.collectors.crawl import CrawlSettings
 from flickrexif.collectors.flickr.credentials import SANDBOX
-from flickrexif.collectors.journal import open_journal
 from flickrexif.collectors.month import PER_PAGE
 from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
-from flickrexif.collectors.session import Service, crawl_into, journal_path
+from flickrexif.collectors.session import Service, crawl_into
 from flickrexif.commands.build import build_dataset
+from flickrexif.core.errors import UsageError
+from flickrexif.core.folder import DataFolder
+from flickrexif.core.pages import marks
 from flickrexif.core.takedowns import read_takedowns, takedown_path
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
@@ -151,10 +151,11 @@ def kept(data: Path) -> list[dict[str, Any]]:
 
 
 def files_of(data: Path) -> dict[str, tuple[str, int]]:
-    """Hash and time of every file but locks and the list, whose salt and time differ from run to run."""
+    """Hash and time of every file but locks, the journal, and the list, whose salt and time differ from run to run."""
     found = {}
     for path in data.rglob("*"):
-        if path.is_file() and path.suffix != ".lock" and path.name not in (".lock", "takedowns.csv"):
+        others = path.suffix == ".lock" or path.name == "takedowns.csv" or path.name.startswith("journal.sqlite")
+        if path.is_file() and not others and ".flickrexif" not in path.parts:
             name = str(path.relative_to(data))
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns
     return found
@@ -206,7 +207,7 @@ def needles_of(photo: SandboxPhoto, data: Path) -> dict[str, bytes]:
 
 
 def gone(data: Path, *, photo: list[int] | None = None, owner: list[str] | None = None) -> None:
-    forget(REASON, photo=list(map(str, photo or ())), owner=owner, data_dir=data, dry_run=False)
+    flickrexif.forget(data, photos=photo or (), owners=owner or (), reason=REASON)
 
 
 subsets = st.tuples(
@@ -299,8 +300,12 @@ def test_processing_and_embedding_go_on_as_if_the_photo_had_never_been(data: Pat
     processed(data, "again")
     names = [path.relative_to(data / "again") for path in sorted((data / "again").rglob("*.parquet"))]
     assert len(names) == 2
-    for name in [*names, *(name.parent / ".done/train.json" for name in names)]:
+    for name in [*names, Path(".huggingface.yaml")]:
         assert (data / "again" / name).read_bytes() == (data / "imagenet-traces" / name).read_bytes(), name
+    for name in names:
+        here, there = (data / out / name.parent / ".done/train.json" for out in ("again", "imagenet-traces"))
+        told = [json.loads(path.read_bytes()) for path in (here, there)]
+        assert [told[0][key] == told[1][key] for key in ("rows", "failures", "content", "source")] == [True] * 4
     embedded(data, "fresh")
     files = sorted((data / "fresh").rglob("*.safetensors"))
     assert len(files) == 3
@@ -352,7 +357,7 @@ def test_other_data_sets_of_the_data_folder_are_handled(data: Path, tmp_path: Pa
     needles = {"id": str(going).encode(), "broken": str(broken).encode()}
     assert traces(data, needles) == set()
     record = json.loads((data / "other-traces/sharpen_2/.done/train.json").read_bytes())
-    assert (record["rows"], record["failures"], record["settings"]["images"]) == (1, {}, 1)
+    assert (record["rows"], record["failures"]) == (1, {})
     report = process(ProcessSettings(source=str(other), out=data / "other-traces", variants=("SHARPEN_2",)))
     assert [part.made for part in report.parts] == [0]
 
@@ -390,38 +395,46 @@ def test_embeddings_of_the_released_code_stay(data: Path) -> None:
 
 def test_rows_of_an_unfinished_embedding_go(data: Path) -> None:
     """A run that was killed left blocks: of the same images, which no run will go on with."""
-    (source,) = open_images("flickrexif", data_dir=data)
-    blocks = data / "embeddings/FlickrExif/.model=m_variant=v.0123456789abcdef.blocks"
     import torch
 
-    write_embeddings(blocks / "0000000000-0000000004.safetensors", torch.ones(4, 3), {"row": torch.arange(4)})
-    elsewhere = data / "embeddings/PairCams/.model=m_variant=v.0123456789abcdef.blocks"
-    shutil.copytree(blocks, elsewhere)
+    (source,) = open_images("flickrexif", data_dir=data)
+    settings = json.dumps({"processing": "IDENTITY", "data": source.fingerprint})
+    others = {"images": "[]", "dataset": "Other", "settings": json.dumps({"processing": "IDENTITY", "data": "x"})}
+    folders = {
+        "FlickrExif/.a.0123456789abcdef.blocks": {"images": json.dumps(source.ids[:4])},
+        "Elsewhere/.a.0123456789abcdef.blocks": {"images": json.dumps([f"cat/{source.ids[0]}_b.jpg"])},
+        "FlickrExif/.b.0123456789abcdef.blocks": {"dataset": "FlickrExif", "settings": settings},
+        "Old/.a.0123456789abcdef.blocks": {},
+        "Other/.a.0123456789abcdef.blocks": {},
+    }
+    for name, metadata in folders.items():
+        told = {} if name.startswith("Old") else others | metadata
+        path = data / "embeddings" / name / "0000000000-0000000004.safetensors"
+        write_embeddings(path, torch.ones(4, 3), {"row": torch.arange(4)}, told)
     gone(data, photo=[int(source.ids[0])])
-    assert not blocks.exists()
-    assert elsewhere.exists()
+    left = [name for name in folders if (data / "embeddings" / name).exists()]
+    assert left == ["Other/.a.0123456789abcdef.blocks"]
 
 
 # --- again, and interrupted
 
 
-def test_the_same_command_again_changes_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_command_again_changes_nothing(data: Path, run: Any) -> None:
     rows = kept(data)
-    chosen = partial(gone, data, photo=[rows[0]["Flickr ID"]], owner=[rows[-1]["owner"]])
-    chosen()
-    assert "2 new on the list" in capsys.readouterr().out
+    chosen = ("--photo", rows[0]["Flickr ID"], "--owner", rows[-1]["owner"])
+    command = ("forget", *chosen, "--reason", REASON, "--data-dir", data)
+    assert "2 new on the list" in run(*command)[1]
     before, listed = files_of(data), takedown_path(data / "flickrexif").read_bytes()
-    chosen()
+    code, said, _ = run(*command)
+    assert code == 0
     assert (files_of(data), takedown_path(data / "flickrexif").read_bytes()) == (before, listed)
-    said = capsys.readouterr().out
     assert "0 new on the list" in said
     assert f"In no data set and no journal here: {rows[0]['Flickr ID']}, {rows[-1]['owner']}." in said
 
 
 KILLED = """
 import os, sys
-from pathlib import Path
-from flickrexif.cli.takedown import forget
+import flickrexif
 left = int(sys.argv[3])
 def hook(event, arguments):
     global left
@@ -430,7 +443,7 @@ def hook(event, arguments):
         if left == 0:
             os.kill(os.getpid(), 9)
 sys.addaudithook(hook)
-forget("asked by mail", owner=sys.argv[2].split(), data_dir=Path(sys.argv[1]))
+flickrexif.forget(sys.argv[1], owners=sys.argv[2].split(), reason="asked by mail")
 """
 
 
@@ -438,7 +451,7 @@ def test_killed_at_any_file_the_same_command_completes_it(data: Path, tmp_path: 
     """Killed before a file is replaced or removed, over and over, at ever later ones."""
     owners = sorted({row["owner"] for row in kept(data)})[:2]
     expected = Path(shutil.copytree(data, tmp_path / "expected"))
-    forget(REASON, owner=owners, data_dir=expected)
+    gone(expected, owner=owners)
     codes = []
     for allowed in (3, 8, 13, 10_000):
         done = subprocess.run([sys.executable, "-c", KILLED, data, " ".join(owners), str(allowed)], timeout=300)
@@ -483,19 +496,17 @@ def test_a_page_full_of_forgotten_photos_is_not_the_end_of_a_window(tmp_path: Pa
     last = [serve("2024-08", n, uploaded=1_726_000_000 + n) for n in range(1, 4)]
     data = tmp_path / "data"
     data.mkdir()
-    forget(REASON, owner=[many[0].owner], data_dir=data)
+    gone(data, owner=[many[0].owner])
     with Sandbox(Cameras(many + last)) as sandbox:
         assert crawl(data, sandbox, target=3, months=("2024-08",)) == [3]
 
 
-def test_an_id_that_is_nowhere_is_listed(
-    data: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_id_that_is_nowhere_is_listed(sandbox: Sandbox, run: Any, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     photo = next(photo for photo in PHOTOS if photo.exif_access == "shared")
-    forget(REASON, photo=[str(photo.id)], data_dir=empty)
-    assert f"In no data set and no journal here: {photo.id}." in capsys.readouterr().out
+    code, said, _ = run("forget", "--photo", photo.id, "--reason", REASON, "--data-dir", empty)
+    assert (code, f"In no data set and no journal here: {photo.id}." in said) == (0, True)
     crawl(empty, sandbox, target=36)
     build_dataset(empty)
     assert photo.id not in {row["Flickr ID"] for row in kept(empty)}
@@ -522,6 +533,8 @@ def test_a_dry_run_says_what_the_run_does_and_changes_nothing(data: Path, run: A
 
 
 def test_pages_and_records_that_show_it_go(data: Path, run: Any) -> None:
+    """Pages say which photos they show; one that does not, as those of 0.1, may show any."""
+
     def write(name: str, text: str) -> Path:
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_text(text)
@@ -529,54 +542,58 @@ def test_pages_and_records_that_show_it_go(data: Path, run: Any) -> None:
 
     photo = kept(data)[0]["Flickr ID"]
     head = '<!doctype html><meta charset="utf-8"><meta name="generator" content="flickrexif {}">'
+    old = [
+        write("old/index.html", head.format("report")),
+        write("old/figures/strips-is_smartphone.svg", "<svg/>"),
+        write("deleted/browse/page-2.html", head.format("browse")),
+        write("sheet/contact-sheet-1.html", "<!doctype html><title>PairCams check, page 1 of 1</title>"),
+    ]
     shown = [
-        write("report/index.html", head.format("report")),
-        write("report/figures/strips-is_smartphone.svg", "<svg/>"),
-        write("browse/flickrexif/index.html", head.format("browse")),
-        write("results/lite0/strips_FlickrExif.json", f'{{"id": "{photo}"}}'),
+        write("report/index.html", "<!doctype html>" + marks("report", ["5", str(photo)])),
+        write("report/figures/strips-is_smartphone.png", "png"),
+        write("browse/flickrexif/index.html", "<!doctype html>" + marks("browse", [f"cat/{photo}_b.jpg"])),
+        write("results/lite0/strips_FlickrExif.json", RECORD.format(photo)),
+        write("mine/lone/figures/strips-x.pdf", "pdf"),  # of a report whose page is gone
     ]
     others = [
-        write("results/lite0/strips_Other.json", f'{{"id": "{photo}1"}}'),
+        write("results/lite0/strips_Other.json", RECORD.format(f"{photo}1")),
         write("report/figures/probe-jpeg.svg", "<svg/>"),
+        write("report2/index.html", "<!doctype html>" + marks("report", [f"{photo}1", 'é"<>'])),
+        write("report2/figures/strips-is_smartphone.svg", "<svg/>"),
+        write("browse/flickrexif/page-2.html", "<!doctype html>" + marks("browse", [])),
         write("mine/index.html", "<p>"),
     ]
-    code, out, _ = run("forget", "--photo", 1, "--reason", REASON, "--data-dir", data)  # nowhere: nothing shows it
+    code, out, _ = run("forget", "--photo", 1, "--reason", REASON, "--data-dir", data)  # which no page shows
     assert code == 0
-    assert all(path.exists() for path in (*shown, *others))
+    assert [path for path in old if path.exists()] == []
+    lone = shown.pop()
+    assert not lone.exists()
+    assert [path for path in (*shown, *others) if not path.exists()] == []
     code, out, _ = run("forget", "--photo", photo, "--reason", REASON, "--data-dir", data)
     assert code == 0
     assert [path for path in shown if path.exists()] == []
     assert [path for path in others if not path.exists()] == []
     flat = " ".join(out.split())
     assert "make them again with `flickrexif browse` and `report`" in flat
-    assert "push the removal with `flickrexif publish`" in flat
+    assert "flickrexif publish DIR --repo USER/NAME --purge" in flat
 
 
-def test_a_crawl_that_runs_is_not_disturbed(data: Path, run: Any) -> None:
+RECORD = '{{"schema_version": 1, "task": "strips", "encoder": "lite0", "detail": {{"id": "{}"}}}}'
+
+
+def test_a_command_that_writes_is_not_disturbed(data: Path, run: Any) -> None:
     before = files_of(data)
-    with open_journal(journal_path(data)):
-        code, out, err = run("forget", "--photo", kept(data)[0]["Flickr ID"], "--reason", "x", "--data-dir", data)
-    assert (code, out) == (1, "")
-    assert err.count("\n") == 1
-    assert "Another crawl is writing" in err
-    assert not takedown_path(data / "flickrexif").exists()
-    assert {n: h for n, (h, _) in files_of(data).items()} == {n: h for n, (h, _) in before.items()}
-
-
-@pytest.mark.parametrize("lock", ["imagenet-traces", "embeddings/FlickrExif/.model=m_variant=v.01.blocks"])
-def test_a_run_that_makes_files_is_waited_for(data: Path, run: Any, lock: str) -> None:
-    """The photo is on the list by then, and the same command completes it."""
-    photo = next(row["Flickr ID"] for row in kept(data) if row["Flickr ID"] % 5)
-    command = ("forget", "--photo", photo, "--reason", "x", "--data-dir", data)
-    (data / lock).mkdir(exist_ok=True)
-    with FileLock(data / lock / ".lock"):
-        code, out, err = run(*command)
+    photo = kept(data)[0]["Flickr ID"]
+    with DataFolder(data).writing("crawl"):
+        code, out, err = run("forget", "--photo", photo, "--reason", "x", "--data-dir", data)
+        with pytest.raises(UsageError, match="`flickrexif crawl`"):
+            flickrexif.forget(data, photos=photo, reason="x")
     assert (code, out) == (2, "")
-    assert "Another run is" in err
-    assert "Wait for it, then run the same command again." in err
-    assert read_takedowns(takedown_path(data / "flickrexif")).photo(photo)
-    assert run(*command)[0] == 0
-    assert traces(data, {"id": str(photo).encode()}) == set()
+    assert err.count("\n") == 1
+    assert "`flickrexif crawl` (process" in err
+    assert "is writing to" in err
+    assert not takedown_path(data / "flickrexif").exists()
+    assert files_of(data) == before
 
 
 @pytest.mark.parametrize(

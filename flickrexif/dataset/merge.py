@@ -150,7 +150,10 @@ def _check_out(out: Path, sets: Sequence[DataSet]) -> None:
     if any(out.resolve() == data_set.root.resolve() for data_set in sets):
         raise UsageError(f"{out} is one of the data sets to merge.", hint)
     there = read_collection(out)
-    if (out / ".crawl" / "journal.sqlite").exists() or (there and "merged" not in there.settings):
+    has_journal = (
+        out / ".crawl" / "journal.sqlite"
+    ).exists()  # of a merged data set that of `refresh`: no crawl is let in
+    if "merged" not in there.settings if there else has_journal:
         raise UsageError(f"{out} holds a data set of its own.", hint)
 
 

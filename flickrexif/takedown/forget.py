@@ -38,8 +38,8 @@ class Report:
     dry_run: bool
 
 
-Describe = Callable[[Callable[[Path], bool]], object]
-"""Writes the cards of the data sets for which it is asked anew."""
+Describe = Callable[[Path], object]
+"""Writes the card of the data set in a folder."""
 
 
 def forget(
@@ -72,7 +72,9 @@ def forget(
             removed[place] += counts
     changed = [place for place, counts in removed.items() if counts.total()]
     if write:
-        describe(lambda folder: again or any(place.is_relative_to(folder) for place in changed))
+        for folder in sorted({path.parent for path in files if path.name == "README.md"}):
+            if again or any(place.is_relative_to(folder) for place in changed):
+                describe(folder)
         _verify(data_folder, photos, {owner for some in wanted for owner in some.owners})
         unfinished.unlink()
     told = {place: +removed[place] for place in sorted(changed)}

@@ -22,13 +22,15 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import read_table
 from flickrexif.dataset.build import read_collection
 from flickrexif.dataset.parquet import parquet_files
+from flickrexif.takedown.forget import Wanted
 
 OK = "ok"
 UNCLEAR = "unclear"  # never journaled: asked again next time
+RELICENSED = "license_changed"
 GOING = {
     "gone": "Flickr has no such photo any more (code 1)",
     "private": "it is no longer public (visibility, or code 2)",
-    "license_changed": "it has another licence than the data set says",
+    RELICENSED: "it has another licence than the data set says",
 }
 VERDICTS = {OK: "public, under the same licence", **GOING, UNCLEAR: "no definite answer; asked again next time"}
 
@@ -175,7 +177,7 @@ def verdict_of(answer: Mapping[str, Any], photo_id: int, license_id: int) -> str
         return UNCLEAR
     if not public:
         return "private"
-    return OK if license_now == license_id else "license_changed"
+    return OK if license_now == license_id else RELICENSED
 
 
 def _report(photos: Due, verdicts: Mapping[int, str]) -> RefreshReport:
@@ -186,3 +188,11 @@ def _report(photos: Due, verdicts: Mapping[int, str]) -> RefreshReport:
         verdicts=Counter(verdicts.values()),
         going={verdict: found for verdict, found in ids.items() if found},
     )
+
+
+def wanted(report: RefreshReport) -> list[Wanted]:
+    """Who must go: gone and private photos for good; one under another licence may be taken again under that one."""
+    return [
+        Wanted(reason=f"refresh: {verdict}", photos=frozenset(ids), for_good=verdict != RELICENSED)
+        for verdict, ids in report.going.items()
+    ]

@@ -183,6 +183,5 @@ def _rows(path: Path, needles: Needles) -> Iterator[bool]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for _, column, *_ in db.execute(f'PRAGMA table_info("{table}")').fetchall():
-                named = f'CAST("{column}" AS TEXT) IN (SELECT value FROM json_each(?))'  # noqa: S608
-                row = db.execute(f'SELECT 1 FROM "{table}" WHERE {named} LIMIT 1', (names,)).fetchone()
-                yield row is not None
+                named = f'FROM "{table}" WHERE CAST("{column}" AS TEXT) IN (SELECT value FROM json_each(?))'  # noqa: S608
+                yield db.execute(f"SELECT 1 {named} LIMIT 1", (names,)).fetchone() is not None

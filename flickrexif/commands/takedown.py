@@ -1,0 +1,148 @@
+"""`forget` and `refresh`: photos that must go, from everything that a data folder holds and has written elsewhere."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flickrexif.cards import write_card
+from flickrexif.collectors.holder import HOLDER as JOURNALS
+from flickrexif.collectors.month import months_of
+from flickrexif.collectors.session import CALLS_PER_HOUR, service_of
+from flickrexif.commands.places import Place, data_folder, several
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import remove
+from flickrexif.core.folder import DataFolder
+from flickrexif.core.pages import HOLDER as PAGES
+from flickrexif.core.takedowns import one_line
+from flickrexif.dataset.build import read_collection
+from flickrexif.dataset.holder import HOLDER as PHOTOS
+from flickrexif.dataset.split_holder import HOLDER as SPLITS
+from flickrexif.eval.embeddings_holder import HOLDER as EMBEDDINGS
+from flickrexif.eval.report.holder import HOLDER as FIGURES
+from flickrexif.eval.results_holder import HOLDER as RECORDS
+from flickrexif.kinds import recognised
+from flickrexif.processing.holder import HOLDER as PROCESSED
+from flickrexif.takedown.forget import Report, Wanted
+from flickrexif.takedown.forget import forget as take_out
+from flickrexif.takedown.image_files import HOLDER as IMAGE_FILES
+from flickrexif.takedown.refresh import Due, RefreshReport, due, wanted
+from flickrexif.takedown.refresh import refresh as ask
+
+# What is made of photos goes before their rows, which tell a photographer's photos; so does the journal, the last.
+HOLDERS = (PAGES, FIGURES, RECORDS, EMBEDDINGS, PROCESSED, SPLITS, IMAGE_FILES, PHOTOS, JOURNALS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """What asking gave, and what was forgotten; of a dry run what would be asked."""
+
+    asked: RefreshReport | None = None
+    forgotten: Report | None = None  # None: nothing had to be
+    due: Due | None = None
+    calls_per_hour: int
+    was_merged: bool = False  # the data set is one of others, which still have what was forgotten
+
+
+def forget(
+    data_dir: Place | None = None,
+    *,
+    photos: int | str | Iterable[int | str] = (),
+    owners: str | Iterable[str] = (),
+    reason: str,
+    dry_run: bool = False,
+) -> Report:
+    """Remove `photos` (Flickr IDs), and all photos of `owners` (NSIDs), from `data_dir` and all that was written of it.
+
+    No later crawl takes them back: a line on the list of takedowns holds a hash and the `reason`, which names nobody.
+    Then every file is looked through for their ids. Call it again after any interruption. With `dry_run` nothing is
+    changed. Raises UsageError for what is no id and when another command writes; FlickrExifError for a file that
+    cannot be read, and for files in which something is left.
+    """
+    folder = data_folder(data_dir)
+    some = Wanted(
+        reason=reason,
+        photos=frozenset(map(_photo_id, [photos] if isinstance(photos, int | str) else photos)),
+        owners=frozenset(map(_nsid, several(owners))),
+    )
+    if not some.photos and not some.owners:
+        raise UsageError("Nothing to forget was named.", "Give --photo ID or --owner NSID.")
+    one_line(reason, [*map(str, some.photos), *some.owners])  # refuses what cannot be kept, before anything is done
+    if not folder.path.is_dir():
+        raise UsageError(f"There is no folder {folder.path}.", "Name the data folder with --data-dir.")
+    with ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(folder.writing("forget"))
+        return _take_out(folder, [some], write=not dry_run)
+
+
+def refresh(
+    month: str | Iterable[str] | None = None,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+    data_dir: Place | None = None,
+    older_than: float = 1.0,
+    calls_per_hour: int | None = None,
+    endpoint: str | None = None,
+    sandbox: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    answered: Callable[[RefreshReport], object] = lambda _: None,
+) -> Refreshed:
+    """Ask Flickr again for the photos of the data set that were not asked for in the last `older_than` days.
+
+    Those that are gone or private are forgotten for good; those under another licence leave the data set, and a later
+    crawl may take them under the new one. `answered` gets what Flickr said before anything is forgotten. When more
+    than half of the photos would go nothing does, and FlickrExifError is raised, unless `yes`. With `dry_run` nothing
+    is called. Raises as `crawl`, and UsageError when the server is not the one the photos came from.
+    """
+    months = months_of(several(month), first, last) if month or first or last else None
+    folder, hourly = data_folder(data_dir), calls_per_hour or CALLS_PER_HOUR
+    if dry_run:
+        return Refreshed(due=due(folder.path, months, older_than, time.time()), calls_per_hour=hourly)
+    collection = read_collection(folder.flickrexif)
+    with ExitStack() as stack:
+        service = service_of(stack, endpoint, sandbox, None, calls_per_hour)
+        stack.enter_context(folder.writing("refresh"))
+        report = ask(folder.path, months, service, threading.Event(), progress, older_than)
+        answered(report)
+        if report.doubtful and not yes:
+            message = "More than half of the photos would be forgotten; nothing was."
+            raise FlickrExifError(message, "Look at some of their pages; if they must go, add --yes.")
+        forgotten = _take_out(folder, wanted(report), write=True) if report.going else None
+    was_merged = collection is not None and "merged" in collection.settings
+    return Refreshed(asked=report, forgotten=forgotten, calls_per_hour=hourly, was_merged=was_merged)
+
+
+def _take_out(folder: DataFolder, some: list[Wanted], *, write: bool) -> Report:
+    return take_out(folder, HOLDERS, some, _describe, datetime.now(UTC), write=write)
+
+
+def _describe(root: Path) -> None:
+    """The card of a data set for what is left of it; of nothing there is none."""
+    kind = recognised(root)
+    if kind and kind.configs(root):
+        write_card(root)
+    elif kind:
+        remove([root / "README.md", root / "croissant.json", *root.glob("figures/*.png")])
+
+
+def _photo_id(photo: int | str) -> int:
+    text = str(photo)
+    if re.fullmatch(r"[0-9]{1,18}", text) and int(text):
+        return int(text)
+    hint = "It is the number in the address of its page, as in --photo 53512345678."
+    raise UsageError(f"{text[:40]!r} is no id of a photo.", hint)
+
+
+def _nsid(text: str) -> str:
+    if re.fullmatch(r"[0-9]{1,20}@N[0-9]{2}", text):
+        return text
+    hint = "It stands in the column `owner`, as in --owner 7478087@N06."
+    raise UsageError(f"{text[:40]!r} is no NSID of a photographer.", hint)
