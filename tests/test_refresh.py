@@ -23,6 +23,7 @@ from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import Service, crawl_into, journal_path
 from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
+from flickrexif.core.folder import DataFolder
 from flickrexif.core.takedowns import read_takedowns, takedown_path
 from flickrexif.takedown.refresh import FEWEST, VERDICTS, RefreshReport, due, refresh, verdict_of
 from tests.populations import make_photo
@@ -344,13 +345,9 @@ def test_what_must_go_is_forgotten_and_does_not_come_back(
     assert code == 0, err
     assert labelled(data) == set(IDS) - {IDS[3], IDS[7], IDS[9]}
     assert f"No longer to be shown: {IDS[3]}, {IDS[9]}, {IDS[7]}" in out
-    assert "3 new on the list of takedowns" in out
+    assert "2 new on the list of takedowns" in out
     listed = read_takedowns(takedown_path(data / "flickrexif"))
-    assert sorted(line.reason for line in listed.lines) == [
-        "refresh: gone",
-        "refresh: license_changed",
-        "refresh: private",
-    ]
+    assert sorted(line.reason for line in listed.lines) == ["refresh: gone", "refresh: private"]
     with read_journal(journal_path(data)) as journal:
         assert journal.holds([IDS[3], IDS[7], IDS[9]]) == 0
         assert set(journal.checks()) == set(IDS) - {IDS[3], IDS[7], IDS[9]}
@@ -390,14 +387,14 @@ def test_a_dry_run_calls_nothing(data: Path, sandbox: Sandbox, run: Any) -> None
     assert sandbox.calls == []
 
 
-def test_a_crawl_that_runs_is_one_sentence(
+def test_a_command_that_writes_is_one_sentence(
     data: Path, sandbox: Sandbox, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key(monkeypatch)
-    with open_journal(journal_path(data)):
+    with DataFolder(data).writing("crawl"):
         code, out, err = run("refresh", "--data-dir", data, "--endpoint", sandbox.endpoint)
-    assert (code, out) == (1, "")
-    assert "Another crawl is writing" in err
+    assert (code, out) == (2, "")
+    assert "`flickrexif crawl`" in err
     assert sandbox.calls == []
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flickrexif.cards import write_card
+from flickrexif.cards.files import DESCRIBING
 from flickrexif.collectors.holder import HOLDER as JOURNALS
 from flickrexif.collectors.month import months_of
 from flickrexif.collectors.session import CALLS_PER_HOUR, service_of
@@ -17,6 +18,7 @@ from flickrexif.commands.places import Place, data_folder, several
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import remove
 from flickrexif.core.folder import DataFolder
+from flickrexif.core.kinds import FINGERPRINT, named_files
 from flickrexif.core.pages import HOLDER as PAGES
 from flickrexif.core.takedowns import one_line
 from flickrexif.dataset.build import read_collection
@@ -30,7 +32,7 @@ from flickrexif.processing.holder import HOLDER as PROCESSED
 from flickrexif.takedown.forget import Report, Wanted
 from flickrexif.takedown.forget import forget as take_out
 from flickrexif.takedown.image_files import HOLDER as IMAGE_FILES
-from flickrexif.takedown.refresh import Due, RefreshReport, due, wanted
+from flickrexif.takedown.refresh import Due, RefreshReport, due, source_of, wanted
 from flickrexif.takedown.refresh import refresh as ask
 
 # What is made of photos goes before their rows, which tell a photographer's photos; so does the journal, the last.
@@ -106,6 +108,7 @@ def refresh(
     folder, hourly = data_folder(data_dir), calls_per_hour or CALLS_PER_HOUR
     if dry_run:
         return Refreshed(due=due(folder.path, months, older_than, time.time()), calls_per_hour=hourly)
+    source_of(folder.path)
     collection = read_collection(folder.flickrexif)
     with ExitStack() as stack:
         service = service_of(stack, endpoint, sandbox, None, calls_per_hour)
@@ -124,13 +127,18 @@ def _take_out(folder: DataFolder, some: list[Wanted], *, write: bool) -> Report:
     return take_out(folder, HOLDERS, some, _describe, datetime.now(UTC), write=write)
 
 
-def _describe(root: Path) -> None:
+def _describe(root: Path, changed: bool) -> None:
     """The card of a data set for what is left of it; of nothing there is none."""
     kind = recognised(root)
-    if kind and kind.configs(root):
+    if kind and not kind.configs(root):
+        remove(named_files(root, DESCRIBING))
+    elif kind and (changed or _is_stale(root / FINGERPRINT, kind.fingerprint(root))):
         write_card(root)
-    elif kind:
-        remove([root / "README.md", root / "croissant.json", *root.glob("figures/*.png")])
+
+
+def _is_stale(fingerprint: Path, now: str) -> bool:
+    """Whether the card was written of other data, as when an earlier call was interrupted."""
+    return fingerprint.is_file() and fingerprint.read_text("utf-8") != now
 
 
 def _photo_id(photo: int | str) -> int:

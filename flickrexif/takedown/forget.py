@@ -8,13 +8,12 @@ from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import remove
-from flickrexif.core.folder import STATE, DataFolder
+from flickrexif.core.folder import DataFolder
 from flickrexif.core.kinds import Holder
 from flickrexif.core.takedowns import add
 from flickrexif.takedown.listing import all_files
 from flickrexif.takedown.search import Needles, what_is_left
 
-UNFINISHED = "forgetting"  # in the folder's state, while files are being changed
 MOST_FILES = 10  # named in an error
 
 
@@ -38,8 +37,8 @@ class Report:
     dry_run: bool
 
 
-Describe = Callable[[Path], object]
-"""Writes the card of the data set in a folder."""
+Describe = Callable[[Path, bool], object]
+"""Writes the card of the data set in a folder, when something was taken out of it or the card is of earlier data."""
 
 
 def forget(
@@ -62,10 +61,6 @@ def forget(
         _remove_unfinished(data_folder)
     files = all_files(data_folder)
     photos, unknown = _photos(files, holders, wanted)
-    unfinished = data_folder.path / STATE / UNFINISHED
-    again = unfinished.exists()
-    if write:
-        unfinished.touch()
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     for holder in holders:
         for place, counts in holder.forget(files, photos, write).items():
@@ -73,10 +68,8 @@ def forget(
     changed = [place for place, counts in removed.items() if counts.total()]
     if write:
         for folder in sorted({path.parent for path in files if path.name == "README.md"}):
-            if again or any(place.is_relative_to(folder) for place in changed):
-                describe(folder)
+            describe(folder, any(place.is_relative_to(folder) for place in changed))
         _verify(data_folder, photos, {owner for some in wanted for owner in some.owners})
-        unfinished.unlink()
     told = {place: +removed[place] for place in sorted(changed)}
     return Report(removed=told, unknown=unknown, listed=listed, dry_run=not write)
 

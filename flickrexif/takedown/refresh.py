@@ -90,7 +90,7 @@ def refresh(
     answering, and UsageError when the server is not the one the photos came from. What was learnt stays journaled.
     """
     service.windows()  # refuses a limit that none can keep
-    source = _source(data_dir)
+    source = source_of(data_dir)
     with open_journal(journal_path(data_dir)) as journal:
         photos = _due(data_dir, journal, months, older_than, now())
         client = clients(service, journal, stop, lambda: None)(BOOKED)
@@ -108,8 +108,8 @@ def refresh(
     return _report(photos, earlier | answers)
 
 
-def _source(data_dir: Path) -> str:
-    """Where the photos came from, as the journal says, else the data set."""
+def source_of(data_dir: Path) -> str:
+    """Where the photos came from, as the journal says, else the data set. FlickrExifError when there is neither."""
     path = journal_path(data_dir)
     collection = read_collection(data_root(data_dir))
     source: str | None = collection.source if collection else None
