@@ -1,6 +1,6 @@
-"""Which images a data set has: FlickrExif, PairCams, processed ImageNet, any folder, any Hugging Face data set.
+"""Opens the images of a data set: FlickrExif, PairCams, processed ImageNet, any folder, any Hugging Face data set.
 
-`open_images` gives a `Source` for each split and stored variant.
+`open_images` returns a `Source` for each split and stored variant.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,12 +24,12 @@ NAMES = {
     "inaturalist-traces": "iNaturalist",
     "inaturalist": "iNaturalist",
 }
-"""Folder of the data -> folder of the embeddings, as published."""
+"""Folder of a data set -> folder of its embeddings in the published layout."""
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-WHOLE = ("FlickrExif", "PairCams")  # published as one split `train`: their embedding files name none
+WHOLE = ("FlickrExif", "PairCams")  # published as a single split: the names of their embedding files have no split
 
-# The published table of PairCams' cameras; XT1032 is a phone of 2013 that it counts on the camera side.
+# The published table of PairCams' cameras; it counts XT1032, a phone of 2013, among the cameras.
 PHONES = frozenset(
     {"iPhone XR", "Pixel 4", "iPhone SE (3rd generation)", "22101320G", "iPhone 12", "iPhone 14 Pro", "A065"}
     | {"iPhone 12 Pro"}
@@ -45,11 +45,11 @@ HINT = (
 
 
 class Listing(NamedTuple):
-    """What the small columns of a data set say of its images."""
+    """The small columns of a data set, a value an image."""
 
     ids: list[str]
     columns: dict[str, list[int]]
-    contents: list[Any]  # hashes of the images, where there is such a column
+    contents: list[Any]  # hashes of the images; [] where there is no column of them
 
 
 def open_images(
@@ -58,22 +58,22 @@ def open_images(
     """The sources of a data set: those of `variants` and `split`, or all that it has.
 
     `spec` is a name of NAMES (a folder of `data_dir`), a folder, or a Hugging Face data set
-    `name[?config=..&image=..&label=..]`. Raises UsageError when it has no such images.
+    `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
     folder = data_dir / spec if spec in NAMES else Path(spec).expanduser()
-    found = list(_sources(spec, folder, variants))
-    if not found:
+    sources = list(_sources(spec, folder, variants))
+    if not sources:
         raise UsageError(f"There is no image in {folder}.", HINT)
     if split is not None:
-        wanted = SPLITS.get(split, split)
-        names = {source.split or "train" for source in found}
-        found = [source for source in found if (source.split or "train") == wanted]
-        if not found:
+        split_name = SPLITS.get(split, split)
+        names = {source.split or "train" for source in sources}
+        sources = [source for source in sources if (source.split or "train") == split_name]
+        if not sources:
             raise UsageError(f"{spec} has no split {split!r}.", f"Known: {', '.join(sorted(names))}.")
-    for source in found:
+    for source in sources:
         if len(set(source.ids)) < len(source):
             raise UsageError(f"Two images of {spec} have the same id.", "Give each its own.")
-    return found
+    return sources
 
 
 def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Source]:
@@ -124,7 +124,7 @@ def _no_variants(spec: str) -> UsageError:
 
 
 def _variant_folders(folder: Path) -> dict[str, Path]:
-    """The stored variants by name, in the table's order."""
+    """Name -> folder, of the stored variants, in the order of VARIANTS."""
     places = {name: folder / row.config for name, row in VARIANTS.items()}
     return {name: place for name, place in places.items() if any(place.glob("*.parquet"))}
 
@@ -133,7 +133,7 @@ def _variant_folders(folder: Path) -> dict[str, Path]:
 
 
 def _parquet_splits(name: str, folder: Path, chosen: str) -> Iterator[Source]:
-    """A source for each split: the files whose names begin with it (train-00000-of-00012.parquet)."""
+    """A source for each split; files of a split begin with its name (train-00000-of-00012.parquet)."""
     splits: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.parquet")):
         splits.setdefault(path.name.removesuffix(".parquet").partition("-")[0], []).append(path)
@@ -178,18 +178,18 @@ def _small_columns(path: Path, image: str) -> Any:
 
 
 def _class_names(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
-    """The names of the ClassLabel `label`, as `datasets` writes them into Parquet files."""
+    """The names of the ClassLabel `label`, which `datasets` writes into Parquet files; () where there are none."""
     import orjson
 
     try:
-        told = orjson.loads((metadata or {})[b"huggingface"])
-        return tuple(map(str, told["info"]["features"]["label"]["names"]))
+        info = orjson.loads((metadata or {})[b"huggingface"])
+        return tuple(map(str, info["info"]["features"]["label"]["names"]))
     except (KeyError, TypeError, ValueError):
         return ()
 
 
 def _read_failures(path: Path) -> dict[str, str]:
-    """Images that the making of the variant left out."""
+    """Image id -> reason, of the images that could not be processed."""
     import csv
 
     try:
@@ -222,7 +222,7 @@ def _integers(values: Sequence[Any]) -> list[int] | None:
 
 
 def _labels(values: Sequence[Any]) -> list[int]:
-    """Classes as numbers. Texts would be numbered differently in each split."""
+    """Labels that are numbers. UsageError for texts: each split would number them differently."""
     numbers = _integers(values)
     if numbers is None:
         raise UsageError("The labels are no numbers.", "Make the column `label` a ClassLabel, or leave it out.")
@@ -230,7 +230,7 @@ def _labels(values: Sequence[Any]) -> list[int]:
 
 
 def _subjects(values: Sequence[Any]) -> list[int]:
-    """Subjects as numbers: as they are, or the places of the sorted names."""
+    """Subjects as numbers; names are numbered in their sorted order."""
     numbers = _integers(values)
     if numbers is not None:
         return numbers
@@ -239,10 +239,10 @@ def _subjects(values: Sequence[Any]) -> list[int]:
 
 
 def _sides(values: Sequence[Any]) -> list[int] | None:
-    """1 for phone, 0 for camera, of PairCams' sides or of the published models."""
-    known = {"phone": 1, "camera": 0} | dict.fromkeys(PHONES, 1) | dict.fromkeys(CAMERAS, 0)
-    found = [known.get(str(value)) for value in values]
-    return None if None in found else [side for side in found if side is not None]
+    """1 for phone, 0 for camera, from PairCams' sides or published models; None where one is neither."""
+    side_of = {"phone": 1, "camera": 0} | dict.fromkeys(PHONES, 1) | dict.fromkeys(CAMERAS, 0)
+    sides = [side_of.get(str(value)) for value in values]
+    return None if None in sides else [side for side in sides if side is not None]
 
 
 # Column of the embedding file: the columns it is made from (the first that fits), and how.
@@ -256,18 +256,18 @@ ID_COLUMNS = ("Flickr ID", "image_id", "id")
 USED = frozenset({*ID_COLUMNS, "sha256", *(name for given, _ in COLUMNS.values() for name in given)})
 
 
-def _one(what: str, found: Sequence[str], where: object) -> str:
-    if len(found) != 1:
-        known = f" (candidates: {', '.join(found)})" if found else ""
-        raise UsageError(f"{where} does not say which column holds the {what}s{known}.", f"Call it `{what}`.")
-    return found[0]
+def _one(role: str, columns: Sequence[str], place: object) -> str:
+    if len(columns) != 1:
+        candidates = f" (candidates: {', '.join(columns)})" if columns else ""
+        raise UsageError(f"{place} does not say which column holds the {role}s{candidates}.", f"Call it `{role}`.")
+    return columns[0]
 
 
 # --- FlickrExif
 
 
 def _flickrexif(root: Path) -> Source:
-    """The config `images`, or files named <Flickr ID>.<ext> in images/; labelled photos without one are `missing`."""
+    """The config `images`, or files images/<Flickr ID>.<ext>; labelled photos without an image are `missing`."""
     folder = root / "images"
     if paths := sorted(folder.glob("*.parquet")):
         source = _parquet("FlickrExif", paths, "IDENTITY", None, {})
@@ -278,8 +278,8 @@ def _flickrexif(root: Path) -> Source:
         for table in read_columns(sorted((root / "labels").glob("*.parquet")), ["Flickr ID"])
         for number in table["Flickr ID"].to_pylist()
     )
-    there = set(source.ids)
-    missing = {number: "missing" for number in labelled if number not in there}
+    with_image = set(source.ids)
+    missing = {number: "missing" for number in labelled if number not in with_image}
     return replace(source, missing={**source.missing, **missing})
 
 
@@ -307,27 +307,30 @@ def _stem(path: str) -> str:
 
 
 def _walk(folder: Path) -> dict[str, int]:
-    """Paths below `folder` and sizes of all image files, sorted; hidden folders are left out."""
-    found = {}
+    """Path below `folder` -> size in bytes, of all image files, sorted by path; without hidden folders."""
+    sizes = {}
     for path in sorted(folder.rglob("*")):
         below = path.relative_to(folder)
         if path.suffix.lower() in EXTENSIONS and not any(part.startswith(".") for part in below.parts):
-            found[below.as_posix()] = path.stat().st_size if path.exists() else 0  # a broken link: a row with a reason
-    return found
+            sizes[below.as_posix()] = path.stat().st_size if path.exists() else 0  # a broken link is listed too
+    return sizes
 
 
 def _image_folders(name: str, root: Path) -> list[Source]:
-    """train/ and val/ with or without class folders, or one such folder; classes are numbered over all splits."""
-    here = [one for one in sorted(root.iterdir()) if one.is_dir() and one.name in SPLITS]
-    folders = {SPLITS[one.name]: one for one in here}
-    if len(folders) < len(here):
+    """The sources of train/ and val/, or of the folder itself, with or without class folders.
+
+    Classes are numbered over all splits.
+    """
+    split_folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name in SPLITS]
+    folders = {SPLITS[folder.name]: folder for folder in split_folders}
+    if len(folders) < len(split_folders):
         raise UsageError(f"{root} has two folders of one split.", "Rename one of val/, valid/ and validation/.")
     places: dict[str | None, Path] = dict(folders.items()) if folders else {None: root}
-    files = {split: found for split, place in places.items() if (found := _walk(place))}
-    flat = any("/" not in path for found in files.values() for path in found)
-    classes = () if flat else tuple(sorted({path.partition("/")[0] for found in files.values() for path in found}))
+    files = {split: sizes for split, place in places.items() if (sizes := _walk(place))}
+    flat = any("/" not in path for sizes in files.values() for path in sizes)
+    classes = () if flat else tuple(sorted({path.partition("/")[0] for sizes in files.values() for path in sizes}))
     make = partial(_image_folder, name, classes)
-    return [make(split, places[split], found) for split, found in files.items()]
+    return [make(split, places[split], sizes) for split, sizes in files.items()]
 
 
 def _image_folder(
