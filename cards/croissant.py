@@ -15,7 +15,7 @@ from flickrexif.cards.description import Description
 from flickrexif.core.columns import Column
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.facts import Config, Facts
-from flickrexif.core.text import shown
+from flickrexif.core.text import plain
 
 if TYPE_CHECKING:
     import mlcroissant as mlc
@@ -96,7 +96,7 @@ def _responsible(description: Description, facts: Facts) -> dict[str, Any]:
 
 def _line(text: str) -> str:
     """A paragraph of Markdown as one line, without emphasis, every character printable."""
-    return shown(" ".join(text.replace("**", "").split()), 10 * len(text))
+    return plain(text.replace("**", ""), len(text))
 
 
 # --- files
@@ -217,7 +217,7 @@ def _enumeration(name: str, classes: Names) -> "mlc.RecordSet":
         for field, kind in kinds.items()
     ]
     data = [
-        {_id(name, "value"): place, _id(name, "name"): shown(found, LONGEST)} for place, found in enumerate(classes)
+        {_id(name, "value"): place, _id(name, "name"): plain(found, LONGEST)} for place, found in enumerate(classes)
     ]
     return mlc.RecordSet(
         id=name,

@@ -5,7 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.facts import Chart
-from flickrexif.dataset.attribution import plain
+from flickrexif.core.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import FlickrExifError, Interrupted
+from flickrexif.core.text import plain
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -50,11 +51,11 @@ def _told(error: BaseException, repo: str, endpoint: str) -> FlickrExifError:
     if isinstance(error, errors.HfHubHTTPError):
         return _answered(error, repo)
     if isinstance(error, (ConnectionError, httpx.TransportError)):
-        message = f"The Hub at {endpoint} cannot be reached ({_short(error)})."
+        message = f"The Hub at {endpoint} cannot be reached ({_said(error)})."
         return FlickrExifError(message, "Check the connection. " + AGAIN)
     if isinstance(error, OSError) and error.filename:
         return FlickrExifError(f"{error.filename} cannot be read ({error.strerror}).", AGAIN)
-    return FlickrExifError(f"{repo} could not be published ({_short(error)}).", AGAIN)
+    return FlickrExifError(f"{repo} could not be published ({_said(error)}).", AGAIN)
 
 
 def _answered(error: "HfHubHTTPError", repo: str) -> FlickrExifError:
@@ -64,10 +65,8 @@ def _answered(error: "HfHubHTTPError", repo: str) -> FlickrExifError:
         return FlickrExifError(message.format(repo=repo), hint)
     if status >= 500:
         return FlickrExifError(f"The Hub is out of order (status {status}).", "Wait some minutes. " + AGAIN)
-    return FlickrExifError(f"The Hub refuses {repo}: {_short(error.server_message or error)}.", "Mend that. " + AGAIN)
+    return FlickrExifError(f"The Hub refuses {repo}: {_said(error.server_message or error)}.", "Mend that. " + AGAIN)
 
 
-def _short(what: object) -> str:
-    """A text from outside on one line, of at most 200 characters."""
-    text = " ".join(str(what).split())
-    return "".join(c if c.isprintable() else "?" for c in text)[:200].rstrip(".")
+def _said(what: object) -> str:
+    return plain(what, 200).rstrip(".")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from flickrexif.core.facts import Cell
-from flickrexif.dataset.attribution import plain
+from flickrexif.core.text import plain
 
 TEXT_LENGTH = 1_000
 CELL_LENGTH = 120

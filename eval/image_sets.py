@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import opened, read_columns
-from flickrexif.eval.images import Files, HubRows, Reader, Source, clean, fingerprint, parquet_files
+from flickrexif.core.text import as_utf8, reason_of
+from flickrexif.eval.images import Files, HubRows, Reader, Source, fingerprint, parquet_files
 from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.variants import VARIANTS, variant
 
@@ -210,7 +211,7 @@ def listed(values: Mapping[str, list[Any]], rows: int) -> Listing:
             if name not in columns and column in values and (found := convert(values[column])) is not None:
                 columns[name] = found
     ids = next((values[name] for name in ID_COLUMNS if name in values and None not in values[name]), None)
-    texts = list(map(str, range(rows))) if ids is None else [clean(str(one)) for one in ids]
+    texts = list(map(str, range(rows))) if ids is None else [as_utf8(str(one)) for one in ids]
     return Listing(texts, columns, values.get("sha256", []))
 
 
@@ -295,7 +296,7 @@ def _numbered_files(folder: Path) -> Source:
         fingerprint=fingerprint(ids, columns, files.values()),
         contents=list(files.values()),
         columns=columns,
-        missing={clean(path): "not_a_flickr_id" for path in found if path not in files},
+        missing={as_utf8(path): "not_a_flickr_id" for path in found if path not in files},
     )
 
 
@@ -338,7 +339,7 @@ def _image_folder(
 ) -> Source:
     number = {one: place for place, one in enumerate(classes)}
     columns = {"label": [number[path.partition("/")[0]] for path in files]} if classes else {}
-    ids = list(map(clean, files))
+    ids = list(map(as_utf8, files))
     return Source(
         dataset=name,
         ids=ids,
@@ -347,7 +348,7 @@ def _image_folder(
         contents=list(files.values()),
         columns=columns,
         split=split,
-        class_names=tuple(map(clean, classes)),
+        class_names=tuple(map(as_utf8, classes)),
     )
 
 
@@ -365,7 +366,7 @@ def _hub(spec: str) -> Iterator[Source]:
     try:
         found = datasets.load_dataset(path, options.get("config"))
     except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = reason_of(error, 200)
         raise UsageError(f"{spec} is no folder of images and no data set ({reason}).", HINT) from None
     name = NAMES.get(path.rpartition("/")[2].lower(), path if not Path(path).exists() else Path(path).resolve().name)
     for split, rows in found.items():

@@ -74,11 +74,6 @@ def fingerprint(ids: Iterable[str], columns: Mapping[str, Sequence[int]], conten
     return digest.hexdigest()
 
 
-def clean(name: str) -> str:
-    """A file name as valid UTF-8; bytes that are not are written as escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 # --- files
 
 

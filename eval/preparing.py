@@ -9,6 +9,7 @@ from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.pictures import BadPicture, upright
+from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.record import Prepare
 from flickrexif.eval.images import Reader
 from flickrexif.processing.operations import REASONS as DECODING_REASONS
@@ -163,7 +164,7 @@ def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        message = f"A worker process died ({str(error).splitlines()[0][:200]})."
+        message = f"A worker process died ({reason_of(error, 200)})."
         raise FlickrExifError(message, "Give fewer --workers, or the machine more memory or /dev/shm.") from None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.text import plain
 from flickrexif.eval.embed import EmbedSettings, combos_of, embed
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.images import Source
@@ -107,8 +108,7 @@ def run_pass(
 def error_line(error: Exception) -> str:
     """The message of an error on one line of bounded length."""
     text = str(error) if isinstance(error, FlickrExifError) else f"{type(error).__name__}: {error}"
-    line = " ".join(text.split())
-    return "".join(c if c.isprintable() else "?" for c in line)[:500]
+    return plain(text, 500)
 
 
 def speed(encoder: Encoder, source: Source, device: str, clock: Callable[[], float] = time.perf_counter) -> float:

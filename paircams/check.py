@@ -6,17 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from flickrexif.exif.makes import tidy
+from flickrexif.core.text import plain
 from flickrexif.paircams.clocks import Clock, behind, clocks, sentence, taken_problems
 from flickrexif.paircams.duplicates import duplicates
 from flickrexif.paircams.framing import Match
 from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES
 from flickrexif.paircams.records import PairImage, Problem
-from flickrexif.paircams.rules import TAG_RULES, Pair, image_problems, released_in_time, settings_kept, subject_problems
+from flickrexif.paircams.rules import (
+    NAME_LENGTH,
+    TAG_RULES,
+    Pair,
+    image_problems,
+    released_in_time,
+    settings_kept,
+    subject_problems,
+)
 from flickrexif.paircams.scenes import Progress, look, scene_problems
 
 SPAN = timedelta(minutes=30)  # between the two images of a subject
 HEADER = ("subject", "file", "rule", "detail")
+DETAIL_LENGTH = 300  # of a finding, characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +82,8 @@ def inspect(
 def table(report: Report) -> list[tuple[str, str, str, str]]:
     """The findings as rows under HEADER, strangers' texts bounded and printable."""
     return [
-        (tidy(problem.subject) or "", tidy(problem.file) or "", problem.rule, printable(problem.detail))
-        for problem in report.problems
+        (plain(p.subject, NAME_LENGTH), plain(p.file, NAME_LENGTH), p.rule, plain(p.detail, DETAIL_LENGTH))
+        for p in report.problems
     ]
 
 
@@ -105,11 +114,6 @@ def to_json(report: Report) -> str:
 def notes(report: Report) -> list[str]:
     """Sentences on what was allowed for: clocks that are off."""
     return [sentence(clock) for clock in report.clocks]
-
-
-def printable(text: str) -> str:
-    """A finding's detail, bounded and without control characters."""
-    return "".join(c if c.isprintable() else " " for c in text[:300])
 
 
 # --- subjects

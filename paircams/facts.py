@@ -10,7 +10,7 @@ from typing import Any
 from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import Cell, Chart, Config, Facts, Table, split_of
 from flickrexif.core.parquet import Row, features_of, read_table
-from flickrexif.core.text import shown
+from flickrexif.core.text import plain, reason_of
 from flickrexif.paircams.columns import COLUMNS
 from flickrexif.paircams.fingerprint import rows_sha256
 from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
@@ -60,7 +60,7 @@ def _read_record(root: Path) -> dict[str, Any]:
         findings = {str(rule): int(n) for rule, n in stored["findings"].items()}
         return {"pairs": int(stored["pairs"]), "findings": findings, "rows_sha256": str(stored["rows_sha256"])}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = reason_of(error)
         raise UsageError(f"{root / 'pairs.json'} cannot be read ({reason}).", AGAIN) from None
 
 
@@ -109,11 +109,11 @@ def _table(title: str, rows: Sequence[Row], keys: Sequence[str], header: Sequenc
 
 def _cell(value: str | int | None) -> Cell:
     """A name or a year: text, so that no year is shown as 2,019."""
-    return None if value is None else shown(str(value), LONGEST)
+    return None if value is None else plain(str(value), LONGEST)
 
 
 def _findings(findings: dict[str, int]) -> list[Table]:
-    rows = tuple((FINDINGS.get(rule, shown(rule, LONGEST)), count) for rule, count in findings.items() if count)
+    rows = tuple((FINDINGS.get(rule, plain(rule, LONGEST)), count) for rule, count in findings.items() if count)
     title = "Where the protocol is not kept"
     return [Table(title=title, header=("Rule", "Findings"), rows=rows)] if rows else []
 
@@ -168,7 +168,7 @@ def _measured(rows: Sequence[Row]) -> list[str]:
 def _models(side: str, images: Sequence[Row]) -> str:
     models = Counter(row["model"] for row in images)
     name, most = min(models.items(), key=lambda item: (-item[1], str(item[0])))
-    share = f"the largest, {shown(name or 'without a name', LONGEST)}, took {most / len(images):.0%} of its images"
+    share = f"the largest, {plain(name or 'without a name', LONGEST)}, took {most / len(images):.0%} of its images"
     return f"The {side} side has {len(models):,} model{'s' * (len(models) != 1)}; {share}."
 
 

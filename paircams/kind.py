@@ -8,6 +8,7 @@ from pathlib import Path
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
 from flickrexif.core.parquet import column_names
+from flickrexif.core.text import reason_of
 from flickrexif.paircams.facts import AGAIN, paircams_facts
 from flickrexif.paircams.fingerprint import rows_sha256
 
@@ -35,7 +36,7 @@ def origin(folder: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, LookupError, TypeError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = reason_of(error)
         raise FlickrExifError(f"{path} cannot be read ({reason}).", AGAIN) from None
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flickrexif.core.files import put_text, remove
 from flickrexif.core.pages import marks
 from flickrexif.core.pictures import BadPicture, small_picture
-from flickrexif.paircams.check import Report, notes, printable, summary
+from flickrexif.core.text import plain
+from flickrexif.paircams.check import DETAIL_LENGTH, Report, notes, summary
 from flickrexif.paircams.clocks import name
 from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import PairImage, Problem
@@ -121,7 +122,7 @@ def _finding(problem: Problem) -> Mapping[str, str]:
         "rule": problem.rule,
         "subject": shown(problem.subject),
         "place": shown(problem.file) if problem.file else "",
-        "detail": printable(problem.detail),
+        "detail": plain(problem.detail, DETAIL_LENGTH),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.core.text import shown
+from flickrexif.core.text import plain
 
 Side = Literal["phone", "camera"]
 
@@ -55,6 +55,6 @@ def problem_table(problems: Sequence[Problem]) -> str:
     """The problems as a table for a terminal, one a line."""
     head = ("Subject", "File", "Rule", "What")
     rows = [head, *((p.subject, p.file, p.rule, p.detail) for p in problems)]
-    cells = [[shown(cell, most) for cell, most in zip(row, (24, 48, 20, 120), strict=True)] for row in rows]
+    cells = [[plain(cell, most) for cell, most in zip(row, (24, 48, 20, 120), strict=True)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)

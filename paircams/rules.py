@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from flickrexif.core.text import plain
 from flickrexif.exif import label
-from flickrexif.exif.makes import tidy
 from flickrexif.paircams.protocol import CAMERAS_UNTIL, PHONES_FROM
 from flickrexif.paircams.records import PairImage, Problem
+
+NAME_LENGTH = 100  # of a stranger's name, characters
 
 
 class Pair(NamedTuple):
@@ -27,7 +29,7 @@ TAG_RULES: Mapping[str, tuple[str, str, object]] = {
 
 def shown(text: str | None) -> str:
     """A stranger's name, bounded and printable."""
-    return tidy(text) or "?"
+    return plain(text, NAME_LENGTH) or "?"
 
 
 def problem(image: PairImage, rule: str, detail: str) -> Problem:

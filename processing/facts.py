@@ -10,7 +10,7 @@ from flickrexif.core.columns import Column
 from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import Chart, Config, Facts, Split, Table, split_of
 from flickrexif.core.parquet import features_of, read_table
-from flickrexif.core.text import shown
+from flickrexif.core.text import plain
 from flickrexif.processing.parts import Part, read_parts
 from flickrexif.processing.shards import REASONS
 from flickrexif.processing.source import UNLABELLED
@@ -40,7 +40,7 @@ class _Made(NamedTuple):
 
     @property
     def source(self) -> str:
-        return shown(self.part.source, LONGEST)
+        return plain(self.part.source, LONGEST)
 
 
 def traces_facts(root: Path) -> Facts:
@@ -97,7 +97,7 @@ def _counts(root: Path, made: _Made, column: str) -> Counts:
     found = read_table([root / file for file in made.split.files], (column,))[column].value_counts().to_pylist()
     counts = {one["values"]: one["counts"] for one in found}
     names = made.features[column].get("names", ())
-    return [(shown(name, LONGEST), counts.get(place, 0)) for place, name in enumerate(names)]
+    return [(plain(name, LONGEST), counts.get(place, 0)) for place, name in enumerate(names)]
 
 
 # --- tables and figures
@@ -136,7 +136,7 @@ def _composition(made: Sequence[_Made], drawn: Drawn) -> Iterator[Table]:
 def _left_out(made: Sequence[_Made]) -> Table | None:
     """Why images are missing; configs that lack the same images, as those of one source do, are counted together."""
     found = Counter(
-        (one.source, one.part.split, REASONS.get(reason, shown(reason, LONGEST)), count)
+        (one.source, one.part.split, REASONS.get(reason, plain(reason, LONGEST)), count)
         for one in made
         for reason, count in one.part.failures.items()
     )

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from datasets.utils.file_utils import xopen
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import reason_of
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
 ID_COLUMNS = ("image_id", "Flickr ID", "id")  # the first whose values all differ; else the row's number
@@ -83,7 +84,7 @@ def data_set(spec: str) -> dict[str, Lister]:
     try:
         found = datasets.get_dataset_split_names(name, config, revision=revision)
     except ERRORS as error:
-        raise UsageError(f"{spec} is no folder of images and no data set ({_line(error)}).", LAYOUTS) from None
+        raise UsageError(f"{spec} is no folder of images and no data set ({reason_of(error, 200)}).", LAYOUTS) from None
     places = {SPLITS.get(split, split): Place(name, split, config, revision) for split in found}
     wanted = options.get("image"), options.get("label")
     return {split: partial(_listed, split, tuple(places.values()), place, wanted) for split, place in places.items()}
@@ -116,12 +117,8 @@ def _readable(place: Place) -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        message = f"The data set {place.path} cannot be read ({_line(error)})."
+        message = f"The data set {place.path} cannot be read ({reason_of(error, 200)})."
         raise FlickrExifError(message, "Mend that, then run the same command again.") from None
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 @lru_cache(maxsize=2)

@@ -20,6 +20,7 @@ from typing import Any
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pictures import suffixes
+from flickrexif.core.text import as_utf8
 from flickrexif.processing.source import LAYOUTS, SPLITS, Lister, Source
 
 # Of files in folders, as torchvision's ImageFolder, and AVIF; any case.
@@ -92,20 +93,15 @@ class Files:
             raise FlickrExifError(message, "Mend that, then run the same command again.") from None
 
 
-def _clean(name: str) -> str:
-    """A file name that may not be UTF-8, as text."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _listed(
     names: tuple[str, ...], root: Path, found: Iterable[tuple[str, int, int]], split: str, limit: int | None
 ) -> Source:
     """The source of (path below root, label, size) entries."""
     rows = list(found)
     if limit is not None and limit < len(rows):
-        chosen = sorted(range(len(rows)), key=lambda row: rank(0, "limit", _clean(rows[row][0])))[:limit]
+        chosen = sorted(range(len(rows)), key=lambda row: rank(0, "limit", as_utf8(rows[row][0])))[:limit]
         rows = [rows[row] for row in sorted(chosen)]
-    ids = [_clean(path) for path, _, _ in rows]
+    ids = [as_utf8(path) for path, _, _ in rows]
     odd = {image_id: row[0] for image_id, row in zip(ids, rows, strict=True) if image_id != row[0]}
     labels, sizes = array("i", map(itemgetter(1), rows)), array("q", map(itemgetter(2), rows))
     return Source(root.name, split, names, ids, labels, sizes, Files(str(root.absolute()), odd), range(len(ids)))
@@ -163,7 +159,7 @@ def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int 
     label = {name: number for number, name in enumerate(names)}
     here = _class_names(folder)
     found = ((f"{c}/{path}", label[c], size) for c in here for path, size in _walk(str(folder / c)))
-    return _listed(tuple(map(_clean, names)), folder, found, split, limit)
+    return _listed(tuple(map(as_utf8, names)), folder, found, split, limit)
 
 
 def _flat_validation(

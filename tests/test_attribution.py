@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, attribution, plain
+from flickrexif.core.text import plain
+from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, attribution
 
 PAGE = "https://www.flickr.com/photos/jo/7/"
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -28,7 +28,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pages import GENERATOR
 from flickrexif.core.parquet import read_rows
 from flickrexif.core.photos import RawPhoto
-from flickrexif.dataset.attribution import plain
+from flickrexif.core.text import plain
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.paircams.build import build_pairs

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from flickrexif.cards.browse import browse
 from flickrexif.cards.browse.pictures import CROP
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
-from flickrexif.dataset.attribution import plain
+from flickrexif.core.text import plain
 from flickrexif.paircams.build import build_pairs
 from tests.browser import axe_faults, visit
 from tests.test_browse import CAMERAS, HOSTILE, SIMULATED, data_set, hostile_photos, some_photos, traces

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from flickrexif.cards.markdown import CELL_LENGTH, TEXT_LENGTH, alignments, cell, code, text
-from flickrexif.dataset.attribution import plain
+from flickrexif.core.text import plain
 
 RENDERER = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 ACTIVE = "\\`*_{}[]<>()#+-.!|&~$^=:;/@'\"%,0123456789 \n\t\r\u2028\u202e\u200b\u00a0aA"

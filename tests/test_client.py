@@ -24,7 +24,6 @@ from flickrexif.collectors.flickr.client import (
     Streak,
     Unanswered,
     backoff,
-    clean,
     read,
     wait_asked,
 )
@@ -320,13 +319,6 @@ def test_a_servers_words_are_bounded_and_harmless() -> None:
     error = refusal(GET_EXIF, fail(999, "\x1b[31mred\r\n\u202e" + "x" * 10_000))
     assert len(error.message) < 400
     assert error.message.isprintable()
-
-
-@settings(deadline=None)
-@given(st.text() | st.none() | st.integers() | st.dictionaries(st.text(), st.text()))
-def test_clean_text_fits_one_line(text: object) -> None:
-    assert len(clean(text)) <= 200
-    assert clean(text).isprintable()
 
 
 # -- answers ------------------------------------------------------------------------------------------------------

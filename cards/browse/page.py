@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text, remove
 from flickrexif.core.pages import is_ours, marks
-from flickrexif.dataset.attribution import URL_LENGTH, plain
+from flickrexif.core.text import plain
+from flickrexif.dataset.attribution import URL_LENGTH
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,7 +12,8 @@ from flickrexif.cards.browse.pictures import thumbnail
 from flickrexif.core.draws import rank
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import Row, image_bytes, read_columns, read_rows
-from flickrexif.dataset.attribution import NAME_LENGTH, plain
+from flickrexif.core.text import plain
+from flickrexif.dataset.attribution import NAME_LENGTH
 
 KEY = "subject_idx"
 COLUMNS = (KEY, "side", "make", "model", "device_category", "released", "taken", "width", "height", "image")

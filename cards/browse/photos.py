@@ -13,7 +13,8 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import Row, image_bytes, read_columns, read_rows
-from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, plain
+from flickrexif.core.text import plain
+from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
 
 PER_PAGE = 30  # photos: what Flickr's terms allow

@@ -25,7 +25,8 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import features_of, image_bytes, read_columns, read_rows
 from flickrexif.core.pictures import BadPicture
-from flickrexif.dataset.attribution import NAME_LENGTH, plain
+from flickrexif.core.text import plain
+from flickrexif.dataset.attribution import NAME_LENGTH
 from flickrexif.kinds import recognised
 from flickrexif.processing.operations import decode
 from flickrexif.processing.variants import VARIANTS

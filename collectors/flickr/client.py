@@ -28,6 +28,7 @@ from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.flickr.models import SearchPage, parse_search, to_int
 from flickrexif.collectors.flickr.transport import Arguments, ConnectionFailed, Reply, Transport
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.text import plain
 
 SEARCH = "flickr.photos.search"
 GET_EXIF = "flickr.photos.getExif"
@@ -174,8 +175,8 @@ class Client:
         rows = answer["licenses"].get("license")
         rows = rows if isinstance(rows, list) else []
         pairs = ((to_int(row.get("id")), row) for row in rows if isinstance(row, Mapping))
-        licenses = {number: clean(row.get("name")) for number, row in pairs if number is not None}
-        return Identity("flickr" if population is None else f"sandbox:{clean(population)}", licenses)
+        licenses = {number: plain(row.get("name"), MAX_TEXT) for number, row in pairs if number is not None}
+        return Identity("flickr" if population is None else f"sandbox:{plain(population, MAX_TEXT)}", licenses)
 
     def _call(self, method: str, arguments: Arguments) -> tuple[dict[str, Any], Mapping[str, str]]:
         """The answer and its headers (names in lower case), after as many attempts as it takes."""
@@ -215,7 +216,7 @@ def read(method: str, reply: Reply) -> dict[str, Any] | Failure:
     if not isinstance(answer, dict):
         return Failure(200, None, "an answer that is no JSON object", retry_after)
     if answer.get("stat") == "fail" and (code := to_int(answer.get("code"))) is not None:
-        return Failure(200, code, clean(answer.get("message")), retry_after)
+        return Failure(200, code, plain(answer.get("message"), MAX_TEXT), retry_after)
     if answer.get("stat") != "ok" or not _complete(method, answer):
         return Failure(200, None, "an answer that is not the API's", retry_after)
     return answer
@@ -279,12 +280,6 @@ def wait_asked(retry_after: str, now: float) -> float:
         except (ValueError, OverflowError):
             return 0.0
     return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else 0.0
-
-
-def clean(text: object) -> str:
-    """A stranger's text for a message: no control characters, on one line, bounded."""
-    printable = (c if c.isprintable() else " " for c in str(text or "")[: 2 * MAX_TEXT])
-    return " ".join("".join(printable).split())[:MAX_TEXT]
 
 
 def _json(body: bytes) -> Any:

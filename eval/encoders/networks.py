@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.record import EncoderRecord
 from flickrexif.eval.encoders.scopes import quiet
@@ -55,7 +56,7 @@ def load_weights(network: "nn.Module", record: EncoderRecord, file: Path) -> Non
     try:
         {"timm": _load_timm, "open_clip": _load_open_clip}[record.backend](network, record, file)
     except (*unusable, *malformed) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         message = f"{file} holds no weights of {record.model} ({reason or type(error).__name__})."
         hint = "Fetch the file again, or name the architecture that it was saved from."
         raise FlickrExifError(message, hint) from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import Precision, measured, network_encoder
 from flickrexif.eval.encoders.preprocessing import FILTERS, preprocessing
@@ -110,7 +111,7 @@ def torchhub_network(record: EncoderRecord, pretrained: bool) -> "nn.Module":
             repository, model, source="local" if local else "github", trust_repo=True, pretrained=pretrained
         )
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         hint = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
         raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
     return network
@@ -125,7 +126,7 @@ def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.M
         config = transformers.AutoConfig.from_pretrained(record.model)
         model = _transformers_model(transformers.AutoModel, record.model, config, pretrained)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         hint = f"Fetch it on a machine with a network (hf download {record.model}), then name its folder."
         raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
     size = getattr(processor, "crop_size", None) or processor.size

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.record import EncoderRecord
 from flickrexif.eval.encoders.scopes import quiet
 
@@ -103,7 +104,7 @@ def _from_hub(record: EncoderRecord) -> Path:
         except EntryNotFoundError:
             continue
         except (HfHubHTTPError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = reason_of(error, 200)
             raise _unfetched(record, f"{repository}/{name} on the Hugging Face Hub", reason) from None
     raise _unfetched(record, f"{repository}/{names[0]} on the Hugging Face Hub", "no such file")
 

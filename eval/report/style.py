@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from flickrexif.core.text import LONGEST
+from flickrexif.core.text import plain as text_on_one_line
 from flickrexif.eval.report.spec import Pairwise, Point, Series
 
 GREY = "#7F7F7F"
@@ -95,8 +97,7 @@ def families_in(points: Sequence[Point]) -> list[str]:
 
 def plain(text: object, length: int) -> str:
     """Strangers' text on one line, without control and direction characters; its middle is cut out above `length`."""
-    line = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in str(text))
-    line = " ".join(line.split())
+    line = text_on_one_line(text, LONGEST)
     if len(line) <= length:
         return line
     head = (length - 1) // 2

@@ -7,11 +7,13 @@ from typing import Any
 
 import typer
 
+from flickrexif.core.text import visible
+
 SHORT = 3  # exit code: done, but short of what was asked
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows on stdout; numbers with thousands separators, strangers' texts as they are."""
+    """Print rows on stdout; numbers with thousands separators, texts without invisible characters."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
@@ -21,7 +23,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for name in header[1:]:
         shown.add_column(name, justify="left" if name == "meaning" else "right")
     for row in rows:
-        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(visible(str(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else 120).print(shown)
 
 
@@ -44,4 +46,4 @@ def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
 
 def say(text: str) -> None:
     """Print a sentence on stderr."""
-    typer.echo(text, err=True)
+    typer.echo(visible(text), err=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, remove
+from flickrexif.core.text import reason_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,7 +143,7 @@ def _groups(file: "pq.ParquetFile", key: str, wanted: Collection[Any]) -> Iterat
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)  # Arrow's own text is long
-    return " ".join(str(error).split())[:120]
+    return reason_of(error)
 
 
 # --- writing

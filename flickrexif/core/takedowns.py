@@ -27,6 +27,7 @@ from typing import Literal
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
 from flickrexif.core.photo_ids import NUMBER, names_photo
+from flickrexif.core.text import plain
 
 Kind = Literal["photo", "owner"]
 
@@ -203,8 +204,7 @@ def one_line(reason: str, names: Collection[str] = ()) -> str:
 
     Raises UsageError for one that is empty, or that tells one of `names`.
     """
-    printable = "".join(letter if letter.isprintable() else " " for letter in reason)
-    line = " ".join(printable.split())[:MAX_REASON].strip()
+    line = plain(reason, MAX_REASON)
     if not line:
         raise UsageError("The reason is empty.", 'Say why, for example --reason "asked by the owner".')
     if names_photo(line, names) or any("@" in name and name in line for name in names):

@@ -1,7 +1,40 @@
-"""The one way to clean what strangers wrote."""
+"""The one way to clean what strangers wrote: names, titles, messages of other programs.
+
+Texts are cleaned where they enter a table, a message or a page. They are escaped where they are shown.
+"""
+
+import unicodedata
+
+LONGEST = 10_000  # characters of a text that are looked at
+JOINERS = "\u200c\u200d"  # invisible, but Persian words and emoji are spelt with them
 
 
-def shown(text: str, most: int) -> str:
-    """A stranger's text for a terminal: control characters escaped, at most `most` characters."""
-    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: 2 * most])
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
+def plain(text: object, length: int) -> str:
+    """`text` on one line without control, bidirectional and other invisible characters; "" for None.
+
+    What is longer than `length` characters is cut, and ends in "…".
+    """
+    line = " ".join(visible("" if text is None else str(text)[: LONGEST + length]).split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def visible(text: str) -> str:
+    """`text` without invisible characters, its lines as they are."""
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def reason_of(error: BaseException, length: int = 120) -> str:
+    """What an error of another program says, on one line; its name where it says nothing."""
+    return plain(error, length) or type(error).__name__
+
+
+def as_utf8(name: str) -> str:
+    """A file's name as text that can be stored: bytes that are no UTF-8 are written as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in JOINERS or char == "\n":
+        return char
+    # Separators and control characters (tab) part words; format characters (bidi) and surrogates go.
+    return " " if unicodedata.category(char) in {"Cc", "Zl", "Zp", "Zs"} else ""

@@ -1,11 +1,10 @@
 """The line that credits a photo: title, author, source and licence."""
 
-import unicodedata
+from flickrexif.core.text import plain
 
 TITLE_LENGTH = 200
 NAME_LENGTH = 100
 URL_LENGTH = 500
-JOINERS = "\u200c\u200d"  # invisible, but Persian words and emoji are spelt with them
 
 # How the sentence goes on after the author, by Flickr's licence id; every other id is a licence proper.
 STATEMENTS = {
@@ -39,19 +38,3 @@ def attribution(
     author = plain(owner_name, NAME_LENGTH) or plain(owner, NAME_LENGTH)
     terms = STATEMENTS.get(license_id, LICENSED).format(license=license_name)
     return f"{work} by {author} ({plain(page_url, URL_LENGTH)}) {terms} ({license_url})"
-
-
-def plain(text: str | None, length: int) -> str:
-    """`text` on one line without invisible characters, cut to `length` characters; "" for None."""
-    text = text or ""
-    if not text.isprintable():
-        text = "".join(map(_visible, text))
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def _visible(char: str) -> str:
-    if char.isprintable() or char in JOINERS:
-        return char
-    # Separators and control characters (newline, tab) part words; format characters (bidi) and surrogates go.
-    return " " if unicodedata.category(char) in {"Cc", "Zl", "Zp", "Zs"} else ""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.text import plain
 from flickrexif.dataset.labels_table import photographers, read_labels_table
 from flickrexif.dataset.split_files import SPLITS, Ints, Split, label_problems, read_split, split_paths
 from flickrexif.exif.devices import device_category
@@ -20,6 +21,7 @@ FEW_OF_MEDIAN = 0.1  # of the photos of the split's median class
 LARGE_SHARE = 0.5  # of a class's photos
 MOST_IDS = 100  # named in a finding
 MOST_SHOWN = 3  # of them in a row of the table
+CELL_LENGTH = 200  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +67,12 @@ class Audit:
         """One row a finding: attribute, kind, splits, class, count, examples and detail. Texts are strangers' texts."""
         return [
             (
-                printable(self.target_attribute),
+                plain(self.target_attribute, CELL_LENGTH),
                 finding.kind,
                 " and ".join(finding.splits),
-                printable(finding.class_name or ""),
+                plain(finding.class_name, CELL_LENGTH),
                 f"{finding.count:,}",
-                printable(" ".join([*map(str, finding.ids[:MOST_SHOWN]), finding.detail]).strip()),
+                plain(" ".join([*map(str, finding.ids[:MOST_SHOWN]), finding.detail]), CELL_LENGTH),
             )
             for finding in self.findings
         ]
@@ -249,8 +251,3 @@ def _balance(facts: Sequence[ClassFacts]) -> dict[str, dict[str, float]]:
 
 def _sample(ids: Ints) -> tuple[int, ...]:
     return tuple(np.unique(ids)[:MOST_IDS].tolist())
-
-
-def printable(text: str, most: int = 200) -> str:
-    """`text` on one line and bounded: class names are strangers' texts."""
-    return "".join(c if c.isprintable() else "?" for c in text[:most])

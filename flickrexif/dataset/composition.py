@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flickrexif.core.facts import Cell, Chart, Table
-from flickrexif.dataset.attribution import plain
+from flickrexif.core.text import plain
 
 Count = tuple[Any, int]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.parquet import read_table
+from flickrexif.core.text import reason_of
 from flickrexif.dataset.split_files import Ints
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def typed(columns: list[str]) -> Iterator[None]:
     try:
         yield
     except pa.ArrowException as error:
-        message = f"A column of {', '.join(columns)} is not of its type ({str(error).splitlines()[0]})."
+        message = f"A column of {', '.join(columns)} is not of its type ({reason_of(error)})."
         raise FlickrExifError(message, "Make the labels table again with: flickrexif build") from None
 
 

@@ -17,6 +17,7 @@ import orjson
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put_bytes
+from flickrexif.core.text import reason_of
 
 SPLITS = ("train", "val", "test")
 STEM = "split_data_target_attribute="
@@ -180,7 +181,7 @@ def _read_parquet(path: Path) -> Split:
     try:
         table = pq.ParquetFile(path).read()
     except pa.ArrowInvalid as error:
-        raise _malformed(path, "the file", f"is not Parquet ({str(error).splitlines()[0]})") from None
+        raise _malformed(path, "the file", f"is not Parquet ({reason_of(error)})") from None
     for place, name in enumerate(PARQUET_COLUMNS):
         if name not in table.column_names or table.column(name).null_count:
             raise _malformed(path, name, "is missing or has empty cells")

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import reason_of
 from flickrexif.processing.engines import Tick, Unit, Work
 
 AHEAD = 2  # units given out for each worker
@@ -35,7 +36,7 @@ def run(units: Iterable[Unit], work: Work[Unit], tick: Tick, *, workers: int, ad
     except ray.exceptions.RayTaskError as error:
         raise error.cause if isinstance(error.cause, FlickrExifError) else error from None
     except ray.exceptions.RayError as error:
-        message = f"The Ray cluster failed ({str(error).strip().splitlines()[0][:200]})."
+        message = f"The Ray cluster failed ({reason_of(error, 200)})."
         raise FlickrExifError(message, "Run the same command again: finished shards are kept.") from None
     finally:
         ray.shutdown()  # ends the tasks under way
