@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[1]
-STARTED = time.monotonic()
+STARTED = pytest.StashKey[float]()
 LATE = "the time of this check is over"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seconds", type=float, help="Begin no test later than this, and say how many were left.")
+    help_text = "Begin no test later than this after all are collected, and say how many were left."
+    parser.addoption("--seconds", type=float, help=help_text)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[STARTED] = time.monotonic()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     seconds = item.config.getoption("seconds")
-    if seconds is not None and time.monotonic() - STARTED > seconds:
+    if seconds is not None and time.monotonic() - item.config.stash[STARTED] > seconds:
         pytest.skip(LATE)
 
 
