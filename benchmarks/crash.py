@@ -65,16 +65,16 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
-def made(data_dir: Path) -> dict[str, bytes]:
-    """Every file of the data set by name, the crawl's own state aside."""
+def output_files(data_dir: Path) -> dict[str, bytes]:
+    """The bytes of every file of the data set by name, without the crawl's own state."""
     root = data_dir / "flickrexif"
     files = (path for path in root.rglob("*") if path.is_file())
     names = {path.relative_to(root): path for path in files}
     return {str(name): path.read_bytes() for name, path in names.items() if name.parts[0] != ".crawl"}
 
 
-def asked(calls: Sequence[tuple[str, Mapping[str, str]]]) -> list[Call]:
-    """What the server was asked for, but for the one question after the server's name each start begins with."""
+def photo_calls(calls: Sequence[tuple[str, Mapping[str, str]]]) -> list[Call]:
+    """The calls for photos: all but the one with which each start asks which server this is."""
     return [_call(method, arguments) for method, arguments in calls if not method.endswith("licenses.getInfo")]
 
 
@@ -92,8 +92,8 @@ def look(data_dir: Path, sql: str) -> list[Any]:
         for path in crawl.glob("journal.sqlite*"):
             shutil.copy(path, folder)
         with closing(sqlite3.connect(Path(folder) / "journal.sqlite")) as copy:
-            known = copy.execute("SELECT 1 FROM sqlite_master").fetchone()
-            return copy.execute(sql).fetchall() if known else []
+            has_tables = copy.execute("SELECT 1 FROM sqlite_master").fetchone()
+            return copy.execute(sql).fetchall() if has_tables else []
 
 
 def journaled(data_dir: Path) -> frozenset[Call]:
@@ -153,7 +153,7 @@ def crawl_killed(sandbox: Sandbox, data_dir: Path, kills: int, draw: Random) -> 
 
 def repeated(kills: Sequence[Kill], calls: Sequence[tuple[str, Mapping[str, str]]]) -> list[Call]:
     """The calls made again after a kill although the journal held their answer: there must be none."""
-    return [call for kill in kills for call in asked(calls[kill.answered :]) if call in kill.journaled]
+    return [call for kill in kills for call in photo_calls(calls[kill.answered :]) if call in kill.journaled]
 
 
 def main() -> None:
@@ -167,17 +167,17 @@ def main() -> None:
     begun = time.monotonic()
     population = SimulatedPopulation(0, PHOTOS_PER_MONTH)
     with Sandbox(population, latency=LATENCY) as sandbox, tempfile.TemporaryDirectory() as scratch:
-        wanted = Path(scratch) / "whole"
-        code, errors = finish(crawl_process(sandbox.endpoint, wanted))
+        whole_folder = Path(scratch) / "whole"
+        code, errors = finish(crawl_process(sandbox.endpoint, whole_folder))
         assert code == 0, errors
-        whole = len(asked(sandbox.calls))
+        whole = len(photo_calls(sandbox.calls))
         while phases.total() < options.kills:
             sandbox.calls.clear()
             folder = Path(scratch) / str(runs)
             planned = min(20, options.kills - phases.total())
             kills = crawl_killed(sandbox, folder, planned, rng(options.seed, "kills", str(runs)))
-            assert made(folder) == made(wanted), f"run {runs} made other files"
-            answered = Counter(asked(sandbox.calls))
+            assert output_files(folder) == output_files(whole_folder), f"run {runs} made other files"
+            answered = Counter(photo_calls(sandbox.calls))
             runs += 1
             phases.update(kill.phase for kill in kills)
             extra += answered.total() - whole

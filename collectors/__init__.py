@@ -1,1 +1,1 @@
-"""Where photos come from: Flickr, a folder of one's own, and an embedded server for trying things."""
+"""Where photos come from: Flickr, a folder of your own, and an embedded server for trials and tests."""

@@ -5,7 +5,7 @@
 
 `flickrexif.cards.write_card` then writes the card, without which `load_dataset` takes the folder for half built.
 
-The same pairs give the same bytes. A source with faults gives the list of them all, and nothing is written.
+The same pairs give the same bytes. When the source has faults, all are listed and nothing is written.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ ENDINGS = {"jpeg": "jpg", "png": "png", "heif": "heic"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairsReport:
-    """What one build did: pairs, what the check found, and files by what became of them."""
+    """The result of a build: pairs, findings of the check, and the files that were written, unchanged or removed."""
 
     root: Path  # the data set
     pairs: int
@@ -58,11 +58,11 @@ def build_pairs(
     strict: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PairsReport:
-    """Build the data set `out` from `source`, see paircams/pairing.py; `progress(done, total)` counts images read,
-    and then images compared.
+    """Build the data set `out` from `source` (paircams/pairing.py says which there are).
 
-    Raises `BadPairs` with all faults of the source, and, when `strict`, with all findings of the check; UsageError
-    when `out` holds something else, FlickrExifError where OpenCV, which compares the pictures, is not installed.
+    `progress(done, total)` counts images read, then pairs compared. Raises `BadPairs` with all faults of the source,
+    and, when `strict`, with all findings of the check; UsageError when `out` holds something else; FlickrExifError
+    without OpenCV, which compares the pictures.
     """
     check_out(Path(source), out)
     images, faults = read_pairs(source, cameras, progress)
@@ -75,7 +75,7 @@ def build_pairs(
 
 
 def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: Path) -> PairsReport:
-    """Write complete pairs, sorted by subject. Raises FlickrExifError for a full disk or a file that has changed."""
+    """Write complete pairs, sorted by subject. Raises FlickrExifError when the disk is full or a file has changed."""
     staging = out / STAGING
     try:
         staging.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def check_out(source: Path, out: Path) -> None:
 
 
 def subject_numbers(subjects: Sequence[str]) -> dict[str, int]:
-    """A number for each subject: its own where all are numbers, as published, else its place."""
+    """Subject -> number: the subject itself when all are numbers, as in the published data set, else its position."""
     distinct = list(dict.fromkeys(subjects))
     if all(subject.isascii() and subject.isdecimal() and len(subject) < 18 for subject in distinct):
         numbers = {subject: int(subject) for subject in distinct}

@@ -1,4 +1,4 @@
-"""The check of a PairCams data set: every rule of the protocol, over all pairs at once."""
+"""The check of pairs against every rule of the protocol."""
 
 import json
 from collections import Counter
@@ -30,14 +30,14 @@ DETAIL_LENGTH = 300  # of a finding, characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the check found, and what it could look at."""
+    """The findings of a check, and on how many images or pairs each rule could be checked."""
 
     images: int
     pairs: int  # subjects with one image a side
     problems: tuple[Problem, ...]  # sorted; the faults of the source among them
     framing: Mapping[str, Match]  # subject -> how its two images fit, of the pairs that could be compared
     clocks: tuple[Clock, ...]  # cameras whose clock is off
-    checkable: Mapping[str, int]  # rule -> images, or pairs, that it could be checked on
+    checkable: Mapping[str, int]  # rule -> number of images, or pairs, on which it could be checked
 
 
 def check(images: Sequence[PairImage], *, span: timedelta = SPAN, progress: Progress | None = None) -> list[Problem]:
@@ -54,9 +54,8 @@ def inspect(
 ) -> Report:
     """Check every rule of paircams.protocol.FINDINGS, and that each subject has one image a side.
 
-    `faults`: what reading the source has found; reported with the rest, and not told again. `span`: the longest time
-    between the two images of a subject. `progress(done, total)` counts pairs. Raises FlickrExifError where
-    OpenCV is not installed.
+    `faults`: the faults of the source, which the report includes once. `span`: the longest time between the two images
+    of a subject. `progress(done, total)` counts pairs. Raises FlickrExifError without OpenCV.
     """
     subjects = _subjects(images)
     faulty_subjects = {fault.subject for fault in faults if fault.rule in FAULTS}
@@ -80,7 +79,7 @@ def inspect(
 
 
 def table(report: Report) -> list[tuple[str, str, str, str]]:
-    """The findings as rows under HEADER, strangers' texts bounded and printable."""
+    """The findings as rows under HEADER; strangers' texts are bounded and printable."""
     return [
         (plain(p.subject, NAME_LENGTH), plain(p.file, NAME_LENGTH), p.rule, plain(p.detail, DETAIL_LENGTH))
         for p in report.problems
@@ -88,14 +87,14 @@ def table(report: Report) -> list[tuple[str, str, str, str]]:
 
 
 def summary(report: Report) -> list[tuple[str, str, int, str]]:
-    """A row a rule: name, sentence, number of findings, and on how many images or pairs it could be checked."""
+    """A row a rule: name, sentence, number of findings, and the number of images or pairs it could be checked on."""
     counts = Counter(problem.rule for problem in report.problems)
     rules = [rule for rule in RULES if rule in FINDINGS or counts[rule]]
     return [(rule, RULES[rule], counts[rule], _of(rule, report)) for rule in rules]
 
 
 def to_json(report: Report) -> str:
-    """The report as JSON: images, pairs, findings, framing, clocks (offsets in seconds) and what was known."""
+    """The report as JSON; offsets of clocks are in seconds."""
     framing = {subject: match._asdict() for subject, match in report.framing.items()}
     off = [clock._asdict() | {"offset": clock.offset.total_seconds()} for clock in report.clocks]
     return json.dumps(
@@ -112,7 +111,7 @@ def to_json(report: Report) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """Sentences on what was allowed for: clocks that are off."""
+    """A sentence on each clock that is off, which the check allowed for."""
     return [sentence(clock) for clock in report.clocks]
 
 

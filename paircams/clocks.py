@@ -1,7 +1,7 @@
-"""Whether the two images of a pair were taken together, though the clocks of old cameras are often off.
+"""Whether the two images of a pair were taken together, although the clocks of old cameras are often wrong.
 
-Phones take their time from the network. A camera's clock is told by the median, over all its pairs, of its time less
-the phone's.
+Phones take their time from the network. A camera's clock is off by the median, over its pairs, of the camera's time
+minus the phone's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,34 +13,34 @@ from flickrexif.paircams.records import PairImage, Problem
 from flickrexif.paircams.rules import Pair, shown
 
 MIN_PAIRS = 5  # of a camera, before its clock is judged
-NOT_OFF = timedelta(minutes=10)  # shots of one scene are this far apart without any fault of a clock
+NOT_OFF = timedelta(minutes=10)  # two photos of a scene can be this far apart although both clocks are right
 
 
 class Clock(NamedTuple):
     """A camera whose clock is off."""
 
     camera: str
-    offset: timedelta  # its time less the phones'; positive: ahead
-    agreeing: int  # pairs that this explains
-    pairs: int  # of the camera, with both times
+    offset: timedelta  # its time minus the phones'; positive: ahead
+    agreeing: int  # pairs that agree with this offset
+    pairs: int  # of the camera, where both times are known
 
 
 def name(image: PairImage) -> str:
-    """The device, as one name."""
+    """Maker and model as one name."""
     model = shown(image.model)
     maker = (image.make or "").split(" ")[0]
     return model if maker.lower() in model.lower() else shown(f"{image.make} {model}")
 
 
 def behind(pair: Pair) -> timedelta | None:
-    """The camera's time less the phone's; None where one is unknown."""
+    """The camera's time minus the phone's; None when either is unknown."""
     if pair.phone.taken is None or pair.camera.taken is None:
         return None
     return pair.camera.taken - pair.phone.taken
 
 
 def clocks(pairs: Sequence[Pair], span: timedelta) -> dict[str, Clock]:
-    """Camera -> its clock, of the cameras whose clock is steadily off: most pairs lie within `span` of the median."""
+    """Camera -> its clock, for cameras whose clock is off: most of their pairs are within `span` of the median."""
     by_camera: dict[str, list[timedelta]] = {}
     for pair in pairs:
         if (difference := behind(pair)) is not None:
@@ -55,7 +55,7 @@ def clocks(pairs: Sequence[Pair], span: timedelta) -> dict[str, Clock]:
 
 
 def taken_problems(pairs: Sequence[Pair], off: Mapping[str, Clock], span: timedelta) -> Iterator[Problem]:
-    """Pairs whose times lie more than `span` apart, clocks that are off allowed for."""
+    """Pairs whose times are more than `span` apart, after correcting clocks that are off."""
     for pair in pairs:
         difference, clock = behind(pair), off.get(name(pair.camera))
         if difference is None:
@@ -68,10 +68,10 @@ def taken_problems(pairs: Sequence[Pair], off: Mapping[str, Clock], span: timede
 
 
 def spoken(offset: timedelta) -> str:
-    """1 day, 2:03:04 ahead."""
+    """An offset in words: "1 day, 2:03:04 ahead"."""
     return f"{abs(offset)} {'behind' if offset < timedelta() else 'ahead'}"
 
 
 def sentence(clock: Clock) -> str:
-    """What a table or a page says of a clock."""
+    """A sentence on a clock, for tables and pages."""
     return f"The clock of {clock.camera} is {spoken(clock.offset)}, as {clock.agreeing} of {clock.pairs} pairs tell."

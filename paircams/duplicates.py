@@ -1,4 +1,4 @@
-"""Files that are there twice, and scenes that were taken for two subjects."""
+"""Files that occur twice, and scenes that were photographed for two subjects."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -9,14 +9,14 @@ from flickrexif.paircams.records import PairImage, Problem
 from flickrexif.paircams.rules import problem, shown
 
 ALIKE = 0.85  # correlation of two thumbnails, before features are compared
-INLIERS = 100  # of one scene taken twice with one framing; two scenes on one table share fewer
+INLIERS = 100  # at least, between two photos of one scene; two scenes on the same table share fewer
 OVERLAP = 0.8
-NEAREST = 5  # subjects, of those alike
-NAMED = 3  # others, in one finding
+NEAREST = 5  # subjects compared by features, of those with a similar thumbnail
+NAMED = 3  # other files that one finding names
 
 
 class Twin(NamedTuple):
-    """Two subjects of one scene."""
+    """Two subjects that show one scene."""
 
     first: int
     second: int
@@ -24,7 +24,7 @@ class Twin(NamedTuple):
 
 
 def duplicates(images: Sequence[PairImage]) -> Iterator[Problem]:
-    """A finding for each image whose file another image has too."""
+    """A finding for each image whose file is also another image's."""
     for _, same in groupby(sorted(images, key=lambda image: image.sha256), key=lambda image: image.sha256):
         group = list(same)
         for image in group:
@@ -35,9 +35,9 @@ def duplicates(images: Sequence[PairImage]) -> Iterator[Problem]:
 
 
 def twins(views: Sequence[View], files: Sequence[str]) -> Iterator[Twin]:
-    """Pairs of subjects that one side shows alike: same scene and same framing; equal files are left out.
+    """Pairs of subjects whose images of one side show the same scene in the same framing, except equal files.
 
-    `views` and `files` (sha256) of one side, one a subject.
+    `views` and `files` (sha256): those of one side, one a subject.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What the files of a built PairCams tell of it."""
+"""The facts for the card of a built PairCams data set, from its files."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ LONGEST = 80  # of a name
 
 
 def paircams_facts(root: Path) -> Facts:
-    """The facts of the PairCams data set in `root`. Raises UsageError when it is not whole."""
+    """The facts of the PairCams data set in `root`. Raises UsageError when it is incomplete."""
     files = sorted((root / "data").glob("train-*.parquet"))
     split = split_of(root, "train", "data/train-*.parquet", files)
     record = _read_record(root)
@@ -98,7 +98,7 @@ def _composition(rows: Sequence[Row]) -> list[Table]:
 
 
 def _table(title: str, rows: Sequence[Row], keys: Sequence[str], header: Sequence[str], note: str = "") -> Table:
-    """Images by side and `keys`, the phones first, the largest number first."""
+    """A table that counts images by side and `keys`: phones first, then the largest counts first."""
     counts = Counter((row["side"], *(_cell(row[key]) for key in keys)) for row in rows)
     ordered = sorted(counts.items(), key=lambda item: (item[0][0] != "phone", -item[1], str(item[0])))
     cells: list[tuple[Cell, ...]] = [(*values, count) for values, count in ordered[:MOST]]
@@ -108,7 +108,7 @@ def _table(title: str, rows: Sequence[Row], keys: Sequence[str], header: Sequenc
 
 
 def _cell(value: str | int | None) -> Cell:
-    """A name or a year: text, so that no year is shown as 2,019."""
+    """A name or a year as text, so that a year is not shown as 2,019."""
     return None if value is None else plain(str(value), LONGEST)
 
 
@@ -119,7 +119,7 @@ def _findings(findings: dict[str, int]) -> list[Table]:
 
 
 def _charts(rows: Sequence[Row]) -> Iterator[Chart]:
-    """Images by release year of their model, where any is known, and by kind of device."""
+    """Charts of images by release year of their model, if any is known, and by kind of device."""
     years = Counter(int(row["released"]) for row in rows if row["released"] is not None)
     kinds = Counter(str(row["device_category"]) for row in rows).most_common()
     if years:
@@ -146,7 +146,7 @@ def _charts(rows: Sequence[Row]) -> Iterator[Chart]:
 
 
 def _measured(rows: Sequence[Row]) -> list[str]:
-    """Sentences on what stands beside the side of an image and could be taken for it."""
+    """Sentences on how the two sides differ otherwise, so that a classifier might learn that instead."""
     sides = {side: [row for row in rows if row["side"] == side] for side in SIDES}
     sentences = [_models(side, images) for side, images in sides.items()]
     years = [[row["released"] for row in sides[side] if row["released"]] for side in SIDES]

@@ -1,7 +1,7 @@
 """Whether two photographs show one scene from one angle: ORB features and the homography between them, by OpenCV.
 
-A scene that is the same gives dozens of features that one homography carries over; what differs gives a handful by
-chance. The homography then tells how much of the two frames is shared and whether one is turned.
+Two photos of one scene have dozens of features that a single homography maps from one to the other; photos of different
+scenes have a handful, by chance. The homography also gives how much the two frames overlap and whether one is turned.
 """
 
 import math
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float32]
 
-SIDE = 640  # longer side, pixels, at which features are looked for
-FEATURES = 800  # an image
-PATCH = 31  # pixels, square, that a feature is described by
-GRID = 16  # side of the thumbnail by which images are sorted out
-RATIO = 0.8  # of the best to the second-best distance (Lowe 2004)
+SIDE = 640  # pixels: longer side of the image in which features are detected
+FEATURES = 800  # at most, an image
+PATCH = 31  # pixels: side of the square that describes a feature
+GRID = 16  # pixels: side of the thumbnail by which candidates are chosen
+RATIO = 0.8  # at most, of the best to the second-best distance (Lowe 2004)
 REPROJECTION = 6.0  # pixels that an inlier may be off, at SIDE: scenes are not flat, and hands move
 MIN_FEATURES = 40  # an image with fewer (a wall, the sky) cannot be compared
-MIN_INLIERS = 15  # different scenes were seen with 10 by chance; one scene, seldom with less than 50
-MIN_OVERLAP = 0.4  # the frames of a 26 mm and a 40 mm lens (35 mm equivalent) from one place
-MAX_ZOOM = 3.0  # a homography that scales more than this is none
+MIN_INLIERS = 15  # different scenes had up to 10 by chance; two photos of one scene seldom have less than 50
+MIN_OVERLAP = 0.4  # as between a 26 mm and a 40 mm lens (35 mm equivalent) from one place
+MAX_ZOOM = 3.0  # a homography that scales more than this is an error
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An image as the comparison sees it: upright, its longer side at most SIDE pixels."""
+    """The features of an image that is upright and at most SIDE pixels long."""
 
     width: int
     height: int
@@ -44,19 +44,19 @@ class View:
 class Match(NamedTuple):
     """How well two views fit."""
 
-    inliers: int = 0  # features that one homography carries over
+    inliers: int = 0  # features that one homography maps
     share: float = 0.0  # of the features matched
     overlap: float = 0.0  # intersection over union of the two frames
     turn: float = 0.0  # degrees by which the second is turned against the first, clockwise, -180 to 180
 
     @property
     def fits(self) -> bool:
-        """Whether it is one scene in near enough the same framing."""
+        """Whether both show one scene in about the same framing."""
         return self.inliers >= MIN_INLIERS and self.overlap >= MIN_OVERLAP
 
     @property
     def score(self) -> float:
-        """By which two matches of one image are compared."""
+        """The larger, the better the match; compares matches of one image."""
         return self.inliers * self.overlap
 
 
@@ -92,7 +92,7 @@ def view(data: bytes) -> View:
 
 
 def compare(first: View, second: View) -> Match:
-    """How the features of `second` lie on those of `first`; an all-zero Match where no homography is found."""
+    """How well the features of `second` fit those of `first`; an all-zero Match when no homography is found."""
     import numpy as np
 
     cv2 = opencv()
@@ -113,7 +113,7 @@ def compare(first: View, second: View) -> Match:
 
 
 def _features(grey: "npt.NDArray[np.uint8]") -> tuple["Array", "npt.NDArray[np.uint8]"]:
-    """[n, 2] points and [n, 32] descriptors; none where the picture is smaller than one descriptor's patch."""
+    """[n, 2] points and [n, 32] descriptors; n is 0 when the picture is smaller than PATCH."""
     import numpy as np
 
     orb = opencv().ORB_create(nfeatures=FEATURES, patchSize=PATCH, fastThreshold=10)
@@ -124,7 +124,7 @@ def _features(grey: "npt.NDArray[np.uint8]") -> tuple["Array", "npt.NDArray[np.u
 
 
 def _frames(homography: "npt.NDArray[np.float64]", first: View, second: View) -> tuple[float, float]:
-    """Overlap of the first frame, carried over, and the second; and the turn. (0, 0) where the mapping is absurd."""
+    """Overlap of the mapped first frame with the second, and the turn; (0, 0) when the mapping is impossible."""
     import numpy as np
 
     cv2 = opencv()

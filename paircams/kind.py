@@ -28,7 +28,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def origin(folder: Path) -> str:
-    """`simulated` where a program made some of the images, `real` where none, "" where `pairs.json` is not there."""
+    """`simulated` when a program made some of the images, else `real`; "" without `pairs.json`."""
     path = folder / "pairs.json"
     try:
         record = json.loads(path.read_bytes())

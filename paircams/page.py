@@ -1,4 +1,4 @@
-"""The contact sheet: every pair side by side with what was found, as HTML files that need nothing else."""
+"""The contact sheet: HTML pages that show every pair side by side with its findings, and need no other files."""
 
 import base64
 import io
@@ -43,7 +43,7 @@ def write_pages(
     template = _template()
     findings = _by_subject(report.problems)
     subjects = _by_subject(images)
-    order = sorted(subjects, key=lambda subject: subject not in findings)  # stable: else as given
+    order = sorted(subjects, key=lambda subject: subject not in findings)  # stable, so otherwise the order of `images`
     batches = [order[start : start + SUBJECTS] for start in range(0, len(order), SUBJECTS)] or [[]]
     shared = {
         "report": report,
@@ -89,7 +89,7 @@ def _by_subject(items: Sequence[Item]) -> dict[str, list[Item]]:
 
 
 def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem], report: Report) -> dict[str, Any]:
-    """What the template shows of a subject."""
+    """What the template shows for a subject."""
     match = report.framing.get(subject)
     marked = {problem.file for problem in findings}
     return {
@@ -127,7 +127,7 @@ def _finding(problem: Problem) -> Mapping[str, str]:
 
 
 def _small_jpeg(image: PairImage) -> tuple[str, int, int]:
-    """Base64 of a JPEG without metadata, its width and height; "" where the image cannot be read."""
+    """A small JPEG without metadata, as base64, its width and height; "" when the image cannot be read."""
     try:
         picture = small_picture(image.read(), SIDE)
     except OSError:

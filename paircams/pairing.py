@@ -1,11 +1,11 @@
-"""Read pairs of images: from folders, from named files, from a manifest, from a published data set.
+"""Reads pairs of images from folders, from named files, from a manifest, or from a published data set.
 
     <source>/<subject>/<two images>
-    <source>/<subject>_<camera>.<ext>        the last underscore parts the two
+    <source>/<subject>_<camera>.<ext>        split at the last underscore
     <manifest>.csv                           subject,file,side; files relative to the manifest, side may be empty
     a folder of Parquet files, or the name of a data set on the Hub: columns image, subject_idx and model
 
-All files are read, and all that is wrong is told at once.
+All files are read, and all faults are reported at once.
 """
 
 import csv
@@ -31,7 +31,7 @@ from flickrexif.paircams.scrub_exif import Unscrubbable
 FORMATS = ("JPEG", "PNG", "HEIF")
 READABLE = suffixes(*FORMATS)
 RAW = frozenset(".dng .cr2 .cr3 .crw .nef .arw .orf .raf .rw2 .pef .srw".split())
-OTHER_PHOTOS = suffixes("TIFF", "WEBP", "AVIF", "GIF", "BMP") | RAW  # said, not passed over
+OTHER_PHOTOS = suffixes("TIFF", "WEBP", "AVIF", "GIF", "BMP") | RAW  # reported as unsupported, not ignored
 DATA_SET = re.compile(r"[\w.-]+/[\w.-]+")
 MANIFEST_COLUMNS = ("subject", "file")
 LAYOUTS = (
@@ -48,12 +48,12 @@ class Entry:
     file: str
     read: Callable[[], bytes]
     path: Path | None = None
-    side: Side | None = None  # as the source tells it
+    side: Side | None = None  # None: the source does not say
     model: str | None = None
 
 
 class Listing(NamedTuple):
-    """What a source names, and what is wrong with how it names it."""
+    """The images that a source names, and the faults in how it names them."""
 
     entries: list[Entry]
     problems: list[Problem]
@@ -62,10 +62,10 @@ class Listing(NamedTuple):
 def read_pairs(
     source: str | Path, cameras: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[list[PairImage], list[Problem]]:
-    """The readable images of `source`, sorted by subject, phone first, and all faults (protocol.FAULTS) found.
+    """The readable images of `source`, sorted by subject, phone first, and all its faults (protocol.FAULTS).
 
-    `cameras`: a table beside the package's own, see `read_cameras`. Every image is decoded once. An image whose side
-    is unknown is among the faults only. Raises UsageError when `source` is no source.
+    `cameras`: a table that adds to the package's own, see `read_cameras`. Every image is decoded once. An image whose
+    side is unknown is only among the faults. Raises UsageError when `source` is not of a form named above.
     """
     table = read_cameras(cameras)
     listing = _listing(source)
@@ -81,7 +81,7 @@ def read_pairs(
 
 
 def natural(text: str) -> tuple[tuple[int, int | str], ...]:
-    """A key that sorts 9 before 10."""
+    """A sort key that puts 9 before 10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
     return tuple((0, int(part)) if part.isdecimal() and len(part) < 1_000 else (1, part) for part in parts)
 
@@ -106,7 +106,7 @@ def _listing(source: str | Path) -> Listing:
 
 
 def _folder(root: Path) -> Listing:
-    """Both layouts of a folder; hidden files and files that are no photos are passed over."""
+    """The images of a folder in either layout; hidden files and files that are not photos are ignored."""
     listing = Listing([], [])
     for path in sorted(root.iterdir(), key=lambda path: natural(path.name)):
         if path.name.startswith("."):
@@ -167,7 +167,7 @@ def _manifest(path: Path) -> Listing:
 
 
 def _data_set(name: str) -> Listing:
-    """The rows of a data set; a `model` that is a number means 1 for phone, as in published embedding files."""
+    """The rows of a data set; a numeric `model` is 1 for phone and 0 for camera, as in published embedding files."""
     import datasets
 
     try:
@@ -206,9 +206,9 @@ def _cell(images: Any, number: int) -> bytes:
 
 
 def _image(entry: Entry, cameras: Mapping[str, Camera]) -> PairImage | Problem:
-    """Read, decode and scrub an image; what stands against it where that fails."""
+    """Read and decode an image and try to scrub it; a Problem when any of that fails."""
     problem = partial(_problem, entry.subject, entry.file)
-    if entry.path is not None and not entry.path.is_file():  # nor a pipe, which would be waited for
+    if entry.path is not None and not entry.path.is_file():  # a pipe too: reading it might never end
         return problem("no_such_file", "there is no such file")
     try:
         data = entry.read()
@@ -232,7 +232,7 @@ def _image(entry: Entry, cameras: Mapping[str, Camera]) -> PairImage | Problem:
 def _described(
     entry: Entry, data: bytes, photo: PhotoFile, orientation: int, cameras: Mapping[str, Camera]
 ) -> PairImage | None:
-    """What the file, the source and the table tell of an image; None where nothing tells its side."""
+    """The image with its facts from file, source and table; None when its side is unknown."""
     source_model = entry.model if entry.path is None or model_key(entry.model or "") in cameras else None
     model = (source_model if entry.path is None else None) or photo.tags.get("Model") or source_model
     camera = cameras.get(model_key(model or "")) or cameras.get(model_key(source_model or ""))
@@ -262,7 +262,7 @@ def _described(
 
 
 def _decoded(data: bytes) -> tuple[PhotoFile, int]:
-    """What the file tells, and its Exif orientation; its whole picture is decoded, a JPEG at an eighth of its size."""
+    """The file's tags and size, and its Exif orientation; decodes all of it, a JPEG at an eighth of its size."""
     picture = open_picture(data, FORMATS)
     if isinstance(picture, BadPicture):
         raise picture
@@ -283,7 +283,7 @@ def _taken(raw: str | None) -> datetime | None:
 
 
 def _structure(entries: Sequence[Entry], images: Sequence[PairImage]) -> Iterator[Problem]:
-    """What is wrong with subjects as wholes; images that could not be read still count."""
+    """Faults of whole subjects; images that could not be read still count."""
     named: defaultdict[str, list[Entry]] = defaultdict(list)
     seen: defaultdict[str, list[PairImage]] = defaultdict(list)
     for entry in entries:

@@ -1,4 +1,4 @@
-"""What is still to be photographed: a shot list for people who collect pairs."""
+"""The shot list for people who collect pairs: which images are still missing."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,21 +13,21 @@ SIDES: tuple[Side, ...] = ("phone", "camera")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shots:
-    """A line of the shot list: images that one model has still to take."""
+    """A line of the shot list: images that one model still has to take."""
 
     side: Side
     model: str
-    subject: str  # the subject whose other image is there; empty: any new ones
+    subject: str  # the subject that has its other image; empty: any new subjects
     have: int
     missing: int
     settings: str = SETTINGS
 
 
 def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PAIRS) -> list[Shots]:
-    """Subjects that lack a side first; then, for each of `cameras`, how many images it lacks of its share of `pairs`.
+    """First the subjects that lack a side; then, for each of `cameras`, how many images of its share are missing.
 
-    Each side's share is spread evenly over its cameras. A camera without a published side counts by its year of
-    release, 2018 and later as a phone, up to 2014 as a camera; others are passed over.
+    Each side needs `pairs` images, spread evenly over its cameras. A camera without a published side counts by its
+    year of release: from 2018 on as a phone, up to 2014 as a camera; others are left out.
     """
     rows = list(_halves(images))
     have = Counter((image.side, model_key(image.model or "")) for image in images)
@@ -45,14 +45,14 @@ def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PA
 
 
 def planned_side(camera: Camera) -> Side | None:
-    """The side a camera is meant for."""
+    """The side that a camera belongs to in a plan."""
     if camera.side:
         return camera.side
     return "phone" if camera.released >= PHONES_FROM else "camera" if camera.released <= CAMERAS_UNTIL else None
 
 
 def cameras_of(images: Iterable[PairImage], table: Iterable[Camera]) -> list[Camera]:
-    """The cameras of the table that took any of the images; the published ones when none did."""
+    """The cameras of `table` that took any of `images`; when none did, those of the published data set."""
     models = {model_key(image.model or "") for image in images}
     rows = list(table)
     used = [camera for camera in rows if model_key(camera.model) in models]
@@ -60,7 +60,7 @@ def cameras_of(images: Iterable[PairImage], table: Iterable[Camera]) -> list[Cam
 
 
 def _halves(images: Sequence[PairImage]) -> Iterator[Shots]:
-    """Subjects with one image, and the side they lack."""
+    """A line for each subject that lacks a side."""
     subjects: defaultdict[str, list[PairImage]] = defaultdict(list)
     for image in images:
         subjects[image.subject].append(image)

@@ -1,4 +1,4 @@
-"""The rules of PairCams, and the cameras they know.
+"""The rules of PairCams, and its table of cameras.
 
 One scene, twice, from the same angle: with a smartphone of 2018 or later and with a digital camera of 2014 or earlier.
 No flash, automatic white balance, automatic exposure, Program AE.
@@ -32,7 +32,7 @@ FAULTS = {
     "two_cameras": "The two images of a subject come from two cameras.",
     "side_unknown": "Neither the manifest, the table of cameras nor the Exif tells a phone from a camera.",
 }
-# Findings on pairs that are whole: they are told, and are errors only where that is asked for.
+# Findings on complete pairs: they are reported, and are errors only with --strict.
 FINDINGS = {
     "flash": "No flash is fired.",
     "white_balance": "White balance is automatic.",
@@ -60,7 +60,7 @@ COLUMNS = ("make", "model", "released", "side")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """A row of cameras.csv: names as Exif has them; `side` is the published one, None for other models."""
+    """A row of cameras.csv, with names as in Exif; `side` is the published one, None for other models."""
 
     make: str
     model: str
@@ -69,22 +69,22 @@ class Camera:
 
 
 def read_cameras(extra: Path | None = None) -> dict[str, Camera]:
-    """Key of `model_key` -> camera: the table of this package, and the rows of `extra`, which win.
+    """`model_key` -> camera, from the package's table and from `extra`, whose rows win.
 
-    `extra` is a CSV file with the columns make, model, released and, where it pleases, side. Raises UsageError that
-    names every line of it that cannot be used.
+    `extra` is a CSV file with the columns make, model, released and optionally side. Raises UsageError, which names
+    every line of it that cannot be used.
     """
     cameras = [*_read(TABLE), *(_read(extra) if extra else ())]
     return {model_key(camera.model): camera for camera in cameras}
 
 
 def model_key(model: str) -> str:
-    """How two spellings of a model are compared."""
+    """A key that is the same for all spellings of a model."""
     return " ".join(words(clean_model(None, model) or ""))
 
 
 def side_of(camera: Camera | None, category: str) -> Side | None:
-    """The published side of a known model, else by the kind of device; None where that is unknown."""
+    """The published side of `camera`, else the side of its kind of device; None when that is unknown."""
     if camera and camera.side:
         return camera.side
     smart = is_smartphone(category)

@@ -14,15 +14,15 @@ Side = Literal["phone", "camera"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairImage:
-    """One image of a pair, as its source holds it."""
+    """One image of a pair, as in its source."""
 
     subject: str
     path: Path | None  # None: from a data set
-    read: Callable[[], bytes]  # the whole file, as the source holds it
+    read: Callable[[], bytes]  # the whole, unchanged file
     file_name: str  # a stranger's text
     side: Side  # the published side: of the table, not of the device category
     make: str | None  # as ExifTool prints it
-    model: str | None  # as ExifTool prints it, or as the data set tells it
+    model: str | None  # as ExifTool prints it, or as in the data set
     device_category: str  # of flickrexif.exif.devices.CATEGORIES
     released: int | None  # year
     tags: Mapping[str, str]  # tag name -> raw string, as flickrexif.exif.files.read_tags gives them
@@ -35,7 +35,7 @@ class PairImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
-    """One finding: `rule` is a name in paircams.protocol.RULES; `file` is empty where the whole subject is meant."""
+    """One finding: `rule` is a name in paircams.protocol.RULES; `file` is empty when it concerns the whole subject."""
 
     subject: str
     file: str

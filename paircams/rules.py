@@ -1,4 +1,4 @@
-"""The rules that look at one image's tags or at a subject's files; see paircams.protocol.FINDINGS."""
+"""The rules on one image's tags and on a subject's files; see paircams.protocol.FINDINGS."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -12,13 +12,13 @@ NAME_LENGTH = 100  # of a stranger's name, characters
 
 
 class Pair(NamedTuple):
-    """A whole subject: one image a side."""
+    """A complete subject: one image a side."""
 
     phone: PairImage
     camera: PairImage
 
 
-# rule -> Exif tag, field of flickrexif.exif.labels.Labels, what it should be
+# rule -> Exif tag, field of flickrexif.exif.labels.Labels, the value that the protocol requires
 TAG_RULES: Mapping[str, tuple[str, str, object]] = {
     "flash": ("Flash", "flash", False),
     "white_balance": ("WhiteBalance", "white_balance", "Auto"),
@@ -38,7 +38,7 @@ def problem(image: PairImage, rule: str, detail: str) -> Problem:
 
 
 def subject_problems(images: Sequence[PairImage]) -> Iterator[Problem]:
-    """What keeps the images of one subject from being a pair."""
+    """Why the images of one subject are not a pair."""
     subject = images[0].subject
     if len(images) != 2:
         yield Problem(
@@ -49,7 +49,7 @@ def subject_problems(images: Sequence[PairImage]) -> Iterator[Problem]:
 
 
 def settings_kept(image: PairImage) -> dict[str, tuple[bool, str]]:
-    """Rule -> whether the image keeps it, and the tag as ExifTool prints it; only for tags that tell something."""
+    """Rule -> whether the image keeps it, and a text with the tag's value; only for tags that have a meaning."""
     labels = label(image.tags)
     settings = {rule: (tag, getattr(labels, field), required) for rule, (tag, field, required) in TAG_RULES.items()}
     return {
@@ -60,14 +60,14 @@ def settings_kept(image: PairImage) -> dict[str, tuple[bool, str]]:
 
 
 def released_in_time(image: PairImage) -> bool | None:
-    """Whether the model is new enough for a phone, old enough for a camera; None where its year is unknown."""
+    """Whether a phone is new enough, or a camera old enough; None when the year is unknown."""
     if image.released is None:
         return None
     return image.released >= PHONES_FROM if image.side == "phone" else image.released <= CAMERAS_UNTIL
 
 
 def image_problems(image: PairImage) -> Iterator[Problem]:
-    """Flash, white balance, exposure and year of release; what is not known is not held against the image."""
+    """Findings on flash, white balance, exposure and year of release; unknown values are no findings."""
     for rule, (kept, detail) in settings_kept(image).items():
         if not kept:
             yield problem(image, rule, detail)

@@ -1,4 +1,4 @@
-"""What the pictures themselves show: each pair compared, then all subjects with each other."""
+"""Findings from the pictures themselves: the two of each pair compared, then subjects with each other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ TURNED = 45  # degrees
 
 
 class Scene(NamedTuple):
-    """A pair whose two images can be seen, and how they fit."""
+    """A pair whose two images can be read, and how they fit."""
 
     pair: Pair
     phone: View
@@ -52,7 +52,7 @@ def scene_problems(scenes: Sequence[Scene]) -> Iterator[Problem]:
 
 
 def _orientation(scene: Scene) -> Iterator[Problem]:
-    """One upright and one lying, or, where both fit, one turned against the other."""
+    """A finding when one image is upright and the other lying, or when both fit but one is turned."""
     pair, phone, camera, match = scene
     detail = ""
     if (phone.width - phone.height) * (camera.width - camera.height) < 0:
@@ -64,7 +64,7 @@ def _orientation(scene: Scene) -> Iterator[Problem]:
 
 
 def _pairs(scenes: Sequence[Scene]) -> Iterator[Problem]:
-    """A subject is swapped; what else its pictures show against each other is told of the others only."""
+    """Swapped images; orientation and framing are reported only for subjects that are not swapped."""
     own = [scene.match for scene in scenes]
     good = {number for number, match in enumerate(own) if match.fits}
     swapped = swaps([scene.phone for scene in scenes], [scene.camera for scene in scenes], own, good)
@@ -82,7 +82,7 @@ def _pairs(scenes: Sequence[Scene]) -> Iterator[Problem]:
 
 
 def _twins(scenes: Sequence[Scene]) -> Iterator[Problem]:
-    """A finding on each of two subjects that show one scene, as the phones or the cameras saw it."""
+    """A finding on each of two subjects whose phone images, or camera images, show one scene."""
     phones = twins([scene.phone for scene in scenes], [scene.pair.phone.sha256 for scene in scenes])
     cameras = twins([scene.camera for scene in scenes], [scene.pair.camera.sha256 for scene in scenes])
     matches = {(twin.first, twin.second): twin.match for twin in (*phones, *cameras)}
@@ -98,5 +98,5 @@ def _lie(seen: View) -> str:
 
 
 def fit(match: Match) -> str:
-    """What a finding or a page says of a match."""
+    """A match in words, for findings and pages."""
     return f"{match.inliers} inliers, {match.share:.0%} of the matches, overlap {match.overlap:.0%}"

@@ -1,8 +1,8 @@
-"""Take out of an image file what tells of its photographer, and leave the compressed picture as it is.
+"""Removes private metadata from an image file and leaves the compressed picture unchanged.
 
-Out go positions, serial numbers, names, comments, maker notes, XMP, IPTC, thumbnails, further pictures and whatever
-follows the picture. The tags of how the photo was taken (`scrub_exif`), colour profiles and all that decoding needs
-stay.
+Removed are positions, serial numbers, names, comments, maker notes, XMP, IPTC, thumbnails, further pictures and
+whatever follows the picture. The tags of the camera's settings (`scrub_exif`), colour profiles and all that decoding
+needs stay.
 """
 
 import re
@@ -18,18 +18,18 @@ from flickrexif.paircams.scrub_heif import scrub_heif
 Kind = Literal["jpeg", "png", "heif"]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# What the picture and its colours need.
+# Chunks that the picture and its colours need.
 PNG_CHUNKS = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP sBIT pHYs bKGD mDCV cLLI".split())
 # Frames, tables (DHT, DAC, DQT, DRI, DNL); ITU-T T.81, table B.1.
 JPEG_PICTURE = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0xDD))
 APP0, APP1, APP2, APP14, SOS, EOI = 0xE0, 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
-# A marker that is no restart. Decoders that look for one pass over the reserved markers below C0, as damage.
+# A marker that is not a restart. Decoders skip the reserved markers below C0 as damage.
 SCAN_END = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 MOST_SEGMENT = 0xFFFF - 2
 
 
 def kind_of(data: bytes) -> Kind | None:
-    """What an image file is, by its first bytes."""
+    """The format of an image file, by its first bytes."""
     if data[:3] == b"\xff\xd8\xff":
         return "jpeg"
     if data[:8] == PNG_SIGNATURE:
@@ -40,8 +40,8 @@ def kind_of(data: bytes) -> Kind | None:
 def scrub(data: bytes) -> bytes:
     """A JPEG, PNG or HEIC file without private metadata; its decoded pixels and quantisation tables stay.
 
-    Raises `Unscrubbable` for other files and for those whose structure is broken. A HEIC file keeps its size (what
-    goes is overwritten) and its thumbnail, which is coded like the picture.
+    Raises `Unscrubbable` for other files and for those whose structure is broken. A HEIC file keeps its size, as
+    metadata is overwritten, and its thumbnail, which is coded like the picture.
     """
     kind = kind_of(data)
     if kind == "jpeg":
@@ -85,7 +85,7 @@ def _jpeg(data: bytes) -> Iterator[bytes]:
 
 
 def _marker(data: bytes, place: int) -> tuple[int, int]:
-    """The next marker, and the place behind it; decoders too pass over what lies before it."""
+    """The position behind the next marker, and the marker; like decoders, skip what lies before it."""
     while True:
         place = data.find(b"\xff", place)
         while 0 <= place < len(data) and data[place] == 0xFF:
@@ -101,7 +101,7 @@ def _marker(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _segment(marker: int, body: bytes) -> bytes | None:
-    """What stays of a segment; None: nothing."""
+    """The part of a segment that stays, or None."""
     if marker in JPEG_PICTURE or marker == SOS:
         return body
     if marker == APP0 and body[:5] == b"JFIF\0" and len(body) >= 14:

@@ -1,7 +1,7 @@
-"""Exif with nothing in it but how the photo was taken: a TIFF structure written anew from a list of tags.
+"""Exif with only the camera's name and settings: a TIFF structure written anew from a list of allowed tags.
 
-What is not on the list goes: positions, serial numbers, names, comments, maker notes, thumbnails, unknown tags, and
-whatever lies between the values. Codes and types are those of Exif 2.32 (CIPA DC-008-2019).
+All else goes: positions, serial numbers, names, comments, maker notes, thumbnails, unknown tags, and whatever lies
+between the values. Codes and types are those of Exif 2.32 (CIPA DC-008-2019).
 """
 
 import re
@@ -34,7 +34,7 @@ DATE = re.compile(rb"[0-9 ]{4}:[0-9 ]{2}:[0-9 ]{2} [0-9 ]{2}:[0-9 ]{2}:[0-9 ]{2}
 
 
 class Unscrubbable(FlickrExifError):
-    """A file whose private metadata cannot be told from the picture."""
+    """A file from which private metadata cannot be removed without touching the picture."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The metadata cannot be taken out: {why}.", "Export the photo as JPEG, or leave it out.")
@@ -51,9 +51,9 @@ class Entry(NamedTuple):
 
 
 def scrub_exif(tiff: bytes) -> bytes:
-    """A TIFF structure (without "Exif\\0\\0") with the listed tags of IFD0 and the Exif IFD; empty when there are none.
+    """The TIFF structure (without "Exif\\0\\0") with only the allowed tags of IFD0 and the Exif IFD; empty without any.
 
-    Broken entries and what is behind them are left out. The byte order stays.
+    Broken entries and the values they point to are left out. The byte order stays.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
@@ -87,7 +87,7 @@ def _entries(tiff: bytes, order: str, offset: int) -> Iterator[Entry]:
 
 
 def _kept(entries: Iterator[Entry] | list[Entry]) -> list[Entry]:
-    """The entries that are on the list, cleaned; the first of each code."""
+    """The entries with an allowed code, cleaned; of several with one code, the first."""
     kept: dict[int, Entry] = {}
     for entry in entries:
         cleaned = _clean(entry)
@@ -102,14 +102,14 @@ def _clean(entry: Entry) -> Entry | None:
         return entry
     if type_ != ASCII:
         return None
-    text = value.partition(b"\0")[0]  # what is behind a NUL is not shown
+    text = value.partition(b"\0")[0]  # programs do not show what follows a NUL
     if code in DATES:
         return _text(entry, text) if DATE.fullmatch(text) else None
     return _text(entry, _words(code, text)) if code in TEXTS else None
 
 
 def _words(code: int, text: bytes) -> bytes:
-    """Printable text of bounded length; a model without the serial number that some cameras glue to it."""
+    """Printable text of bounded length; a model loses the serial number that some cameras append."""
     plain = "".join(c for c in text.decode("utf-8", "replace") if c.isprintable())
     if code == MODEL:
         plain = clean_model(None, plain) or ""
@@ -121,7 +121,7 @@ def _text(entry: Entry, text: bytes) -> Entry | None:
 
 
 def _directory(order: str, start: int, entries: list[Entry]) -> bytes:
-    """A directory that stands at `start`, and behind it the values that are longer than 4 bytes."""
+    """A directory at offset `start`, followed by the values that are longer than 4 bytes."""
     head, values = struct.pack(order + "H", len(entries)), b""
     behind = start + 2 + 12 * len(entries) + 4
     for code, type_, count, value in sorted(entries):

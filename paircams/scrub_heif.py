@@ -1,7 +1,7 @@
-"""HEIC files without private metadata: everything is overwritten in place, so that no offset changes.
+"""Removes private metadata from HEIC files by overwriting it in place, so that no offset changes.
 
-Of the media data only the extents of picture items stay; Exif is replaced by its scrubbed form. Boxes and properties
-that are not known to describe the picture become free space. ISO/IEC 14496-12 (boxes) and 23008-12 (items).
+Of the media data only the extents of picture items stay, and Exif is replaced by its scrubbed form. Boxes and
+properties that do not describe the picture become free space. See ISO/IEC 14496-12 (boxes) and 23008-12 (items).
 """
 
 import struct
@@ -35,7 +35,7 @@ class Item(NamedTuple):
 
 
 def scrub_heif(data: bytes) -> bytes:
-    """The file, of the same size. Raises `Unscrubbable` when it holds a video or its structure is not understood."""
+    """The scrubbed file, of the same size. Raises `Unscrubbable` for a video and for an unknown or broken structure."""
     try:
         return _scrub(data)
     except (struct.error, IndexError, RecursionError):
@@ -91,7 +91,7 @@ def _blank(out: bytearray, start: int, end: int, kept: Iterable[tuple[int, int]]
 
 
 def _meta(out: bytearray, data: bytes, meta: Box) -> list[Item]:
-    """Clean the meta box and what it holds; its items."""
+    """Clean the meta box and all within it; return its items."""
     parts: dict[bytes, Box] = {}
     for box in _boxes(data, meta.body + 4, meta.end):
         if box.name not in META_BOXES or box.name in parts:
@@ -120,7 +120,7 @@ def _properties(out: bytearray, data: bytes, iprp: Box) -> None:
         if box.name == b"ipco":
             for prop in _boxes(data, box.body, box.end):
                 if prop.name not in PROPERTIES:
-                    _free(out, prop)  # still counts, so that the numbers of the others stay
+                    _free(out, prop)  # it stays in the list, so that the others keep their numbers
         elif box.name != b"ipma":
             _free(out, box)
 
@@ -137,7 +137,7 @@ def _item_names(out: bytearray, data: bytes, iinf: Box) -> Iterator[tuple[int, b
         texts = box.body + 4 + struct.calcsize(form)
         out[texts : box.end] = bytes(0 if byte == 0 else 0x5F for byte in data[texts : box.end])
         if name not in PICTURES and name != b"Exif":
-            out[texts - 4 : texts] = b"skip"  # nobody shall parse what is blank now
+            out[texts - 4 : texts] = b"skip"  # so that no reader parses the blanked data
         yield item, name
 
 

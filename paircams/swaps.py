@@ -1,6 +1,6 @@
-"""Images that lie with the wrong subject: they fit another subject's image better than their own.
+"""Finds images that are filed under the wrong subject, as they fit another subject's image better.
 
-Not all images are compared with all: thumbnails tell which are worth it.
+Thumbnails decide which images are worth comparing.
 """
 
 from collections.abc import Iterator, Sequence, Set
@@ -13,13 +13,13 @@ from flickrexif.paircams.records import Side
 if TYPE_CHECKING:
     from flickrexif.paircams.framing import Array
 
-BETTER = 2.0  # times the score of its own pair, or the image stays where it is
-LOOKED_AT = 3  # others, of an image that fits its own subject but resembles them more
-SEARCHED = 20  # others of all subjects, and as many of those that do not fit, for an image that does not
+BETTER = 2.0  # times the score of its own pair that a swap must have
+LOOKED_AT = 3  # subjects compared with an image that fits its own subject but resembles them more
+SEARCHED = 20  # subjects compared with an image that does not fit, and as many of those that do not fit either
 
 
 class Swap(NamedTuple):
-    """The image of one side fits the other side's image of subject `other`."""
+    """The image of `side` fits the other side's image of subject `other`."""
 
     side: Side
     other: int
@@ -29,7 +29,7 @@ class Swap(NamedTuple):
 def swaps(phones: Sequence[View], cameras: Sequence[View], own: Sequence[Match], fit: Set[int]) -> dict[int, Swap]:
     """Subject -> where its phone image, or else its camera image, belongs.
 
-    `phones`, `cameras`, `own`: the views and the match of each subject. `fit`: the subjects whose match will do.
+    `phones`, `cameras`, `own`: the views and the match of each subject. `fit`: the subjects whose own match fits.
     """
     alike = _alike(phones, cameras)
 

@@ -77,12 +77,12 @@ def test_a_value_goes_to_the_nearest_class_at_most_a_sixth_of_a_stop_off(setting
     low, high = min(classes.values()) / 2, max(classes.values()) * 2
     value = data.draw(st.floats(low, high))
     distance = {name: abs(stops * math.log2(value / middle)) for name, middle in classes.items()}
-    found = to_class(value)
-    if found is None:
+    name_of_class = to_class(value)
+    if name_of_class is None:
         assert min(distance.values()) > 1 / 6
     else:
-        assert distance[found] == pytest.approx(min(distance.values()))
-        assert distance[found] <= 1 / 6 + 1e-6
+        assert distance[name_of_class] == pytest.approx(min(distance.values()))
+        assert distance[name_of_class] <= 1 / 6 + 1e-6
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from flickrexif.collectors.flickr.client import (
     Unanswered,
     backoff,
     read,
-    wait_asked,
+    retry_after_seconds,
 )
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, transport
@@ -204,14 +204,14 @@ def test_jitter_spreads_over_the_whole_range() -> None:
 @settings(deadline=None)
 @given(st.text() | st.floats().map(str) | st.integers().map(str))
 def test_any_retry_after_gives_a_bounded_wait(text: str) -> None:
-    assert 0 <= wait_asked(text, START) <= 3600
+    assert 0 <= retry_after_seconds(text, START) <= 3600
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "nan", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Oct 2015 07:28:00 GMT"]
 )
 def test_an_unreadable_or_past_retry_after_asks_for_nothing(text: str) -> None:
-    assert wait_asked(text, START) == 0
+    assert retry_after_seconds(text, START) == 0
 
 
 # -- given up -----------------------------------------------------------------------------------------------------

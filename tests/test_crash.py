@@ -17,13 +17,13 @@ from benchmarks.crash import (
     MONTH,
     PHOTOS_PER_MONTH,
     WORKERS,
-    asked,
     crawl_killed,
     crawl_process,
     finish,
     journaled,
     look,
-    made,
+    output_files,
+    photo_calls,
     repeated,
 )
 from flickrexif.collectors.sandbox.images import pixels
@@ -61,7 +61,7 @@ def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a crawl that nobody stopped."""
     folder = tmp_path_factory.mktemp("whole")
     assert finish(crawl_process(sandbox.endpoint, folder)) == (0, "")
-    files = made(folder)
+    files = output_files(folder)
     assert {f"data/train-{MONTH}.parquet", f"labels/train-{MONTH}.parquet", "README.md"} <= files.keys()
     return folder
 
@@ -80,10 +80,10 @@ def test_killed_again_and_again_it_ends_with_the_same_files(
     kills = crawl_killed(sandbox, tmp_path, KILLS, rng(0, "kills", str(run)))
     assert len(kills) == KILLS
     assert {"exif", "build"} <= {kill.phase for kill in kills}
-    assert made(tmp_path) == made(whole)
+    assert output_files(tmp_path) == output_files(whole)
     assert look(tmp_path, VERDICTS) == look(whole, VERDICTS)
     assert repeated(kills, sandbox.calls) == []
-    answered = Counter(asked(sandbox.calls))
+    answered = Counter(photo_calls(sandbox.calls))
     assert answered.keys() == journaled(tmp_path) == journaled(whole)
     assert answered.total() - len(answered) <= len(kills) * WORKERS  # what was in flight
     assert sum(kill.phase == "build" for kill in kills) < KILLS / 2
@@ -101,13 +101,13 @@ def test_interrupted_it_says_so_and_goes_on(
     assert code == 130
     assert errors.splitlines() == [SENTENCE]
     stopped = journaled(tmp_path)
-    known = asked(sandbox.calls)
+    calls_before = photo_calls(sandbox.calls)
     # What the workers have in flight is waited for; only the first search has none of them.
     lost = 1 if after == 1 else 0
-    assert len(set(known) - stopped) <= lost
+    assert len(set(calls_before) - stopped) <= lost
     assert finish(crawl_process(sandbox.endpoint, tmp_path)) == (0, "")
-    assert made(tmp_path) == made(whole)
-    assert len(asked(sandbox.calls)) <= len(journaled(whole)) + lost
+    assert output_files(tmp_path) == output_files(whole)
+    assert len(photo_calls(sandbox.calls)) <= len(journaled(whole)) + lost
 
 
 def test_killed_between_and_within_downloads_no_partial_file_is_an_image(tmp_path: Path) -> None:

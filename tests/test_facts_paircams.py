@@ -52,7 +52,7 @@ def frame(out: Path) -> pd.DataFrame:
 
 
 def table(facts: Facts, title: str) -> Table:
-    return next(one for one in facts.composition if one.title == title)
+    return next(table_ for table_ in facts.composition if table_.title == title)
 
 
 def test_real_pairs(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_real_pairs(tmp_path: Path) -> None:
 
 def test_pairs_that_keep_the_protocol(tmp_path: Path) -> None:
     facts = built(real_pairs(tmp_path / "s")[:4], tmp_path / "out")
-    assert "Where the protocol is not kept" not in [one.title for one in facts.composition]
+    assert "Where the protocol is not kept" not in [table_.title for table_ in facts.composition]
     assert ("Check of the pairs", "no finding") in facts.collection
     assert not any("taken by a smartphone" in sentence for sentence in facts.measured)
 
@@ -99,9 +99,9 @@ def test_counts_are_those_of_pandas(tmp_path: Path) -> None:
         ("Makers", ["side", "make"]),
         ("Kinds of device", ["side", "device_category"]),
     ):
-        told = {tuple(map(str, row[:-1])): row[-1] for row in table(facts, title).rows}
+        shown = {tuple(map(str, row[:-1])): row[-1] for row in table(facts, title).rows}
         sizes = rows.astype(str).groupby(keys).size()
-        assert told == sizes.to_dict()
+        assert shown == sizes.to_dict()
     released, devices = facts.charts
     years = rows["released"].value_counts()
     assert dict(zip(released.labels, released.values, strict=True)) == {
@@ -188,7 +188,7 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
     out = tmp_path / "out"
     built(real_pairs(tmp_path / "s"), out)
     parquet, record = out / "data/train-00000.parquet", out / "pairs.json"
-    whole, told = parquet.read_bytes(), record.read_bytes()
+    whole, intact_record = parquet.read_bytes(), record.read_bytes()
     rows = pq.read_table(parquet)
 
     def fails(said: str) -> None:
@@ -196,7 +196,7 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
             paircams_facts(out)
         assert caught.value.hint
         parquet.write_bytes(whole)
-        record.write_bytes(told)
+        record.write_bytes(intact_record)
 
     parquet.write_bytes(whole[:-100])
     fails(r"train-00000.parquet cannot be read")
@@ -213,7 +213,7 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
     for bad in (b"", b"[]", b"{}", b'{"pairs": null, "findings": {}}', b'{"pairs": 3, "findings": []}'):
         record.write_bytes(bad)
         fails("pairs.json cannot be read")
-    record.write_bytes(json.dumps(json.loads(told) | {"pairs": 4}).encode())
+    record.write_bytes(json.dumps(json.loads(intact_record) | {"pairs": 4}).encode())
     fails("6 images")
     pq.write_table(rows.set_column(2, "model", pa.array(["another"] * 6)), parquet)  # as a build that was stopped
     fails("not the pairs")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from benchmarks.crash import MONTH, WORKERS, asked, crawl_process, finish, journaled, look, made
+from benchmarks.crash import MONTH, WORKERS, crawl_process, finish, journaled, look, output_files, photo_calls
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl, raw_photos
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.credentials import SANDBOX
@@ -62,7 +62,7 @@ class Counted:
 class Scripted(Sandbox):
     """A server that gives, in place of an answer, what `script(attempt number, URL and form)` returns, if anything."""
 
-    script: Callable[[int, str], Response | None] = staticmethod(lambda number, asked: None)
+    script: Callable[[int, str], Response | None] = staticmethod(lambda number, request: None)
 
     def call(self, http_method: str, url: str, body: str, authorization: str) -> Response:
         scripted = self.script(self.attempts, url + body)
@@ -98,7 +98,7 @@ def whole(sandbox: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_whole(folder: Path, whole: Path) -> None:
-    assert made(folder) == made(whole)
+    assert output_files(folder) == output_files(whole)
     assert look(folder, VERDICTS) == look(whole, VERDICTS)
 
 
@@ -122,21 +122,21 @@ def few(
         fetcher = ImageFetcher(stored, "large", session, Limiter([], clock), clock, retry, random.Random(0))
         settings = CrawlSettings(target=target, minimum=0, workers=workers)
         stop = threading.Event()
-        (found,) = crawl([MONTH], settings, journal, lambda month: client, stop, Quiet(), fetcher if images else None)
+        (summary,) = crawl([MONTH], settings, journal, lambda month: client, stop, Quiet(), fetcher if images else None)
         for record in journal.images(MONTH):
             if record.path:
                 data = (path.parent / record.path).read_bytes()
                 assert hashlib.sha256(data).hexdigest() == record.sha256
         hashes = {str(record.photo_id): record.sha256 or "" for record in journal.images(MONTH)}
-        return raw_photos(journal, MONTH), found, hashes
+        return raw_photos(journal, MONTH), summary, hashes
 
 
 @pytest.fixture(scope="module")
 def few_whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    rows, found, hashes = few(sandbox, tmp_path_factory.mktemp("few"), images=True)
-    assert len(rows) == len(hashes) == found.images["fetched"] == TINY
+    rows, summary, hashes = few(sandbox, tmp_path_factory.mktemp("few"), images=True)
+    assert len(rows) == len(hashes) == summary.images["fetched"] == TINY
     assert sorted(hashes) == [str(row.flickr_id) for row in rows]
-    return rows, found, hashes
+    return rows, summary, hashes
 
 
 # --- failures that pass
@@ -158,10 +158,10 @@ def test_every_other_answer_failing_in_one_way_changes_no_row(
     # A seed with which the first call, a search, fails: the search's own code is met too.
     seed = next(n for n in itertools.count() if Faults({kind: 0.5}, n).of_call(SEARCH, 0))
     sandbox.faults = counted = Counted(Faults({kind: 0.5}, seed))  # type: ignore[assignment]
-    rows, found, _ = few(sandbox, tmp_path)
+    rows, summary, _ = few(sandbox, tmp_path)
     assert counted.kinds[kind] >= (1 if kind == "10" else 3)
     assert rows == few_whole[0]
-    assert found.rejected == few_whole[1].rejected
+    assert summary.rejected == few_whole[1].rejected
 
 
 @pytest.mark.parametrize("kind", IMAGE_KINDS)
@@ -177,9 +177,9 @@ def test_every_other_image_failing_changes_no_image(
 
 def test_a_removed_image_is_told_from_one_that_fails(sandbox: Sandbox, few_whole: Any, tmp_path: Path) -> None:
     sandbox.faults = counted = Counted(Faults({UNAVAILABLE: 0.5, "image-403": 0.3}))  # type: ignore[assignment]
-    rows, found, hashes = few(sandbox, tmp_path, images=True)
+    rows, summary, hashes = few(sandbox, tmp_path, images=True)
     gone = {photo for photo, sha256 in hashes.items() if not sha256}
-    assert 0 < len(gone) == found.images["gone"] == counted.kinds[UNAVAILABLE] < TINY
+    assert 0 < len(gone) == summary.images["gone"] == counted.kinds[UNAVAILABLE] < TINY
     assert rows == few_whole[0]
     assert {photo: sha256 for photo, sha256 in hashes.items() if sha256}.items() < few_whole[2].items()
 
@@ -205,7 +205,7 @@ def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     assert len(before) >= 38
     with Sandbox(population, port=server.port) as again:
         assert finish(crawl_process(again.endpoint, tmp_path / "cut", TARGET)) == (0, "")
-        assert not before & set(asked(again.calls))
+        assert not before & set(photo_calls(again.calls))
         assert finish(crawl_process(again.endpoint, tmp_path / "whole", TARGET)) == (0, "")
     assert_whole(tmp_path / "cut", tmp_path / "whole")
 
@@ -232,7 +232,7 @@ def test_a_refusal_of_everything_ends_the_run_and_no_photo(
     sandbox: Scripted, whole: Path, tmp_path: Path, answer: Response, sentence: str
 ) -> None:
     sandbox.attempts, sandbox.latency = 0, 0.01
-    sandbox.script = lambda number, asked: answer if number >= 40 else None
+    sandbox.script = lambda number, request: answer if number >= 40 else None
     code, errors = finish(crawl_process(sandbox.endpoint, tmp_path, TARGET))
     assert code == 1
     assert_one_sentence(errors, sentence)
@@ -246,9 +246,9 @@ def test_a_refusal_of_everything_ends_the_run_and_no_photo(
 def test_an_outage_that_ends_costs_no_photo(sandbox: Scripted, whole: Path, tmp_path: Path, length: int) -> None:
     """Also one that ends just when all attempts at a photo were spent."""
     outage = html_response(503, "503 Service Unavailable")
-    sandbox.script = lambda number, asked: outage if 40 <= number < 40 + length else None
-    _, found, _ = few(sandbox, tmp_path, target=TARGET, attempts=Retry().attempts, workers=1)
-    assert found.kept == TARGET
+    sandbox.script = lambda number, request: outage if 40 <= number < 40 + length else None
+    _, summary, _ = few(sandbox, tmp_path, target=TARGET, attempts=Retry().attempts, workers=1)
+    assert summary.kept == TARGET
     assert look(tmp_path, VERDICTS) == look(whole, VERDICTS)
 
 
@@ -258,9 +258,9 @@ def test_a_photo_that_never_answers_is_left_out_and_the_crawl_ends(
     verdicts = dict(look(whole, VERDICTS))
     poison = next(photo for photo, verdict in verdicts.items() if verdict == "kept")
     broken = html_response(500, "500 Internal Server Error")
-    sandbox.script = lambda number, asked: broken if f"photo_id={poison}" in asked else None
-    rows, found, _ = few(sandbox, tmp_path, target=TARGET, attempts=Retry().attempts)
-    assert found.done
+    sandbox.script = lambda number, request: broken if f"photo_id={poison}" in request else None
+    rows, summary, _ = few(sandbox, tmp_path, target=TARGET, attempts=Retry().attempts)
+    assert summary.done
     verdicts_now = dict(look(tmp_path, VERDICTS))
     assert [photo for photo, verdict in verdicts_now.items() if verdict == "no_answer"] == [poison]
     kept = {row.flickr_id for row in rows}

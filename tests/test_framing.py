@@ -146,7 +146,7 @@ def hundred(tmp_path_factory: pytest.TempPathFactory) -> list[PairImage]:
 
 
 def accused(images: list[PairImage]) -> set[str]:
-    return {found.subject for found in inspect(images).problems if found.rule in ("framing", "swapped")}
+    return {finding.subject for finding in inspect(images).problems if finding.rule in ("framing", "swapped")}
 
 
 def test_a_clean_hundred_has_no_finding(hundred: list[PairImage]) -> None:
@@ -161,9 +161,9 @@ def test_ten_swapped_subjects_of_a_hundred_are_found(hundred: list[PairImage], w
     others = subjects[::-1] if way == "exchanged" else subjects[1:] + subjects[:1]
     to = dict(zip(subjects, others, strict=True))
     moved = [replace(i, subject=to.get(i.subject, i.subject)) if i.side == "phone" else i for i in hundred]
-    found = accused(moved)
-    assert len(found & set(subjects)) >= 9
-    assert not found - set(subjects)
+    wrongly_accused = accused(moved)
+    assert len(wrongly_accused & set(subjects)) >= 9
+    assert not wrongly_accused - set(subjects)
 
 
 def test_the_same_images_give_the_same_report(hundred: list[PairImage]) -> None:

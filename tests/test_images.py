@@ -53,13 +53,13 @@ class Pictures(ListPopulation):
 class Bench:
     """A fetcher into `folder`, with a clock that only sleeping moves."""
 
-    def __init__(self, folder: Path, wanted: Literal["large", "original"] = "large") -> None:
+    def __init__(self, folder: Path, preferred_size: Literal["large", "original"] = "large") -> None:
         self.folder, self.clock, self.session = folder / "images", FakeClock(), requests.Session()
         self.times: list[float] = []
         self.limiter = Limiter([Window(2, 1.0)], self.clock)
         self.fetcher = ImageFetcher(
             self.folder,
-            wanted,
+            preferred_size,
             self.session,
             self.limiter,
             self.clock,
@@ -89,7 +89,7 @@ def originals(tmp_path: Path) -> Iterator[Bench]:
         yield bench
 
 
-def found(sandbox: Sandbox) -> list[SearchPhoto]:
+def searched_photos(sandbox: Sandbox) -> list[SearchPhoto]:
     """What a search of the server tells of its photos."""
     entries = search(sandbox, **WINDOW, extras=EXTRAS, per_page=500)["photos"]["photo"]
     return [photo for entry in entries if (photo := parse_photo(entry))]
@@ -99,7 +99,7 @@ def scripted(server: ScriptedServer, width: int | None = 40, height: int | None 
     """A photo whose image the scripted server has."""
     url = server.endpoint.replace("/services/rest/", "/65535/1_a_b.jpg")
     with Sandbox(Pictures([PHOTOS[0]])) as sandbox:
-        (photo,) = found(sandbox)
+        (photo,) = searched_photos(sandbox)
     return replace(photo, id=1, image=Image("l", url, width, height))
 
 
@@ -132,7 +132,7 @@ def test_bytes_are_the_servers(bench: Bench) -> None:
     population = Pictures([make_photo(1, width=2_000, height=1_500), make_photo(2, width=90, height=700)])
     with Sandbox(population) as sandbox:
         sizes = []
-        for photo in found(sandbox):
+        for photo in searched_photos(sandbox):
             assert photo.image is not None
             whole = requests.get(photo.image.url, timeout=30).content
             check_fetched(bench, photo, bench.fetch(photo), photo.image, whole)
@@ -144,7 +144,7 @@ def test_bytes_are_the_servers(bench: Bench) -> None:
 def test_originals_where_the_owner_allows_them(originals: Bench) -> None:
     allowed, kept_back = make_photo(1, width=1_500, height=1_000), make_photo(2, width=700, original_allowed=False)
     with Sandbox(Pictures([allowed, kept_back])) as sandbox:
-        for photo in found(sandbox):
+        for photo in searched_photos(sandbox):
             image = photo.original if photo.id == allowed.id else photo.image
             assert image is not None
             whole = requests.get(image.url, timeout=30).content
@@ -157,7 +157,7 @@ def test_originals_where_the_owner_allows_them(originals: Bench) -> None:
 def test_a_fault_that_passes_is_tried_again_until_the_bytes_are_whole(bench: Bench, kind: str) -> None:
     with Sandbox(Pictures(PHOTOS), faults=Faults({kind: 0.5})) as sandbox:
         population = sandbox.population
-        for photo in found(sandbox):
+        for photo in searched_photos(sandbox):
             assert photo.image is not None
             whole = population.image(population.photo(photo.id), "m")  # type: ignore[arg-type]
             check_fetched(bench, photo, bench.fetch(photo), photo.image, whole)
@@ -168,7 +168,7 @@ def test_a_fault_that_passes_is_tried_again_until_the_bytes_are_whole(bench: Ben
 @pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_a_fault_that_stays_ends_the_run_and_is_never_gone(bench: Bench, kind: str) -> None:
     with Sandbox(Pictures(PHOTOS[:1]), faults=Faults({kind: 1.0})) as sandbox:
-        (photo,) = found(sandbox)
+        (photo,) = searched_photos(sandbox)
         with pytest.raises(FlickrExifError, match=r"127\.0\.0\.1:\d+ keeps refusing downloads\. Run the same command"):
             bench.fetch(photo)
         assert sandbox.image_requests == Retry().attempts
@@ -179,7 +179,7 @@ def test_what_is_removed_is_gone_at_once(bench: Bench) -> None:
     """A 404 with an empty body, and the old redirect to photo_unavailable.gif."""
     photos = [make_photo(1), make_photo(2)]
     with Sandbox(Pictures(photos)) as sandbox:
-        deleted, photo = sorted(found(sandbox), key=lambda photo: photo.id)
+        deleted, photo = sorted(searched_photos(sandbox), key=lambda photo: photo.id)
         sandbox.population.photos[0] = replace(photos[0], exif_access="deleted")  # type: ignore[attr-defined]
         assert bench.fetch(deleted) == ImageRecord(deleted.id, "gone", "l")
         sandbox.faults = Faults({"image-unavailable": 1.0})
@@ -190,7 +190,7 @@ def test_what_is_removed_is_gone_at_once(bench: Bench) -> None:
 
 def test_a_photo_without_any_image_is_gone_without_a_request(bench: Bench) -> None:
     with Sandbox(Pictures(PHOTOS[:1])) as sandbox:
-        (photo,) = found(sandbox)
+        (photo,) = searched_photos(sandbox)
         assert bench.fetch(replace(photo, image=None)) == ImageRecord(photo.id, "gone")
         assert sandbox.image_requests == 0
 

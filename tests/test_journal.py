@@ -173,8 +173,8 @@ def test_drawn_goes_by_round_then_rank_whatever_the_chunk(journal: Journal) -> N
     expected = []
     for round_ in range(3):
         ranks = {photo_id: draw.randrange(20) for photo_id in range(round_, 300, 3)}  # ties: the id decides
-        found = [(photo, ranks[photo.id], None) for photo, _, _ in photos(*ranks)]
-        journal.add_search(MONTH, f"w{round_}", 1, 100, found)
+        ranked = [(photo, ranks[photo.id], None) for photo, _, _ in photos(*ranks)]
+        journal.add_search(MONTH, f"w{round_}", 1, 100, ranked)
         journal.draw(MONTH, round_, {f"w{round_}": 70})
         expected += sorted(ranks, key=lambda photo_id: (ranks[photo_id], photo_id))[:70]
     by_rank = [candidate.photo_id for candidate in journal.drawn(MONTH)]
@@ -378,8 +378,8 @@ def test_a_write_that_the_system_refuses_is_one_sentence_and_loses_nothing(path:
 
 def crawled(journal: Journal) -> None:
     """Ten photos of three photographers, kept, rejected and untried, each with a title of its own."""
-    found = [(replace(photo, title=f"<title of {photo.id:04}>"), rank, out) for photo, rank, out in photos(*range(10))]
-    journal.add_search(MONTH, "w", 1, 10, found)
+    ranked = [(replace(photo, title=f"<title of {photo.id:04}>"), rank, out) for photo, rank, out in photos(*range(10))]
+    journal.add_search(MONTH, "w", 1, 10, ranked)
     journal.draw(MONTH, 0, {"w": 8})
     for photo_id in (0, 1, 2, 3):
         journal.add_exif(photo_id, ANSWER, "kept", TAGS | {"Artist": f"<artist of {photo_id:04}>"})
@@ -400,20 +400,20 @@ def test_what_is_forgotten_is_in_no_byte_of_the_journal(path: Path, journal: Jou
     """Rejected photos too, whose facts were cleared before, and where SQLite does not wipe what it deletes."""
     journal._db.execute("PRAGMA secure_delete = OFF")
     crawled(journal)
-    named = [f"<title of {one:04}>".encode() for one in range(10)]
-    named += [f"<artist of {one:04}>".encode() for one in range(4)]
+    named = [f"<title of {photo_id:04}>".encode() for photo_id in range(10)]
+    named += [f"<artist of {photo_id:04}>".encode() for photo_id in range(4)]
     assert all(name in bytes_of(path) for name in named)
-    found = journal.photos_of([0, 9, 77], ["2@N01"])
-    assert found == {0: "0@N01", 9: "0@N01", 2: "2@N01", 5: "2@N01", 8: "2@N01"}
-    assert journal.holds(found) == 5 + 2 + 2 + 2
-    journal.forget(found)
+    owner_by_id = journal.photos_of([0, 9, 77], ["2@N01"])
+    assert owner_by_id == {0: "0@N01", 9: "0@N01", 2: "2@N01", 5: "2@N01", 8: "2@N01"}
+    assert journal.holds(owner_by_id) == 5 + 2 + 2 + 2
+    journal.forget(owner_by_id)
     left = bytes_of(path)
     assert [name for name in named if name in left] == [
-        *(f"<title of {one:04}>".encode() for one in (1, 3, 6, 7)),
-        *(f"<artist of {one:04}>".encode() for one in (1, 3)),
+        *(f"<title of {photo_id:04}>".encode() for photo_id in (1, 3, 6, 7)),
+        *(f"<artist of {photo_id:04}>".encode() for photo_id in (1, 3)),
     ]
     assert b"images/0002.jpg" not in left
-    assert journal.holds(found) == 0
+    assert journal.holds(owner_by_id) == 0
     assert [photo.id for photo, _ in journal.kept(MONTH)] == [1, 3]
     assert [record.photo_id for record in journal.images(MONTH)] == [1, 3]
     assert (journal.exif_answer(0), journal.exif_answer(1)) == (None, ANSWER)
@@ -431,7 +431,7 @@ def test_what_was_dropped_before_is_gone_too(path: Path, journal: Journal) -> No
     journal.finish_month(MONTH)
     assert never_drawn
     assert journal.holds(never_drawn) == 0
-    titles = [f"<title of {one:04}>".encode() for one in never_drawn]
+    titles = [f"<title of {photo_id:04}>".encode() for photo_id in never_drawn]
     assert [title for title in titles if title in bytes_of(path)]
     journal.forget(never_drawn)
     assert [title for title in titles if title in bytes_of(path)] == []

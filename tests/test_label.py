@@ -72,7 +72,7 @@ def test_nothing_gives_nothing() -> None:
 
 
 def test_what_means_nothing_is_null_with_a_reason() -> None:
-    found = label(
+    labels = label(
         {
             **D750,
             "ExposureTime": "inf",
@@ -83,9 +83,9 @@ def test_what_means_nothing_is_null_with_a_reason() -> None:
             "WhiteBalance": "Unknown (7)",
         }
     )
-    nulls = (found.exposure_seconds, found.f_number, found.iso, found.focal_length_mm)
+    nulls = (labels.exposure_seconds, labels.f_number, labels.iso, labels.focal_length_mm)
     assert nulls == (None, None, None, None)
-    assert found.null_reasons == (
+    assert labels.null_reasons == (
         "exposure_seconds=infinite; f_number=zero; iso=saturated; focal_length_mm=zero; "
         "exposure_program=not_defined; white_balance=unknown_value"
     )
@@ -100,8 +100,8 @@ def test_year_is_of_the_date_that_is_given_before_the_one_in_the_file() -> None:
 def test_an_editor_can_name_itself_in_creator_tool() -> None:
     tags = {tag: raw for tag, raw in D750.items() if tag != "Software"}
     assert label(tags).edited is None
-    found = label({**tags, "CreatorTool": "Adobe Photoshop Lightroom 5.0"})
-    assert (found.software, found.edited) == ("Adobe Photoshop Lightroom 5.0", True)
+    labels = label({**tags, "CreatorTool": "Adobe Photoshop Lightroom 5.0"})
+    assert (labels.software, labels.edited) == ("Adobe Photoshop Lightroom 5.0", True)
 
 
 def test_a_camera_without_an_exposure_is_a_scanner() -> None:
@@ -128,8 +128,8 @@ def test_the_published_classes_come_out_by_name(tag: str, raw: str, column: str,
     form = "{:.0f}:01:01 00:00:00" if tag == "Year" else "{}"
     if tag == "Year":
         classes = [int(float(name)) for name in classes]  # "2011.0"
-    found = [getattr(label({**D750, raw: form.format(name)}), column) for name in classes]
-    assert found == classes
+    labels = [getattr(label({**D750, raw: form.format(name)}), column) for name in classes]
+    assert labels == classes
 
 
 def test_a_file_gives_the_labels_of_its_tags(tmp_path: Path) -> None:
@@ -173,10 +173,10 @@ CLASSES: Mapping[str, Mapping[str, float]] = {
 @settings(max_examples=2_000, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(TAGS)), RAW), st.none() | st.text(max_size=30))
 def test_hostile_strings_give_labels_of_the_declared_kind(tags: dict[str, str], date: str | None) -> None:
-    found = label(tags, date)
-    assert found == label(dict(reversed(tags.items())), date)
+    labels = label(tags, date)
+    assert labels == label(dict(reversed(tags.items())), date)
     for name, classes in CLASSES.items():
-        assert getattr(found, name) is None or getattr(found, name) in classes
+        assert getattr(labels, name) is None or getattr(labels, name) in classes
     # A number and its printed class come together; a setting that was there has one of number and reason.
     numbers = {
         "exposure_seconds": ("exposure_exact", "ExposureTime"),
@@ -184,13 +184,13 @@ def test_hostile_strings_give_labels_of_the_declared_kind(tags: dict[str, str], 
         "iso": ("iso_exact", "ISO"),
         "focal_length_mm": ("focal_length_exact", "FocalLength"),
     }
-    reasons = dict(reason.split("=") for reason in (found.null_reasons or "").split("; ") if reason)
+    reasons = dict(reason.split("=") for reason in (labels.null_reasons or "").split("; ") if reason)
     for name, (exact, tag) in numbers.items():
-        assert (getattr(found, name) is None) == (getattr(found, exact) is None)
+        assert (getattr(labels, name) is None) == (getattr(labels, exact) is None)
         if tags.get(tag, "").replace("\0", "").strip():
-            assert (getattr(found, name) is None) == (name in reasons)
+            assert (getattr(labels, name) is None) == (name in reasons)
         else:
             assert name not in reasons
     for field in fields(Labels):
-        value = getattr(found, field.name)
+        value = getattr(labels, field.name)
         assert value is None or not isinstance(value, str) or len(value) <= 200 or field.name == "null_reasons"

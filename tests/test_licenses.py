@@ -16,19 +16,19 @@ def test_the_table_has_flickrs_seventeen_licences() -> None:
         "CC0 1.0",
         "CC BY-NC-ND 4.0",
     ]
-    assert len({known.url for known in LICENSES.values()}) == 17
-    assert all(known.id == number and known.url.startswith("https://") for number, known in LICENSES.items())
+    assert len({license_.url for license_ in LICENSES.values()}) == 17
+    assert all(license_.id == number and license_.url.startswith("https://") for number, license_ in LICENSES.items())
 
 
 def test_creative_commons_names_agree_with_their_addresses() -> None:
-    for known in LICENSES.values():
-        if known.name.startswith("CC BY"):
-            kind, version = known.name.removeprefix("CC ").lower().split()
-            assert known.url == f"https://creativecommons.org/licenses/{kind}/{version}/"
+    for license_ in LICENSES.values():
+        if license_.name.startswith("CC BY"):
+            kind, version = license_.name.removeprefix("CC ").lower().split()
+            assert license_.url == f"https://creativecommons.org/licenses/{kind}/{version}/"
 
 
 def test_the_permissive_ones_allow_commerce_and_changes() -> None:
-    limited = {i for i, known in LICENSES.items() if "NC" in known.name or "ND" in known.name}
+    limited = {i for i, license_ in LICENSES.items() if "NC" in license_.name or "ND" in license_.name}
     assert set(PERMISSIVE) == set(LICENSES) - limited - {0}
 
 
@@ -61,8 +61,8 @@ def test_licences_by_id_and_name(text: str, ids: tuple[int, ...]) -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_licenses(text)
-    for known in ("permissive", "all", "by-nc-nd", "cc0", "0 to 16"):
-        assert known in caught.value.hint
+    for word in ("permissive", "all", "by-nc-nd", "cc0", "0 to 16"):
+        assert word in caught.value.hint
 
 
 @settings(deadline=None)

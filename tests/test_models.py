@@ -48,10 +48,10 @@ def test_a_documented_entry() -> None:
 
 
 def test_every_field_that_is_read_is_asked_for() -> None:
-    asked = EXTRAS.split(",")
-    assert len(asked) == len(set(asked))
-    assert {"date_taken", "date_upload", "owner_name", "path_alias", "license", "media"} <= set(asked)
-    assert {f"url_{size}" for size in "olczm"} <= set(asked)
+    extras = EXTRAS.split(",")
+    assert len(extras) == len(set(extras))
+    assert {"date_taken", "date_upload", "owner_name", "path_alias", "license", "media"} <= set(extras)
+    assert {f"url_{size}" for size in "olczm"} <= set(extras)
 
 
 @pytest.mark.parametrize(("missing", "size"), [("", "l"), ("l", "c"), ("lc", "z"), ("lcz", "m"), ("lczm", None)])

@@ -55,11 +55,11 @@ class Photos:
 
     def __init__(self, times: list[int]) -> None:
         self.times = sorted(times)  # seconds from the month's beginning
-        self.asked: Counter[tuple[str, int]] = Counter()
+        self.reads: Counter[tuple[str, int]] = Counter()
         self.seen: dict[str, Window] = {}
 
     def search(self, window: Window, page: int) -> tuple[int, int]:
-        self.asked[window.key, page] += 1
+        self.reads[window.key, page] += 1
         self.seen[window.key] = window
         total = len(self.inside(window))
         return total, max(0, min(500, total - 500 * (page - 1)))
@@ -92,7 +92,7 @@ def test_a_small_month_is_read_whole(count: int) -> None:
     assert sorted(index for leaf in leaves for index in leaf) == list(range(count))
     assert all(len(leaf) <= MAX_WINDOW for leaf in leaves)
     for key, leaf in zip(quotas, leaves, strict=True):
-        assert all(photos.asked[key, page] for page in range(1, -(-len(leaf) // 500) + 1))
+        assert all(photos.reads[key, page] for page in range(1, -(-len(leaf) // 500) + 1))
     assert read_round(MONTH, 1, 4_000, 0, photos.search, sequential) is None
 
 
@@ -114,7 +114,7 @@ def test_every_photo_of_a_large_month_has_the_same_chance() -> None:
 def test_a_large_month_costs_few_searches() -> None:
     photos = Photos(bursty(400_000, 3))
     read_round(MONTH, 0, 4_000, 0, photos.search, sequential)
-    assert len(photos.asked) < 0.08 * 4_000 / 0.92  # with at least 4,000 calls for Exif
+    assert len(photos.reads) < 0.08 * 4_000 / 0.92  # with at least 4,000 calls for Exif
 
 
 def test_a_second_with_too_many_photos_is_split_by_licence_then_upload() -> None:

@@ -144,8 +144,8 @@ def test_nothing_private_in_any_stored_byte(tmp_path: Path) -> None:
     for n, row in enumerate(pq.read_table(tmp_path / "out/data/train-00000.parquet")["image"].to_pylist()):
         put(tmp_path / f"stored/{n}.jpg", row["bytes"])
     tags = exiftool(tmp_path / "stored")
-    assert [private(one) for one in tags] == [[]] * 4
-    assert {one["EXIF:IFD0:Model"] for one in tags} == {PHONE[1], CAMERA[1]}
+    assert [private(file_tags) for file_tags in tags] == [[]] * 4
+    assert {file_tags["EXIF:IFD0:Model"] for file_tags in tags} == {PHONE[1], CAMERA[1]}
 
 
 def test_a_source_with_faults_writes_nothing(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def shot(device: tuple[str, str] | None, form: str = "JPEG", seed: int = 0, orie
     exif = b""
     if device:
         zeroth = {271: device[0].encode(), 272: device[1].encode(), 274: orientation}
-        told = {33434: (1, 60), 37385: 16, 34850: 2, 41986: 0, 41987: 0, 36867: b"2024:06:01 12:00:00"}
-        exif = piexif.dump({"0th": zeroth, "Exif": told})
+        tags = {33434: (1, 60), 37385: 16, 34850: 2, 41986: 0, 41987: 0, 36867: b"2024:06:01 12:00:00"}
+        exif = piexif.dump({"0th": zeroth, "Exif": tags})
     file = io.BytesIO()
     if form == "HEIF":
         pillow_heif.from_pillow(Image.fromarray(pixels)).save(file, exif=exif)
@@ -45,7 +45,7 @@ def put(path: Path, data: bytes) -> Path:
     return path
 
 
-def told(images: list[PairImage]) -> list[tuple[str, str, str | None]]:
+def sides(images: list[PairImage]) -> list[tuple[str, str, str | None]]:
     return [(image.subject, image.side, image.model) for image in images]
 
 
@@ -59,7 +59,7 @@ def test_folders_of_subjects_in_three_formats(tmp_path: Path) -> None:
     put(tmp_path / ".trash/a.jpg", b"")
     images, problems = read_pairs(tmp_path)
     assert problems == []
-    assert told(images) == [
+    assert sides(images) == [
         ("9", "phone", "iPhone 12"),
         ("9", "camera", "Canon EOS 450D"),
         ("10", "phone", "iPhone 12"),
@@ -83,7 +83,7 @@ def test_files_named_by_subject_and_camera(tmp_path: Path) -> None:
     put(tmp_path / "cup_b.jpg", shot(CAMERA, seed=3))
     images, problems = read_pairs(tmp_path)
     assert problems == []
-    assert told(images) == [
+    assert sides(images) == [
         ("cup", "phone", "iPhone 12"),
         ("cup", "camera", "Canon EOS 450D"),
         ("old_house", "phone", None),
@@ -100,7 +100,7 @@ def test_a_manifest(tmp_path: Path) -> None:
     )
     images, problems = read_pairs(manifest)
     assert problems == []
-    assert told(images) == [("x", "phone", None), ("x", "camera", None)]
+    assert sides(images) == [("x", "phone", None), ("x", "camera", None)]
     assert [image.device_category for image in images] == ["unknown", "unknown"]
 
 
@@ -123,7 +123,7 @@ def test_a_published_data_set_and_its_quirk(tmp_path: Path) -> None:
     models: list[object] = ["XT1032", "Pixel 4", "u700,S700", "22101320G"]
     images, problems = read_pairs(published(tmp_path / "set", {"subject_idx": [7, 7, 12, 12], "model": models}))
     assert problems == []
-    assert told(images) == [
+    assert sides(images) == [
         ("7", "phone", "Pixel 4"),
         ("7", "camera", "XT1032"),
         ("12", "phone", "22101320G"),
@@ -234,9 +234,9 @@ FOUND = [
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     broken_source(tmp_path)
     images, problems = read_pairs(tmp_path)
-    found = [(p.subject, p.file, p.rule) for p in problems]
-    assert found == FOUND
-    assert {rule for _, _, rule in found} | {"bad_manifest"} == set(FAULTS)
+    reported = [(p.subject, p.file, p.rule) for p in problems]
+    assert reported == FOUND
+    assert {rule for _, _, rule in reported} | {"bad_manifest"} == set(FAULTS)
     assert [image.side for image in images if image.subject == "good"] == ["phone", "camera"]
     three = next(problem for problem in problems if problem.subject == "three")
     assert three.detail == "3 images: three/0.jpg, three/1.jpg, three/2.jpg"

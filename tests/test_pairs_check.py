@@ -47,7 +47,7 @@ def changed(images: list[PairImage], side: Side, change: Change, subject: str = 
     return [change(i) if (i.subject, i.side) == (subject, side) else i for i in images]
 
 
-def one(images: list[PairImage], subject: str, side: Side) -> PairImage:
+def image_of(images: list[PairImage], subject: str, side: Side) -> PairImage:
     return next(image for image in images if (image.subject, image.side) == (subject, side))
 
 
@@ -67,7 +67,7 @@ def redrawn(change: Callable[[Image.Image], Image.Image]) -> Change:
     return redraw
 
 
-def found(images: list[PairImage]) -> list[tuple[str, str, str, str]]:
+def findings_of(images: list[PairImage]) -> list[tuple[str, str, str, str]]:
     return [(p.subject, p.file, p.rule, p.detail) for p in check(images)]
 
 
@@ -99,7 +99,7 @@ TAGS = [
 @pytest.mark.parametrize(("rule", "tag", "value"), TAGS)
 def test_a_setting(clean: list[PairImage], side: Side, rule: str, tag: str, value: str) -> None:
     planted = changed(clean, side, lambda image: replace(image, tags={**image.tags, tag: value}))
-    assert found(planted) == [(SUBJECT, f"{SUBJECT}/{side}.jpg", rule, f"{tag} is {value}")]
+    assert findings_of(planted) == [(SUBJECT, f"{SUBJECT}/{side}.jpg", rule, f"{tag} is {value}")]
 
 
 @pytest.mark.parametrize("value", [None, "", "Not Defined", "no such word"])
@@ -107,7 +107,7 @@ def test_a_setting(clean: list[PairImage], side: Side, rule: str, tag: str, valu
 def test_a_tag_that_tells_nothing_is_not_held_against_the_image(
     clean: list[PairImage], tag: str, value: str | None
 ) -> None:
-    tags = {name: text for name, text in one(clean, SUBJECT, "phone").tags.items() if name != tag}
+    tags = {name: text for name, text in image_of(clean, SUBJECT, "phone").tags.items() if name != tag}
     if value is not None:
         tags[tag] = value
     report = inspect(changed(clean, "phone", lambda image: replace(image, tags=tags))[:8])
@@ -118,10 +118,10 @@ def test_a_tag_that_tells_nothing_is_not_held_against_the_image(
 
 @pytest.mark.parametrize(("side", "good", "bad"), [("phone", 2018, 2017), ("camera", 2014, 2015)])
 def test_a_year_of_release(clean: list[PairImage], side: Side, good: int, bad: int) -> None:
-    assert found(changed(clean, side, lambda image: replace(image, released=good))) == []
+    assert findings_of(changed(clean, side, lambda image: replace(image, released=good))) == []
     planted = changed(clean, side, lambda image: replace(image, released=bad, model="Shot\x1b[1m 7"))
     detail = f"Shot [1m 7 ({side}) was released in {bad}"
-    assert found(planted) == [(SUBJECT, f"{SUBJECT}/{side}.jpg", "released", detail)]
+    assert findings_of(planted) == [(SUBJECT, f"{SUBJECT}/{side}.jpg", "released", detail)]
 
 
 def test_an_unknown_year_is_counted_as_unknown(clean: list[PairImage]) -> None:
@@ -138,20 +138,20 @@ def test_an_unknown_year_is_counted_as_unknown(clean: list[PairImage]) -> None:
     ],
 )
 def test_another_time_of_day(clean: list[PairImage], off: timedelta, words: str) -> None:
-    taken = one(clean, SUBJECT, "phone").taken
+    taken = image_of(clean, SUBJECT, "phone").taken
     assert taken
     planted = changed(clean, "camera", lambda image: replace(image, taken=taken + off))
-    assert found(planted) == [(SUBJECT, f"{SUBJECT}/camera.jpg", "taken", f"the camera's image is {words}")]
+    assert findings_of(planted) == [(SUBJECT, f"{SUBJECT}/camera.jpg", "taken", f"the camera's image is {words}")]
 
 
 def test_one_upright_and_one_lying(clean: list[PairImage]) -> None:
     planted = changed(clean, "camera", redrawn(lambda p: p.transpose(Image.Transpose.ROTATE_90)))
-    assert found(planted) == [(SUBJECT, "", "orientation", "the phone's is lying, the camera's is upright")]
+    assert findings_of(planted) == [(SUBJECT, "", "orientation", "the phone's is lying, the camera's is upright")]
 
 
 def test_upside_down(clean: list[PairImage]) -> None:
     planted = changed(clean, "camera", redrawn(lambda p: p.transpose(Image.Transpose.ROTATE_180)))
-    [(subject, file, rule, detail)] = found(planted)
+    [(subject, file, rule, detail)] = findings_of(planted)
     assert (subject, file, rule) == (SUBJECT, "", "orientation")
     degrees = re.fullmatch(r"the camera's is turned by (\d+) degrees", detail)
     assert degrees
@@ -161,7 +161,7 @@ def test_upside_down(clean: list[PairImage]) -> None:
 def test_another_scene(clean: list[PairImage]) -> None:
     coins = Image.fromarray(skimage.data.coins())  # no part of the simulated scenes
     planted = changed(clean, "camera", redrawn(lambda p: coins.resize(p.size)))
-    [(subject, file, rule, detail)] = found(planted)
+    [(subject, file, rule, detail)] = findings_of(planted)
     assert (subject, file, rule) == (SUBJECT, "", "framing")
     measured = re.fullmatch(MEASURED, detail)
     assert measured
@@ -173,7 +173,7 @@ def test_a_far_closer_view(clean: list[PairImage]) -> None:
         w, h = picture.size
         return picture.crop((w // 4, h // 4, w * 3 // 4, h * 3 // 4)).resize((w, h))
 
-    [(subject, file, rule, detail)] = found(changed(clean, "camera", redrawn(closer)))
+    [(subject, file, rule, detail)] = findings_of(changed(clean, "camera", redrawn(closer)))
     assert (subject, file, rule) == (SUBJECT, "", "framing")
     measured = re.fullmatch(MEASURED, detail)
     assert measured
@@ -183,13 +183,13 @@ def test_a_far_closer_view(clean: list[PairImage]) -> None:
 
 def test_a_blank_image_cannot_be_told(clean: list[PairImage]) -> None:
     planted = changed(clean, "phone", redrawn(lambda p: Image.new("RGB", p.size, "grey")))
-    assert found(planted) == [(SUBJECT, "", "framing", "cannot be told from 0 features")]
+    assert findings_of(planted) == [(SUBJECT, "", "framing", "cannot be told from 0 features")]
 
 
 def test_two_images_exchanged(clean: list[PairImage]) -> None:
     to = {SUBJECT: OTHER, OTHER: SUBJECT}
     planted = [replace(i, subject=to.get(i.subject, i.subject)) if i.side == "phone" else i for i in clean]
-    findings = [finding for finding in found(planted) if finding[2] != "taken"]
+    findings = [finding for finding in findings_of(planted) if finding[2] != "taken"]
     assert [finding[:3] for finding in findings] == [
         (SUBJECT, f"{OTHER}/phone.jpg", "swapped"),
         (OTHER, f"{SUBJECT}/phone.jpg", "swapped"),
@@ -205,14 +205,14 @@ def copied(clean: list[PairImage], change: Change) -> list[PairImage]:
     """The pictures of OTHER are those of SUBJECT, changed."""
 
     def copy(image: PairImage) -> PairImage:
-        source = change(one(clean, SUBJECT, image.side))
+        source = change(image_of(clean, SUBJECT, image.side))
         return replace(image, read=source.read, sha256=source.sha256)
 
     return [copy(image) if image.subject == OTHER else image for image in clean]
 
 
 def test_the_same_files_twice(clean: list[PairImage]) -> None:
-    assert found(copied(clean, lambda image: image)) == [
+    assert findings_of(copied(clean, lambda image: image)) == [
         (subject, f"{subject}/{side}.jpg", "duplicate", f"the same bytes as {other}/{side}.jpg of subject {other}")
         for subject, other in ((SUBJECT, OTHER), (OTHER, SUBJECT))
         for side in ("camera", "phone")
@@ -221,7 +221,7 @@ def test_the_same_files_twice(clean: list[PairImage]) -> None:
 
 def test_one_scene_for_two_subjects(clean: list[PairImage]) -> None:
     planted = copied(clean, redrawn(lambda p: p.crop((8, 6, p.width - 2, p.height - 4))))
-    findings = found(planted)
+    findings = findings_of(planted)
     assert [finding[:3] for finding in findings] == [(SUBJECT, "", "near_duplicate"), (OTHER, "", "near_duplicate")]
     for (*_, detail), other in zip(findings, (OTHER, SUBJECT), strict=True):
         measured = re.fullmatch(rf"the same scene as subject {other} \({MEASURED}\)", detail)
@@ -242,17 +242,17 @@ def test_many_duplicates_are_named_in_part(clean: list[PairImage]) -> None:
 @pytest.mark.parametrize("left_out", [{"phone"}, {"camera"}])
 def test_a_subject_of_one_image(clean: list[PairImage], left_out: set[str]) -> None:
     planted = [i for i in clean if i.subject != SUBJECT or i.side not in left_out]
-    assert found(planted) == [(SUBJECT, "", "two_images", "1 image")]
+    assert findings_of(planted) == [(SUBJECT, "", "two_images", "1 image")]
 
 
 def test_a_subject_of_three_images(clean: list[PairImage]) -> None:
-    third = redrawn(lambda p: p)(replace(one(clean, SUBJECT, "phone"), file_name="more.jpg"))
-    assert found([*clean, third]) == [(SUBJECT, "", "two_images", "3 images")]
+    third = redrawn(lambda p: p)(replace(image_of(clean, SUBJECT, "phone"), file_name="more.jpg"))
+    assert findings_of([*clean, third]) == [(SUBJECT, "", "two_images", "3 images")]
 
 
 def test_two_of_one_side(clean: list[PairImage]) -> None:
     planted = changed(clean, "camera", lambda image: replace(image, side="phone", released=2020))
-    assert found(planted) == [(SUBJECT, "", "one_a_side", "both are of a phone")]
+    assert findings_of(planted) == [(SUBJECT, "", "one_a_side", "both are of a phone")]
 
 
 def gone() -> bytes:
@@ -279,7 +279,7 @@ def test_every_rule_found_is_a_rule(clean: list[PairImage]) -> None:
 # --- clocks
 
 
-def made(subject: int, side: Side, taken: datetime | None, model: str = "Canon EOS 450D") -> PairImage:
+def shot(subject: int, side: Side, taken: datetime | None, model: str = "Canon EOS 450D") -> PairImage:
     device, name = model if side == "camera" else "Pixel 4", f"{subject}/{side}.jpg"
     return pair_image(f"{subject}", side, file_name=name, model=device, taken=taken)
 
@@ -287,7 +287,7 @@ def made(subject: int, side: Side, taken: datetime | None, model: str = "Canon E
 def pairs_off(minutes: list[float | None], model: str = "Canon EOS 450D") -> list[Pair]:
     """Pairs whose camera's time is so many minutes after the phone's."""
     return [
-        Pair(made(n, "phone", NOON), made(n, "camera", None if m is None else NOON + timedelta(minutes=m), model))
+        Pair(shot(n, "phone", NOON), shot(n, "camera", None if m is None else NOON + timedelta(minutes=m), model))
         for n, m in enumerate(minutes)
     ]
 
@@ -350,7 +350,7 @@ def test_a_clock_is_said_in_the_report(clean: list[PairImage]) -> None:
 
 
 def test_the_tags_are_those_that_exiftool_prints(clean: list[PairImage]) -> None:
-    image = one(clean, SUBJECT, "phone")
+    image = image_of(clean, SUBJECT, "phone")
     assert image.path
     assert dict(image.tags) == read_tags(image.path)
 
@@ -370,19 +370,19 @@ def test_rows_are_printable_and_bounded(clean: list[PairImage]) -> None:
 def test_json_holds_every_finding(clean: list[PairImage]) -> None:
     odd = [replace(image, subject=HOSTILE) if image.subject == SUBJECT else image for image in clean]
     report = inspect(changed(odd, "phone", lambda i: replace(i, tags={**i.tags, "Flash": "Fired"}), HOSTILE))
-    told = json.loads(to_json(report))
-    assert told["findings"] == [
+    report_json = json.loads(to_json(report))
+    assert report_json["findings"] == [
         {"subject": HOSTILE, "file": f"{SUBJECT}/phone.jpg", "rule": "flash", "detail": "Flash is Fired"}
     ]
-    assert set(told["framing"]) == {image.subject for image in odd}
-    assert (told["images"], told["pairs"]) == (2 * PAIRS, PAIRS)
-    assert told["known"]["flash"] == 2 * PAIRS
+    assert set(report_json["framing"]) == {image.subject for image in odd}
+    assert (report_json["images"], report_json["pairs"]) == (2 * PAIRS, PAIRS)
+    assert report_json["known"]["flash"] == 2 * PAIRS
 
 
 def test_progress_counts_pairs(clean: list[PairImage]) -> None:
-    told: list[tuple[int, int]] = []
-    inspect(clean, progress=lambda done, total: told.append((done, total)))
-    assert told == [(n, PAIRS) for n in range(1, PAIRS + 1)]
+    steps: list[tuple[int, int]] = []
+    inspect(clean, progress=lambda done, total: steps.append((done, total)))
+    assert steps == [(n, PAIRS) for n in range(1, PAIRS + 1)]
 
 
 def test_rules_have_sentences() -> None:

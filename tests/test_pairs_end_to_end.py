@@ -32,10 +32,10 @@ def test_pairs_become_a_data_set_embeddings_and_recall(tmp_path: Path, monkeypat
     embed(EmbedSettings(out=files.root), [load(resolve("lite0"))], sources)
     result = run_retrieval(files)
 
-    made = read_embeddings(files.path())
-    vectors = np.asarray(made.image_embeddings, dtype=np.float64)
+    embeddings = read_embeddings(files.path())
+    vectors = np.asarray(embeddings.image_embeddings, dtype=np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    subject, phone = (np.asarray(made.columns[name]) for name in ("subject", "model"))
+    subject, phone = (np.asarray(embeddings.columns[name]) for name in ("subject", "model"))
     similar = vectors @ vectors.T
     for metric, same_type in (("same", True), ("different", False)):
         hits = []

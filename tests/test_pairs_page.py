@@ -115,8 +115,8 @@ def test_both_images_stand_side_by_side_with_an_alternative_text(tmp_path: Path)
 
 
 def test_findings_are_marked_where_they_are(tmp_path: Path) -> None:
-    found = report(fault("blue"), fault("blue", "", "the whole of it"), framing={"blue": Match(31, 0.5, 0.25)})
-    [path] = write_pages(tmp_path, pairs(["red", "blue", "green"]), found)
+    blue_report = report(fault("blue"), fault("blue", "", "the whole of it"), framing={"blue": Match(31, 0.5, 0.25)})
+    [path] = write_pages(tmp_path, pairs(["red", "blue", "green"]), blue_report)
     page = Page(path)
     assert [article.get("class") for article in page.all("article")] == ["found", None, None]
     assert [figure.get("class") for figure in page.all("figure")] == ["marked", *[None] * 5]
@@ -164,8 +164,8 @@ def inert(path: Path, articles: int) -> None:
     assert len(page.all("article")) == articles
     assert len(page.all("h1")) == 1
     names = {name for _, attributes in page.elements for name in attributes}
-    known = {"lang", "charset", "name", "content", "http-equiv", "class", "src", "width", "height", "alt", "scope"}
-    assert names <= known | {"aria-label", "aria-current", "href"}
+    allowed = {"lang", "charset", "name", "content", "http-equiv", "class", "src", "width", "height", "alt", "scope"}
+    assert names <= allowed | {"aria-label", "aria-current", "href"}
     pictures(page)
 
 
@@ -243,10 +243,10 @@ def test_small_images_are_upright_and_without_metadata(tmp_path: Path) -> None:
         data = base64.b64decode(attributes["src"].partition(",")[2])
         small = tmp_path / f"{number}.jpg"
         small.write_bytes(data)
-        told = subprocess.run(
+        exiftool = subprocess.run(
             ["exiftool", "-a", "-G", "-Exif:all", "-XMP:all", "-Comment", str(small)], capture_output=True, text=True
         )
-        assert told.stdout == ""
+        assert exiftool.stdout == ""
         assert b"-77" not in data
     seen = np.asarray(Image.open(tmp_path / "0.jpg").convert("L"), float)
     assert seen.shape == (240, 320)

@@ -56,8 +56,8 @@ def test_tables_without_tilt_are_those_of_the_ijg_quality(model: str) -> None:
         file = io.BytesIO()
         flat().save(file, "JPEG", quality=quality)  # libjpeg's own scaling
         expected.append(tables(Image.open(file)))
-    found = tables(shoot(device(model), flat()))
-    assert found == {0: expected[0][0], 1: expected[1][1]}
+    quantisation_tables = tables(shoot(device(model), flat()))
+    assert quantisation_tables == {0: expected[0][0], 1: expected[1][1]}
 
 
 def test_tables_with_tilt_get_coarser_towards_high_frequencies() -> None:

@@ -201,8 +201,8 @@ def test_search_equals_a_plain_filter_of_the_list(
 def test_both_ends_of_a_window_are_inclusive(sandbox: Sandbox) -> None:
     photo = PHOTOS[100]
     same_second = [other.id for other in PHOTOS if other.taken == photo.taken]
-    one = search(sandbox, min_taken_date=str(photo.taken), max_taken_date=str(photo.taken))
-    assert sorted(ids(one)) == sorted(same_second)
+    same_instant = search(sandbox, min_taken_date=str(photo.taken), max_taken_date=str(photo.taken))
+    assert sorted(ids(same_instant)) == sorted(same_second)
     before = str(photo.taken - timedelta(seconds=1))
     assert photo.id not in ids(search(sandbox, min_taken_date=before, max_taken_date=before))
 

@@ -54,8 +54,8 @@ def private(tags: dict[str, Any]) -> list[str]:
 
 def kept(tags: dict[str, Any]) -> dict[str, Any]:
     """The photographing tags of the picture, not of its thumbnail."""
-    found = ((name.split(":"), value) for name, value in tags.items())
-    return {n[-1]: value for n, value in found if n[:2] in (["EXIF", "IFD0"], ["EXIF", "ExifIFD"]) and n[-1] in KEPT}
+    parts = ((name.split(":"), value) for name, value in tags.items())
+    return {n[-1]: value for n, value in parts if n[:2] in (["EXIF", "IFD0"], ["EXIF", "ExifIFD"]) and n[-1] in KEPT}
 
 
 def pixels(data: bytes) -> Any:
@@ -137,9 +137,9 @@ def tagged(folder: Path, data: bytes) -> bytes:
     path = folder / "tagged.jpg"
     path.write_bytes(data)
     secret = SECRET.decode()
-    told = [f"-XMP-dc:Creator={secret}", f"-IPTC:By-line={secret}", f"-XMP-aux:SerialNumber={secret}"]
-    told += ["-GPSLatitude=51.5", "-GPSLatitudeRef=N", f"-Photoshop:URL={secret}"]
-    subprocess.run(["exiftool", "-q", "-overwrite_original", *told, str(path)], check=True)
+    private_options = [f"-XMP-dc:Creator={secret}", f"-IPTC:By-line={secret}", f"-XMP-aux:SerialNumber={secret}"]
+    private_options += ["-GPSLatitude=51.5", "-GPSLatitudeRef=N", f"-Photoshop:URL={secret}"]
+    subprocess.run(["exiftool", "-q", "-overwrite_original", *private_options, str(path)], check=True)
     return path.read_bytes()
 
 
@@ -255,7 +255,7 @@ def segments(data: bytes) -> list[int]:
 def test_segments_planted_anywhere_go(planted: list[tuple[int, tuple[int, bytes, bytes]]], trailer: bytes) -> None:
     data = jpeg()
     places = segments(data)
-    for where, (marker, head, body) in sorted(planted, key=lambda one: -(one[0] % len(places))):
+    for where, (marker, head, body) in sorted(planted, key=lambda place: -(place[0] % len(places))):
         content = head + body + SECRET
         segment = bytes((0xFF, marker)) + (len(content) + 2).to_bytes(2, "big") + content
         place = places[where % len(places)]

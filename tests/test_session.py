@@ -67,9 +67,9 @@ def run(
     event = threading.Event()
     if stop:
         event.set()
-    wanted = CrawlSettings(**{"target": 5, "minimum": 1, **settings})  # type: ignore[arg-type]
+    crawl_settings = CrawlSettings(**{"target": 5, "minimum": 1, **settings})  # type: ignore[arg-type]
     progress = CrawlProgress()
-    return [s.kept for s in crawl_into(data, [MONTH], wanted, service, progress, event)]
+    return [s.kept for s in crawl_into(data, [MONTH], crawl_settings, service, progress, event)]
 
 
 # --- the limits of a key ---------------------------------------------------------------------------------------

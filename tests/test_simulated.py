@@ -54,8 +54,8 @@ def takings() -> list[tuple[SandboxPhoto, Taking]]:
 
 def digest(population: SimulatedPopulation) -> str:
     photos = population.taken_between(*AUGUST)
-    told = [(photo, population.exif(photo)) for photo in photos]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    served = [(photo, population.exif(photo)) for photo in photos]
+    return hashlib.sha256(repr(served).encode()).hexdigest()
 
 
 def test_the_same_photos_from_every_instance_and_thread() -> None:
@@ -116,9 +116,9 @@ def test_no_photos_outside_the_years(small: SimulatedPopulation, first: datetime
 
 def test_a_photo_is_found_by_its_id(small: SimulatedPopulation) -> None:
     photos = small.taken_between(*AUGUST)
-    known = {p.id for p in photos}
+    ids = {p.id for p in photos}
     assert [small.photo(p.id) for p in photos] == list(photos)
-    for unknown in (0, -1, 7, 10**30, next(i for i in range(photos[0].id, photos[0].id + 401) if i not in known)):
+    for unknown in (0, -1, 7, 10**30, next(i for i in range(photos[0].id, photos[0].id + 401) if i not in ids)):
         assert small.photo(unknown) is None
 
 
@@ -314,10 +314,10 @@ def test_the_published_classes_occur(takings: list[tuple[SandboxPhoto, Taking]])
     counts: Counter[tuple[str, str]] = Counter()
     for _, taking in takings:
         counts.update((tag.name, tag.raw) for tag in taking.tags)
-    wanted = {("Make", make) for make in MAKES} | {("ExposureTime", text) for text in EXPOSURES}
-    wanted |= {("FNumber", text) for text in F_NUMBERS} | {("ISO", text) for text in ISOS}
-    wanted |= {("FocalLength", text) for text in FOCAL_LENGTHS}
-    assert {key: counts[key] for key in wanted if counts[key] < 40} == {}
+    label_keys = {("Make", make) for make in MAKES} | {("ExposureTime", text) for text in EXPOSURES}
+    label_keys |= {("FNumber", text) for text in F_NUMBERS} | {("ISO", text) for text in ISOS}
+    label_keys |= {("FocalLength", text) for text in FOCAL_LENGTHS}
+    assert {key: counts[key] for key in label_keys if counts[key] < 40} == {}
     phones = {f"iPhone {name}" for name in SMART_CLASSES}
     assert {name: counts["Model", name] for name in phones if counts["Model", name] < 20} == {}
 
@@ -359,7 +359,7 @@ def test_originals_carry_the_exif_that_is_served(tmp_path: Path) -> None:
     for photo in photos:
         taking = population.taking(photo)
         by_kind.setdefault(taking.kind if taking.settings else "scanned", []).append(photo)
-    chosen = [p for kind, some in by_kind.items() if kind != "numeric" for p in some[: 8 if kind == "odd" else 4]]
+    chosen = [p for kind, group in by_kind.items() if kind != "numeric" for p in group[: 8 if kind == "odd" else 4]]
     for photo in chosen:
         (tmp_path / f"{photo.id}.jpg").write_bytes(population.image(photo, "o"))
     files = exiftool(tmp_path)
@@ -372,5 +372,5 @@ def test_originals_carry_the_exif_that_is_served(tmp_path: Path) -> None:
         }
         if served.get(("ExifIFD", "FNumber")) == "0.0":
             served["ExifIFD", "FNumber"] = "0"  # today's ExifTool; "0.0" is an older one's
-        found = {key: value for key, value in files[f"{photo.id}.jpg"].items() if key[0] in ("IFD0", "ExifIFD")}
-        assert found == served
+        stored = {key: value for key, value in files[f"{photo.id}.jpg"].items() if key[0] in ("IFD0", "ExifIFD")}
+        assert stored == served

@@ -71,12 +71,14 @@ def test_each_image_is_most_like_its_partner(folder: Path) -> None:
 
 
 def test_the_exif_keeps_the_protocol_and_says_simulated(folder: Path) -> None:
-    told = json.loads(subprocess.run(["exiftool", "-j", "-r", str(folder)], capture_output=True, check=True).stdout)
-    images = [tags for tags in told if tags["FileType"] == "JPEG"]
+    exiftool_tags = json.loads(
+        subprocess.run(["exiftool", "-j", "-r", str(folder)], capture_output=True, check=True).stdout
+    )
+    images = [tags for tags in exiftool_tags if tags["FileType"] == "JPEG"]
     assert len(images) == 24
-    wanted = {"WhiteBalance": "Auto", "ExposureMode": "Auto", "ExposureProgram": "Program AE"}
+    required = {"WhiteBalance": "Auto", "ExposureMode": "Auto", "ExposureProgram": "Program AE"}
     for tags in images:
-        assert {name: tags[name] for name in wanted} == wanted
+        assert {name: tags[name] for name in required} == required
         assert "Did not fire" in tags["Flash"]
         assert tags["Software"] == "flickrexif simulated camera"
         assert "Warning" not in tags
@@ -86,11 +88,11 @@ def test_the_exif_keeps_the_protocol_and_says_simulated(folder: Path) -> None:
 def test_cameras_are_those_of_the_protocol() -> None:
     cameras = read_cameras()
     for seed in range(20):
-        found = pair_devices(seed)
-        assert [len(devices) for devices in found.values()] == [8, 8]
-        for device in found["phone"]:
+        sides = pair_devices(seed)
+        assert [len(devices) for devices in sides.values()] == [8, 8]
+        for device in sides["phone"]:
             assert cameras[model_key(device.model)].released == device.year >= protocol.PHONES_FROM
-        for device in found["camera"]:
+        for device in sides["camera"]:
             assert cameras[model_key(device.model)].released == device.year <= protocol.CAMERAS_UNTIL
 
 

@@ -1,14 +1,14 @@
-"""The calls of the Flickr API that a crawl makes, with every failure named.
+"""The calls of the Flickr API that a crawl makes, and the errors they raise.
 
     FlickrExifError
     ├── KeyRefused     the run ends: the key, the signature or the permission is not accepted
-    ├── Unanswered     the run ends for now: all attempts failed; `.reached`: whether an answer came
+    ├── Unanswered     the run ends for now: all attempts failed; `.reached`: whether the server answered at all
     ├── CallRefused    the run ends: any other refusal; `.code`, `.message`
     ├── PhotoSkipped   this photo is left out: gone or not shared; `.code`, `.message`
-    └── EndOfWindow    this search is at its end: the page asked for lies past the last one
+    └── EndOfWindow    this search has no more pages
 
-Failures that pass by themselves are tried again (`retryable`), each attempt through the rate limiter and
-signed anew, and the whole client pauses, not just the caller.
+Failures that may pass are tried again (`retryable`). Each attempt waits for the rate limiter and is signed anew, and
+after a failure all callers pause.
 """
 
 import json
@@ -36,7 +36,7 @@ GET_INFO = "flickr.photos.getInfo"
 GET_SIZES = "flickr.photos.getSizes"
 GET_LICENSES = "flickr.photos.licenses.getInfo"
 
-# The part that a good answer of each method has; an "ok" without it is no answer.
+# Method -> the part that its answer must have; an "ok" without it counts as a failure.
 ANSWERS = {
     SEARCH: "photos",
     GET_EXIF: "photo",
@@ -60,7 +60,7 @@ class KeyRefused(FlickrExifError):
 
 
 class Unanswered(FlickrExifError):
-    """All attempts failed; `reached` tells whether the server answered at all."""
+    """All attempts failed; `reached`: whether the server answered at all."""
 
     def __init__(self, message: str, hint: str, *, reached: bool) -> None:
         super().__init__(message, hint)
@@ -76,23 +76,22 @@ class _Coded(FlickrExifError):
 
 
 class CallRefused(_Coded):
-    """Flickr refuses the call, and would again."""
+    """Flickr refuses the call; trying again does not help."""
 
 
 class PhotoSkipped(_Coded):
-    """Flickr has nothing to give of this photo, for good."""
+    """Flickr gives no answer for this photo, for good."""
 
 
 class EndOfWindow(FlickrExifError):
-    """A search was asked for a page past its last."""
+    """The search has no such page: it lies past the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
     """How often to try, and the exponential backoff between: up to base, 2 base, 4 base ... max seconds.
 
-    `attempts` are those of one call; `outage` is how many failures in a row, of whichever calls, mean that the server
-    is gone.
+    `attempts` are those of one call. After `outage` failures in a row, over all calls, the server counts as down.
     """
 
     attempts: int = 8
@@ -103,7 +102,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose photos a server gives ("flickr" or "sandbox:<population>"), and the licences it knows by id."""
+    """Whose photos a server gives ("flickr" or "sandbox:<population>"), and the names of its licences by id."""
 
     source: str
     licenses: Mapping[int, str]
@@ -111,7 +110,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt: HTTP status (None: no answer), Flickr's code (None: none readable), and a text."""
+    """One failed attempt: HTTP status (None: no answer), Flickr's code (None: no readable code), and a text."""
 
     status: int | None
     code: int | None
@@ -120,7 +119,7 @@ class Failure:
 
 
 class Streak:
-    """Failures in a row over all threads. Calls that were under way together fail together: that counts once."""
+    """Counts failures in a row over all threads; calls that were in flight together and fail count once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -223,7 +222,7 @@ def read(method: str, reply: Reply) -> dict[str, Any] | Failure:
 
 
 def _complete(method: str, answer: Mapping[str, Any]) -> bool:
-    """An empty search is a list of none out of 0; without them it would pass for the end of a window."""
+    """Whether the answer has its part; a search needs its list and total, or it would look like the end of a window."""
     part = answer.get(ANSWERS[method])
     if not isinstance(part, dict) or method != SEARCH:
         return isinstance(part, dict)
@@ -231,7 +230,7 @@ def _complete(method: str, answer: Mapping[str, Any]) -> bool:
 
 
 def retryable(method: str, failure: Failure) -> bool:
-    """Whether the same call can succeed later: the one place that decides it."""
+    """Whether the same call may succeed later. Nothing else decides this."""
     status, code = failure.status, failure.code
     if status is None or status == 429 or status >= 500:
         return True
@@ -264,14 +263,14 @@ def refusal(method: str, failure: Failure) -> FlickrExifError:
 def backoff(retry: Retry, attempt: int, retry_after: str | None, now: float, rng: random.Random) -> float:
     """Seconds to pause after failed attempt number `attempt` (from 0): exponential, with full jitter.
 
-    A Retry-After header is the least. `now` is in seconds since 1970.
+    At least as long as a Retry-After header says. `now` is in seconds since 1970.
     """
     ceiling = min(retry.max_seconds, retry.base_seconds * 2**attempt)
-    return max(rng.uniform(0, ceiling), wait_asked(retry_after or "", now))
+    return max(rng.uniform(0, ceiling), retry_after_seconds(retry_after or "", now))
 
 
-def wait_asked(retry_after: str, now: float) -> float:
-    """Seconds that Retry-After (seconds, or an HTTP date) asks for: 0 when unreadable, at most an hour."""
+def retry_after_seconds(retry_after: str, now: float) -> float:
+    """The wait that a Retry-After header (seconds, or an HTTP date) says: 0 when unreadable, at most an hour."""
     try:
         seconds = float(retry_after)
     except ValueError:
@@ -283,7 +282,7 @@ def wait_asked(retry_after: str, now: float) -> float:
 
 
 def _json(body: bytes) -> Any:
-    """The body as JSON, None when it is none. Half an emoji (a lone surrogate, legal in JSON) becomes "?"."""
+    """The body as JSON, or None. A lone surrogate (half an emoji, legal in JSON) becomes "?"."""
     try:
         return orjson.loads(body)
     except ValueError:

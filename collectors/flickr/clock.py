@@ -1,4 +1,4 @@
-"""The time of day, passed in wherever something waits, so that a test can hold the clock."""
+"""The clock, passed in wherever something waits, so that tests can use their own."""
 
 import threading
 import time

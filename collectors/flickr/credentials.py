@@ -1,4 +1,4 @@
-"""Where the API key comes from: the environment or a file it names; never arguments, logs or the journal."""
+"""The API key, read from the environment or a file it names; never from arguments, never in logs or the journal."""
 
 import os
 import re
@@ -50,7 +50,7 @@ def from_environment(environ: Mapping[str, str], endpoint: str) -> Credentials:
 
 
 def transport(credentials: Credentials, endpoint: str, user_agent: str) -> Transport:
-    """Signed calls when there is a secret, plain ones otherwise; `UsageError` for what is no web address."""
+    """Signed calls when there is a secret, else plain ones; `UsageError` when `endpoint` is not a web address."""
     _check(endpoint)
     if credentials.secret is None:
         return PlainTransport(credentials.key, endpoint, user_agent)
@@ -61,7 +61,7 @@ def _check(endpoint: str) -> None:
     try:
         parts = urlsplit(endpoint)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, half an IPv6 address
+    except ValueError:  # a port that is not a number, half an IPv6 address
         valid = False
     if not valid or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
         raise UsageError(
@@ -71,7 +71,7 @@ def _check(endpoint: str) -> None:
 
 
 def _credentials(values: Mapping[str, str], origin: str) -> Credentials:
-    """A key or secret is letters and digits; anything else is a slip, such as a quote too many."""
+    """Check that key and secret are letters and digits; anything else is a typing error, such as a stray quote."""
     for name, value in values.items():
         if value and not re.fullmatch(r"[0-9A-Za-z_]+", value):
             raise UsageError(f"{origin} has a {name.lower()} that is not letters and digits.", "Correct it.")
@@ -81,7 +81,7 @@ def _credentials(values: Mapping[str, str], origin: str) -> Credentials:
 
 
 def _read(path: Path) -> dict[str, str]:
-    """The `key=` and `secret=` lines of a file that nobody else can read."""
+    """The `key=` and `secret=` lines of a file; UsageError when other users can read it."""
     try:
         with path.open("rb") as file:
             private = os.name != "posix" or not os.fstat(file.fileno()).st_mode & 0o077

@@ -1,4 +1,4 @@
-"""Flickr's licences by id. The id is the key: names have changed over time."""
+"""Flickr's licences by id; their names have changed over time."""
 
 import csv
 import re
@@ -31,18 +31,18 @@ def _read(path: Path) -> Mapping[int, License]:
 
 
 LICENSES = _read(Path(__file__).with_name("licenses.csv"))
-PERMISSIVE = (4, 5, 7, 8, 9, 10, 11, 12)  # reuse and changes allowed, commercially too
+PERMISSIVE = (4, 5, 7, 8, 9, 10, 11, 12)  # allow reuse and changes, also commercially
 
 
 def license_for(license_id: int) -> License:
-    """The licence of that id; one that is not in the table is named as unknown and has no address."""
+    """The licence of that id; an id that is not in the table gives "Unknown licence" without an address."""
     return LICENSES.get(license_id) or License(license_id, f"Unknown licence (id {license_id})", "")
 
 
 def parse_licenses(text: str) -> tuple[int, ...]:
-    """The ids that `text` asks for: `permissive`, `all`, ids and short names, separated by commas.
+    """The licence ids in `text`: `permissive`, `all`, ids and short names, separated by commas.
 
-    A short name stands for all its versions. Raises `UsageError` for a name that is not known.
+    A short name stands for all its versions. Raises `UsageError` for an unknown name.
     """
     names = _names()
     requested = [name.strip().lower() for name in text.split(",")]

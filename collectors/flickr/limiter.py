@@ -1,8 +1,8 @@
 """One rate limiter for everything that uses an API key: at most N calls in any sliding window.
 
-Flickr counts 3,600 calls an hour a key, over all that uses it. A fixed hour would let two full budgets
-through at its edge; here no interval of a window's length ever holds more than its calls. This holds across
-restarts too: the caller writes each grant down before the call leaves and hands the old ones to the next run.
+Flickr allows a key 3,600 calls an hour, over all programs that use it. Counting by the clock's hour would let twice as
+many through around its turn; here no interval of a window's length ever holds more calls than the window allows. This
+holds across restarts too: the caller records each call before it leaves and passes the times to the next run.
 """
 
 import math
@@ -17,16 +17,16 @@ from flickrexif.collectors.flickr.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `calls` (1 or more) in any half-open interval of `seconds`."""
+    """At most `calls` (1 or more) in any half-open interval of length `seconds`."""
 
     calls: int
     seconds: float
 
 
 class Limiter:
-    """Grants calls in the order they are asked for, to any thread. No windows: no limit, but pauses hold.
+    """Lets threads call in the order in which they ask. Without windows there is no limit, but pauses hold.
 
-    `history` holds the times (seconds since 1970) of earlier grants; a time after now counts as now.
+    `history`: when earlier calls left, in seconds since 1970; a time in the future counts as now.
     """
 
     def __init__(self, windows: Sequence[Window], clock: Clock, history: Iterable[float] = ()) -> None:
@@ -40,22 +40,22 @@ class Limiter:
         self._lock = threading.Condition()
 
     def acquire(self, record: Callable[[float], None]) -> None:
-        """Block until a call may start, and `record` its time before returning.
+        """Wait until a call may start, and `record` its time before returning.
 
-        `record` runs under the limiter's lock, so that times are recorded in order; it must not use it.
+        `record` runs under the limiter's lock, so that times are recorded in order; it must not call the limiter.
         """
         with self._turn():
             while (wait := self._grant(record)) > 0:
                 self._clock.sleep(wait)
 
     def pause(self, seconds: float) -> None:
-        """No call of anybody starts for `seconds` from now; the longest pause wins."""
+        """Let no thread start a call for `seconds` from now; the longest pause wins."""
         with self._lock:
             self._resume = max(self._resume, self._now() + seconds)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """First come, first served: only the head of the queue looks at the clock and sleeps."""
+        """First come, first served: only the first in the queue looks at the clock and sleeps."""
         ticket = object()
         try:
             with self._lock:
@@ -79,14 +79,14 @@ class Limiter:
             return 0.0
 
     def _free(self, window: Window) -> float:
-        """When `window` has room: its length after the grant that is `calls` back."""
+        """When `window` allows the next call: its length after the call that is `calls` back."""
         if len(self._grants) < window.calls:
             return -math.inf
         # The sum may have been rounded down; one step up holds the limit exactly on the recorded times.
         return math.nextafter(self._grants[-window.calls] + window.seconds, math.inf)
 
     def _now(self) -> float:
-        """The time. When the clock was set back, all that is remembered goes back with it."""
+        """The time. When the clock was set back, the recorded times move back with it."""
         now = self._clock.now()
         if now < self._seen:
             back = self._seen - now

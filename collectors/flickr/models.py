@@ -1,4 +1,4 @@
-"""Flickr's JSON answers as typed records. Numbers come as strings or as ints, and change: all are coerced."""
+"""Flickr's JSON answers as typed records. Flickr sends numbers now as strings, now as ints; all are converted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ SITE = "https://www.flickr.com"
 EXTRAS = (
     "date_taken,date_upload,owner_name,path_alias,license,media,o_dims,original_format,url_o,url_l,url_c,url_z,url_m"
 )
-IMAGE_SIZES = "lczm"  # largest first; l is at most 1024 px, the largest size evenly to be had
+IMAGE_SIZES = "lczm"  # largest first; l, at most 1024 px, is the largest that most photos have
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SearchPhoto:
 
 
 def _site(image_url: str) -> str:
-    """Flickr's site; for an image that another server has, such as the embedded one, that server."""
+    """Flickr's site; for an image on another server, such as the embedded one, that server."""
     try:
         server = urlsplit(image_url)
         foreign = server.hostname and not server.hostname.endswith(".staticflickr.com")
@@ -70,7 +70,7 @@ class SearchPage:
 
 
 def to_int(value: object) -> int | None:
-    """`value` as an int of 64 bits, the most that a file holds, or None when it is none."""
+    """`value` as an integer that fits 64 bits, as files store it, or None."""
     try:
         number = int(str(value))
     except ValueError:

@@ -1,8 +1,8 @@
 """One attempt at one API call over HTTP, signed or plain. Nothing here retries, waits or reads the answer.
 
-The key, the secret and the signature stay out of every message: requests puts the URL into its exceptions,
-and Flickr's refusals repeat the signed text, which flickrapi logs. So failures become `ConnectionFailed`,
-which names a kind alone, and the loggers that print requests are silenced.
+The key, the secret and the signature stay out of every message. As requests puts the URL into its exceptions, and
+flickrapi logs Flickr's refusals, which repeat the signed text, failures become `ConnectionFailed`, which only names
+the kind, and these libraries' loggers are silenced.
 """
 
 import logging
@@ -36,7 +36,7 @@ class Reply:
 
 
 class ConnectionFailed(Exception):
-    """No whole HTTP answer came."""
+    """No complete HTTP answer came."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(kind)
@@ -53,7 +53,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedTransport:
-    """OAuth-signed POST: flickrapi builds and signs each request anew, over a session of our own a thread."""
+    """OAuth-signed POST: flickrapi builds and signs each request, over one session a thread."""
 
     key: str = field(repr=False)
     secret: str = field(repr=False)
@@ -80,9 +80,9 @@ class SignedTransport:
 
 @dataclass(frozen=True, slots=True)
 class _WholeReplies:
-    """Stands where flickrapi has its session: flickrapi drops the status and headers of all but a 200.
+    """Replaces flickrapi's session, because flickrapi drops the status and headers of all answers but a 200.
 
-    So it tells flickrapi "200" and gives the whole `Reply` as the content, which format="json" hands through.
+    It always says "200" and gives the whole `Reply` as content, which flickrapi hands on with format="json".
     """
 
     session: "requests.Session"
@@ -143,7 +143,7 @@ def _session(endpoint: str, user_agent: str) -> "requests.Session":
 
 
 def _attempt(send: Callable[[], Reply]) -> Reply:
-    """`send()`, with every failure of the network as `ConnectionFailed`."""
+    """`send()`; raises `ConnectionFailed` for every failure of the network."""
     import requests
     from urllib3.exceptions import HTTPError
 
@@ -151,11 +151,11 @@ def _attempt(send: Callable[[], Reply]) -> Reply:
         return send()
     except (requests.RequestException, HTTPError, OSError) as error:
         kind = _kind(error)
-    raise ConnectionFailed(kind)  # outside `except`, or the caught error, with its URL, would be its context
+    raise ConnectionFailed(kind)  # outside `except`, so that the caught error, which has the URL, is not attached
 
 
 def _kind(error: BaseException) -> Kind:
-    """What failed, from the errors that requests and urllib3 wrap in one another."""
+    """The kind of failure, from the errors that requests and urllib3 wrap in one another."""
     import requests
     from urllib3 import exceptions as urllib3
 
@@ -173,7 +173,7 @@ def _kind(error: BaseException) -> Kind:
 
 
 def _read(answer: "requests.Response") -> Reply:
-    """The whole answer, its body bounded."""
+    """The whole answer; ConnectionFailed when its body is over MAX_BODY."""
     body = bytearray()
     with answer:
         for chunk in answer.iter_content(CHUNK):

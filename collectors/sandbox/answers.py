@@ -109,7 +109,7 @@ METHODS = {
 
 
 def page_url(photo: SandboxPhoto, base: str) -> str:
-    """The photo's page, under `base`, which serves no pages: nothing here links to the real Flickr."""
+    """The address of the photo's page under `base`, which serves no such pages, so that nothing links to Flickr."""
     return f"{base}/photos/{photo.path_alias or photo.owner}/{photo.id}/"
 
 

@@ -151,7 +151,7 @@ def _nearest(values: tuple[float, ...], ideal: float) -> float:
 
 
 def _focal(lens: Lens, rng: Random) -> float:
-    """Zooms stand at an end or on a mark more often than between."""
+    """A focal length of `lens` in mm; zooms stand at an end or on a mark more often than between."""
     draw = rng.random()
     marks = [mark for mark in FOCAL_MARKS if lens.short <= mark <= lens.long]
     if draw < 0.35 or lens.short == lens.long:
@@ -174,7 +174,7 @@ def _widest(lens: Lens, focal: float) -> float:
 
 
 def _f_number(device: Device, widest: float, light: float, rng: Random) -> float:
-    """The program line: open when dark, f/8 in sunlight."""
+    """The f-number that program mode chooses: wide open when dark, f/8 in sunlight."""
     if not device.f_max:
         return widest
     ideal = 2 ** ((light - 5) / 3 + rng.gauss(0, 0.5))
@@ -187,7 +187,7 @@ def _seconds(f_number: float, light: float, iso: int) -> float:
 
 
 def _iso(device: Device, f_number: float, light: float, limit: float, rng: Random) -> int:
-    """The lowest ISO that lets the hand hold still; some photographers fix a higher one."""
+    """The lowest ISO whose exposure is at most `limit` seconds; some photographers set a higher one."""
     start = 0
     if not device.is_phone and rng.random() < 0.3:
         start = min(rng.randrange(8), len(device.isos) - 1)
@@ -196,7 +196,7 @@ def _iso(device: Device, f_number: float, light: float, limit: float, rng: Rando
 
 
 def _exposure(device: Device, seconds: float, rng: Random) -> Rational:
-    """The nearest nominal time; phones and early compacts print any time at all."""
+    """The nearest nominal exposure time; phones and early compacts also write times in between."""
     odd = 0.35 if device.is_phone else 0.25 if device.category == "compact" and device.year < 2004 else 0.0
     seconds = min(max(seconds, device.exposure_min), device.exposure_max)
     if seconds < 0.2 and rng.random() < odd:

@@ -1,8 +1,8 @@
 """Failures on demand: every way in which Flickr's API and image CDN are known to fail.
 
-A draw depends on the seed and the number of the request, so the same request asked again can succeed.
-One kind is different: `image-unavailable` depends on the image's path, because a removed image stays removed. So it is
-drawn only when it is named, never by a plain share: a client that gives such a photo up is right.
+Whether a request fails depends on the seed and the request's number, so the same request can succeed when repeated.
+Only `image-unavailable` depends on the image's path, because a removed image stays removed. As a client rightly gives
+such a photo up, this kind must be named; a plain share does not include it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def _too_many(retry_after: str) -> Response:
 
 
 TRUNCATED = "truncated", "image-truncated"
-# kind -> what is sent in place of the answer; those that depend on it or on the time are made in `failed`
+# kind -> what is sent instead of the answer; `failed` makes those that depend on the answer or the time
 FIXED = {
     "429": _too_many(str(RETRY_AFTER_SECONDS)),
     "500": html_response(500, "500 Internal Server Error"),
@@ -51,7 +51,7 @@ API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind != "10")
 
 
 def failed(kind: str, answer: Response, now: float) -> Response:
-    """What is sent instead of `answer` when a request fails in this way at `now` (seconds since 1970)."""
+    """What is sent instead of `answer` when a request fails by `kind` at `now` (seconds since 1970)."""
     if kind in TRUNCATED:
         return replace(answer, sent="half")
     if kind == "429-date":
@@ -61,7 +61,7 @@ def failed(kind: str, answer: Response, now: float) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Which share of the requests fails: one number spread evenly over the kinds, or kind -> share.
+    """The share of requests that fail: one number, spread evenly over the kinds, or kind -> share.
 
     Raises UsageError for an unknown kind or a share outside [0, 1].
     """

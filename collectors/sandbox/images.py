@@ -38,12 +38,12 @@ def pixels(photo: SandboxPhoto, size: str) -> tuple[int, int] | None:
 
 
 def original_secret(photo: SandboxPhoto) -> str:
-    """The secret of the original's file name: another one than that of the smaller sizes, as on Flickr."""
+    """The secret in the original's file name, which differs from that of the smaller sizes, as on Flickr."""
     return f"{rank(0, 'original secret', str(photo.id)):016x}"[-10:]
 
 
 def image_file(photo: SandboxPhoto, size: str, base: str) -> ImageFile | None:
-    """The file of `photo` at `size` under `base` (http://host:port), or None when it is not to be had."""
+    """The file of `photo` at `size` under `base` (http://host:port), or None when it is not served."""
     dimensions = pixels(photo, size)
     if dimensions is None or (size == "o" and not photo.original_allowed):
         return None
@@ -53,7 +53,7 @@ def image_file(photo: SandboxPhoto, size: str, base: str) -> ImageFile | None:
 
 
 def parse_path(path: str) -> tuple[int, str] | None:
-    """The photo's id and the size letter an image's path names, or None when it names none."""
+    """The photo's id and the size letter in an image's path, or None for another path."""
     match = IMAGE_PATH.fullmatch(path)
     if not match or match["suffix"] not in LETTERS:
         return None

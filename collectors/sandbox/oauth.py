@@ -1,4 +1,4 @@
-"""Verifying OAuth 1.0a signed requests (HMAC-SHA1), and what Flickr says when one is wrong."""
+"""Verifies requests signed with OAuth 1.0a (HMAC-SHA1), and answers as Flickr does when one is wrong."""
 
 from collections import OrderedDict
 from threading import Lock

@@ -1,8 +1,8 @@
-"""Simulated PairCams: pairs of images of one scene, seen through a simulated phone and a simulated old camera.
+"""Simulated PairCams: pairs of images of one scene, by a simulated phone and a simulated old camera.
 
-A scene is a collage of real photographs, so that no two scenes share their geometry. Each device sees it from nearly
-the same place (shifted, nearer, tilted a little), with its own tone, grain, sharpening, JPEG tables and Exif.
-Software in the Exif of every file, and SIMULATED.txt beside them, say that they are simulated.
+A scene is a collage of real photographs, so that no two scenes share their geometry. Each device photographs it from
+nearly the same place (shifted, nearer, tilted a little), with its own tone, grain, sharpening, JPEG tables and Exif.
+The Exif tag Software of every file, and SIMULATED.txt beside them, say that they are simulated.
 """
 
 import math
@@ -28,16 +28,16 @@ PHONES_FROM, CAMERAS_UNTIL = 2018, 2014
 CAMERAS = ("compact", "dslr", "mirrorless")
 DEVICES_A_SIDE = 8
 PATCHES = 14
-MARGIN = 1.25  # side of the scene over the side of what a device sees
+MARGIN = 1.25  # side of the scene over the side of a device's picture
 
 
 def simulate_pairs(
     folder: Path, pairs: int, seed: int = 0, side: int = 640, progress: Callable[[int, int], None] | None = None
 ) -> list[Path]:
-    """Write <folder>/<0000>/phone.jpg and camera.jpg for each of `pairs` subjects; the files, in order.
+    """Write <folder>/<0000>/phone.jpg and camera.jpg for each of `pairs` subjects; return the files in order.
 
-    `side`: longer side in pixels, 64 to 1600. Pair i is the same whatever the number of pairs. Raises UsageError when
-    the folder holds something already, FlickrExifError without scikit-image and scikit-learn.
+    `side`: longer side in pixels, 64 to 1600. Pair i does not depend on the number of pairs. Raises UsageError when
+    the folder is not empty, FlickrExifError without scikit-image and scikit-learn.
     """
     check_simulation(folder, pairs, side)
     put_text(folder / "SIMULATED.txt", NOTE)
@@ -53,7 +53,7 @@ def simulate_pairs(
 
 
 def check_simulation(folder: Path, pairs: int, side: int = 640) -> None:
-    """UsageError for numbers that cannot be, or a folder that holds something."""
+    """UsageError for numbers out of range, or a folder that is not empty."""
     if pairs < 1 or not 64 <= side <= 1_600:
         raise UsageError("There is nothing to simulate.", "Ask for 1 pair or more, of 64 to 1600 pixels.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -61,7 +61,7 @@ def check_simulation(folder: Path, pairs: int, side: int = 640) -> None:
 
 
 def pair_devices(seed: int) -> dict[str, list[Device]]:
-    """The eight devices a side that one data set is taken with."""
+    """The eight phones and eight cameras that take all pairs of `seed`."""
     phones = [d for d in devices() if d.category == "smartphone" and d.year >= PHONES_FROM]
     cameras = [d for d in devices() if d.category in CAMERAS and d.year <= CAMERAS_UNTIL]
     draw = rng(seed, "pair devices", "")
@@ -69,7 +69,7 @@ def pair_devices(seed: int) -> dict[str, list[Device]]:
 
 
 def _pair(seed: int, number: int, side: int) -> dict[str, bytes]:
-    """The two files of a pair."""
+    """The two files of a pair: name -> bytes."""
     draw = rng(seed, "pair", str(number))
     scene = collage(round(side * MARGIN), draw)
     taken = datetime(2024, 6, 1, 9) + timedelta(days=number % 60, minutes=draw.randrange(540))
@@ -82,7 +82,7 @@ def _pair(seed: int, number: int, side: int) -> dict[str, bytes]:
 
 
 def _shot(scene: "Image.Image", device: Device, light: float, taken: datetime, side: int, draw: Random) -> bytes:
-    """The file that `device` makes of the scene, with the settings of the protocol."""
+    """The JPEG file that `device` takes of the scene, with the settings of the protocol."""
     from flickrexif.collectors.sandbox.pixels import render
 
     settings = replace(expose(device, light, draw), flash=0x10, program=2, mode=0, white_balance=0)
@@ -93,7 +93,7 @@ def _shot(scene: "Image.Image", device: Device, light: float, taken: datetime, s
 
 
 def _seen(scene: "Image.Image", size: tuple[int, int], draw: Random) -> "Image.Image":
-    """The middle of the scene in `size` pixels, as from a hand: shifted, nearer or farther, tilted."""
+    """The middle of the scene in `size` pixels as a hand-held camera sees it: shifted, nearer or farther, tilted."""
     from PIL import Image
 
     angle, scale = math.radians(draw.uniform(-1.5, 1.5)), draw.uniform(0.96, 1.04)

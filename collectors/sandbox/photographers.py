@@ -106,7 +106,7 @@ def draw_people(seed: int, size: int) -> People:
 
 @lru_cache(maxsize=64)
 def _device_shares(start: int) -> Floats:
-    """How popular each device is among those bought in a year; released up to 5 years before, scanners never."""
+    """[devices] the share of each among those bought in year `start`: none older than 5 years, no scanners."""
     years, shares = zip(*PHONE_SHARE, strict=True)
     phones = float(np.interp(start, years, shares))
     weights = np.array(
@@ -127,7 +127,7 @@ def _bought(people: People, owners: Ints, slots: Ints, year: int) -> Ints:
     """The device index that each photographer uses in `year` as the first or second device."""
     phase = people.phase[owners]
     change = (year - FIRST_YEAR - phase) // BATCH_YEARS + 1
-    # No start before the first table year, and none so late that 2030 lacks devices younger than 8 years.
+    # Nobody buys after LAST_YEAR - 3, when even the newest devices of the table are too old for AGE_WEIGHTS.
     starts = np.clip(FIRST_YEAR + phase + BATCH_YEARS * (change - 1), FIRST_YEAR, LAST_YEAR - 3)
     draws = people.device_draw[owners, change, slots].astype(np.float64)
     chosen = np.zeros(len(owners), np.int64)
@@ -155,7 +155,7 @@ class _Shots(NamedTuple):
 
 
 def _shots(people: People, year: int, month: int, count: int, g: np.random.Generator) -> _Shots:
-    """Photos in bursts: a session begins on some day and hour, then comes a photo every few seconds or minutes."""
+    """Photos in sessions: each begins on a random day and hour, then a photo follows every few seconds or minutes."""
     owner = _owners(people, count, g)
     first = np.flatnonzero(np.diff(owner, prepend=-1))
     place = np.arange(count) - np.repeat(first, np.diff(first, append=count))
@@ -179,7 +179,8 @@ def _shots(people: People, year: int, month: int, count: int, g: np.random.Gener
 
 
 def _uploads(taken: Ints, session: Ints, g: np.random.Generator) -> Ints:
-    """Seconds since 1970: mostly days after `taken`, years for old photos, a few before it (a wrong camera clock)."""
+    """Upload times in seconds since 1970: mostly days after `taken`, years for old photos, a few before it (a camera
+    clock that is wrong)."""
     sessions = int(session[-1]) + 1 if len(session) else 0
     days = np.clip(np.exp(g.normal(0.4, 2.2, sessions)), 0.01, 3_650)
     backlog = g.exponential(4 * 365, sessions)
@@ -211,7 +212,7 @@ def _title(device: Device, draw: float, number: int, taken: datetime) -> str:
 
 
 class Owner(NamedTuple):
-    """What search tells of a photographer."""
+    """A photographer, as search answers name one."""
 
     nsid: str
     name: str

@@ -1,4 +1,4 @@
-"""A folder of real photos as a population: their Exif is read from the files, their smaller sizes are made."""
+"""A folder of real photos as a population: Exif comes from the files, smaller sizes are made on request."""
 
 import io
 import os
@@ -50,9 +50,9 @@ class PhotoFile(NamedTuple):
 class FolderPopulation:
     """The photos in `folder` and the folders within it. Raises UsageError when there is none.
 
-    A photo in a sub-folder belongs to the owner named after that folder (the outermost one). Loose files each have an
-    owner of their own: nothing says that one person took them, and a cap per owner must not thin them out. `skipped`:
-    path within the folder -> why that file is not served.
+    The owner of a photo in a sub-folder is the outermost sub-folder. Each file outside sub-folders has its own owner,
+    as nothing says that one person took them all and a cap per owner must not remove them. `skipped`: path within the
+    folder -> why that file is not served.
     """
 
     name = "photos"
@@ -127,7 +127,7 @@ def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path
 
 
 def _text(path: Path | str) -> str:
-    """A path as text that every encoding can hold: file names need not be Unicode."""
+    """A path as text; what is not UTF-8 is replaced, as file names need not be Unicode."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -136,7 +136,7 @@ def _photo(
 ) -> SandboxPhoto:
     owner_name = _text(relative.parts[0])
     owner = rank(0, "owner", owner_name)
-    # No date in the file: the file's own stands in, and taken_unknown says so.
+    # Without a date in the Exif, the file's time is used, and taken_unknown says so.
     moment = taken or datetime.fromtimestamp(int(modified), UTC).replace(tzinfo=None)
     return SandboxPhoto(
         id=photo_id,
@@ -173,7 +173,7 @@ def exif_date(text: object) -> datetime | None:
 
 
 def _exif(picture: Picture) -> "Image.Exif":
-    """Pillow's reading of the Exif with its Exif IFD, empty where it cannot be read."""
+    """The Exif as Pillow reads it, Exif IFD included; empty when it cannot be read."""
     from PIL import Image
 
     exif = Image.Exif()

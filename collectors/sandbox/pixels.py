@@ -1,7 +1,7 @@
-"""From a scene to the JPEG file a simulated camera writes, and to the sizes Flickr makes of it.
+"""Turns a scene into the JPEG file that a simulated camera writes, and that file into Flickr's smaller sizes.
 
-All work is done in YCbCr: cameras sharpen luma alone, and JPEG stores it so. A picture goes through grain, sharpening
-and compression in that order, as in a camera: sharpening lifts the grain, compression quantises both.
+All is done in YCbCr, as cameras sharpen only luma and JPEG stores YCbCr. Grain, sharpening and compression follow in
+this order, as in a camera: sharpening amplifies the grain, and compression quantises both.
 """
 
 import io

@@ -11,7 +11,7 @@ SIZES = {"l": 1024, "c": 800, "z": 640, "m": 500}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxPhoto:
-    """The facts of one photo that search, getInfo, getSizes and getExif tell."""
+    """One photo, with all that search, getInfo, getSizes and getExif say of it."""
 
     id: int
     owner: str  # NSID

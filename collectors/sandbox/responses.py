@@ -9,10 +9,10 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, body and headers, and how much of it is sent.
+    """Status, body and headers, and how much of the body is sent.
 
-    `sent`: "whole" keeps the connection; "half" promises all, sends half and closes the connection;
-    "nothing" closes it without a byte.
+    `sent`: "whole" keeps the connection open; "half" announces the full length, sends half and closes the connection;
+    "nothing" closes it without sending a byte.
     """
 
     status: int

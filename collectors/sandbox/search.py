@@ -12,8 +12,8 @@ import orjson
 from flickrexif.collectors.sandbox.images import SUFFIXES, image_file, original_secret
 from flickrexif.collectors.sandbox.population import Population, SandboxPhoto
 
-WIDEST = 500_000  # photos in a window that one search looks through; a simulated population goes on for decades
-CAP = 4_000  # results a query; pages past them repeat the last one
+WIDEST = 500_000  # photos that one search may look through; a simulated population spans decades
+CAP = 4_000  # results a query; later pages repeat the last one
 PER_PAGE, MAX_PER_PAGE = 100, 500
 FARM = 66
 EVER = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
@@ -45,7 +45,7 @@ class Failure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The filters and the order of a search; None: not asked for. Upload dates: seconds since 1970, GMT."""
+    """The filters and the order of a search; None: no such filter. Upload dates: seconds since 1970, GMT."""
 
     min_taken: datetime
     max_taken: datetime
@@ -67,7 +67,7 @@ class Matches(NamedTuple):
 
 
 class Searcher:
-    """Answers searches over `population`, with image addresses under `base`; keeps the latest results."""
+    """Answers searches over `population`, with image addresses under `base`; caches the latest results."""
 
     def __init__(self, population: Population, base: str) -> None:
         self._base = base
@@ -94,10 +94,10 @@ class Searcher:
 
 
 def parse_query(arguments: Mapping[str, str]) -> Query:
-    """The query of a search. Raises Failure: code 3 without any filter, 112 for what is not served."""
+    """The query of a search. Raises Failure: code 3 without any filter, 112 for arguments that are not supported."""
     if not FILTERS & arguments.keys():
         raise Failure(3, "Parameterless searches have been disabled. Please use flickr.photos.getRecent instead.")
-    # A filter of Flickr's that is not served must not be passed over: the answer would be wrong.
+    # A filter of Flickr's that is not supported must not be ignored: the answer would be wrong.
     if unknown := arguments.keys() - FILTERS - PAGING - OTHERS:
         raise Failure(112, f'The sandbox does not search by "{min(unknown)[:100]}"')
     sort = arguments.get("sort", "date-posted-desc")
@@ -145,7 +145,7 @@ def find(population: Population, query: Query) -> Matches:
 
 
 def entry(photo: SandboxPhoto, extras: frozenset[str], base: str) -> dict[str, Any]:
-    """A photo in a search answer: the fields it always has, and those of the extras asked for."""
+    """A photo in a search answer: the fields that are always there, and those of `extras`."""
     fields: dict[str, Any] = {
         "id": str(photo.id),
         "owner": photo.owner,
@@ -170,7 +170,7 @@ def _original(photo: SandboxPhoto, **fields: str) -> dict[str, str]:
     return fields if photo.original_allowed else {}
 
 
-# extra asked for -> fields of the answer
+# extra -> its fields in the answer
 EXTRAS: dict[str, Callable[[SandboxPhoto], Mapping[str, object]]] = {
     "date_taken": lambda photo: {
         "datetaken": str(photo.taken),
@@ -188,7 +188,7 @@ EXTRAS: dict[str, Callable[[SandboxPhoto], Mapping[str, object]]] = {
 
 
 def _photos_only(arguments: Mapping[str, str]) -> bool:
-    """Whether the answer may hold photographs: nothing here is a screenshot or other art."""
+    """Whether the query includes photographs, as this population has no screenshots and no other art."""
     new, old = arguments.get("content_types"), arguments.get("content_type")  # 0-based and 1-based
     if new is not None:
         return "0" in new.split(",")

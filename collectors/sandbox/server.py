@@ -46,9 +46,9 @@ REASONS = {
 class Sandbox:
     """The embedded server, as a context manager: it listens between enter and exit.
 
-    `calls`: (method, arguments) of the API calls that a method answered, without a fault; `attempts`: how
-    many API calls came in all; `image_requests`: how many requests for images. `latency`: seconds before any
-    answer. Raises UsageError when the port cannot be had.
+    `calls`: (method, arguments) of the API calls that were answered without a fault; `attempts`: how many API calls
+    came in all; `image_requests`: how many images were requested. `latency`: seconds before each answer. Raises
+    UsageError when the port is not available.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Sandbox:
 
     @property
     def base(self) -> str:
-        """ "http://127.0.0.1:PORT": images stand under it."""
+        """ "http://127.0.0.1:PORT", which the addresses of images begin with."""
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -107,7 +107,7 @@ class Sandbox:
         return response
 
     def image(self, path: str) -> Response:
-        """The response to a GET of an image's path; 404 with an empty body where there is none."""
+        """The response to a GET of an image's path; 404 with an empty body when there is no such image."""
         with self._counting:
             number, self.image_requests = self.image_requests, self.image_requests + 1
         self._closing.wait(self.latency)
@@ -120,7 +120,7 @@ class Sandbox:
     def _refuse(
         self, http_method: str, url: str, body: str, authorization: str, arguments: Mapping[str, str]
     ) -> Response | None:
-        """The refusal of a request with a wrong key or signature, or None."""
+        """The refusal of a request whose key or signature is wrong, else None."""
         if authorization.startswith("OAuth") or "oauth_signature" in arguments:
             problem = self._verifier.problem(http_method, url, body, authorization)
             return Response(401, problem.encode()) if problem else None
@@ -129,7 +129,7 @@ class Sandbox:
         return None
 
     def _answer(self, method: str, arguments: Mapping[str, str]) -> tuple[Response, bool]:
-        """The response, and whether a method gave it."""
+        """The response, and whether a method of the API made it."""
         if arguments.get("format") != "json":
             return _no_format(arguments.get("format", "rest")), False
         try:
@@ -163,7 +163,7 @@ class Sandbox:
 
 
 def serve(population: Population, port: int, faults: Faults | None, latency: float, say: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C; `say` is told the address. Raises UsageError when the port cannot be had."""
+    """Serve until Ctrl-C; `say` gets a line with the address. Raises UsageError when the port is not available."""
     with Sandbox(population, faults=faults, latency=latency, port=port) as sandbox, suppress(KeyboardInterrupt):
         say(f"Serving {population.name} photos at {sandbox.endpoint} (key and secret: sandbox); Ctrl-C stops.")
         Event().wait()
@@ -191,7 +191,7 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def close_connections(self) -> None:
-        """End the connections that clients keep open, and wait for their threads."""
+        """Close the connections that clients keep open, and wait for their threads."""
         for connection, thread in list(self._connections.items()):
             _shut(connection)
             thread.join()

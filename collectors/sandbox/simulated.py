@@ -1,7 +1,7 @@
 """A simulated population: photographers, their cameras and phones, and a month of photos at a time.
 
-A month is generated on first touch and kept while it is among the last few used. Every draw is keyed, so that a
-photo is the same whatever was asked before it.
+A month is generated when first used, and the last few months are kept. Every draw is keyed, so a photo does not depend
+on earlier requests.
 """
 
 import calendar
@@ -59,7 +59,7 @@ class SimulatedPopulation:
             return self._generate(number)
 
     def taken_between(self, first: datetime, last: datetime) -> Sequence[SandboxPhoto]:
-        """The photos taken in [first, last], sorted by (taken, id); full months are generated when looked at."""
+        """The photos taken in [first, last], sorted by (taken, id); whole months are generated when first used."""
         low = max((first.year - FIRST_YEAR) * 12 + first.month - 1, 0)
         high = min((last.year - FIRST_YEAR) * 12 + last.month - 1, MONTHS - 1)
         parts = [part for number in range(low, high + 1) if (part := self._part(number, first, last)).size]
@@ -84,7 +84,7 @@ class SimulatedPopulation:
         return None if place is None else month.photos[place]
 
     def taking(self, photo: SandboxPhoto) -> Taking:
-        """The device, the settings and the tags of a photo of this population (KeyError for another's)."""
+        """The device, settings and tags of a photo; KeyError when it is not of this population."""
         month = self.month((photo.id - ID_BASE) // IDS_A_MONTH)
         device = month.devices[month.places[photo.id]]
         return take(photo, device, rng(self.seed, "settings", str(photo.id)))
@@ -119,7 +119,7 @@ class Part(NamedTuple):
 
 
 class Span(Sequence[SandboxPhoto]):
-    """The photos of several months; a month is generated when one of its photos is asked for."""
+    """The photos of several months; a month is generated when one of its photos is first used."""
 
     def __init__(self, population: SimulatedPopulation, parts: Sequence[Part]) -> None:
         self._population, self._parts = population, parts

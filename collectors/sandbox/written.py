@@ -1,4 +1,4 @@
-"""What a simulated camera writes: the tags of a file, and how flickr.photos.getExif serves them."""
+"""The Exif tags that a simulated camera writes, and the form in which flickr.photos.getExif gives them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ KIND_SHARES = (76, 13, 2, 1, 2, 6)
 
 
 class Tag(NamedTuple):
-    """One tag of a file: as Flickr serves it, and as the file stores it (`code` None: in no file)."""
+    """One tag, as Flickr prints it and as the file stores it (`code` None: the file does not store it)."""
 
     space: str
     name: str
@@ -77,7 +77,7 @@ def camera_tags(device: Device, taken: datetime, software: str, size: tuple[int,
 
 
 def setting_tags(device: Device, settings: Settings) -> list[Tag]:
-    """The tags that tell how a camera took the photo, as ExifTool prints them."""
+    """The tags of the camera's settings, as ExifTool prints them."""
     s, bright = settings, device.lenses[0].f_short
     f_number, focal = _printed(s.f_number, "{:.1f}"), _printed(s.focal, "{:.1f} mm")
     tags = [
@@ -179,13 +179,13 @@ def _clean(tag: Tag) -> str | None:
 
 
 def _numeric(tag: Tag) -> Mapping[str, Any]:
-    """A tag as Flickr listed it in its first years: numbers for names, rationals as they are stored."""
+    """A tag as Flickr listed it in its first years: a number instead of a name, rationals as stored."""
     raw = f"{tag.value[0]}/{tag.value[1]}" if isinstance(tag.value, tuple) else str(tag.value)
     return _entry("TIFF" if tag.space == "IFD0" else "EXIF", str(tag.code), tag.label, raw)
 
 
 def entries(taking: Taking, draw: Random) -> list[Mapping[str, Any]]:
-    """The `exif` list of flickr.photos.getExif: the file's tags in ExifTool's words, and what else a file carries."""
+    """The `exif` list of flickr.photos.getExif: the file's tags as ExifTool prints them, and JFIF, XMP, ICC entries."""
     jfif = [
         _entry("JFIF", "JFIFVersion", "JFIFVersion", "1.01"),
         _entry("JFIF", "ResolutionUnit", "Resolution Unit", "inches"),

@@ -1,4 +1,4 @@
-"""Raw Exif strings -> labels: pure functions and small tables, which never raise."""
+"""Raw Exif strings -> labels, by pure functions and small tables; whatever the strings hold, nothing raises."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -13,8 +13,8 @@ from flickrexif.exif.models import clean_model
 
 __all__ = ["label", "read_labels"]
 
-CACHED = 1 << 14  # answers remembered of each kind; most photos repeat a few thousand raw strings
-MAX_TEXT = 200  # characters of a stranger's text that are looked at
+CACHED = 1 << 14  # results cached by each function; most photos repeat a few thousand raw strings
+MAX_TEXT = 200  # characters of a raw string that are read
 
 
 class Number(NamedTuple):
@@ -27,7 +27,7 @@ class Number(NamedTuple):
 
 
 class Device(NamedTuple):
-    """What the camera's name tells."""
+    """The labels that come from Make and Model."""
 
     make: str | None
     make_published: str | None
@@ -37,7 +37,7 @@ class Device(NamedTuple):
 
 
 class Words(NamedTuple):
-    """What the tags that hold words or codes tell, and why a tag that was there tells nothing."""
+    """The labels from tags that hold words or codes, and (label, reason) where a tag has no meaning."""
 
     flash: bool | None
     exposure_program: str | None
@@ -49,8 +49,8 @@ class Words(NamedTuple):
 def label(tags: Mapping[str, str], date_taken: str | None = None) -> Labels:
     """The labels of one photo from its raw strings (tag names as in `exif/tags.py`, printed as ExifTool does).
 
-    `date_taken` ("YYYY-MM-DD HH:MM:SS", as Flickr tells it) gives the year where it is known, else DateTimeOriginal.
-    Never raises: what means nothing is None, and `null_reasons` says why where a value was there.
+    The year comes from `date_taken` ("YYYY-MM-DD HH:MM:SS", Flickr's date), else from DateTimeOriginal. Never raises:
+    a label without a value is None, and `null_reasons` says why when the tag had one.
     """
     exposure = _exposure(_text(tags, "ExposureTime"))
     aperture = _aperture(_text(tags, "FNumber"))
@@ -99,7 +99,7 @@ def read_labels(path: Path | str) -> Labels:
 
 
 def _text(tags: Mapping[str, str], tag: str) -> str | None:
-    """A tag's raw string, None where nothing is left without blanks and NULs."""
+    """A tag's raw string without NULs and outer blanks, or None when nothing is left."""
     raw = tags.get(tag)
     return raw[:MAX_TEXT].replace("\0", "").strip() or None if isinstance(raw, str) else None
 
@@ -131,7 +131,7 @@ def _focal_length(raw: str | None) -> Number:
 
 @lru_cache(CACHED)
 def _device(make: str | None, model: str | None, has_exposure: bool, file_source: str | None) -> Device:
-    named = make is not None or model is not None  # a scanner names itself; a file without Exif is anything
+    named = make is not None or model is not None  # without a name, a missing exposure does not mean a scanner
     category = device_category(make, model, has_exposure=has_exposure or not named, file_source=file_source)
     return Device(
         canonical_make(make), published_make(make), clean_model(make, model), category, is_smartphone(category)

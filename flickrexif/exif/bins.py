@@ -1,11 +1,11 @@
 """Numbers -> classes.
 
-Two ways, both columns of the data set. `*_exact` makes the printed value its own class, as the paper does: "1/125",
-"5.6", "100", "50.0 mm". `*_class` gathers: exposure time, f-number and ISO speed by third stops, focal length in bins.
+The data set has columns of both kinds. `*_exact`: each printed value is a class of its own, as in the paper: "1/125",
+"5.6", "100", "50.0 mm". `*_class`: third stops of exposure time, f-number and ISO speed, and bins of focal length.
 
-A third-stop class is named as cameras print it and stands for the exact third stop (third_stops.csv counts thirds from
-1 s, f/1.0 and ISO 100): "1/125" for 2^-7 s, "1.2" for f/2^(2/6), "64" for ISO 100 x 2^(-2/3). A value belongs to the
-class nearest in log2, at most 1/6 stop off. Exact steps leave no gaps between the classes, as the rounded names
+A third-stop class has the name that cameras print, and its middle is the exact third stop (third_stops.csv counts
+thirds from 1 s, f/1.0 and ISO 100): "1/125" is 2^-7 s, "1.2" is f/2^(2/6), "64" is ISO 100 x 2^(-2/3). A value belongs
+to the class nearest in log2, if at most 1/6 stop away. Exact steps leave no gaps between classes; the rounded names
 would: f/3.0 lies 0.19 stops from both f/2.8 and f/3.2.
 """
 
@@ -16,10 +16,10 @@ from itertools import pairwise
 from flickrexif.exif.codes import table
 from flickrexif.exif.printed import print_exposure, print_f_number, print_focal_length
 
-HALF_STEP = 1 / 6 + 1e-9  # stops; the small part is for the rounding of floats
+HALF_STEP = 1 / 6 + 1e-9  # stops; the small part allows for the rounding of floats
 
-# Real focal lengths, not 35 mm equivalents: the first bins part phones and compacts, the edges from 18 mm on are the
-# lengths that lenses are named by. A bin holds its lower edge, not its upper.
+# Millimetres, real focal lengths, not 35 mm equivalents: the first bins separate phones from compacts, the edges from
+# 18 mm on are common lens names. A bin includes its lower edge, not its upper one.
 FOCAL_LENGTH_EDGES = (3, 4, 5, 7, 10, 14, 18, 24, 28, 35, 50, 70, 85, 105, 135, 200, 300, 400, 600)
 
 
@@ -38,7 +38,7 @@ APERTURE_CLASSES = {name: 2 ** (thirds / 6) for name, thirds in _thirds("apertur
 ISO_CLASSES = {name: 100 * 2 ** (thirds / 3) for name, thirds in _thirds("iso").items()}
 FOCAL_LENGTH_CLASSES = _bins(FOCAL_LENGTH_EDGES)  # millimetres
 
-# (class names, their places in stops)
+# (class names, their middles in stops)
 _EXPOSURES = list(EXPOSURE_CLASSES), [math.log2(seconds) for seconds in EXPOSURE_CLASSES.values()]
 _APERTURES = list(APERTURE_CLASSES), [2 * math.log2(f_number) for f_number in APERTURE_CLASSES.values()]
 _ISOS = list(ISO_CLASSES), [math.log2(iso) for iso in ISO_CLASSES.values()]

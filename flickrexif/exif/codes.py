@@ -1,6 +1,6 @@
-"""The Exif tags that hold a code: codes.csv, one row a code.
+"""Exif tags whose values are codes: codes.csv, one row a code.
 
-`printed` is ExifTool's wording, `standard` the one of Exif 2.32 where it differs; `fired` is bit 0 of a Flash code.
+`printed` is ExifTool's wording, `standard` that of Exif 2.32 where it differs; `fired` is bit 0 of a Flash code.
 """
 
 import csv
@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @cache
 def code_words(tag: str) -> dict[int, str]:
-    """Code -> ExifTool's wording, of Flash, ExposureProgram, ExposureMode, WhiteBalance or FileSource; else empty."""
+    """Code -> ExifTool's wording for Flash, ExposureProgram, ExposureMode, WhiteBalance or FileSource, else empty."""
     return {int(row["code"]): row["printed"] for row in table("codes.csv") if row["tag"] == tag}
 
 

@@ -1,8 +1,8 @@
 """What kind of device took a photo, from its Exif Make and Model, and whether it is a smartphone.
 
-Who made it comes first, because one code means different things to different makers. Then the order of truth is:
-a scanner's FileSource; `rules.csv`, by hand; `cameras.csv`, cameras that lensfun knows; `devices.csv`, tablets and
-phones that Matomo's device rules know; a tablet's name; and last what the maker mostly makes (`makes.csv`).
+The maker is needed first, because one model code means different devices of different makers. Then the first of these
+that applies decides: a scanner's FileSource; `rules.csv`, written by hand; `cameras.csv`, the cameras of lensfun;
+`devices.csv`, tablets and phones of Matomo's device rules; a tablet's name; what the maker mostly makes (`makes.csv`).
 """
 
 import re
@@ -17,7 +17,7 @@ NOT_PHONES = frozenset(
     "tablet dslr mirrorless compact bridge action drone film_scanner flatbed_scanner webcam other feature_phone".split()
 )
 CATEGORIES = NOT_PHONES | {"smartphone", "unknown"}
-# Makers of these kinds have cameras in the list of lensfun, and scanners that pose as their cameras.
+# Makers of these kinds have cameras in lensfun's list, and their scanners can look like cameras.
 CAMERAS = frozenset({"compact", "dslr", "mirrorless"})
 PHONES = frozenset({"smartphone", "feature_phone", "tablet"})
 FLATBED_MAKERS = frozenset({"Epson", "HP", "Canon"})
@@ -33,8 +33,8 @@ def device_category(
 ) -> str:
     """The kind of device, one of CATEGORIES; "unknown" when neither the maker nor the model is known.
 
-    `has_exposure`: the photo has an ExposureTime, FNumber or FocalLength. Without any, a named model that no rule and
-    no table knows is a scanner, unless its maker makes phones. `file_source` is FileSource as ExifTool prints it
+    `has_exposure`: the photo has an ExposureTime, FNumber or FocalLength. Without any, a named model that is in no
+    rule or table is a scanner, unless its maker makes phones. `file_source` is FileSource as ExifTool prints it
     ("Film Scanner", ...).
     """
     source = (tidy(file_source) or "").casefold()
@@ -53,9 +53,9 @@ def device_category(
 
 
 def is_smartphone(category: str) -> bool | None:
-    """Smart or non-smart; tablets, media players, Android cameras and feature phones are not smartphones.
+    """Whether a category is a smartphone; tablets, media players, Android cameras and feature phones are not.
 
-    None for "unknown" and for anything that is no category.
+    None for "unknown" and for anything that is not a category.
     """
     if category == "smartphone":
         return True
@@ -63,7 +63,7 @@ def is_smartphone(category: str) -> bool | None:
 
 
 def _maker(make_text: str | None, model: str | None) -> tuple[Make | None, str]:
-    """The maker and the model in capitals without the maker's name; a model can name the maker that Make does not."""
+    """The maker, and the model in capitals without the maker's name; the maker may be named in the model only."""
     make = find_make(make_text)
     if make is None and model:
         make = listed_make(model)
@@ -75,7 +75,7 @@ def strip_maker(names: tuple[str, ...], model: str) -> str:
     """`model` in capitals, without any of `names` in front: "Canon EOS 5D" -> "EOS 5D", "LG-H815" -> "H815"."""
     text = model.upper()
     for name in names:
-        joint = " -_" if len(name) < 5 else ""  # a short name is cut only where something parts it from the model
+        joint = " -_" if len(name) < 5 else ""  # after a short name one of these must follow
         for spelling in (name.upper(), name.upper().replace(" ", "")):
             rest = text[len(spelling) :]
             if spelling and text.startswith(spelling) and rest and (not joint or rest[0] in joint):
@@ -84,7 +84,7 @@ def strip_maker(names: tuple[str, ...], model: str) -> str:
 
 
 def code_key(make: str, model: str) -> str:
-    """A model's code as the tables spell it: capitals and digits, without the maker's name."""
+    """A model's code as `devices.csv` spells it: capitals and digits, without the maker's name."""
     return re.sub(r"[^A-Z0-9+]", "", strip_maker((make,), model))
 
 
@@ -107,7 +107,7 @@ def _table(name: str) -> dict[tuple[str, str], str]:
 
 
 def _listed_category(make: Make | None, model: str) -> str | None:
-    """What the rules and the tables say, in the order of truth; None when only the maker is known."""
+    """The category by rules, tables and tablets' names; None when none of them has the model."""
     name = make.name if make else "?"
     for rule_set in ("*", name):
         for pattern, category in _rules().get(rule_set, ()):
@@ -123,7 +123,7 @@ def _listed_category(make: Make | None, model: str) -> str | None:
 
 
 def _code(make: str, key: str) -> str | None:
-    """The category of the longest known code that `key` starts with; a number must not go on behind it."""
+    """The category of the longest code in `devices.csv` that `key` starts with and that does not cut a number short."""
     table = _table("devices.csv")
     for n in range(min(len(key), LONGEST_CODE), SHORTEST_CODE - 1, -1):
         category = table.get((make, key[:n]))

@@ -1,7 +1,6 @@
 """The photographing tags of an image file, printed as ExifTool prints them.
 
-Only the tags of `flickrexif.exif.tags.TAGS` and CreatorTool are looked at: no position, serial number or owner's
-name is ever read out.
+Only the tags of `flickrexif.exif.tags.TAGS` and CreatorTool are read: never a position, serial number or owner's name.
 """
 
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ _CODES = {int(code): tag for code, tag in NUMERIC_TAGS.items()}
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """What a file tells of its photo: tag name -> raw string, and its size in pixels as stored."""
+    """The tags of an image file (name -> raw string) and its size in pixels as stored."""
 
     tags: Mapping[str, str]
     width: int
@@ -36,14 +35,14 @@ class PhotoFile:
 def read_tags(path: Path) -> dict[str, str]:
     """Tag name -> raw string, as `exiftool` prints it, of a JPEG, TIFF, PNG, WebP or HEIC file.
 
-    IFD0 and the Exif IFD come first; XMP (tiff, exif, xmp) fills in what they lack. A broken Exif block gives what can
-    be read of it. No pixel is decoded. Raises `BadPicture`.
+    XMP (tiff, exif, xmp) is used for tags that IFD0 and the Exif IFD lack. Of a broken Exif block, what can be read is
+    used. No pixel is decoded. Raises `BadPicture`.
     """
     return dict(read_photo(path).tags)
 
 
 def read_photo(path: Path) -> PhotoFile:
-    """`read_tags` and the size. Raises `BadPicture`."""
+    """The tags (see `read_tags`) and the size of an image file. Raises `BadPicture`."""
     picture = open_picture(path, FORMATS)
     if isinstance(picture, BadPicture):
         raise picture
@@ -58,7 +57,7 @@ def photo_of(picture: Picture) -> PhotoFile:
 
 
 def _exif_tags(stream: IO[bytes]) -> dict[str, str]:
-    """The tags of IFD0, and of the Exif IFD that it points to, in a TIFF structure; IFD0 wins."""
+    """The tags of IFD0 and of its Exif IFD in a TIFF structure; IFD0 wins."""
     head = stream.read(8)
     if head[:4] in (b"II\x2b\0", b"MM\0\x2b"):  # BigTIFF
         head += stream.read(8)

@@ -1,7 +1,7 @@
 """Make brands.csv, devices.csv, cameras.csv and aliases.csv again: `python -m flickrexif.exif.generate_devices SITE`.
 
-SITE is the site-packages folder of an environment of its own with lensfunpy and device_detector in it; ExifTool
-is asked on the PATH. What the tables hold, and under which licences, is in docs/devices.md.
+SITE is the site-packages folder of a separate environment with lensfunpy and device_detector; ExifTool is on the PATH.
+What the tables hold, and under which licences, is in docs/devices.md.
 """
 
 import csv
@@ -33,24 +33,24 @@ CATEGORIES = {
     "feature phone": "feature_phone",
     "portable media player": "other",
 }
-BY_RULES = {"Apple"}  # rules.csv says all there is to say
+BY_RULES = {"Apple"}  # makers whose models rules.csv covers fully
 LENSFUN_FILES = {"mil": "mirrorless", "rf": "mirrorless", "slr": "dslr", "compact": "compact", "om": "mirrorless"}
-MOST = 2_000  # literal codes out of one regular expression
+MAX_CODES = 2_000  # that one regular expression may stand for
 
 
 def expand(pattern: str) -> set[str]:
-    """The strings that a regular expression of codes stands for, each up to the first open-ended part."""
+    """The strings that a regular expression matches, each up to its first open-ended part."""
     return {text for text, _ in _sequence(sre.parse(pattern))}
 
 
 def _sequence(items: Iterable[tuple[Any, Any]]) -> list[tuple[str, bool]]:
-    """(text, whether it is complete): a text that met an open-ended part grows no more."""
+    """(text, whether it is complete): a text that reached an open-ended part ends there."""
     done = [("", True)]
     for item in items:
         ends = _item(*item)
         done = [(a + b, whole) for a, open_ in done for b, whole in (ends if open_ else [("", False)])]
         done = list(dict.fromkeys(done))
-        if len(done) > MOST:
+        if len(done) > MAX_CODES:
             return [("", False)]
     return done
 
@@ -85,7 +85,7 @@ def _characters(items: list[tuple[Any, Any]]) -> list[tuple[str, bool]]:
 
 
 def matomo_codes(brands: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(brand, code, category) of every model rule that names its codes, in the order in which they are asked."""
+    """(brand, code, category) of every model rule that names its codes, in Matomo's order."""
     for brand, rule in brands.items():
         for model in rule.get("models", ()):
             category = CATEGORIES.get(model.get("device") or rule.get("device"))
@@ -95,7 +95,7 @@ def matomo_codes(brands: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def brand_kinds(brands: dict[str, Any]) -> dict[str, str]:
-    """Brand -> what its models are mostly, for the brands that makes.csv does not know."""
+    """Brand -> the category of most of its models, for brands that are not in makes.csv."""
     kinds = {}
     for brand, rule in brands.items():
         devices = [rule.get("device"), *(model.get("device") for model in rule.get("models", ()))]
@@ -107,7 +107,7 @@ def brand_kinds(brands: dict[str, Any]) -> dict[str, str]:
 
 
 def devices(brands: dict[str, Any], kinds: dict[str, str]) -> list[tuple[str, str, str]]:
-    """The codes that differ from their brand's kind, and those that would be taken for one of them."""
+    """(make, code, category) of codes whose category is not their brand's, and of codes that begin with such a code."""
     tables: dict[str, dict[str, str]] = {}
     default: dict[str, str] = {}
     for brand, text, category in matomo_codes(brands):
@@ -130,7 +130,7 @@ def devices(brands: dict[str, Any], kinds: dict[str, str]) -> list[tuple[str, st
 
 
 def cameras(folder: Path) -> list[tuple[str, str, str]]:
-    """(make, key of the model, category) of lensfun's cameras; the name of its file tells the kind."""
+    """(make, key of the model, category) of lensfun's cameras; the category follows from the file's name."""
     categories = {}
     for path in sorted(folder.glob("*.xml")):
         category = LENSFUN_FILES.get(path.stem.split("-")[0])
@@ -145,7 +145,7 @@ def cameras(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def aliases(listx: str) -> list[tuple[str, str]]:
-    """(alias, model) of the Canon models that ExifTool lists under several names; names of two models are left out."""
+    """(alias, model) of Canon models that ExifTool lists under several names; a name of two models is left out."""
     block = re.search(r"<tag id='16' name='CanonModelID'.*?</tag>", listx, re.DOTALL)
     names = list(map(html.unescape, re.findall(r"<val lang='en'>([^<]*)<", block[0] if block else "")))
     reused = {name.removesuffix(" (new)") for name in names if name.endswith(" (new)")}  # PowerShot S100, 2000 and 2011
@@ -170,7 +170,7 @@ def _canon_model(parts: list[str]) -> str:
 
 
 def write(name: str, source: str, header: tuple[str, ...], table: Iterable[tuple[str, ...]]) -> None:
-    """One table beside this file, with its source in a comment."""
+    """Write one table beside this file, with its source in a comment."""
     with (HERE / name).open("w", encoding="utf-8", newline="") as file:
         file.write(f"# Generated by generate_devices.py from {source}.\n")
         csv.writer(file, lineterminator="\n").writerows([header, *table])

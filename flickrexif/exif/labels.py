@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What the raw Exif strings of one photo mean; `None` where a value is missing or impossible."""
+    """The labels of one photo; `None` where a value is missing or impossible."""
 
     make: str | None = None
     make_published: str | None = None
@@ -31,4 +31,4 @@ class Labels:
     software: str | None = None
     edited: bool | None = None
     year: int | None = None
-    null_reasons: str | None = None  # "iso=saturated; f_number=zero": why a value that was there is null
+    null_reasons: str | None = None  # "iso=saturated; f_number=zero": why a label is null although its tag has a value

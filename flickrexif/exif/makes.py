@@ -1,7 +1,7 @@
 """Who made the camera: one canonical name per maker, and the spelling of the published class names.
 
-`makes.csv` is kept by hand: a raw spelling, the canonical and the published name, and what its devices are unless
-the model says otherwise. `brands.csv` is generated (generate_devices.py) and names the phone brands that it lacks.
+`makes.csv` is written by hand: a raw spelling, the canonical and the published name, and the category of the maker's
+devices unless the model says otherwise. `brands.csv` (made by generate_devices.py) adds phone brands that it lacks.
 """
 
 import csv
@@ -21,7 +21,7 @@ COMPANY_WORDS = frozenset(
 
 
 class Make(NamedTuple):
-    """A maker: `kind` is the device category of models that no rule and no table knows."""
+    """A maker; `kind` is the device category of its models that are in no rule and no table."""
 
     name: str
     published: str
@@ -38,7 +38,7 @@ def tidy(raw: object) -> str | None:
 
 
 def words(text: str) -> list[str]:
-    """The words of a name in capitals, without punctuation: how two spellings are compared."""
+    """The words of a name in capitals, without punctuation; two spellings are compared by them."""
     return re.sub(r"[^\w&+]|_", " ", text.upper()).split()
 
 
@@ -50,7 +50,7 @@ def rows(name: str) -> list[list[str]]:
 
 @cache
 def _makes() -> tuple[dict[str, Make], dict[str, Make]]:
-    """(exact spelling -> Make, comparable words -> Make). Where only case differs, an exact spelling decides."""
+    """(exact spelling -> Make, comparable words -> Make); an exact spelling wins."""
     exact: dict[str, Make] = {}
     by_words: dict[str, Make] = {}
     for raw, make, published, kind in rows("makes.csv"):
@@ -66,7 +66,7 @@ def _brands() -> dict[str, Make]:
 
 
 def listed_make(text: str) -> Make | None:
-    """The maker that `makes.csv` gives: an exact spelling, else the longest run of leading words."""
+    """The maker in `makes.csv`, by exact spelling, else by as many of the first words as possible."""
     exact, by_words = _makes()
     if text in exact:
         return exact[text]
@@ -77,7 +77,7 @@ def listed_make(text: str) -> Make | None:
 
 @lru_cache(maxsize=8_192)
 def find_make(raw: str | None) -> Make | None:
-    """The maker that `raw` names, or None: from `makes.csv`, else a generated brand with or without company words."""
+    """The maker that `raw` names, or None: from `makes.csv`, else from `brands.csv`, with or without company words."""
     text = tidy(raw)
     if text is None:
         return None

@@ -1,7 +1,7 @@
-"""The model's name as the camera means it, and one name for hardware that was sold under several.
+"""The model's name without what firmware adds, and one name for a camera that was sold under several.
 
-A maker's name in front of the model stays, as in the published classes ("Canon EOS 450D", "NIKON D750"); one that is
-there twice is reduced to one. `aliases.csv` is generated (generate_devices.py) from ExifTool's list of Canon models.
+A maker's name in front of the model stays, as in the published classes ("Canon EOS 450D", "NIKON D750"), but only
+once. `aliases.csv` is made by generate_devices.py from ExifTool's list of Canon models.
 """
 
 import re
@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from flickrexif.exif.makes import rows, tidy, words
 
-# What firmware and factories glue to a model's name, at its end.
+# What firmware and factories append to a model's name.
 GLUED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -25,7 +25,7 @@ LEAF_SERIAL = re.compile(r" ?\([A-Z]{2}\d{6} {0,3}\)(?=/)")  # Leaf Aptus 75(LI3
 
 @lru_cache(maxsize=16_384)
 def clean_model(make_raw: str | None, model_raw: str | None) -> str | None:
-    """`model_raw` without padding, glued firmware and serial numbers, and without the maker's name said twice."""
+    """`model_raw` without padding, firmware version and serial number, and with the maker's name only once."""
     text = tidy(model_raw)
     if text is None:
         return None
@@ -48,7 +48,7 @@ def _once(text: str, make: list[str]) -> str:
 
 
 def hardware_key(model: str) -> str:
-    """How two names of a model are compared: "Canon EOS DIGITAL REBEL XT" and "EOS Digital Rebel XT" are one."""
+    """A key by which names of a model are compared: the same for "Canon EOS DIGITAL REBEL" and "EOS Digital Rebel"."""
     return "".join(part for part in words(model) if part not in ("CANON", "DIGITAL"))
 
 

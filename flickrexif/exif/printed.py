@@ -16,7 +16,7 @@ _HEX_CODES = ("Flash",)
 
 
 def printed(tag: str, value: object) -> str:
-    """What ExifTool prints for `value` of `tag`; "" when nothing is left of it.
+    """What ExifTool prints for `value` of `tag`, or "".
 
     `value`: text, bytes, an int, a float, a rational (anything with numerator and denominator) or a tuple of these.
     """
@@ -38,7 +38,7 @@ def printed(tag: str, value: object) -> str:
 
 
 def exif_text(value: object) -> str:
-    """A value before ExifTool's print conversion: rationals as decimals, several values with blanks between."""
+    """A value before ExifTool's print conversion: rationals as decimals, several values separated by blanks."""
     if isinstance(value, str):
         return _bytes_text(value.encode("latin-1", "replace"))
     if isinstance(value, bytes):
@@ -79,7 +79,7 @@ def print_focal_length(millimetres: float) -> str:
 def _focal_length(text: str) -> str:
     if text.startswith("inf"):
         return "Inf mm"
-    number = _FLOAT.match(text)  # Perl takes the number that a text begins with, else 0
+    number = _FLOAT.match(text)  # as Perl does: the number at the beginning, else 0
     return print_focal_length(float(number[0]) if number else 0.0)
 
 
@@ -93,7 +93,7 @@ def _code(tag: str, text: str, words: dict[int, str]) -> str:
 
 
 def _bytes_text(data: bytes) -> str:
-    """Text up to the first NUL: UTF-8 where it is that, else Latin-1; no control characters around it."""
+    """Text up to the first NUL, as UTF-8, else Latin-1, without blanks around it."""
     data = data.partition(b"\0")[0]
     try:
         text = data.decode()

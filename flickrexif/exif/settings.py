@@ -1,6 +1,6 @@
 """Flash, exposure program, exposure mode, white balance, editing software and year, from raw strings.
 
-None where the string is missing or none that is known.
+All functions return None when the string is missing or unknown.
 """
 
 import re
@@ -12,7 +12,7 @@ _CODE = re.compile(r"(?:unknown \()?(?:0x([0-9a-f]{1,4})|([0-9]{1,5}))\)?")
 _FLASH_CODES = range(0x80)
 _YEAR = re.compile(r"\s*([0-9]{4})[:/-][0-9]{2}[:/-][0-9]{2}(?![0-9])")
 _YEARS = range(1826, 2100)  # the first photograph is of 1826 or 1827
-# How cameras, not editors, fill in Software.
+# Software as cameras, not editors, write it.
 _FIRMWARE = re.compile(
     r"v?[0-9][a-z0-9]*(?:[._-][a-z0-9]+)*"  # 16.1.2, 1.00, v321-78
     r"|.*(?:\b|_)(?:ver|version|fw|firmware|rev)[ .:]*[0-9].*"  # Ver.1.00, NIKON D60 Ver.1.00
@@ -25,7 +25,7 @@ _FIRMWARE = re.compile(
 
 
 def flash_fired(raw: str | None) -> bool | None:
-    """Whether the flash fired: one of ExifTool's 27 wordings, or a number, whose bit 0 tells (Exif 2.32)."""
+    """Whether the flash fired, from one of ExifTool's 27 wordings, or from bit 0 of a code (Exif 2.32)."""
     text = (raw or "").strip().lower()
     code = _code(text)
     return flash_words().get(text, bool(code & 1) if code in _FLASH_CODES else None)
@@ -48,12 +48,12 @@ def white_balance(raw: str | None) -> str | None:
 
 
 def null_reason(raw: str | None) -> str:
-    """Why one of the above is None for a string that is there: not_defined or unknown_value."""
+    """Why one of the functions above gives None for the string `raw`: not_defined or unknown_value."""
     return "not_defined" if (raw or "").strip().lower() in ("0", "not defined") else "unknown_value"
 
 
 def edited(software: str | None) -> bool | None:
-    """True for an editor (editors.csv), False for firmware or a camera app, None for what is neither."""
+    """True for an editor (editors.csv), False for firmware or a camera app, None for anything else."""
     text = (software or "").strip()[:200]
     if _editors().search(text):
         return True
@@ -72,7 +72,7 @@ def _canonical(tag: str, raw: str | None) -> str | None:
 
 
 def _code(text: str) -> int:
-    """The number of "16", "0x10" or "Unknown (0x10)"; -1 where there is none."""
+    """The number in "16", "0x10" or "Unknown (0x10)", else -1."""
     match = _CODE.fullmatch(text)
     if not match:
         return -1

@@ -1,7 +1,7 @@
-"""Which raw strings of a photo's Exif count, and whether they make the photo usable.
+"""Chooses one raw string a tag from a photo's Exif, and says whether the photo is usable.
 
-`flickr.photos.getExif` prints what ExifTool prints, one entry a (tagspace, tag); one tag can come from several
-tagspaces. The camera's own (IFD0, ExifIFD) win over the XMP copies, and these over the old numeric spaces.
+`flickr.photos.getExif` prints what ExifTool prints, one entry a (tagspace, tag); one tag can be in several tagspaces.
+Those that the camera writes (IFD0, ExifIFD) win over XMP, and XMP wins over the old tagspaces with numbers for names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ def raw_tags(entries: Iterable[Any]) -> tuple[dict[str, str], dict[str, list[str
     """Choose one raw string a tag from getExif's `exif` list.
 
     Returns `(tags, conflicts)`: tag name -> chosen string, and tag name -> all the different strings where the
-    tagspaces disagree (the chosen one first). Entries that are not shaped as Flickr's are passed over.
+    tagspaces disagree (the chosen one first). Entries that do not have Flickr's form are ignored.
     """
     texts_by_tag: dict[str, dict[int, str]] = {}
     for entry in entries:
@@ -69,9 +69,9 @@ def _entry(entry: Mapping[str, Any]) -> tuple[str, int, str] | None:
 
 
 def unusable(tags: Mapping[str, str]) -> str | None:
-    """Why a photo with these tags is left out, or None: it needs a camera's name and one exposure setting.
+    """Why a photo with these tags is left out, or None: it needs Make, Model and one exposure setting.
 
-    A scanner names itself as the camera but has no exposure; a file that lost its Exif has neither.
+    A scanner writes its own name but no exposure setting; a file that lost its Exif has neither.
     """
     if not tags:
         return "no_exif"

@@ -1,8 +1,8 @@
 """Raw exposure settings -> numbers in SI units (ISO has none), or the reason why not.
 
-Every form that cameras, ExifTool, Flickr and Exif readers give is read: "1/125", "0.008", "1/125 s",
+All forms that cameras, ExifTool, Flickr and Exif readers use are read: "1/125", "0.008", "1/125 s",
 "0.01 sec (1/100)", "10/1250", "f/2.8", "28/10", "50.0 mm", "ISO 100", "100, 0, 0", numbers, rationals, pairs of
-integers, bytes. Nothing raises: strangers wrote these values.
+integers, bytes. No value raises, as strangers wrote them.
 """
 
 import math
@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from numbers import Rational, Real
 from typing import Any
 
-Parsed = tuple[float | None, str | None]  # (value, None), (None, reason), or (None, None) where nothing is there
+Parsed = tuple[float | None, str | None]  # (value, None), (None, reason), or (None, None) for an empty string
 
 REASONS = (
     "zero",
     "negative",
     "infinite",  # "inf", or a zero denominator
     "undefined",  # "undef": 0/0
-    "saturated",  # an ISO at the end of its field, 65535: the real one is higher
-    "out_of_range",  # a number, but no camera's
+    "saturated",  # ISO 65535, the largest that its field can hold: the real one is higher
+    "out_of_range",  # a number that no camera has
     "several_values",
     "not_a_number",
 )
 
-# What cameras and lenses are known to do, with room to spare.
+# Wider than any camera or lens goes.
 EXPOSURE_RANGE = (1e-6, 86_400.0)  # seconds
 F_NUMBER_RANGE = (0.5, 512.0)
 ISO_RANGE = (1.0, 10_000_000.0)
@@ -36,7 +36,7 @@ _MAX_BITS = 1_024  # of an integer that a float can hold
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?"
 _FORM = re.compile(rf"({_NUMBER})(?:\s*/\s*({_NUMBER}))?", re.ASCII | re.IGNORECASE)
 _WORDS = re.compile(r"[+-]?(?:(inf(?:inity)?)|undef)(?![a-z])", re.IGNORECASE)
-# What may stand around the number.
+# What may surround the number.
 _EXPOSURE_UNIT = re.compile(r"\s*(?:s|secs?\.?|seconds?|\"|'')$", re.IGNORECASE)
 _F_NUMBER_SIGN = re.compile(r"^[f\u0192]\s*[/:]?\s*", re.IGNORECASE)
 _ISO_SIGN = re.compile(r"^iso\s*", re.IGNORECASE)
@@ -44,7 +44,7 @@ _FOCAL_LENGTH_UNIT = re.compile(r"\s*mm$", re.IGNORECASE)
 
 
 def parse_exposure(raw: object) -> Parsed:
-    """Seconds. The fraction in brackets counts where there is one: "0.017 sec (1/60)" is 1/60."""
+    """Seconds. A fraction in brackets wins: "0.017 sec (1/60)" is 1/60."""
     text = _text(raw)
     if text and "(" in text:
         raw = text.partition("(")[2].partition(")")[0].strip() or text
@@ -62,7 +62,7 @@ def parse_focal_length(raw: object) -> Parsed:
 
 
 def parse_iso(raw: object) -> Parsed:
-    """ISO speed, a whole number. Of several values ("100, 0, 0") the one that is not 0 counts, if they agree on one."""
+    """ISO speed, a whole number. Of several values ("100, 0, 0") zeros are ignored, and the others must be equal."""
     text = _text(raw)
     values: Sequence[object]
     if text is not None:
@@ -86,14 +86,14 @@ def _one_iso(raw: object) -> Parsed:
 
 
 def _text(raw: object) -> str | None:
-    """A text without NULs and blanks around it, or None for what is none; one too long for a number is cut."""
+    """Text or bytes as text without NULs and outer blanks, cut when too long for a number; None for other types."""
     if isinstance(raw, bytes | bytearray):
         raw = raw[: 4 * _MAX_LENGTH].decode("latin-1")
     return raw[: 4 * _MAX_LENGTH].replace("\0", " ").strip() if isinstance(raw, str) else None
 
 
 def _number(raw: object, around: re.Pattern[str]) -> float | str | None:
-    """A finite, infinite or undefined number, the reason why it is none, or None where nothing is there."""
+    """The number in `raw`, the reason why there is none, or None when `raw` is empty."""
     for _ in range(4):  # ((28, 10),)
         if not isinstance(raw, list | tuple) or len(raw) != 1:
             break

@@ -29,11 +29,11 @@ _PROPERTY = re.compile(
     rf"({'|'.join(_PROPERTIES)})(?:=\"([^\"<]*)\"|=\'([^\'<]*)\'|>\s*(?:<rdf:\w+>\s*<rdf:li>)?([^<]*)<)", re.ASCII
 )
 _RATIONAL = re.compile(r"([0-9]{1,10})/([0-9]{1,10})")
-MAX_PACKET = 1_000_000  # characters looked at
+MAX_PACKET = 1_000_000  # bytes that are read
 
 
 def xmp_tags(packet: bytes) -> dict[str, str]:
-    """Tag name -> raw string as ExifTool prints it; an empty or broken packet gives what can be read."""
+    """Tag name -> raw string as ExifTool prints it; of a broken packet, what can be read."""
     tags: dict[str, str] = {}
     for match in _PROPERTY.finditer(packet[:MAX_PACKET].decode("utf-8", "replace")):
         tag = _PROPERTIES[match[1]]
