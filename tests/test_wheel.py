@@ -208,7 +208,7 @@ def test_a_checkout_is_installed_under_one_name(built: Built, tmp_path: Path) ->
 
 @pytest.mark.parametrize("program", [("flickrexif",), ("python", "-m", "flickrexif")], ids=" ".join)
 def test_the_program_starts(environment: Environment, program: tuple[str, ...]) -> None:
-    assert "Usage: flickrexif [OPTIONS] COMMAND" in environment.run(*program, "--help")
+    assert "flickrexif [OPTIONS] COMMAND" in environment.run(*program, "--help")
     assert environment.run(*program, "--version").strip() == VERSION
 
 
