@@ -310,7 +310,7 @@ def test_a_second_crawl_in_the_same_folder(run: Callable[..., Done], sandbox: Sa
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
         while not sandbox.attempts and first.poll() is None:
             held.wait(0.01)
-        said = rf"`flickrexif crawl` \(process {first.pid}, since .*\) is writing to data\. Wait until it ends"
+        said = rf"`flickrexif crawl` \(process {first.pid}, since .*\) is using data\. Wait until it ends"
         one_sentence(run(*CRAWL, "--endpoint", sandbox.endpoint), 2, said)
         first.kill()
     sandbox._closing.set()

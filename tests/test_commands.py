@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -201,21 +202,25 @@ def steps(endpoint: str) -> dict[str, Step]:
 STATE = (".flickrexif", ".crawl", ".speed.csv")
 
 
-def files_of(folder: Path) -> dict[str, str]:
+def files_of(folder: Path, data_dir: str) -> dict[str, str]:
     """Name -> what is in it, but for the state of the programs and the time that something took."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not set(path.parts) & set(STATE)]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    names = {re.sub(rf"^{data_dir}/", "data/", path.relative_to(folder).as_posix()): path for path in paths}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in names.items()}
 
 
-def _without_seconds(folder: Path) -> None:
-    """Records that do not tell how long they took, in `folder` and in `elsewhere`."""
-    for path in (*folder.rglob("*.json"), *(folder.parents[1] / "elsewhere").glob("*.json")):
+def _without_seconds(folder: Path, data_dir: str) -> None:
+    """Records that do not tell how long they took."""
+    for path in (*folder.glob(f"{data_dir}/results/**/*.json"), *folder.glob("elsewhere/*.json")):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 1.0}))
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tuple[Any, Any, Any]]]:
-    """Each step done in a folder by the command and in another by the function: files, files, and what it returned."""
+    """Each step done in a folder by the command and in another by the function: files, files, and what it returned.
+
+    The command's data folder has another name, so that no default of its own can hit the function's.
+    """
     root, result = tmp_path_factory.mktemp("commands"), {}
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -228,20 +233,23 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tupl
         patch.setenv("HF_TOKEN", TOKEN)
         flickrexif.crawl("2024-07", target=5, seed=1, endpoint=sandbox.endpoint, data_dir=root / "other")
         for name, (typed, call) in steps(sandbox.endpoint).items():
-            found = []
-            for side in ("command", "function"):
+            snapshots = []
+            for side, data_dir in (("command", "mine"), ("function", "data")):
                 (root / side).mkdir(exist_ok=True)
                 patch.chdir(root / side)
                 if side == "command":
-                    patch.setattr("sys.argv", ["flickrexif", *typed.split()])
+                    patch.setenv("FLICKREXIF_DATA", data_dir)
+                    words = [re.sub(r"^data\b", data_dir, word) for word in typed.split()]
+                    patch.setattr("sys.argv", ["flickrexif", *words])
                     with pytest.raises(SystemExit) as ended:
                         cli.main()
                     assert ended.value.code in (0, 3), name
                 else:
+                    patch.delenv("FLICKREXIF_DATA")
                     returned = call()
-                _without_seconds(root / side / "data/results")
-                found.append(files_of(root / side))
-            result[name] = (*found, returned)
+                _without_seconds(root / side, data_dir)
+                snapshots.append(files_of(root / side, data_dir))
+            result[name] = (*snapshots, returned)
         yield result
 
 

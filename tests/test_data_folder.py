@@ -33,7 +33,7 @@ def holding(folder: Path, how: str = "alone") -> "subprocess.Popen[str]":
 @pytest.mark.parametrize(("how", "beside"), [("alone", False), ("alone", True), ("beside", False)])
 def test_a_second_writer_is_told_who_writes_and_since_when(tmp_path: Path, how: str, beside: bool) -> None:
     with holding(tmp_path, how) as process:
-        expected = rf"`flickrexif crawl` \(process {process.pid}, since 20..-..-..T..:..:..\+00:00\) is writing to"
+        expected = rf"`flickrexif crawl` \(process {process.pid}, since 20..-..-..T..:..:..\+00:00\) is using"
         with pytest.raises(UsageError, match=expected), DataFolder(tmp_path).writing("build", beside=beside):
             pass
         process.send_signal(signal.SIGKILL)
@@ -67,7 +67,7 @@ def test_a_data_set_elsewhere_is_held_too_and_knows_its_data_folder(tmp_path: Pa
 def test_a_data_set_in_another_data_folder_belongs_to_that_one_and_both_are_held(tmp_path: Path) -> None:
     ours, theirs = DataFolder(tmp_path / "ours"), DataFolder(tmp_path / "theirs")
     traces = theirs.path / "traces"
-    said = r"crawl.* is writing to .*theirs\."
+    said = r"crawl.* is using .*theirs\."
     with theirs.writing("crawl"), pytest.raises(UsageError, match=said), ours.writing("process", traces):
         pass
     with ours.writing("process", traces), pytest.raises(UsageError, match="process"), theirs.writing("forget"):

@@ -186,7 +186,7 @@ def _locked(path: Path, command: str, folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise UsageError(f"{_who(note)} is writing to {folder}.", "Wait until it ends, then try again.") from None
+        raise UsageError(f"{_who(note)} is using {folder}.", "Wait until it ends, then try again.") from None
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         who = {"command": command, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
