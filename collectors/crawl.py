@@ -34,7 +34,7 @@ from flickrexif.core.photos import RawPhoto
 from flickrexif.core.takedowns import Takedowns
 from flickrexif.exif.tags import raw_tags, unusable
 
-NOBODY = Takedowns()
+NO_TAKEDOWNS = Takedowns()
 
 Images: TypeAlias = Literal["none", "large", "original"]
 
@@ -119,7 +119,7 @@ def crawl(
     stop: threading.Event,
     progress: Progress,
     fetcher: ImageFetcher | None = None,
-    takedowns: Takedowns = NOBODY,
+    takedowns: Takedowns = NO_TAKEDOWNS,
 ) -> list[MonthSummary]:
     """Crawl `months` in order; call `settle` before. `client_for(month)` makes a client that counts its calls for it.
 

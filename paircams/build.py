@@ -33,7 +33,9 @@ from flickrexif.paircams.scrub import kind_of, scrub
 
 SHARD_BYTES = 500_000_000  # of image bytes a file
 STAGING = ".paircams.tmp"
-OURS = frozenset(("data", "figures", "README.md", "croissant.json", "pairs.json", ".huggingface.yaml", STAGING, STATE))
+OUTPUT_NAMES = frozenset(
+    ("data", "figures", "README.md", "croissant.json", "pairs.json", ".huggingface.yaml", STAGING, STATE)
+)
 ENDINGS = {"jpeg": "jpg", "png": "png", "heif": "heic"}
 
 
@@ -112,7 +114,7 @@ def check_out(source: Path, out: Path) -> None:
         raise UsageError(f"{out} lies in the source.", "Name a folder outside it with --out.")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is no folder.", "Name another with --out.")
-    if out.exists() and {path.name for path in out.iterdir()} - OURS:
+    if out.exists() and {path.name for path in out.iterdir()} - OUTPUT_NAMES:
         raise UsageError(f"{out} holds something else.", "Name a new folder with --out.")
 
 

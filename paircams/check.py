@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from flickrexif.core.text import plain
-from flickrexif.paircams.clocks import Clock, behind, clocks, sentence, taken_problems
+from flickrexif.paircams.clocks import Clock, clock_sentence, clocks, taken_problems, time_difference
 from flickrexif.paircams.duplicates import duplicates
 from flickrexif.paircams.framing import Match
 from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES
@@ -21,7 +21,7 @@ from flickrexif.paircams.rules import (
     settings_kept,
     subject_problems,
 )
-from flickrexif.paircams.scenes import Progress, look, scene_problems
+from flickrexif.paircams.scenes import Progress, compare_pairs, scene_problems
 
 SPAN = timedelta(minutes=30)  # between the two images of a subject
 HEADER = ("subject", "file", "rule", "detail")
@@ -66,7 +66,7 @@ def inspect(
         problems += () if subject in faulty_subjects else subject_problems(group)
         for image in group:
             problems += image_problems(image)
-    scenes, unreadable = look(pairs, progress)
+    scenes, unreadable = compare_pairs(pairs, progress)
     problems += [*unreadable, *scene_problems(scenes)]
     return Report(
         images=len(images),
@@ -90,7 +90,7 @@ def summary(report: Report) -> list[tuple[str, str, int, str]]:
     """A row a rule: name, sentence, number of findings, and the number of images or pairs it could be checked on."""
     counts = Counter(problem.rule for problem in report.problems)
     rules = [rule for rule in RULES if rule in FINDINGS or counts[rule]]
-    return [(rule, RULES[rule], counts[rule], _of(rule, report)) for rule in rules]
+    return [(rule, RULES[rule], counts[rule], _checked_on(rule, report)) for rule in rules]
 
 
 def to_json(report: Report) -> str:
@@ -112,7 +112,7 @@ def to_json(report: Report) -> str:
 
 def notes(report: Report) -> list[str]:
     """A sentence on each clock that is off, which the check allowed for."""
-    return [sentence(clock) for clock in report.clocks]
+    return [clock_sentence(clock) for clock in report.clocks]
 
 
 # --- subjects
@@ -133,11 +133,11 @@ def _pair(images: Sequence[PairImage]) -> Pair:
 def _checkable(images: Sequence[PairImage], pairs: Sequence[Pair], seen: int) -> dict[str, int]:
     checkable = Counter(rule for image in images for rule in settings_kept(image))
     released = sum(released_in_time(image) is not None for image in images)
-    taken = sum(behind(pair) is not None for pair in pairs)
+    taken = sum(time_difference(pair) is not None for pair in pairs)
     compared = dict.fromkeys(("orientation", "framing", "swapped", "near_duplicate"), seen)
     return {**checkable, "released": released, "taken": taken, "duplicate": len(images), **compared}
 
 
-def _of(rule: str, report: Report) -> str:
+def _checked_on(rule: str, report: Report) -> str:
     unit = "images" if rule in (*TAG_RULES, "released", "duplicate") else "pairs"
     return f"{report.checkable.get(rule, 0):,} {unit}" if rule in FINDINGS else ""

@@ -25,14 +25,14 @@ class Clock(NamedTuple):
     pairs: int  # of the camera, where both times are known
 
 
-def name(image: PairImage) -> str:
+def device_name(image: PairImage) -> str:
     """Maker and model as one name."""
     model = shown(image.model)
     maker = (image.make or "").split(" ")[0]
     return model if maker.lower() in model.lower() else shown(f"{image.make} {model}")
 
 
-def behind(pair: Pair) -> timedelta | None:
+def time_difference(pair: Pair) -> timedelta | None:
     """The camera's time minus the phone's; None when either is unknown."""
     if pair.phone.taken is None or pair.camera.taken is None:
         return None
@@ -43,8 +43,8 @@ def clocks(pairs: Sequence[Pair], span: timedelta) -> dict[str, Clock]:
     """Camera -> its clock, for cameras whose clock is off: most of their pairs are within `span` of the median."""
     by_camera: dict[str, list[timedelta]] = {}
     for pair in pairs:
-        if (difference := behind(pair)) is not None:
-            by_camera.setdefault(name(pair.camera), []).append(difference)
+        if (difference := time_difference(pair)) is not None:
+            by_camera.setdefault(device_name(pair.camera), []).append(difference)
     clocks_off = {}
     for camera, differences in sorted(by_camera.items()):
         offset = timedelta(seconds=round(median(difference.total_seconds() for difference in differences)))
@@ -57,21 +57,21 @@ def clocks(pairs: Sequence[Pair], span: timedelta) -> dict[str, Clock]:
 def taken_problems(pairs: Sequence[Pair], off: Mapping[str, Clock], span: timedelta) -> Iterator[Problem]:
     """Pairs whose times are more than `span` apart, after correcting clocks that are off."""
     for pair in pairs:
-        difference, clock = behind(pair), off.get(name(pair.camera))
+        difference, clock = time_difference(pair), off.get(device_name(pair.camera))
         if difference is None:
             continue
         rest = difference - (clock.offset if clock else timedelta())
         if abs(rest) > span:
-            allowed = f", though its clock, {spoken(clock.offset)}, is allowed for" if clock else ""
+            allowed = f", though its clock, {in_words(clock.offset)}, is allowed for" if clock else ""
             detail = f"the camera's image is {abs(rest)} {'earlier' if rest < timedelta() else 'later'}{allowed}"
             yield Problem(subject=pair.camera.subject, file=pair.camera.file_name, rule="taken", detail=detail)
 
 
-def spoken(offset: timedelta) -> str:
+def in_words(offset: timedelta) -> str:
     """An offset in words: "1 day, 2:03:04 ahead"."""
     return f"{abs(offset)} {'behind' if offset < timedelta() else 'ahead'}"
 
 
-def sentence(clock: Clock) -> str:
+def clock_sentence(clock: Clock) -> str:
     """A sentence on a clock, for tables and pages."""
-    return f"The clock of {clock.camera} is {spoken(clock.offset)}, as {clock.agreeing} of {clock.pairs} pairs tell."
+    return f"The clock of {clock.camera} is {in_words(clock.offset)}, as {clock.agreeing} of {clock.pairs} pairs tell."

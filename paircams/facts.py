@@ -17,9 +17,9 @@ from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, S
 
 AGAIN = "Build the pairs again: flickrexif pairs build."
 SIDES = ("phone", "camera")
-READ = ("side", "model", "make", "device_category", "released", "taken", "width", "height", "simulated")
-MOST = 60  # rows of a table; the rest are counted together
-LONGEST = 80  # of a name
+COLUMNS_READ = ("side", "model", "make", "device_category", "released", "taken", "width", "height", "simulated")
+MAX_ROWS = 60  # rows of a table; the rest are counted together
+MAX_NAME = 80  # characters of a name
 
 
 def paircams_facts(root: Path) -> Facts:
@@ -27,7 +27,7 @@ def paircams_facts(root: Path) -> Facts:
     files = sorted((root / "data").glob("train-*.parquet"))
     split = split_of(root, "train", "data/train-*.parquet", files)
     record = _read_record(root)
-    rows = read_table(files, READ).to_pylist() if split.rows else []
+    rows = read_table(files, COLUMNS_READ).to_pylist() if split.rows else []
     sides = Counter(row["side"] for row in rows)
     if not rows or sides != dict.fromkeys(SIDES, record["pairs"]) or rows_sha256(files) != record["rows_sha256"]:
         raise UsageError(f"{root} holds {len(rows):,} images, not the pairs of its pairs.json.", AGAIN)
@@ -101,19 +101,19 @@ def _table(title: str, rows: Sequence[Row], keys: Sequence[str], header: Sequenc
     """A table that counts images by side and `keys`: phones first, then the largest counts first."""
     counts = Counter((row["side"], *(_cell(row[key]) for key in keys)) for row in rows)
     ordered = sorted(counts.items(), key=lambda item: (item[0][0] != "phone", -item[1], str(item[0])))
-    cells: list[tuple[Cell, ...]] = [(*values, count) for values, count in ordered[:MOST]]
-    if rest := ordered[MOST:]:
+    cells: list[tuple[Cell, ...]] = [(*values, count) for values, count in ordered[:MAX_ROWS]]
+    if rest := ordered[MAX_ROWS:]:
         cells.append(("", f"{len(rest):,} others", *("",) * (len(keys) - 1), sum(count for _, count in rest)))
     return Table(title=title, header=("Side", *header, "Images"), rows=tuple(cells), note=note)
 
 
 def _cell(value: str | int | None) -> Cell:
     """A name or a year as text, so that a year is not shown as 2,019."""
-    return None if value is None else plain(str(value), LONGEST)
+    return None if value is None else plain(str(value), MAX_NAME)
 
 
 def _findings(findings: dict[str, int]) -> list[Table]:
-    rows = tuple((FINDINGS.get(rule, plain(rule, LONGEST)), count) for rule, count in findings.items() if count)
+    rows = tuple((FINDINGS.get(rule, plain(rule, MAX_NAME)), count) for rule, count in findings.items() if count)
     title = "Where the protocol is not kept"
     return [Table(title=title, header=("Rule", "Findings"), rows=rows)] if rows else []
 
@@ -168,7 +168,7 @@ def _measured(rows: Sequence[Row]) -> list[str]:
 def _models(side: str, images: Sequence[Row]) -> str:
     models = Counter(row["model"] for row in images)
     name, most = min(models.items(), key=lambda item: (-item[1], str(item[0])))
-    share = f"the largest, {plain(name or 'without a name', LONGEST)}, took {most / len(images):.0%} of its images"
+    share = f"the largest, {plain(name or 'without a name', MAX_NAME)}, took {most / len(images):.0%} of its images"
     return f"The {side} side has {len(models):,} model{'s' * (len(models) != 1)}; {share}."
 
 

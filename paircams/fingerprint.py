@@ -1,4 +1,4 @@
-"""What tells the pairs of one build from those of another."""
+"""A hash by which the pairs of two builds are compared."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

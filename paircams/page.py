@@ -11,11 +11,11 @@ from flickrexif.core.pages import marks
 from flickrexif.core.pictures import BadPicture, small_picture
 from flickrexif.core.text import plain
 from flickrexif.paircams.check import DETAIL_LENGTH, Report, notes, summary
-from flickrexif.paircams.clocks import name
+from flickrexif.paircams.clocks import device_name
 from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import PairImage, Problem
 from flickrexif.paircams.rules import shown
-from flickrexif.paircams.scenes import fit
+from flickrexif.paircams.scenes import fit_words
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -66,7 +66,7 @@ def write_pages(
 
 
 def _marks(images: Sequence[PairImage], batch: Sequence[str], report: Report) -> str:
-    """What tells the photos of a page: their subjects and files, and all that the findings name."""
+    """The text by which a takedown recognises the photos of a page: subjects, files and what the findings name."""
     shots = (text for image in images if image.subject in batch for text in (image.subject, image.file_name))
     others = {problem.subject for problem in report.problems} - {image.subject for image in images}  # on every page
     problems = (problem for problem in report.problems if problem.subject in others.union(batch))
@@ -98,7 +98,7 @@ def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem]
             _shot(image, image.file_name in marked)
             for image in sorted(images, key=lambda image: image.side, reverse=True)
         ],
-        "fit": fit(match) if match else "",
+        "fit": fit_words(match) if match else "",
         "findings": [_finding(problem) for problem in findings],
     }
 
@@ -107,7 +107,7 @@ def _shot(image: PairImage, marked: bool) -> dict[str, Any]:
     jpeg, width, height = _small_jpeg(image)
     return {
         "side": image.side,
-        "device": name(image),
+        "device": device_name(image),
         "taken": image.taken,
         "file": shown(image.file_name),
         "marked": marked,

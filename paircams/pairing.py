@@ -77,10 +77,10 @@ def read_pairs(
         if progress:
             progress(done, len(listing.entries))
     problems += _structure(listing.entries, images)
-    return sorted(images, key=lambda image: (natural(image.subject), image.side == "camera")), sorted(problems)
+    return sorted(images, key=lambda image: (natural_key(image.subject), image.side == "camera")), sorted(problems)
 
 
-def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key that puts 9 before 10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
     return tuple((0, int(part)) if part.isdecimal() and len(part) < 1_000 else (1, part) for part in parts)
@@ -108,7 +108,7 @@ def _listing(source: str | Path) -> Listing:
 def _folder(root: Path) -> Listing:
     """The images of a folder in either layout; hidden files and files that are not photos are ignored."""
     listing = Listing([], [])
-    for path in sorted(root.iterdir(), key=lambda path: natural(path.name)):
+    for path in sorted(root.iterdir(), key=lambda path: natural_key(path.name)):
         if path.name.startswith("."):
             continue
         if path.is_dir():

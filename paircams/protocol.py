@@ -48,7 +48,7 @@ FINDINGS = {
 }
 RULES = FAULTS | FINDINGS
 
-HINT = "Its lines are make,model,released,side: a year, and phone, camera or nothing for the side."
+TABLE_HINT = "Its lines are make,model,released,side: a year, and phone, camera or nothing for the side."
 
 SETTINGS = "no flash, white balance Auto, exposure mode Auto, program P (Program AE), same place, angle and framing"
 SIMULATED = "flickrexif simulated camera"  # Software of images that `flickrexif pairs simulate` makes
@@ -96,12 +96,12 @@ def _read(path: Path) -> list[Camera]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"The table of cameras {path} cannot be read ({error}).", HINT) from None
+        raise UsageError(f"The table of cameras {path} cannot be read ({error}).", TABLE_HINT) from None
     cameras = [_camera(row) for row in rows]
     wrong = [str(line) for line, camera in enumerate(cameras, start=2) if camera is None]
     if wrong or not rows:
         lines = f"lines that cannot be used: {', '.join(wrong)}" if wrong else "no line"
-        raise UsageError(f"The table of cameras {path} has {lines}.", HINT)
+        raise UsageError(f"The table of cameras {path} has {lines}.", TABLE_HINT)
     return [camera for camera in cameras if camera]
 
 

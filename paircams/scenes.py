@@ -23,7 +23,7 @@ class Scene(NamedTuple):
     match: Match
 
 
-def look(pairs: Sequence[Pair], progress: Progress | None = None) -> tuple[list[Scene], list[Problem]]:
+def compare_pairs(pairs: Sequence[Pair], progress: Progress | None = None) -> tuple[list[Scene], list[Problem]]:
     """The scenes of `pairs`, and a problem for each image that cannot be read; such pairs have no scene.
 
     `progress(done, total)` counts pairs.
@@ -56,7 +56,7 @@ def _orientation(scene: Scene) -> Iterator[Problem]:
     pair, phone, camera, match = scene
     detail = ""
     if (phone.width - phone.height) * (camera.width - camera.height) < 0:
-        detail = f"the phone's is {_lie(phone)}, the camera's is {_lie(camera)}"
+        detail = f"the phone's is {_upright_or_lying(phone)}, the camera's is {_upright_or_lying(camera)}"
     elif match.fits and abs(match.turn) > TURNED:
         detail = f"the camera's is turned by {abs(match.turn):.0f} degrees"
     if detail:
@@ -71,13 +71,13 @@ def _pairs(scenes: Sequence[Scene]) -> Iterator[Problem]:
     for number, scene in enumerate(scenes):
         if swap := swapped.get(number):
             other = shown(scenes[swap.other].pair.phone.subject)
-            detail = f"it fits subject {other} ({fit(swap.match)}) better than its own ({fit(scene.match)})"
+            detail = f"it fits subject {other} ({fit_words(swap.match)}) better than its own ({fit_words(scene.match)})"
             yield problem(getattr(scene.pair, swap.side), "swapped", detail)
             continue
         yield from _orientation(scene)
         if number not in good:
             few = min(len(scene.phone.points), len(scene.camera.points))
-            detail = f"cannot be told from {few} features" if few < MIN_FEATURES else fit(scene.match)
+            detail = f"cannot be told from {few} features" if few < MIN_FEATURES else fit_words(scene.match)
             yield Problem(subject=scene.pair.phone.subject, file="", rule="framing", detail=detail)
 
 
@@ -89,14 +89,14 @@ def _twins(scenes: Sequence[Scene]) -> Iterator[Problem]:
     subjects = [scene.pair.phone.subject for scene in scenes]
     for (first, second), match in sorted(matches.items()):
         for number, other in ((first, second), (second, first)):
-            detail = f"the same scene as subject {shown(subjects[other])} ({fit(match)})"
+            detail = f"the same scene as subject {shown(subjects[other])} ({fit_words(match)})"
             yield Problem(subject=subjects[number], file="", rule="near_duplicate", detail=detail)
 
 
-def _lie(seen: View) -> str:
+def _upright_or_lying(seen: View) -> str:
     return "upright" if seen.height > seen.width else "lying"
 
 
-def fit(match: Match) -> str:
+def fit_words(match: Match) -> str:
     """A match in words, for findings and pages."""
     return f"{match.inliers} inliers, {match.share:.0%} of the matches, overlap {match.overlap:.0%}"

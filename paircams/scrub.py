@@ -25,7 +25,7 @@ JPEG_PICTURE = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0x
 APP0, APP1, APP2, APP14, SOS, EOI = 0xE0, 0xE1, 0xE2, 0xEE, 0xDA, 0xD9
 # A marker that is not a restart. Decoders skip the reserved markers below C0 as damage.
 SCAN_END = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
-MOST_SEGMENT = 0xFFFF - 2
+MAX_SEGMENT = 0xFFFF - 2
 
 
 def kind_of(data: bytes) -> Kind | None:
@@ -108,7 +108,7 @@ def _segment(marker: int, body: bytes) -> bytes | None:
         return body[:12] + b"\0\0"  # without its thumbnail
     if marker == APP1 and body[:5] == b"Exif\0":
         exif = scrub_exif(body[6:])
-        return b"Exif\0\0" + exif if exif and len(exif) + 6 <= MOST_SEGMENT else None
+        return b"Exif\0\0" + exif if exif and len(exif) + 6 <= MAX_SEGMENT else None
     if marker == APP2 and body[:12] == b"ICC_PROFILE\0":
         return body
     if marker == APP14 and body[:5] == b"Adobe" and len(body) >= 12:

@@ -29,7 +29,7 @@ NUMBERS = frozenset(
 )
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}  # of a value of each type, bytes
 ASCII, LONG = 2, 4
-LONGEST_TEXT, LONGEST_NUMBERS = 100, 32  # bytes; LensInfo is four rationals
+MAX_TEXT, MAX_NUMBERS = 100, 32  # bytes; LensInfo is four rationals
 DATE = re.compile(rb"[0-9 ]{4}:[0-9 ]{2}:[0-9 ]{2} [0-9 ]{2}:[0-9 ]{2}:[0-9 ]{2}")
 
 
@@ -98,7 +98,7 @@ def _kept(entries: Iterator[Entry] | list[Entry]) -> list[Entry]:
 
 def _clean(entry: Entry) -> Entry | None:
     code, type_, _, value = entry
-    if code in NUMBERS and type_ != ASCII and len(value) <= LONGEST_NUMBERS:
+    if code in NUMBERS and type_ != ASCII and len(value) <= MAX_NUMBERS:
         return entry
     if type_ != ASCII:
         return None
@@ -113,7 +113,7 @@ def _words(code: int, text: bytes) -> bytes:
     plain = "".join(c for c in text.decode("utf-8", "replace") if c.isprintable())
     if code == MODEL:
         plain = clean_model(None, plain) or ""
-    return plain.encode()[:LONGEST_TEXT].decode(errors="ignore").encode()
+    return plain.encode()[:MAX_TEXT].decode(errors="ignore").encode()
 
 
 def _text(entry: Entry, text: bytes) -> Entry | None:

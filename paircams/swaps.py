@@ -13,9 +13,9 @@ from flickrexif.paircams.records import Side
 if TYPE_CHECKING:
     from flickrexif.paircams.framing import Array
 
-BETTER = 2.0  # times the score of its own pair that a swap must have
-LOOKED_AT = 3  # subjects compared with an image that fits its own subject but resembles them more
-SEARCHED = 20  # subjects compared with an image that does not fit, and as many of those that do not fit either
+MIN_RATIO = 2.0  # times the score of its own pair that a swap must have
+BETTER_CANDIDATES = 3  # subjects compared with an image that fits its own subject but resembles them more
+CANDIDATES = 20  # subjects compared with an image that does not fit, and as many of those that do not fit either
 
 
 class Swap(NamedTuple):
@@ -49,7 +49,7 @@ def swaps(phones: Sequence[View], cameras: Sequence[View], own: Sequence[Match],
     swapped = {}
     for subject, mine in enumerate(own):
         candidates = (best(subject, side) for side in sides)
-        better = (swap for swap in candidates if swap and swap.match.fits and swap.match.score > BETTER * mine.score)
+        better = (swap for swap in candidates if swap and swap.match.fits and swap.match.score > MIN_RATIO * mine.score)
         if swap := next(better, None):
             swapped[subject] = swap
     return swapped
@@ -69,6 +69,6 @@ def _candidates(subject: int, row: "Array", fit: Set[int]) -> Iterator[int]:
 
     others = [int(other) for other in np.argsort(-row, kind="stable") if other != subject]
     if subject in fit:
-        return iter([other for other in others if row[other] > row[subject]][:LOOKED_AT])
+        return iter([other for other in others if row[other] > row[subject]][:BETTER_CANDIDATES])
     loose = [other for other in others if other not in fit]
-    return iter(dict.fromkeys(others[:SEARCHED] + loose[:SEARCHED]))
+    return iter(dict.fromkeys(others[:CANDIDATES] + loose[:CANDIDATES]))

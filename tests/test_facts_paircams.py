@@ -17,7 +17,7 @@ from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.facts import Facts, Table
 from flickrexif.paircams.build import write_pairs
 from flickrexif.paircams.columns import COLUMNS
-from flickrexif.paircams.facts import MOST, paircams_facts
+from flickrexif.paircams.facts import MAX_ROWS, paircams_facts
 from flickrexif.paircams.pairing import read_pairs
 from flickrexif.paircams.protocol import FINDINGS
 from flickrexif.paircams.records import PairImage, Problem
@@ -168,11 +168,11 @@ def test_names_of_strangers_are_printable_and_short(tmp_path: Path) -> None:
 
 def test_many_models_are_counted_together(tmp_path: Path) -> None:
     images = real_pairs(tmp_path / "s")[:2]
-    many = [replace(image, subject=str(n), model=f"Model {n}") for n in range(MOST + 5) for image in images]
+    many = [replace(image, subject=str(n), model=f"Model {n}") for n in range(MAX_ROWS + 5) for image in images]
     rows = table(built(many, tmp_path / "out"), "Camera models").rows
-    assert len(rows) == MOST + 1
+    assert len(rows) == MAX_ROWS + 1
     assert sum(int(str(row[-1])) for row in rows) == len(many)
-    assert rows[-1][1] == f"{2 * (MOST + 5) - MOST} others"
+    assert rows[-1][1] == f"{2 * (MAX_ROWS + 5) - MAX_ROWS} others"
 
 
 def test_a_camera_without_a_name_or_a_year(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.paircams.pairing import natural, read_pairs
+from flickrexif.paircams.pairing import natural_key, read_pairs
 from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES, model_key, read_cameras
 from flickrexif.paircams.records import BadPairs, PairImage, Problem, problem_table
 
@@ -306,7 +306,7 @@ def test_rules_have_one_name_each() -> None:
 
 
 def test_natural_order() -> None:
-    assert sorted(["10", "9", "a10", "a9", "", "9b", "²"], key=natural) == ["", "9", "9b", "10", "a9", "a10", "²"]
+    assert sorted(["10", "9", "a10", "a9", "", "9b", "²"], key=natural_key) == ["", "9", "9b", "10", "a9", "a10", "²"]
 
 
 def test_progress_counts_every_image(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.paircams.check import Report
-from flickrexif.paircams.clocks import Clock, name
+from flickrexif.paircams.clocks import Clock, device_name
 from flickrexif.paircams.framing import Match
 from flickrexif.paircams.page import write_pages
 from flickrexif.paircams.protocol import SIMULATED
@@ -173,7 +173,7 @@ def inert(path: Path, articles: int) -> None:
 def test_hostile_texts_are_inert(tmp_path: Path, text: str) -> None:
     images = [shot(text, side, file_name=text, make=text, model=text) for side in SIDES]
     loose = Problem(subject=f"{text}?", file=text, rule="unreadable", detail=text)
-    clock = Clock(name(images[1]), TAKEN - datetime(2024, 6, 1), 5, 6)
+    clock = Clock(device_name(images[1]), TAKEN - datetime(2024, 6, 1), 5, 6)
     [path] = write_pages(tmp_path, images, report(fault(text, text, text), loose, clocks=(clock,)))
     inert(path, 1)
     assert len(path.read_text("utf-8")) < 60_000

@@ -197,9 +197,9 @@ def _iso(device: Device, f_number: float, light: float, limit: float, rng: Rando
 
 def _exposure(device: Device, seconds: float, rng: Random) -> Rational:
     """The nearest nominal exposure time; phones and early compacts also write times in between."""
-    odd = 0.35 if device.is_phone else 0.25 if device.category == "compact" and device.year < 2004 else 0.0
+    off_scale = 0.35 if device.is_phone else 0.25 if device.category == "compact" and device.year < 2004 else 0.0
     seconds = min(max(seconds, device.exposure_min), device.exposure_max)
-    if seconds < 0.2 and rng.random() < odd:
+    if seconds < 0.2 and rng.random() < off_scale:
         return 1, min(round(1 / seconds), round(1 / device.exposure_min))
     within = [e for e in EXPOSURES if device.exposure_min * 0.99 <= e[0] / e[1] <= device.exposure_max * 1.01]
     return min(within, key=lambda e: abs(math.log(e[0] / e[1] / seconds)))
@@ -257,8 +257,8 @@ def _flash(device: Device, settings: Settings, light: float, rng: Random) -> Set
     return flashed
 
 
-def odd(settings: Settings, rng: Random) -> Settings:
-    """`settings` with one value as broken firmware and careless editors leave it."""
+def broken(settings: Settings, rng: Random) -> Settings:
+    """`settings` with one impossible value, as broken firmware and careless editors write it."""
     undefined, infinite = (0, 0), (1, 0)
     kind = rng.randrange(7)
     if kind < 2:

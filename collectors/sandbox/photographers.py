@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 FIRST_YEAR, LAST_YEAR = 2000, 2030
-ID_BASE, IDS_A_MONTH = 50_000_000_000, 10_000_000  # ids have 11 digits and tell the month
+ID_BASE, IDS_A_MONTH = 50_000_000_000, 10_000_000  # ids have 11 digits, and the month follows from them
 ID_STEP = 7_654_321  # prime to IDS_A_MONTH: no two indices share an id
 FLICKR_OPENED = calendar.timegm((2004, 2, 10, 0, 0, 0))
 DAY = 86_400

@@ -12,11 +12,11 @@ import orjson
 from flickrexif.collectors.sandbox.images import SUFFIXES, image_file, original_secret
 from flickrexif.collectors.sandbox.population import Population, SandboxPhoto
 
-WIDEST = 500_000  # photos that one search may look through; a simulated population spans decades
+MAX_WINDOW = 500_000  # photos that one search may look through; a simulated population spans decades
 CAP = 4_000  # results a query; later pages repeat the last one
 PER_PAGE, MAX_PER_PAGE = 100, 500
 FARM = 66
-EVER = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
+ALL_TIME = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
 FILTERS = frozenset(f"{end}_{date}_date" for end in ("min", "max") for date in ("taken", "upload")) | {
     "license",
     "safe_search",
@@ -26,7 +26,7 @@ FILTERS = frozenset(f"{end}_{date}_date" for end in ("min", "max") for date in (
     "user_id",
 }
 PAGING = frozenset(("sort", "page", "per_page", "extras"))
-OTHERS = frozenset(("method", "api_key", "format", "nojsoncallback"))
+CALL_ARGUMENTS = frozenset(("method", "api_key", "format", "nojsoncallback"))
 ORDERS: dict[str, tuple[Callable[[SandboxPhoto], tuple[Any, int]], bool]] = {
     "date-posted-desc": (lambda photo: (photo.uploaded, photo.id), True),
     "date-posted-asc": (lambda photo: (photo.uploaded, photo.id), False),
@@ -98,7 +98,7 @@ def parse_query(arguments: Mapping[str, str]) -> Query:
     if not FILTERS & arguments.keys():
         raise Failure(3, "Parameterless searches have been disabled. Please use flickr.photos.getRecent instead.")
     # A filter of Flickr's that is not supported must not be ignored: the answer would be wrong.
-    if unknown := arguments.keys() - FILTERS - PAGING - OTHERS:
+    if unknown := arguments.keys() - FILTERS - PAGING - CALL_ARGUMENTS:
         raise Failure(112, f'The sandbox does not search by "{min(unknown)[:100]}"')
     sort = arguments.get("sort", "date-posted-desc")
     if sort not in ORDERS:
@@ -107,8 +107,8 @@ def parse_query(arguments: Mapping[str, str]) -> Query:
     upload = [_moment(arguments.get(f"{end}_upload_date")) for end in ("min", "max")]
     licenses, media = arguments.get("license"), arguments.get("media", "all")
     return Query(
-        min_taken=taken[0] or EVER[0],
-        max_taken=taken[1] or EVER[1],
+        min_taken=taken[0] or ALL_TIME[0],
+        max_taken=taken[1] or ALL_TIME[1],
         min_upload=_seconds(upload[0]),
         max_upload=_seconds(upload[1]),
         licenses=frozenset(part.strip() for part in licenses.split(",")) if licenses else None,
@@ -136,7 +136,7 @@ def matches(photo: SandboxPhoto, query: Query) -> bool:
 def find(population: Population, query: Query) -> Matches:
     """The photos of `population` that match, in the query's order. Raises Failure for too wide a window."""
     window = population.taken_between(query.min_taken, query.max_taken)
-    if len(window) > WIDEST:
+    if len(window) > MAX_WINDOW:
         raise Failure(112, "The sandbox needs a narrower window: give min_taken_date and max_taken_date")
     matching = [photo for photo in window if matches(photo, query)]
     key, reverse = ORDERS[query.sort]

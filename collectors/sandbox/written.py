@@ -5,7 +5,7 @@ from datetime import datetime
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from flickrexif.collectors.sandbox.cameras import SCANNERS, Device, Rational, Settings, expose, odd, scene_light
+from flickrexif.collectors.sandbox.cameras import SCANNERS, Device, Rational, Settings, broken, expose, scene_light
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 
 FLASH = {  # ExifTool's words
@@ -154,7 +154,7 @@ def take(photo: SandboxPhoto, device: Device, draw: Random) -> Taking:
         return Taking(device, None, kind, tags)
     settings = expose(device, scene_light(photo.taken.hour, draw), draw)
     if kind == "odd":
-        settings = odd(settings, draw)
+        settings = broken(settings, draw)
     return Taking(device, settings, kind, tags + setting_tags(device, settings))
 
 

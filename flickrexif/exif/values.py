@@ -93,7 +93,7 @@ def _text(raw: object) -> str | None:
 
 
 def _number(raw: object, around: re.Pattern[str]) -> float | str | None:
-    """The number in `raw`, the reason why there is none, or None when `raw` is empty."""
+    """The number in `raw`, else the reason why it is not a number, or None when it is empty."""
     for _ in range(4):  # ((28, 10),)
         if not isinstance(raw, list | tuple) or len(raw) != 1:
             break
