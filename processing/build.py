@@ -6,8 +6,8 @@
 
 `flickrexif.cards.write_card` then writes the card, without which `load_dataset` takes the folder for half built.
 
-Rows are in the source's order. How a split is cut into shards depends on its source alone, so the files of a variant
-are the same whatever else is made with it, by however many workers, in however many attempts.
+Rows are in the source's order. How a split is cut into shards depends on its source alone, so the files of a variant do
+not depend on the other variants of the run, on the number of workers or on interruptions.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ DRAWS = ("uniform", "balanced")
 LISTED = ("images", "shards", "listing")  # settings that change when the source has other images
 
 Progress = Callable[[int, int, Mapping[str, int]], None]
-"""Told of images made so far, of how many, and of failures by reason."""
+"""Called with the images made so far, the images in all, and the failures by reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class ProcessSettings:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One data set to make: the names its column `variant` may hold, and what is in it."""
+    """A config of the output: the names that its column `variant` may hold, and the draw if there is one."""
 
     name: str
     variants: tuple[str, ...]
@@ -88,31 +88,31 @@ class Config:
 
     def chosen(self, source: Source, seed: int) -> bytes:
         """The index of every image's variant."""
-        places = {name: place for place, name in enumerate(self.variants)}
+        indices = {name: index for index, name in enumerate(self.variants)}
         if not self.parameter:
-            return bytes([places[self.name.upper()]]) * len(source)
+            return bytes([indices[self.name.upper()]]) * len(source)
         if self.draw == "uniform":
-            return bytes(places[draw_class(self.parameter, image_id, seed)] for image_id in source.ids)
+            return bytes(indices[draw_class(self.parameter, image_id, seed)] for image_id in source.ids)
         drawn = balanced_classes(self.parameter, source.ids, seed)
-        return bytes(places[drawn[image_id]] for image_id in source.ids)
+        return bytes(indices[drawn[image_id]] for image_id in source.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartReport:
-    """One config and split: every image of the source is in `rows` or in `failures` (by reason)."""
+    """A config and split: `rows` and `failures` (by reason) add up to the images of the source."""
 
     config: str
     split: str
     rows: int
     failures: Mapping[str, int]
     shards: int
-    made: int  # shards made now; the others were there
-    taken_down: int  # images that must not be taken, or were taken out since
+    new_shards: int  # written by this run; the other shards were finished before
+    taken_down: int  # images on the list of takedowns, or removed by `flickrexif forget`
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessReport:
-    """What a run left in `out`."""
+    """What is in `out` after a run."""
 
     out: Path
     parts: tuple[PartReport, ...]
@@ -124,53 +124,53 @@ class ProcessReport:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A config of a split, before anything is made."""
+    """A config of a split, before any shard is written."""
 
     config: Config
     source: Source
     cuts: Sequence[tuple[int, int]]
     folder: Path
-    told: Mapping[str, Any]  # all that decides the bytes
+    settings: Mapping[str, Any]  # all that decides the bytes
     chosen: bytes
     taken_down: int
-    listing: Listing | None  # None: the one that is there holds
+    listing: Listing | None  # None: the one in the folder stays
 
     @property
-    def settings(self) -> str:
-        return hashlib.sha256(json.dumps(self.told, sort_keys=True).encode()).hexdigest()
+    def settings_hash(self) -> str:
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     def shards(self) -> list[str]:
         return [shard_name(self.source.split, number, len(self.cuts)) for number in range(len(self.cuts))]
 
-    def markers(self, settings: str) -> list[Marker | None]:
-        found = (read_marker(self.folder, shard) for shard in self.shards())
-        return [marker if marker and marker.settings == settings else None for marker in found]
+    def markers(self, settings_hash: str) -> list[Marker | None]:
+        markers = (read_marker(self.folder, shard) for shard in self.shards())
+        return [marker if marker and marker.settings == settings_hash else None for marker in markers]
 
 
 def process(settings: ProcessSettings, progress: Progress | None = None) -> ProcessReport:
-    """Make what is not there yet. Call it again after any interruption with the same settings.
+    """Make the shards that are missing. After an interruption call it again with the same settings.
 
-    Raises UsageError for settings that cannot be, also when `out` holds a config made with others, and
+    Raises UsageError for impossible settings and for an `out` that holds a config made with other settings,
     FlickrExifError when a file cannot be written or a worker dies.
     """
     configs, engine = configs_of(settings), _engine(settings)
-    found = (settings.split,) if settings.split else tuple(splits(settings.source))
+    names = (settings.split,) if settings.split else tuple(splits(settings.source))
     out = settings.out.absolute()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(out, error) from None
     remove_unfinished([out])
-    plans = [plan for split in found for plan in _plans(out, configs, split, settings)]
+    plans = [plan for split in names for plan in _plans(out, configs, split, settings)]
     for plan in plans:
         _begin(plan)
-    made = _run(plans, settings, engine, progress or (lambda *_: None))
-    parts = [_finish(plan, count) for plan, count in zip(plans, made, strict=True)]
+    new_shards = _run(plans, settings, engine, progress or (lambda *_: None))
+    parts = [_finish(plan, count) for plan, count in zip(plans, new_shards, strict=True)]
     return ProcessReport(settings.out, tuple(parts))
 
 
 def check_settings(settings: ProcessSettings) -> None:
-    """UsageError for settings that cannot be, whatever the source."""
+    """Raise UsageError for settings that are impossible for any source."""
     configs_of(settings)
     _engine(settings)
     if settings.limit is not None and settings.limit < 1:
@@ -178,14 +178,14 @@ def check_settings(settings: ProcessSettings) -> None:
 
 
 def summary(report: ProcessReport) -> str:
-    """What was made, in lines, and how to load it."""
+    """One line for each config and split, and how to load the last."""
     lines = []
     for part in report.parts:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(part.failures.items()))
         failed = f"; left out: {reasons} ({part.config}/{part.split}-failures.csv)" if reasons else ""
         failed += f"; taken down: {part.taken_down:,}" if part.taken_down else ""
-        there = f" ({part.shards - part.made} were there)" if part.made < part.shards else ""
-        lines.append(f"{part.config} {part.split}: {part.rows:,} images in {part.shards} file(s){there}{failed}")
+        kept = f" ({part.shards - part.new_shards} were there)" if part.new_shards < part.shards else ""
+        lines.append(f"{part.config} {part.split}: {part.rows:,} images in {part.shards} file(s){kept}{failed}")
     last = report.parts[-1]
     load = f'load_dataset("{report.out}", "{last.config}", split="{last.split}")'
     return "\n".join([*lines, f"Load them: from datasets import load_dataset; {load}"])
@@ -200,12 +200,12 @@ def configs_of(settings: ProcessSettings) -> tuple[Config, ...]:
             raise UsageError(f"There is no draw {settings.draw!r}.", f"Known: {', '.join(DRAWS)}.")
         names, parameter = classes(settings.parameter), settings.parameter.lower()
         return (Config(f"{parameter}_{settings.draw}_seed{settings.seed}", names, settings.draw, parameter),)
-    wanted = {variant(name).name for name in settings.variants}
-    wanted.update(classes(settings.parameter) if settings.parameter else ())
-    if not wanted:
-        known = ", ".join(PARAMETERS)
-        raise UsageError("Nothing to make was named.", f"Give --variant NAME or --parameter with one of: {known}.")
-    return tuple(Config(row.config, tuple(VARIANTS)) for row in VARIANTS.values() if row.name in wanted)
+    requested = {variant(name).name for name in settings.variants}
+    requested.update(classes(settings.parameter) if settings.parameter else ())
+    if not requested:
+        parameters = ", ".join(PARAMETERS)
+        raise UsageError("Nothing to make was named.", f"Give --variant NAME or --parameter with one of: {parameters}.")
+    return tuple(Config(row.config, tuple(VARIANTS)) for row in VARIANTS.values() if row.name in requested)
 
 
 def _engine(settings: ProcessSettings) -> Callable[..., None]:
@@ -228,7 +228,7 @@ def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSe
     opened = Opened.of(open_source(settings.source, split, settings.limit), takedowns)
     if not opened.allowed.any():
         raise UsageError(f"All images of {settings.source} were taken down.", "Name another source.")
-    source = opened.some(np.flatnonzero(opened.allowed))
+    source = opened.take(np.flatnonzero(opened.allowed))
     cuts = slices(source.sizes, settings.shard_bytes)
     common = {
         "split": source.split,
@@ -244,7 +244,7 @@ def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSe
     for config in configs:
         used = config.variants if config.parameter else (config.name.upper(),)
         seeded = config.draw is not None or any(VARIANTS[name].is_random for name in used)
-        told = common | {
+        recorded = common | {
             "steps": {name: VARIANTS[name].description for name in used},
             "variants": _digest(config.variants),
             "draw": config.draw,
@@ -252,22 +252,24 @@ def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSe
         }
         chosen = config.chosen(source, settings.seed)
         taken_down = len(opened.source) - len(source)
-        plan = _Plan(config, source, cuts, out / config.name, told, chosen, taken_down, opened.listing(chosen, cuts))
+        plan = _Plan(
+            config, source, cuts, out / config.name, recorded, chosen, taken_down, opened.listing(chosen, cuts)
+        )
         yield _continued(plan, opened, whole, settings.limit, shared)
 
 
 def _continued(
     plan: _Plan, opened: Opened, whole: Callable[[], Opened], limit: int | None, shared: dict[bytes, Source]
 ) -> _Plan:
-    """The plan of a split that is there: of one from which images were taken out, as it was begun, without them."""
+    """The plan adapted to a split in the folder: with its settings and cuts, without the images taken out of it."""
     split = plan.source.split
     record, kept = read_record(plan.folder / MARKERS / f"{split}.json"), read_listing(plan.folder, split)
     if record is None or kept is None:
         return plan
     old = record["settings"]
-    if kept.is_whole and old == plan.told:
+    if kept.is_whole and old == plan.settings:
         return replace(plan, listing=None)
-    if any(old.get(name) != value for name, value in plan.told.items() if name not in LISTED):
+    if any(old.get(name) != value for name, value in plan.settings.items() if name not in LISTED):
         return plan
     if is_limited := limit == old["images"] and not kept.is_whole:  # other images may have come into its place
         opened = whole()
@@ -279,9 +281,9 @@ def _continued(
     places = places[allowed]
     return replace(
         plan,
-        source=shared.setdefault(places.tobytes(), opened.some(places)),
+        source=shared.setdefault(places.tobytes(), opened.take(places)),
         cuts=left.cuts(old["shards"]),
-        told=old,
+        settings=old,
         chosen=left.variants[left.images != 0].tobytes(),
         taken_down=int((left.images == 0).sum()),
         listing=None if allowed.all() else left,
@@ -296,16 +298,16 @@ def _digest(lines: Any) -> str:
 
 
 def _begin(plan: _Plan) -> None:
-    """Note the settings; shards of other settings must never stand beside these."""
+    """Write the record and the listing; UsageError when the folder holds the split made with other settings."""
     path = plan.folder / MARKERS / f"{plan.source.split}.json"
-    there = read_record(path)
-    if plan.listing and (there is None or there["settings"] == plan.told):
+    stored = read_record(path)
+    if plan.listing and (stored is None or stored["settings"] == plan.settings):
         write_listing(plan.folder, plan.source.split, plan.listing)
-    if there is None:
-        write_record(plan.folder, plan.source.split, {"settings": plan.told, "source": plan.source.name})
-    elif there["settings"] != plan.told:
-        old = there["settings"]
-        changed = ", ".join(f"{name} {old.get(name)}" for name in plan.told if old.get(name) != plan.told[name])
+    if stored is None:
+        write_record(plan.folder, plan.source.split, {"settings": plan.settings, "source": plan.source.name})
+    elif stored["settings"] != plan.settings:
+        old = stored["settings"]
+        changed = ", ".join(f"{name} {old.get(name)}" for name in plan.settings if old.get(name) != plan.settings[name])
         message = f"{plan.folder} holds a split `{plan.source.split}` made with other settings ({changed[:200]})."
         raise UsageError(message, AGAIN)
     _clear(plan)
@@ -321,10 +323,10 @@ def _clear(plan: _Plan) -> None:
 def _run(
     plans: Sequence[_Plan], settings: ProcessSettings, engine: Callable[..., None], progress: Progress
 ) -> list[int]:
-    """Make the shards that are missing; returns how many of each plan."""
-    hashes = [plan.settings for plan in plans]
+    """Make the missing shards; returns how many were missing of each plan."""
+    hashes = [plan.settings_hash for plan in plans]
     missing: dict[tuple[int, int, tuple[int, int]], list[tuple[_Plan, str]]] = {}
-    made = [0] * len(plans)
+    new_shards = [0] * len(plans)
     done = total = 0
     for place, (plan, settings_hash) in enumerate(zip(plans, hashes, strict=True)):
         total += len(plan.source)
@@ -332,7 +334,7 @@ def _run(
             if marker:
                 done += stop - start
             else:
-                made[place] += 1
+                new_shards[place] += 1
                 missing.setdefault((id(plan.source), number, (start, stop)), []).append((plan, settings_hash))
     failures: Counter[str] = Counter()
 
@@ -345,47 +347,46 @@ def _run(
     progress(done, total, failures)
     if missing:
         engine(_units(missing, settings), make_shards, tick, workers=settings.workers)
-    return made
+    return new_shards
 
 
 def _units(
     missing: Mapping[tuple[int, int, tuple[int, int]], list[tuple[_Plan, str]]], settings: ProcessSettings
 ) -> Iterator[Unit]:
-    """A unit for every shard number; several, each with some of the configs, when there are more workers than that."""
+    """A unit for each shard number; with more workers than numbers, several, which share the configs among them."""
     groups = -(-settings.workers // len(missing))
-    for (_, number, (start, stop)), wanted in missing.items():
-        source, cuts = wanted[0][0].source, wanted[0][0].cuts
+    for (_, number, (start, stop)), parts in missing.items():
+        source, cuts = parts[0][0].source, parts[0][0].cuts
         targets = [
             Target(plan.folder, plan.config.variants, plan.chosen[start:stop], settings_hash)
-            for plan, settings_hash in wanted
+            for plan, settings_hash in parts
         ]
         for group in range(min(groups, len(targets))):
-            some = tuple(targets[group::groups])
-            yield Unit(source.part(start, stop), number, len(cuts), some, settings.seed, codecs())
+            share = tuple(targets[group::groups])
+            yield Unit(source.part(start, stop), number, len(cuts), share, settings.seed, codecs())
 
 
 # --- the end
 
 
-def _finish(plan: _Plan, made: int) -> PartReport:
-    """The split's failures and totals, from the markers."""
-    settings = plan.settings
-    markers = [marker for marker in plan.markers(settings) if marker]
+def _finish(plan: _Plan, new_shards: int) -> PartReport:
+    """Write the split's failures and totals, from the markers of its shards."""
+    settings_hash = plan.settings_hash
+    markers = [marker for marker in plan.markers(settings_hash) if marker]
     split = plan.source.split
     if len(markers) < len(plan.cuts):
         lost = len(plan.cuts) - len(markers)
         raise FlickrExifError(f"{lost} file(s) of {plan.folder} are gone again.", "Run the same command again.")
     write_failures(plan.folder, split, [failure for marker in markers for failure in marker.failures])
-    made_of = totals(markers)
-    write_record(plan.folder, split, {"settings": plan.told, "source": plan.source.name, **made_of})
-    _clear(plan)  # again: the workers of a killed run may have outlived the beginning of this one
-    name = plan.config.name
+    result = totals(markers)
+    write_record(plan.folder, split, {"settings": plan.settings, "source": plan.source.name, **result})
+    _clear(plan)  # again: workers of a killed run may still have been writing when this run began
     return PartReport(
-        config=name,
+        config=plan.config.name,
         split=split,
-        rows=made_of["rows"],
-        failures=made_of["failures"],
+        rows=result["rows"],
+        failures=result["failures"],
         shards=len(markers),
-        made=made,
+        new_shards=new_shards,
         taken_down=plan.taken_down,
     )

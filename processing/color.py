@@ -20,7 +20,7 @@ SRGB_TO_P3 = np.array(
 def to_srgb(image: Image.Image) -> Image.Image:
     """The RGB image as its ICC profile means it, in sRGB, by littleCMS with the perceptual intent.
 
-    As browsers do: no profile, an unreadable one and one of other colours than RGB count as sRGB.
+    As in browsers, an image without a profile, with an unreadable one or with one that is not RGB counts as sRGB.
     """
     profile = image.info.get("icc_profile")
     if not profile:

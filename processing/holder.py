@@ -1,6 +1,6 @@
-"""Images out of the splits of folders of processed images: their rows, failures, and entries of the listing.
+"""Takes images out of folders of processed images: rows, failures and entries of the listing.
 
-A later `flickrexif process` goes on with what is left, from a source that has the photo still or has it no more.
+A later `flickrexif process` goes on without them, whether or not its source still has the photo.
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ HOLDER = Holder(forget=_forget)
 
 
 def _file_names(files: Sequence[Path], ids: Collection[str]) -> set[str]:
-    """How sources may call the files that are named by these photos: by their paths below some folder."""
+    """The image ids that a source may give to files named after these photos: their paths below any folder."""
     named = (path for path in files if path.suffix.lower() in EXTENSIONS and names_photo(path.stem, ids))
     return set(
         chain.from_iterable(accumulate(reversed(path.parts), lambda below, part: f"{part}/{below}") for path in named)
@@ -70,17 +70,18 @@ def _splits(config: Path) -> list[str]:
 
 
 def _without(config: Path, split: str, names: Collection[str], *, write: bool) -> int:
-    """The listing goes first, the record last: what is between is made right by the same call."""
+    """Take images out of a split; returns how many. The listing goes first, the record last: an interrupted call is
+    finished by the same call."""
     record = read_record(config / MARKERS / f"{split}.json")
     shards = [shard for shard in shards_of(config) if split_of(shard) == split]
     rows = {shard: read_table([shard], ["image_id"])["image_id"].to_pylist() for shard in shards}
     markers = _markers(config, split)
     failures = read_failures(config, split)
     failed = [image_id for image_id, _ in chain(failures, *(marker.failures for marker in markers.values()))]
-    there = {*chain(*rows.values()), *failed}
-    if are_row_numbers(there, record["settings"].get("images", 0) if record else len(there)):
+    present = {*chain(*rows.values()), *failed}
+    if are_row_numbers(present, record["settings"].get("images", 0) if record else len(present)):
         return 0
-    gone = naming(there, names)
+    gone = naming(present, names)
     if write:
         record = _take_out_of_listing(config, split, record, gone, names)
         for shard in shards:
@@ -88,7 +89,7 @@ def _without(config: Path, split: str, names: Collection[str], *, write: bool) -
                 put(shard, partial(_write_rows, shard, gone))
         markers = {name: _without_failures(config, name, marker, gone) for name, marker in markers.items()}
         if not gone.isdisjoint(failed):
-            write_failures(config, split, [one for one in failures if one[0] not in gone])
+            write_failures(config, split, [failure for failure in failures if failure[0] not in gone])
         if record and "rows" in record and len(markers) == record["settings"]["shards"]:
             write_record(config, split, {**record, **totals(markers.values())})
     return sum(image_id in gone for image_id in chain(*rows.values())) + len(gone.intersection(failed))
@@ -102,7 +103,7 @@ def _markers(config: Path, split: str) -> Markers:
 def _take_out_of_listing(
     config: Path, split: str, record: dict[str, Any] | None, gone: Collection[str], names: Collection[str]
 ) -> dict[str, Any] | None:
-    """Returns the record. One of version 0.1 has no listing: its source cannot be told any more, and so it says."""
+    """Returns the record. A split of version 0.1 has no listing to shorten: its record then matches no source."""
     listing = read_listing(config, split)
     if listing:
         smaller = listing.without({hash_of(name) for name in {*gone, *names}})
@@ -128,15 +129,11 @@ def _write_rows(shard: Path, gone: Collection[str], path: Path) -> None:
 
 
 def _without_failures(config: Path, name: str, marker: Marker, gone: Collection[str]) -> Marker:
-    """The marker of the shard as it is now; written."""
+    """Write the marker of the shard as it is now; returns it."""
     shard = config / f"{name}.parquet"
     if shard.exists() and shard.stat().st_size != marker.size:
-        rows = zip(*read_table([shard], CONTENT).to_pydict().values(), strict=True)
-        marker = replace(marker, size=shard.stat().st_size, **_totals(list(rows)))
-    marker = replace(marker, failures=tuple(one for one in marker.failures if one[0] not in gone))
+        rows = list(zip(*read_table([shard], CONTENT).to_pydict().values(), strict=True))
+        marker = replace(marker, size=shard.stat().st_size, rows=len(rows), content=content_of(rows))
+    marker = replace(marker, failures=tuple(failure for failure in marker.failures if failure[0] not in gone))
     write_marker(config, name, marker)
     return marker
-
-
-def _totals(rows: Sequence[tuple[str, int, int, str]]) -> dict[str, Any]:
-    return {"rows": len(rows), "content": content_of(rows)}

@@ -1,4 +1,4 @@
-"""What a folder of processed images is."""
+"""The kind of data set that `flickrexif process` makes: how to recognise its folder, its files and its sources."""
 
 import re
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ VARIANT_CONFIGS = frozenset(row.config for row in VARIANTS.values())
 def configs(folder: Path) -> Configs:
     """The finished splits with images of each config, sorted by name.
 
-    A split is finished when its record says so; a folder without any record is a copy of one that was published, in
-    which all are. Raises FlickrExifError when files of such a split are missing.
+    A split is finished when its record says so. A folder without records is a copy of a published one: there all splits
+    are finished. Raises FlickrExifError when files of a finished split are missing.
     """
     is_copy = not any(folder.glob(f"*/{MARKERS}/*.json"))
     finished = {(part.config, part.split) for part in read_parts(folder)}
@@ -35,7 +35,7 @@ def configs(folder: Path) -> Configs:
 
 
 def _config_folders(folder: Path) -> list[Path]:
-    """Those with records of splits, and those named like a config."""
+    """The folders that hold records of splits or are named like a config."""
     paths = (path for path in folder.glob("*/") if not path.name.startswith("."))
     return sorted(path for path in paths if (path / MARKERS).is_dir() or _is_config(path.name))
 
@@ -50,7 +50,7 @@ def shards_of(config: Path) -> list[Path]:
 
 
 def split_of(shard: Path) -> str:
-    """The split that a shard is of."""
+    """The split that a shard belongs to."""
     return shard.name.rsplit("-", 3)[0]
 
 
@@ -69,12 +69,12 @@ def files(folder: Path) -> list[Path]:
 
 
 def _part(path: Path) -> str:
-    """The split that a shard or a table of failures is of."""
+    """The split that a shard or a table of failures belongs to."""
     return split_of(path) if path.suffix == ".parquet" else path.name.removesuffix("-failures.csv")
 
 
 def sources(folder: Path) -> dict[str, list[Path]]:
-    """Split -> the folders beside `folder` that have the name of what its images were made of."""
+    """Split -> the folders beside `folder` that have the name of the split's source."""
     names = sorted({(part.split, part.source) for part in read_parts(folder) if Path(part.source).name == part.source})
     folders: dict[str, list[Path]] = {}
     for split, name in names:
@@ -84,7 +84,7 @@ def sources(folder: Path) -> dict[str, list[Path]]:
 
 
 def _recognises(folder: Path) -> bool:
-    """By the record of a split, which is written first; without one by files named like those of a config."""
+    """Whether there is a record of a split (it is written first), or shards in a folder named like a config."""
     marks = folder.glob(f"*/{MARKERS}/*.json")
     return any(marks) or any(_is_config(path.name) and shards_of(path) for path in folder.glob("*/"))
 

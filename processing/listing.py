@@ -2,9 +2,8 @@
 
     <config>/.done/<split>.listing.npz   a row an image, in the source's order
 
-A row tells the image by hashes, its variant and its shard. Of an image that was taken out the hashes are gone, the row
-stays: any shard can be made again, from a source that has the image still or has it no more, with the rows it had
-before but that one.
+A row holds hashes of the image's id and content, its variant and its shard. When an image is taken out, its row stays
+with zeros for hashes: so each shard can be made again without it, whether or not the source still has the image.
 """
 
 from array import array
@@ -58,9 +57,9 @@ class Listing:
         return list(zip([0, *ends], ends, strict=False))
 
     def places_in(self, source: "Opened", *, exact: bool) -> Places | None:
-        """Where in `source` the images are that are left; None where it is not the source that was listed.
+        """Where `source` has the images that are left; None when it is not the source that was listed.
 
-        When `exact` it may have others only where some were taken out, and such as are not allowed anywhere.
+        With `exact`, `source` may have further allowed images only where images were taken out of the listing.
         """
         rows = np.flatnonzero(self.images)
         order = np.argsort(source.images)
@@ -76,7 +75,7 @@ class Listing:
 
 
 def hash_of(text: str) -> int:
-    """How a listing tells an image by its id."""
+    """64 bits for an image's id; never 0."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") or 1
 
 
@@ -86,7 +85,7 @@ def _hashes(texts: Iterable[str]) -> Hashes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A source with the hashes of its images, and which of them may be taken."""
+    """A source with the hashes of its images, and which of them are allowed."""
 
     source: Source
     images: Hashes
@@ -95,30 +94,30 @@ class Opened:
 
     @classmethod
     def of(cls, source: Source, takedowns: Takedowns) -> "Opened":
-        """`source` without those on the list of takedowns."""
+        """`source`, with the images on the list of takedowns not allowed."""
         sizes = source.sizes if isinstance(source.reader, Files) else [0] * len(source)  # else a mean, of all alike
         contents = (f"{label}\0{size}" for label, size in zip(source.labels, sizes, strict=True))
-        allowed = (not takedowns.image(one) for one in source.ids)
+        allowed = (not takedowns.image(image_id) for image_id in source.ids)
         return cls(source, _hashes(source.ids), _hashes(contents), np.fromiter(allowed, np.bool_, len(source)))
 
-    def some(self, places: Places) -> Source:
+    def take(self, places: Places) -> Source:
         """The images at these places."""
-        return self.source.some(array("q", places.tolist())) if len(places) < len(self.source) else self.source
+        return self.source.take(array("q", places.tolist())) if len(places) < len(self.source) else self.source
 
     def listing(self, variants: bytes, cuts: Sequence[tuple[int, int]]) -> Listing:
-        """The listing of the images that are allowed, cut so."""
+        """The listing of the allowed images in these shards."""
         shards = np.repeat(np.arange(len(cuts), dtype=np.int32), [stop - start for start, stop in cuts])
-        places = np.frombuffer(variants, np.uint8)
-        return Listing(self.images[self.allowed], self.contents[self.allowed], places, shards)
+        indices = np.frombuffer(variants, np.uint8)
+        return Listing(self.images[self.allowed], self.contents[self.allowed], indices, shards)
 
 
 def listing_path(folder: Path, split: str) -> Path:
-    """Where the listing of a split of the config in `folder` is."""
+    """The path of a split's listing; `folder` is the config's."""
     return folder / MARKERS / f"{split}.listing.npz"
 
 
 def read_listing(folder: Path, split: str) -> Listing | None:
-    """The listing of a split; None where there is none. Raises UsageError for one that cannot be read."""
+    """The listing of a split; None without one. Raises UsageError when it cannot be read."""
     path = listing_path(folder, split)
     try:
         with np.load(path) as columns:

@@ -76,7 +76,7 @@ def _open(data: bytes) -> tuple[Image.Image, str]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Of an image that may be opened and not yet read."""
+    """The image as RGB; it may be opened and not yet read."""
     check_size(*image.size, MAX_PIXELS, MAX_SIDE)
     with decoding:
         image.load()

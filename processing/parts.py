@@ -1,4 +1,4 @@
-"""The finished splits of a folder of processed images, as their records tell them."""
+"""The records of the splits in a folder of processed images."""
 
 import csv
 import hashlib
@@ -39,27 +39,27 @@ def read_parts(out: Path) -> list[Part]:
     """Every finished split that has rows (`datasets` cannot load one without), sorted by config and split."""
     parts = []
     for path in out.glob(f"*/{MARKERS}/*.json"):
-        told = read_record(path) if "-of-" not in path.name else None
-        if told and told.get("rows"):
-            parts.append(Part(config=path.parent.parent.name, **told))
+        record = read_record(path) if "-of-" not in path.name else None
+        if record and record.get("rows"):
+            parts.append(Part(config=path.parent.parent.name, **record))
     return sorted(parts, key=lambda part: (part.config, part.split))
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """The record of a split, finished or not; None where there is none. Raises UsageError when it cannot be read."""
+    """The record of a split, finished or not; None without one. Raises UsageError when it cannot be read."""
     try:
-        told = json.loads(path.read_bytes())
+        record = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({str(error)[:80]}).", AGAIN) from None
-    if not isinstance(told, dict) or "settings" not in told:
+    if not isinstance(record, dict) or "settings" not in record:
         raise UsageError(f"{path} does not hold settings.", AGAIN)
-    return told
+    return record
 
 
 def totals(markers: Iterable[Marker]) -> dict[str, Any]:
-    """What the record of a split tells of its shards."""
+    """Rows, failures and content hash of a split, from the markers of its shards."""
     markers = list(markers)
     reasons = Counter(reason for marker in markers for _, reason in marker.failures)
     content = hashlib.sha256("".join(f"{marker.content}\n" for marker in markers).encode()).hexdigest()
@@ -71,14 +71,14 @@ def totals(markers: Iterable[Marker]) -> dict[str, Any]:
 
 
 def write_failures(config: Path, split: str, failures: Iterable[tuple[str, str]]) -> None:
-    """Write the table of a split's images without a row, and why."""
+    """Write the table of the images without a row: id and reason."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("image_id", "reason"), *failures])
     put_text(config / f"{split}-failures.csv", text.getvalue())
 
 
 def read_failures(config: Path, split: str) -> list[tuple[str, str]]:
-    """What `write_failures` wrote; nothing where it did not."""
+    """(image id, reason) from the table of `write_failures`; empty without one."""
     try:
         with (config / f"{split}-failures.csv").open(encoding="utf-8", newline="") as file:
             return [(row["image_id"], row["reason"]) for row in csv.DictReader(file)]
@@ -94,7 +94,7 @@ def write_record(config: Path, split: str, record: Mapping[str, Any]) -> None:
 def fingerprints(parts: Sequence[Part]) -> str:
     """`.huggingface.yaml`: a description of each config that changes when its images do."""
     lines = ["dataset_info:"] if parts else []
-    for config, found in groupby(parts, attrgetter("config")):
-        contents = " ".join(f"{part.split} {part.content}" for part in found)
+    for config, splits in groupby(parts, attrgetter("config")):
+        contents = " ".join(f"{part.split} {part.content}" for part in splits)
         lines += [f"- config_name: {config}", f"  description: 'sha256 {contents}'"]
     return "".join(f"{line}\n" for line in lines)

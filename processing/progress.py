@@ -11,7 +11,7 @@ LINE_EVERY = 30.0  # seconds, when stderr is no terminal
 
 
 class ProcessProgress:
-    """Images made of how many, images/s and failures by reason; call it, and close it at the end."""
+    """Shows images made, images in all, images/s and failures by reason; close it at the end."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self._file = file or sys.stderr

@@ -1,7 +1,7 @@
 """One unit of work: a slice of a source through several variants, to one Parquet shard for each.
 
-A shard is written under a temporary name, renamed when whole, and then gets a marker that names the settings it was
-made with: a shard with its marker is never made again.
+A shard is written under a temporary name, renamed when complete, and then gets a marker with the hash of its settings:
+a shard with its marker is never made again.
 """
 
 import hashlib
@@ -81,10 +81,10 @@ def shard_name(split: str, number: int, count: int) -> str:
 
 
 def slices(sizes: Sequence[int], shard_bytes: int) -> list[tuple[int, int]]:
-    """Cut a source into even shards by the bytes of its images as stored, so that it depends on nothing else.
+    """Cut a source into shards of even size, by the bytes of its images as stored and nothing else.
 
-    Returns (start, stop) places. With the total over `shard_bytes` as the number of shards, an image goes where its
-    middle byte falls; a shard that would be empty, between images larger than a shard, is left out.
+    Returns (start, stop) of each. There are total / `shard_bytes` shards, rounded up; an image goes into the one in
+    which its middle byte falls. A shard that stays empty, next to images larger than a shard, is left out.
     """
     total = sum(sizes)
     count = max(1, -(-total // shard_bytes))
@@ -97,30 +97,30 @@ def slices(sizes: Sequence[int], shard_bytes: int) -> list[tuple[int, int]]:
 
 def codecs() -> dict[str, str]:
     """The versions of the libraries that decide the bytes of an image."""
-    found = {name: pillow.version(name) or "none" for name in ("libjpeg_turbo", "jpg", "webp", "avif")}
-    return {"pillow": PIL.__version__, **found}
+    versions = {name: pillow.version(name) or "none" for name in ("libjpeg_turbo", "jpg", "webp", "avif")}
+    return {"pillow": PIL.__version__, **versions}
 
 
 # --- markers
 
 
 def stored_marker(folder: Path, shard: str) -> Marker | None:
-    """The marker of a shard, whatever became of the shard; None where there is none that can be read."""
+    """The marker of a shard, whether or not the shard still exists; None without a readable one."""
     try:
-        told = json.loads((folder / MARKERS / f"{shard}.json").read_bytes())
-        return Marker(**{**told, "failures": tuple((image_id, reason) for image_id, reason in told["failures"])})
+        record = json.loads((folder / MARKERS / f"{shard}.json").read_bytes())
+        return Marker(**{**record, "failures": tuple((image_id, reason) for image_id, reason in record["failures"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
 def read_marker(folder: Path, shard: str) -> Marker | None:
-    """The marker of a shard whose file is there in full."""
+    """The marker of a shard; None unless its file exists with the size that the marker says."""
     marker, path = stored_marker(folder, shard), folder / f"{shard}.parquet"
     return marker if marker and path.is_file() and path.stat().st_size == marker.size else None
 
 
 def write_marker(folder: Path, shard: str, marker: Marker) -> None:
-    """Write the marker of a shard, whole or not at all."""
+    """Write the marker of a shard."""
     put_text(folder / MARKERS / f"{shard}.json", json.dumps(asdict(marker)) + "\n")
 
 
@@ -133,12 +133,12 @@ def content_of(rows: Iterable[tuple[str, int, int, str]]) -> str:
 
 
 def content_line(image_id: str, label: int, variant: int, sha256: str) -> bytes:
-    """What a row adds to the hash of its shard."""
+    """The bytes that a row adds to the hash of its shard."""
     return f"{image_id}\0{label}\0{variant}\0{sha256}\n".encode()
 
 
 def unwritable(path: Path, error: OSError) -> FlickrExifError:
-    """The sentence for a file that cannot be written, such as on a full disk."""
+    """The error for a file that cannot be written, for example on a full disk."""
     again = "Mend that, then run the same command again: finished shards are kept."
     reason = os.strerror(error.errno) if error.errno else str(error)  # Arrow's own text is long
     return FlickrExifError(f"{path} cannot be written ({reason}).", again)
@@ -152,8 +152,8 @@ def make_shards(unit: Unit, tick: Tick) -> None:
 
     Raises FlickrExifError when a shard cannot be written or this machine's codecs are not the run's.
     """
-    if (here := codecs()) != unit.codecs:
-        message = f"A worker has other image libraries ({_versions(here)}) than the run ({_versions(unit.codecs)})."
+    if (versions := codecs()) != unit.codecs:
+        message = f"A worker has other image libraries ({_versions(versions)}) than the run ({_versions(unit.codecs)})."
         raise UsageError(message, "Install the same versions on every machine.")
     with ExitStack() as stack:
         shards = [stack.enter_context(_Shard(target, unit)) for target in unit.targets]
@@ -185,7 +185,7 @@ def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> It
 
 
 def row_groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows as a shard has them in its row groups."""
+    """Group the rows as a shard's row groups."""
     group: list[Row] = []
     held = 0
     for row in rows:
@@ -199,7 +199,7 @@ def row_groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 class _Shard:
-    """One Parquet file on its way, row group by row group."""
+    """A Parquet file that is being written, row group by row group."""
 
     def __init__(self, target: Target, unit: Unit) -> None:
         self._target, self._name = target, unit.shard
@@ -267,8 +267,8 @@ class _Shard:
 
 
 def _file_name(image_id: str, image_format: str) -> str:
-    """The image's own name, with the suffix of what it became."""
+    """The image's own name, with the suffix of its new format."""
     name = image_id.rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
-    known = f".{suffix.lower()}" in EXTENSIONS
-    return f"{stem if dot and known else name}.{SUFFIXES.get(image_format, image_format.lower())}"
+    is_suffix = f".{suffix.lower()}" in EXTENSIONS
+    return f"{stem if dot and is_suffix else name}.{SUFFIXES.get(image_format, image_format.lower())}"

@@ -1,7 +1,4 @@
-"""What every source of images is listed as.
-
-A list of ids, labels and sizes, without pixels; the bytes are read when they are asked for.
-"""
+"""A source of images: a list of ids, labels and sizes; the images' bytes are read when iterating."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +48,7 @@ class Source:
         return map(Item, self.ids, self.labels, self._read())
 
     def _read(self) -> Iterator[bytes | None]:
-        """The bytes of each image, one run of neighbours after the other."""
+        """The bytes of each image; consecutive places are read in one call."""
         for _, run in groupby(enumerate(self.places), lambda pair: pair[1] - pair[0]):
             rows = [row for row, _ in run]
             yield from self.reader(self.ids[rows[0] : rows[-1] + 1], self.places[rows[0]])
@@ -61,9 +58,9 @@ class Source:
         lists = self.ids[start:stop], self.labels[start:stop], self.sizes[start:stop]
         return Source(self.name, self.split, self.class_names, *lists, self.reader, self.places[start:stop])
 
-    def some(self, rows: "array[int]") -> "Source":
+    def take(self, rows: "array[int]") -> "Source":
         """The images at these rows, which rise."""
-        labels, sizes = (array(every.typecode, (every[row] for row in rows)) for every in (self.labels, self.sizes))
+        labels, sizes = (array(column.typecode, (column[row] for row in rows)) for column in (self.labels, self.sizes))
         ids, places = [self.ids[row] for row in rows], array("q", (self.places[row] for row in rows))
         return Source(self.name, self.split, self.class_names, ids, labels, sizes, self.reader, places)
 

@@ -1,4 +1,4 @@
-"""The rows of a shard as Arrow tables, and what `datasets` is told of their columns."""
+"""The rows of a shard as Arrow tables, and the metadata that tells `datasets` the types of their columns."""
 
 import json
 from array import array

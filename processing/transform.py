@@ -13,7 +13,7 @@ from flickrexif.processing.variants import Variant
 class VariantTransform:
     """`transform(image, image_id)` is the image as a reader of the stored variant would decode it.
 
-    Holds no state, so the workers of a DataLoader, however many, make the same images.
+    Holds no state, so any number of DataLoader workers make the same images.
     """
 
     variant: Variant

@@ -19,7 +19,7 @@ Filter = Literal["BILINEAR", "BICUBIC", "LANCZOS", "BOX"]
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How pixels become bytes; `subsampling` is what JPEG and AVIF are told, lossy WebP is always 4:2:0."""
+    """How pixels become bytes; `subsampling` is for JPEG and AVIF, lossy WebP is always 4:2:0."""
 
     format: Literal["JPEG", "WEBP", "AVIF"] = "JPEG"
     quality: int = 95
@@ -193,24 +193,24 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def variant(name: str) -> Variant:
     """The variant of that name, in any case. UsageError names the nearest ones."""
-    found = VARIANTS.get(name.upper())
-    if found is None:
+    row = VARIANTS.get(name.upper())
+    if row is None:
         raise _unknown("processing variant", name, name.upper(), tuple(VARIANTS))
-    return found
+    return row
 
 
 def classes(parameter: str) -> tuple[str, ...]:
     """The variants that are the classes of `parameter`, in any case. UsageError names the nearest ones."""
-    found = PARAMETERS.get(parameter.lower())
-    if found is None:
+    names = PARAMETERS.get(parameter.lower())
+    if names is None:
         raise _unknown("processing parameter", parameter, parameter.lower(), tuple(PARAMETERS))
-    return found
+    return names
 
 
-def _unknown(kind: str, given: str, spelled: str, known: tuple[str, ...]) -> UsageError:
-    near = get_close_matches(spelled, known, n=3, cutoff=0.5)
-    hint = f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(known)}."
-    return UsageError(f"There is no {kind} {given[:80]!r}.", hint)
+def _unknown(kind: str, name: str, spelled: str, names: tuple[str, ...]) -> UsageError:
+    near = get_close_matches(spelled, names, n=3, cutoff=0.5)
+    hint = f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(names)}."
+    return UsageError(f"There is no {kind} {name[:80]!r}.", hint)
 
 
 def centre_mask(width: int, height: int, ratio: float) -> tuple[int, int, int, int]:

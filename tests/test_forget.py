@@ -294,7 +294,7 @@ def test_processing_and_embedding_go_on_as_if_the_photo_had_never_been(data: Pat
     """Nothing is made again or refused, and what is there is what the smaller source gives."""
     ids = [row["Flickr ID"] for row in kept(data) if row["Flickr ID"] % 5]
     gone(data, photo=ids[1::4])
-    assert [part.made for part in processed(data).parts] == [0, 0]
+    assert [part.new_shards for part in processed(data).parts] == [0, 0]
     assert [part.rows for part in processed(data).parts] == [len(ids) - len(ids[1::4])] * 2
     assert all(one.existed for one in embedded(data).files)
     processed(data, "again")
@@ -359,7 +359,7 @@ def test_other_data_sets_of_the_data_folder_are_handled(data: Path, tmp_path: Pa
     record = json.loads((data / "other-traces/sharpen_2/.done/train.json").read_bytes())
     assert (record["rows"], record["failures"]) == (1, {})
     report = process(ProcessSettings(source=str(other), out=data / "other-traces", variants=("SHARPEN_2",)))
-    assert [part.made for part in report.parts] == [0]
+    assert [part.new_shards for part in report.parts] == [0]
 
 
 def test_row_numbers_are_no_flickr_ids(data: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_columns_and_shards(source: Path, tmp_path: Path) -> None:
     count = len(files)
     assert count > 3
     assert [path.name for path in files] == [f"train-{n:05}-of-{count:05}.parquet" for n in range(count)]
-    assert report.parts[0].shards == report.parts[0].made == count
+    assert report.parts[0].shards == report.parts[0].new_shards == count
     schema = pq.read_schema(files[0])
     assert schema.names == ["image", "label", "image_id", "variant", "width", "height", "sha256"]
     assert sum(pq.read_metadata(path).num_rows for path in files) == 24
@@ -261,8 +261,8 @@ def test_finished_shards_are_left_alone(source: Path, tmp_path: Path) -> None:
     first = process(wanted)
     before = {path: path.stat() for path in (tmp_path / "out").rglob("*.parquet")}
     second = process(wanted)
-    assert second.parts[0].made == 0
-    assert replace(second.parts[0], made=first.parts[0].made) == first.parts[0]
+    assert second.parts[0].new_shards == 0
+    assert replace(second.parts[0], new_shards=first.parts[0].new_shards) == first.parts[0]
     for path, stat in before.items():
         assert (path.stat().st_mtime_ns, path.stat().st_ino) == (stat.st_mtime_ns, stat.st_ino)
 
@@ -275,7 +275,7 @@ def test_a_shard_that_is_gone_or_cut_short_is_made_again(source: Path, tmp_path:
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[:-1])
     (files[2].parent / ".done" / f"{files[2].stem}.json").write_text("{")
-    assert process(wanted).parts[0].made == 3
+    assert process(wanted).parts[0].new_shards == 3
     assert hashes(tmp_path / "out") == before
 
 

@@ -117,7 +117,7 @@ def test_any_shard_made_again_has_the_right_rows(
                 assert rows(out, config) == expected(folder / "whole", config, sorted(gone))
                 assert len(failures(out, config)) == len(BROKEN - gone)
     before = hashes(out)
-    assert all(part.made == 0 for part in made(source, out, **draw).parts)
+    assert all(part.new_shards == 0 for part in made(source, out, **draw).parts)
     assert hashes(out) == before
     assert not [
         p for p in out.rglob("*") if p.suffix in (".json", ".csv") and any(str(i) in p.read_text() for i in gone)

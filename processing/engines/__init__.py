@@ -10,7 +10,7 @@ from typing import TypeVar
 Unit = TypeVar("Unit")
 
 Tick = Callable[[int, Mapping[str, int]], None]
-"""Told of progress: how many images more, and the reasons of those among them that failed."""
+"""Called with progress: how many images more, and the failures among them by reason."""
 
 Work = Callable[[Unit, Tick], None]
 """Does one unit; a function of a module, so that other processes can import it."""

@@ -83,21 +83,21 @@ def _follow_parent() -> None:
 
 
 def _call(work: Work[Unit], unit: Unit) -> None:
-    count, reasons, told = 0, Counter[str](), time.monotonic()
+    count, reasons, sent_at = 0, Counter[str](), time.monotonic()
 
     def tick(images: int, failed: Mapping[str, int]) -> None:
-        nonlocal count, told
+        nonlocal count, sent_at
         if _stop.is_set():
             raise KeyboardInterrupt
         count += images
         reasons.update(failed)
-        if time.monotonic() - told >= TICK_EVERY:
+        if time.monotonic() - sent_at >= TICK_EVERY:
             send()
 
     def send() -> None:
-        nonlocal count, told
+        nonlocal count, sent_at
         _ticks.put((count, dict(reasons)))
-        count, told = 0, time.monotonic()
+        count, sent_at = 0, time.monotonic()
         reasons.clear()
 
     work(unit, tick)
