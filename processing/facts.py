@@ -1,4 +1,4 @@
-"""What the files of a folder of processed images tell of it."""
+"""The facts of a folder of processed images, for its card."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flickrexif.core.columns import Column
 from flickrexif.core.errors import UsageError
-from flickrexif.core.facts import Chart, Config, Facts, Split, Table, split_of
+from flickrexif.core.facts import Cell, Chart, Config, Facts, Split, Table, split_of
 from flickrexif.core.parquet import features_of, read_table
 from flickrexif.core.text import plain
 from flickrexif.processing.parts import Part, read_parts
@@ -31,16 +31,16 @@ COLUMNS = (
 Counts = list[tuple[str, int]]  # class name, images
 
 
-class _Made(NamedTuple):
+class _FinishedSplit(NamedTuple):
     """A finished split: its record, its files, its features."""
 
-    part: Part
+    record: Part
     split: Split
     features: Mapping[str, Any]
 
     @property
     def source(self) -> str:
-        return plain(self.part.source, LONGEST)
+        return plain(self.record.source, LONGEST)
 
 
 def traces_facts(root: Path) -> Facts:
@@ -48,43 +48,43 @@ def traces_facts(root: Path) -> Facts:
 
     Raises UsageError when there is no finished split, or when the files of one are not whole.
     """
-    made = [_made(root, part) for part in read_parts(root)]
-    if not made:
+    parts = [_finished_split(root, part) for part in read_parts(root)]
+    if not parts:
         raise UsageError(f"{root} holds no finished split of processed images.", "Make one: flickrexif process.")
-    configs = tuple(_config(name, list(found)) for name, found in groupby(made, lambda one: one.part.config))
-    drawn = [(one, _counts(root, one, "variant")) for one in made if one.part.settings["draw"]]
-    sources = ", ".join(sorted({one.source for one in made}))
-    images = sum(one.split.rows for one in made)
+    configs = tuple(_config(name, list(group)) for name, group in groupby(parts, lambda part: part.record.config))
+    drawn = [(part, _counts(root, part, "variant")) for part in parts if part.record.settings["draw"]]
+    sources = ", ".join(sorted({part.source for part in parts}))
+    images = sum(part.split.rows for part in parts)
     return Facts(
         source="processed",
         summary=f"{_many(images, 'processed image')} in {_many(len(configs), 'config')}, made of {sources}.",
         rows=max(sum(split.rows for split in config.splits) for config in configs),
         configs=configs,
-        collection=_collection(made, sources),
-        composition=tuple(_composition(made, drawn)),
-        charts=(_sizes(made),),
-        measured=tuple(_measured(root, made, drawn)),
+        collection=_collection(parts, sources),
+        composition=tuple(_composition(parts, drawn)),
+        charts=(_sizes(parts),),
+        measured=tuple(_measured(root, parts, drawn)),
     )
 
 
-def _made(root: Path, part: Part) -> _Made:
+def _finished_split(root: Path, part: Part) -> _FinishedSplit:
     pattern = f"{part.config}/{part.split}-*-of-*.parquet"
     files = sorted(root.glob(pattern))
     split = split_of(root, part.split, pattern, files)
     if split.rows != part.rows:
         message = f"{root / part.config} holds {split.rows:,} of {part.rows:,} images of the split `{part.split}`."
         raise UsageError(message, "Make it again: flickrexif process with the same settings.")
-    return _Made(part, split, features_of(files[0]))
+    return _FinishedSplit(part, split, features_of(files[0]))
 
 
-def _config(name: str, made: Sequence[_Made]) -> Config:
-    splits = tuple(one.split for one in made)
-    description = f"Images with the processing: {_what(made[0].part)}."
-    return Config(name=name, description=description, splits=splits, columns=COLUMNS, features=made[0].features)
+def _config(name: str, parts: Sequence[_FinishedSplit]) -> Config:
+    splits = tuple(part.split for part in parts)
+    description = f"Images with the processing: {_what(parts[0].record)}."
+    return Config(name=name, description=description, splits=splits, columns=COLUMNS, features=parts[0].features)
 
 
 def _what(part: Part) -> str:
-    """What was done, in words; `steps` names each variant of the config."""
+    """The processing in words."""
     steps, seed = part.settings["steps"], part.settings["seed"]
     keyed = "" if seed is None else f" (seed {seed})"
     if part.settings["draw"]:
@@ -92,67 +92,68 @@ def _what(part: Part) -> str:
     return f"{', '.join(steps.values())}{keyed}"
 
 
-def _counts(root: Path, made: _Made, column: str) -> Counts:
-    """Class name -> images, in the order of the classes, those without images included."""
-    found = read_table([root / file for file in made.split.files], (column,))[column].value_counts().to_pylist()
-    counts = {one["values"]: one["counts"] for one in found}
-    names = made.features[column].get("names", ())
+def _counts(root: Path, part: _FinishedSplit, column: str) -> Counts:
+    """(class name, images) in the order of the classes, also of classes without images."""
+    frequencies = read_table([root / file for file in part.split.files], (column,))[column].value_counts().to_pylist()
+    counts = {row["values"]: row["counts"] for row in frequencies}
+    names = part.features[column].get("names", ())
     return [(plain(name, LONGEST), counts.get(place, 0)) for place, name in enumerate(names)]
 
 
 # --- tables and figures
 
-Drawn = Sequence[tuple[_Made, Counts]]
+Drawn = Sequence[tuple[_FinishedSplit, Counts]]
 
 
-def _collection(made: Sequence[_Made], sources: str) -> tuple[tuple[str, str], ...]:
-    used = {tuple(one.part.settings["codecs"].items()) for one in made}
-    codecs = sorted(", ".join(f"{name} {version}" for name, version in one if version != "none") for one in used)
-    steps = {name: step for one in made for name, step in one.part.settings["steps"].items()}
+def _collection(parts: Sequence[_FinishedSplit], sources: str) -> tuple[tuple[str, str], ...]:
+    used = {tuple(part.record.settings["codecs"].items()) for part in parts}
+    codecs = sorted(", ".join(f"{name} {version}" for name, version in pairs if version != "none") for pairs in used)
+    steps = {name: step for part in parts for name, step in part.record.settings["steps"].items()}
     return ("Made of", sources), ("Encoded with", "; ".join(codecs)), *sorted(steps.items())
 
 
-def _composition(made: Sequence[_Made], drawn: Drawn) -> Iterator[Table]:
+def _composition(parts: Sequence[_FinishedSplit], drawn: Drawn) -> Iterator[Table]:
     yield Table(
         title="Configs and splits",
         header=("Config", "Split", "Source", "Images", "Left out", "What was done"),
-        rows=[
-            (part.config, part.split, one.source, part.rows, sum(part.failures.values()), _what(part))
-            for one in made
-            for part in (one.part,)
-        ],
+        rows=[_row(part.record, part.source) for part in parts],
     )
     if drawn:
         yield Table(
             title="Classes that were drawn",
             header=("Config", "Split", "Class", "Images"),
-            rows=[(one.part.config, one.part.split, *found) for one, counts in drawn for found in counts],
+            rows=[(part.record.config, part.record.split, *row) for part, counts in drawn for row in counts],
             note="Each draw depends on the seed, the parameter and the image's id alone.",
         )
-    if lost := _left_out(made):
+    if lost := _left_out(parts):
         yield lost
 
 
-def _left_out(made: Sequence[_Made]) -> Table | None:
-    """Why images are missing; configs that lack the same images, as those of one source do, are counted together."""
-    found = Counter(
-        (one.source, one.part.split, REASONS.get(reason, plain(reason, LONGEST)), count)
-        for one in made
-        for reason, count in one.part.failures.items()
+def _row(record: Part, source: str) -> tuple[Cell, ...]:
+    lost = sum(record.failures.values())
+    return record.config, record.split, source, record.rows, lost, _what(record)
+
+
+def _left_out(parts: Sequence[_FinishedSplit]) -> Table | None:
+    """Images left out by reason; configs with the same losses, such as those of one source, share a row."""
+    losses = Counter(
+        (part.source, part.record.split, REASONS.get(reason, plain(reason, LONGEST)), count)
+        for part in parts
+        for reason, count in part.record.failures.items()
     )
-    if not found:
+    if not losses:
         return None
     return Table(
         title="Images left out",
         header=("Source", "Split", "Reason", "Images", "Configs"),
-        rows=[(*row, configs) for row, configs in sorted(found.items())],
+        rows=[(*row, configs) for row, configs in sorted(losses.items())],
         note="Each config's <split>-failures.csv names the images.",
     )
 
 
-def _sizes(made: Sequence[_Made]) -> Chart:
-    """Bytes an image by config, over the splits."""
-    sizes = _mean_sizes(made)
+def _sizes(parts: Sequence[_FinishedSplit]) -> Chart:
+    """The mean size of an image by config, over its splits."""
+    sizes = _mean_sizes(parts)
     least, most = (pick(sizes, key=sizes.__getitem__) for pick in (min, max))
     return Chart(
         name="sizes",
@@ -165,19 +166,19 @@ def _sizes(made: Sequence[_Made]) -> Chart:
     )
 
 
-def _mean_sizes(made: Sequence[_Made]) -> dict[str, float]:
+def _mean_sizes(parts: Sequence[_FinishedSplit]) -> dict[str, float]:
     """Config -> kB of Parquet an image: the images are all but a few bytes of it."""
     totals: dict[str, tuple[int, int]] = {}
-    for one in made:
-        size, rows = totals.get(one.part.config, (0, 0))
-        totals[one.part.config] = size + one.split.bytes, rows + one.split.rows
+    for part in parts:
+        size, rows = totals.get(part.record.config, (0, 0))
+        totals[part.record.config] = size + part.split.bytes, rows + part.split.rows
     return {config: size / rows / 1000 for config, (size, rows) in totals.items()}
 
 
-def _measured(root: Path, made: Sequence[_Made], drawn: Drawn) -> Iterator[str]:
-    lost, kept = sum(sum(one.part.failures.values()) for one in made), sum(one.split.rows for one in made)
+def _measured(root: Path, parts: Sequence[_FinishedSplit], drawn: Drawn) -> Iterator[str]:
+    lost, kept = sum(sum(part.record.failures.values()) for part in parts), sum(part.split.rows for part in parts)
     yield f"{lost:,} of {lost + kept:,} images ({lost / (lost + kept):.2%}) could not be processed and are left out."
-    sizes = _mean_sizes(made)
+    sizes = _mean_sizes(parts)
     if len(sizes) > 1:
         least, most = (pick(sizes, key=sizes.__getitem__) for pick in (min, max))
         yield (
@@ -185,12 +186,12 @@ def _measured(root: Path, made: Sequence[_Made], drawn: Drawn) -> Iterator[str]:
             "its size alone tells something of the processing."
         )
     if drawn:
-        one, counts = max(drawn, key=lambda found: _spread(found[1]))
-        where = f"{one.part.config}, {one.part.split}"
+        part, counts = max(drawn, key=lambda entry: _spread(entry[1]))
+        where = f"{part.record.config}, {part.record.split}"
         yield f"Images a class of the most uneven draw ({where}): {_span(counts)}."
-    largest = max(made, key=lambda one: one.split.rows)
+    largest = max(parts, key=lambda part: part.split.rows)
     if labels := _counts(root, largest, "label"):
-        where = f"{largest.part.split}, {len(labels):,} in all"
+        where = f"{largest.record.split}, {len(labels):,} in all"
         yield f"Images a class of {largest.source} ({where}): {_span(labels)}."
 
 

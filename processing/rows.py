@@ -35,7 +35,7 @@ ERRORS = (OSError, ValueError, LookupError, pa.ArrowException, datasets.exceptio
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a split is, as `datasets.load_dataset` is told."""
+    """A split, as arguments of `datasets.load_dataset`."""
 
     path: str
     split: str = ""  # as the data set calls it
@@ -66,7 +66,7 @@ class Rows:
 
 
 class Columns(NamedTuple):
-    """Which columns are meant; the class names where the data set tells them."""
+    """The columns to read, and the class names if the data set has them."""
 
     image: str
     label: str | None
@@ -82,12 +82,14 @@ def data_set(spec: str) -> dict[str, Lister]:
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", f"Known: {', '.join(OPTIONS)}.")
     config, revision = options.get("config"), options.get("revision")
     try:
-        found = datasets.get_dataset_split_names(name, config, revision=revision)
+        names = datasets.get_dataset_split_names(name, config, revision=revision)
     except ERRORS as error:
         raise UsageError(f"{spec} is no folder of images and no data set ({reason_of(error, 200)}).", LAYOUTS) from None
-    places = {SPLITS.get(split, split): Place(name, split, config, revision) for split in found}
-    wanted = options.get("image"), options.get("label")
-    return {split: partial(_listed, split, tuple(places.values()), place, wanted) for split, place in places.items()}
+    places = {SPLITS.get(split, split): Place(name, split, config, revision) for split in names}
+    column_names = options.get("image"), options.get("label")
+    return {
+        split: partial(_listed, split, tuple(places.values()), place, column_names) for split, place in places.items()
+    }
 
 
 def unlabelled(files: Sequence[str]) -> dict[str, Lister]:
@@ -102,10 +104,10 @@ def unlabelled(files: Sequence[str]) -> dict[str, Lister]:
 
 
 def _listed(
-    split: str, places: Sequence[Place], place: Place, wanted: tuple[str | None, str | None], limit: int | None
+    split: str, places: Sequence[Place], place: Place, column_names: tuple[str | None, str | None], limit: int | None
 ) -> Source:
     with _readable(place):
-        columns = _columns(place, _features(place), *wanted)
+        columns = _columns(place, _features(place), *column_names)
         if columns.label and not columns.class_names:
             columns = columns._replace(class_names=_values(places, columns.label))
         return _list(split, place, columns, limit)
@@ -113,7 +115,7 @@ def _listed(
 
 @contextmanager
 def _readable(place: Place) -> Iterator[None]:
-    """Failures of `datasets` as a sentence."""
+    """Turn errors of `datasets` into a FlickrExifError."""
     try:
         yield
     except ERRORS as error:
@@ -123,7 +125,7 @@ def _readable(place: Place) -> Iterator[None]:
 
 @lru_cache(maxsize=2)
 def _stream(place: Place, columns: tuple[str, ...] = ()) -> Any:
-    """The split as a stream, of some columns only."""
+    """The split as a stream of these columns, or of all."""
     files = {"data_files": {place.split: list(place.data_files)}} if place.data_files else {}
     builder = datasets.load_dataset_builder(place.path, place.config, revision=place.revision, **files)
     if not columns:
@@ -140,29 +142,31 @@ def _features(place: Place) -> Mapping[str, Any]:
 
 
 def _columns(place: Place, features: Mapping[str, Any], image: str | None, label: str | None) -> Columns:
-    """The columns named, or those that can only be meant."""
+    """The columns named by the user; else the only ones of their kind. Raises UsageError where there are several."""
     images = [name for name, kind in features.items() if isinstance(kind, datasets.Image)]
     labels = [name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)]
     if "label" in features:
         labels = ["label"]
-    image = _one(place, features, "image", image, ["image"] if "image" in images else images)
-    label = _one(place, features, "label", label, labels)
+    image = _only_column(place, features, "image", image, ["image"] if "image" in images else images)
+    label = _only_column(place, features, "label", label, labels)
     if image not in images:
         raise UsageError(f"The column {image!r} of {place.path} holds no images.", f"Images: {', '.join(images)}.")
     names = tuple(features[label].names) if isinstance(features[label], datasets.ClassLabel) else ()
     return Columns(image, label, tuple(name for name in ID_COLUMNS if name in features and name != label), names)
 
 
-def _one(place: Place, features: Mapping[str, Any], what: str, named: str | None, found: Sequence[str]) -> str:
-    found = [named] if named else found
-    if len(found) == 1 and found[0] in features:
-        return found[0]
+def _only_column(
+    place: Place, features: Mapping[str, Any], what: str, named: str | None, candidates: Sequence[str]
+) -> str:
+    candidates = [named] if named else candidates
+    if len(candidates) == 1 and candidates[0] in features:
+        return candidates[0]
     message = f"The data set {place.path} does not say which column is the {what}."
     raise UsageError(message, f"Write {place.path}?{what}=COLUMN with one of: {', '.join(features)}.")
 
 
 def _values(places: Iterable[Place], label: str) -> tuple[str, ...]:
-    """The class names of a column that is no ClassLabel: the numbers up to the greatest, or all texts, sorted.
+    """The class names of a column that is no ClassLabel: the numbers from 0 to the largest, or all texts, sorted.
 
     Every split is read, so that a class has the same number in each.
     """
@@ -188,9 +192,9 @@ def _list(split: str, place: Place, columns: Columns, limit: int | None) -> Sour
     left = limit
     for number in range(pieces):
         piece = stream.shard(pieces, number)
-        found = list((piece if left is None else piece.take(left)).with_format("arrow").iter(batch_size=BATCH))
-        tables += [table.select(names) for table in found]
-        counts.append(sum(map(len, found)))
+        batches = list((piece if left is None else piece.take(left)).with_format("arrow").iter(batch_size=BATCH))
+        tables += [table.select(names) for table in batches]
+        counts.append(sum(map(len, batches)))
         if left is not None:
             left -= counts[-1]
             if left == 0:
@@ -221,9 +225,9 @@ def _ids(table: pa.Table | None, names: Iterable[str], rows: int) -> list[str]:
 def _labels(table: pa.Table | None, columns: Columns, rows: int) -> "array[int]":
     if table is None or columns.label is None:
         return array("i", [UNLABELLED]) * rows
-    given = table[columns.label].to_pylist()
+    values = table[columns.label].to_pylist()
     texts = {name: place for place, name in enumerate(columns.class_names)}
-    return array("i", (_label(value, texts) for value in given))
+    return array("i", (_label(value, texts) for value in values))
 
 
 def _label(value: object, texts: Mapping[str, int]) -> int:
@@ -245,7 +249,7 @@ def _images(stream: Any, image: str) -> Any:
 
 
 def _bytes(cell: Mapping[str, Any] | None) -> bytes | None:
-    """What is stored, or the file that the path names."""
+    """The stored bytes, or those of the file at the stored path; None without either."""
     if cell is None or (cell["bytes"] is None and not cell["path"]):
         return None
     if cell["bytes"] is not None:

@@ -36,13 +36,13 @@ def open_source(spec: str, split: str | None = None, limit: int | None = None) -
     `spec` is a folder or `name[?config=..&label=..&image=..&revision=..]` of a Hugging Face data set. `limit` keeps so
     many images: of a folder a random choice that is always the same, of a data set the first. Raises UsageError.
     """
-    found = splits(spec)
-    name = SPLITS.get(split, split) if split else ("train" if "train" in found else next(iter(found)))
-    if name not in found:
-        raise UsageError(f"{spec} has no split {name!r}.", f"Known: {', '.join(found)}.")
+    listers = splits(spec)
+    name = SPLITS.get(split, split) if split else ("train" if "train" in listers else next(iter(listers)))
+    if name not in listers:
+        raise UsageError(f"{spec} has no split {name!r}.", f"Known: {', '.join(listers)}.")
     if limit is not None and limit < 1:
         raise UsageError(f"A limit of {limit} images leaves nothing to do.", "Give 1 or more.")
-    source = found[name](limit)
+    source = listers[name](limit)
     if not source:
         raise UsageError(f"There is no image in the split {name!r} of {spec}.", LAYOUTS)
     if len(set(source.ids)) < len(source):
@@ -52,12 +52,12 @@ def open_source(spec: str, split: str | None = None, limit: int | None = None) -
 
 
 def splits(spec: str) -> Mapping[str, Lister]:
-    """The splits of a source, each with the function that lists it. Raises UsageError when it is no source."""
+    """The splits of a source, each with the function that lists it. Raises UsageError for anything else."""
     folder = Path(spec).expanduser()
     if folder.is_dir():
         for layout in (_inaturalist, _flickrexif, _image_folders):
-            if found := layout(folder):
-                return found
+            if listers := layout(folder):
+                return listers
     elif folder.exists():
         raise UsageError(f"{spec} is a file.", LAYOUTS)
     from flickrexif.processing.rows import data_set
@@ -94,10 +94,10 @@ class Files:
 
 
 def _listed(
-    names: tuple[str, ...], root: Path, found: Iterable[tuple[str, int, int]], split: str, limit: int | None
+    names: tuple[str, ...], root: Path, entries: Iterable[tuple[str, int, int]], split: str, limit: int | None
 ) -> Source:
     """The source of (path below root, label, size) entries."""
-    rows = list(found)
+    rows = list(entries)
     if limit is not None and limit < len(rows):
         chosen = sorted(range(len(rows)), key=lambda row: rank(0, "limit", as_utf8(rows[row][0])))[:limit]
         rows = [rows[row] for row in sorted(chosen)]
@@ -109,9 +109,9 @@ def _listed(
 
 def _walk(folder: str, below: str = "") -> Iterator[tuple[str, int]]:
     """(path below `folder`, bytes) of all image files, sorted folder by folder; links are followed."""
-    with os.scandir(os.path.join(folder, below)) as entries:  # noqa: PTH118  # Path would double the time
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
+    with os.scandir(os.path.join(folder, below)) as scan:  # noqa: PTH118  # Path would double the time
+        entries = sorted(scan, key=lambda entry: entry.name)
+    for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.is_dir() and not entry.name.startswith("."):
             yield from _walk(folder, path)
@@ -134,9 +134,11 @@ def _class_names(folder: Path) -> list[str]:
 
 
 def _image_folders(root: Path) -> dict[str, Lister]:
-    """Class folders below train/, val/ ..., or below `root` itself; ImageNet's flat val/ with the devkit."""
+    """Class folders in train/, val/ ..., or in `root` itself; ImageNet's val/ without class folders, by its devkit."""
     folders = [root / name for name in FOLDERS if (root / name).is_dir()] or [root]
-    classes = {folder: found for folder in folders if (found := _class_names(folder)) and any(_walk(str(folder)))}
+    classes = {
+        folder: class_names for folder in folders if (class_names := _class_names(folder)) and any(_walk(str(folder)))
+    }
     flat = [folder for folder in folders if folder.name == "val" and folder not in classes and _has_devkit(root)]
     wnids = _wnids(root) if flat else {}
     names = tuple(sorted({*wnids.values(), *chain.from_iterable(classes.values())}))
@@ -157,9 +159,9 @@ def _split_name(folder: Path, root: Path) -> str:
 
 def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
     label = {name: number for number, name in enumerate(names)}
-    here = _class_names(folder)
-    found = ((f"{c}/{path}", label[c], size) for c in here for path, size in _walk(str(folder / c)))
-    return _listed(tuple(map(as_utf8, names)), folder, found, split, limit)
+    class_names = _class_names(folder)
+    entries = ((f"{c}/{path}", label[c], size) for c in class_names for path, size in _walk(str(folder / c)))
+    return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit)
 
 
 def _flat_validation(
@@ -169,14 +171,14 @@ def _flat_validation(
     truth = [int(line) for line in _devkit_file(root, "ILSVRC2012_validation_ground_truth.txt").split()]
     label = {name: number for number, name in enumerate(names)}
 
-    def found() -> Iterator[tuple[str, int, int]]:
+    def entries() -> Iterator[tuple[str, int, int]]:
         for path, size in _walk(str(folder)):
             number = re.search(r"_val_0*(\d+)\.", path)
             if not number or not 1 <= int(number[1]) <= len(truth):
                 raise UsageError(f"{folder / path} is not in the devkit's ground truth.", "Take it out of val/.")
             yield path, label[wnids[truth[int(number[1]) - 1]]], size
 
-    return _listed(names, folder, found(), "validation", limit)
+    return _listed(names, folder, entries(), "validation", limit)
 
 
 def _has_devkit(root: Path) -> bool:
@@ -220,15 +222,15 @@ def _inaturalist(root: Path) -> dict[str, Lister]:
 
 
 def _inaturalist_split(root: Path, path: Path, split: str, limit: int | None) -> Source:
-    """Ids are the `file_name`s; class names are those of categories.json where it lies beside (else as given)."""
-    told = _json(path)
+    """Ids are the `file_name`s; class names are those of categories.json beside the file, else the file's own."""
+    record = _json(path)
     names_file = root / "categories.json"
     try:
-        given = _json(names_file) if names_file.is_file() else told["categories"]
-        category = {row["id"]: str(row["name"]) for row in given}
+        categories = _json(names_file) if names_file.is_file() else record["categories"]
+        category = {row["id"]: str(row["name"]) for row in categories}
         places = {number: place for place, number in enumerate(sorted(category))}
-        labels = {row["image_id"]: places[row["category_id"]] for row in told["annotations"]}
-        images = sorted((row["file_name"], labels[row["id"]]) for row in told["images"])
+        labels = {row["image_id"]: places[row["category_id"]] for row in record["annotations"]}
+        images = sorted((row["file_name"], labels[row["id"]]) for row in record["images"])
     except (KeyError, TypeError) as error:
         message = f"{path} does not describe labelled images ({type(error).__name__}: {error})."
         raise UsageError(message, "Fetch it again from the iNaturalist 2018 competition.") from None
