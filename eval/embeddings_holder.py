@@ -1,7 +1,7 @@
-"""Images out of embedding files: rows and failures; blocks and shards, which no run could go on with, go as wholes.
+"""Takes photos out of embedding files: their rows and failures. Blocks and shards with any of them are removed whole.
 
-A file from then on belongs to its source without the images, so that a later `flickrexif embed` finds it made. A file
-of images that lie elsewhere stays what it is, without those rows.
+A file is then marked as made from its source without the photos, so that a later `flickrexif embed` need not make it
+again. A file whose images lie elsewhere only loses the rows.
 """
 
 import json
@@ -43,14 +43,14 @@ BLOCKS = ".blocks"  # end of the name of a folder of finished blocks
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """The sources among `files`: what their fingerprints will be without the photos."""
+    """Finds the sources among `files`, and computes their fingerprints without the photos."""
 
     files: Sequence[Path]
     ids: Collection[str]
     opened: dict[tuple[Path, str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def smaller(self, path: Path, metadata: Mapping[str, str]) -> str | None:
-        """The fingerprint of the source of `path` without the photos; None where it is not here or has none of them."""
+        """The fingerprint of a file's source without the photos; None for a missing source, or one that has none."""
         settings = json.loads(metadata.get("settings", "{}"))
         if not settings or "dataset" not in metadata:
             return None
@@ -62,13 +62,13 @@ class _Sources:
     def _fingerprints(self, data_folder: Path, dataset: str, processing: str) -> Iterator[tuple[str, str]]:
         for folder in self._folders(data_folder):
             if dataset_of(folder) == dataset:
-                with suppress(UsageError):  # a folder of the name without such images
+                with suppress(UsageError):  # a folder of that name that lacks such images
                     for source in sources_in(folder, [processing]):
                         if smaller := source.fingerprint_without(self.ids):
                             yield source.fingerprint, smaller
 
     def _folders(self, data_folder: Path) -> list[Path]:
-        """Folders with images, in the data folder and in what is registered elsewhere."""
+        """The folders with images, in the data folder and in registered folders elsewhere."""
         holding = {path.parent for path in self.files if path.suffix.lower() in (".parquet", *EXTENSIONS)}
         folders = holding.union(*(path.parents for path in holding))
         bases = [path for path in (data_folder, *DataFolder(data_folder).registered()) if path.is_dir()]
@@ -92,11 +92,11 @@ def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping
                 shards[path.with_name(stem)].append(path)
             else:
                 removed[_root(path)]["embeddings"] += _without(path, ids, sources, write=write)
-    for some in shards.values():
-        if any(_named(path, ids) or sources.smaller(path, read_embeddings(path).metadata) for path in some):
-            removed[_root(some[0])]["shards of embeddings"] += len(some)
+    for group in shards.values():
+        if any(_named(path, ids) or sources.smaller(path, read_embeddings(path).metadata) for path in group):
+            removed[_root(group[0])]["shards of embeddings"] += len(group)
             if write:
-                remove(chain(some, map(failures_path, some)))
+                remove(chain(group, map(failures_path, group)))
     return removed
 
 
@@ -104,7 +104,7 @@ HOLDER = Holder(forget=_forget)
 
 
 def _concern(blocks: Path, ids: Collection[str], sources: _Sources) -> bool:
-    """Whether any block is of one of the photos or of their source, or does not say of what, as those of 0.1."""
+    """Whether any block has one of the photos or their source, or does not say what it has, like blocks of 0.1."""
     for path in sorted(blocks.glob(f"*{SUFFIX}")):
         metadata = read_embeddings(path).metadata
         if "images" not in metadata or naming(json.loads(metadata["images"]), ids) or sources.smaller(path, metadata):
@@ -113,7 +113,7 @@ def _concern(blocks: Path, ids: Collection[str], sources: _Sources) -> bool:
 
 
 def _root(path: Path) -> Path:
-    """The folder of embeddings that a file lies in, or its own where its data set's folder has another name."""
+    """The folder of embeddings that a file is in; the file's own folder where that of its data set has another name."""
     dataset = read_embeddings(path).metadata.get("dataset", path.parent.name).translate(UNSAFE)
     return next((folder.parent for folder in path.parents if folder.name == dataset), path.parent)
 
@@ -122,39 +122,44 @@ def _root(path: Path) -> Path:
 
 
 def _named(path: Path, ids: Collection[str]) -> set[str]:
-    """The images of a file, with a row or failed, that name one of the photos. None of a file without ids."""
-    found, failed = read_embeddings(path), [image_id for image_id, _ in read_failures(path)]
-    if FLICKR_ID in found.columns:
-        names = list(map(str, found.columns[FLICKR_ID].tolist()))
-    elif IMAGE_ID in found.columns:
-        names = found.image_ids()
-        shards = int(found.metadata.get("shard", "").partition("/")[2] or 1)
+    """The ids of a file, of rows and failures, that name one of the photos; nothing for a file without ids."""
+    embeddings, failed = read_embeddings(path), [image_id for image_id, _ in read_failures(path)]
+    if not {FLICKR_ID, IMAGE_ID} & embeddings.columns.keys():
+        return set()  # a file of the released code: its rows have no ids
+    names = _row_ids(embeddings)
+    if FLICKR_ID not in embeddings.columns:
+        shards = int(embeddings.metadata.get("shard", "").partition("/")[2] or 1)
         if are_row_numbers(names, (len(names) + len(failed)) * shards):
             return set()
-    else:
-        return set()  # of the released code: rows without a name
     return naming([*names, *failed], ids)
+
+
+def _row_ids(embeddings: Embeddings) -> list[str]:
+    """The id of each row: its Flickr ID, else its image id."""
+    if FLICKR_ID in embeddings.columns:
+        return list(map(str, embeddings.columns[FLICKR_ID].tolist()))
+    return embeddings.image_ids()
 
 
 def _without(path: Path, ids: Collection[str], sources: _Sources, *, write: bool) -> int:
     gone = _named(path, ids)
     if not gone:
         return 0
-    found, failures = read_embeddings(path), read_failures(path)
-    names = list(map(str, found.columns[FLICKR_ID].tolist())) if FLICKR_ID in found.columns else found.image_ids()
+    embeddings, failures = read_embeddings(path), read_failures(path)
+    names = _row_ids(embeddings)
     kept = [row for row, name in enumerate(names) if name not in gone]
     left = [failure for failure in failures if failure[0] not in gone]
     if write:
-        metadata = _metadata(found.metadata, left, sources.smaller(path, found.metadata))
+        metadata = _metadata(embeddings.metadata, left, sources.smaller(path, embeddings.metadata))
         write_failures(path, left)
-        write_embeddings(path, found.image_embeddings[kept], _columns(found, kept), metadata)
+        write_embeddings(path, embeddings.image_embeddings[kept], _columns(embeddings, kept), metadata)
     return len(names) - len(kept) + len(failures) - len(left)
 
 
-def _columns(found: Embeddings, kept: Sequence[int]) -> "dict[str, torch.Tensor]":
-    columns = {name: column[kept] for name, column in found.columns.items()}
-    if IMAGE_ID in columns:  # as wide as the longest that is left
-        names = found.image_ids()
+def _columns(embeddings: Embeddings, kept: Sequence[int]) -> "dict[str, torch.Tensor]":
+    columns = {name: column[kept] for name, column in embeddings.columns.items()}
+    if IMAGE_ID in columns:  # its width is that of the longest id left
+        names = embeddings.image_ids()
         columns[IMAGE_ID] = pack_text([names[row] for row in kept])
     return columns
 
@@ -162,7 +167,7 @@ def _columns(found: Embeddings, kept: Sequence[int]) -> "dict[str, torch.Tensor]
 def _metadata(
     metadata: Mapping[str, str], failures: Sequence[tuple[str, str]], smaller: str | None
 ) -> Mapping[str, str]:
-    """The metadata, told of the smaller source; of another program as it is."""
+    """The metadata with the remaining failures and the source without the photos; of another program as it is."""
     if "settings_hash" not in metadata:
         return metadata
     changed = {"failures": json.dumps(reasons(failures))}

@@ -105,7 +105,7 @@ def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
 def _sources_in(folder: Path, variants: Sequence[str]) -> Iterator[Source]:
     name = dataset_of(folder)
     if stored := _variant_folders(folder):
-        for chosen in [variant(one).name for one in variants] or list(stored):
+        for chosen in [variant(name).name for name in variants] or list(stored):
             if chosen not in stored:
                 raise UsageError(f"{folder} has no variant {chosen}.", f"It has: {', '.join(stored)}.")
             yield from _parquet_splits(name, stored[chosen], chosen)
@@ -206,12 +206,12 @@ def _read_failures(path: Path) -> dict[str, str]:
 def listed(values: Mapping[str, list[Any]], rows: int) -> Listing:
     """Ids and columns from what a data set calls them; a row without an id is called by its number."""
     columns: dict[str, list[int]] = {}
-    for name, (given, convert) in COLUMNS.items():
-        for column in given:
-            if name not in columns and column in values and (found := convert(values[column])) is not None:
-                columns[name] = found
+    for name, (sources, convert) in COLUMNS.items():
+        for column in sources:
+            if name not in columns and column in values and (converted := convert(values[column])) is not None:
+                columns[name] = converted
     ids = next((values[name] for name in ID_COLUMNS if name in values and None not in values[name]), None)
-    texts = list(map(str, range(rows))) if ids is None else [as_utf8(str(one)) for one in ids]
+    texts = list(map(str, range(rows))) if ids is None else [as_utf8(str(image_id)) for image_id in ids]
     return Listing(texts, columns, values.get("sha256", []))
 
 
@@ -254,7 +254,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Any]], list[int] | 
     "model": (("side", "model"), _sides),
 }
 ID_COLUMNS = ("Flickr ID", "image_id", "id")
-USED = frozenset({*ID_COLUMNS, "sha256", *(name for given, _ in COLUMNS.values() for name in given)})
+USED = frozenset({*ID_COLUMNS, "sha256", *(name for names, _ in COLUMNS.values() for name in names)})
 
 
 def _one(role: str, columns: Sequence[str], place: object) -> str:
@@ -285,8 +285,8 @@ def _flickrexif(root: Path) -> Source:
 
 
 def _numbered_files(folder: Path) -> Source:
-    found = _walk(folder)
-    files = {path: size for path, size in found.items() if _stem(path).isdecimal()}
+    sizes = _walk(folder)
+    files = {path: size for path, size in sizes.items() if _stem(path).isdecimal()}
     ids = [str(int(_stem(path))) for path in files]
     columns = {"Flickr ID": list(map(int, ids))}
     return Source(
@@ -296,7 +296,7 @@ def _numbered_files(folder: Path) -> Source:
         fingerprint=fingerprint(ids, columns, files.values()),
         contents=list(files.values()),
         columns=columns,
-        missing={as_utf8(path): "not_a_flickr_id" for path in found if path not in files},
+        missing={as_utf8(path): "not_a_flickr_id" for path in sizes if path not in files},
     )
 
 
@@ -337,8 +337,8 @@ def _image_folders(name: str, root: Path) -> list[Source]:
 def _image_folder(
     name: str, classes: tuple[str, ...], split: str | None, root: Path, files: Mapping[str, int]
 ) -> Source:
-    number = {one: place for place, one in enumerate(classes)}
-    columns = {"label": [number[path.partition("/")[0]] for path in files]} if classes else {}
+    number_of = {class_name: place for place, class_name in enumerate(classes)}
+    columns = {"label": [number_of[path.partition("/")[0]] for path in files]} if classes else {}
     ids = list(map(as_utf8, files))
     return Source(
         dataset=name,
@@ -364,12 +364,12 @@ def _hub(spec: str) -> Iterator[Source]:
     if wrong := set(options) - {"config", "image", "label"}:
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", "Known: config, image, label.")
     try:
-        found = datasets.load_dataset(path, options.get("config"))
+        splits = datasets.load_dataset(path, options.get("config"))
     except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
         reason = reason_of(error, 200)
         raise UsageError(f"{spec} is no folder of images and no data set ({reason}).", HINT) from None
     name = NAMES.get(path.rpartition("/")[2].lower(), path if not Path(path).exists() else Path(path).resolve().name)
-    for split, rows in found.items():
+    for split, rows in splits.items():
         yield _hub_split(name, str(split), rows, options)
 
 
