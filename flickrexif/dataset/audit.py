@@ -26,7 +26,7 @@ CELL_LENGTH = 200  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One fault: what, where, how many photos (or photographers, where these are in two splits), and examples."""
+    """A fault: kind, splits, number of photos (of photographers, if these are in two splits), and examples."""
 
     kind: str
     splits: tuple[str, ...] = ()
@@ -50,17 +50,17 @@ class ClassFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What was found in one split file, and the facts about its classes."""
+    """The findings of one split file, and the facts about its classes."""
 
     target_attribute: str
     path: str | None = None
     findings: tuple[Finding, ...] = ()
     facts: tuple[ClassFacts, ...] = ()
     balance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # split -> smallest, largest, share
-    unknown_photos: int | None = None  # photos the labels table lacks, whose photographers could not be looked at
+    unknown_photos: int | None = None  # photos that the labels table lacks, so that their photographers are unknown
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as what JSON can hold."""
+        """The audit as JSON values."""
         return asdict(self)
 
     def rows(self) -> list[tuple[str, str, str, str, str, str]]:
@@ -116,18 +116,18 @@ class _Owners:
 
     def find(self, ids: Ints) -> Ints:
         """The photographer of each of `ids`, -1 where the table lacks the photo."""
-        at, found = np.searchsorted(self.ids, ids), np.isin(ids, self.ids)
+        at, present = np.searchsorted(self.ids, ids), np.isin(ids, self.ids)
         owner = np.full(len(ids), -1, dtype=np.int64)
-        owner[found] = self.owner[at[found]]
+        owner[present] = self.owner[at[present]]
         return owner
 
 
 def _audit(split: Split, owners: _Owners | None, path: str | None) -> Audit:
-    found = None if owners is None else {name: owners.find(split.ids[name]) for name in SPLITS}
-    facts = tuple(_facts(split, found))
+    owner_of = None if owners is None else {name: owners.find(split.ids[name]) for name in SPLITS}
+    facts = tuple(_facts(split, owner_of))
     findings = [*_labels_wrong(split), *_photos_twice(split)]
-    if owners is not None and found is not None:
-        findings += _owners_twice(split, found, owners)
+    if owners is not None and owner_of is not None:
+        findings += _owners_twice(split, owner_of, owners)
     findings += [*_near_empty(facts), *_not_exposures(split), *_one_owner(facts)]
     return Audit(
         target_attribute=split.target_attribute,
@@ -135,7 +135,7 @@ def _audit(split: Split, owners: _Owners | None, path: str | None) -> Audit:
         findings=tuple(findings),
         facts=facts,
         balance=_balance(facts),
-        unknown_photos=None if found is None else sum(int((owner < 0).sum()) for owner in found.values()),
+        unknown_photos=None if owner_of is None else sum(int((owner < 0).sum()) for owner in owner_of.values()),
     )
 
 
@@ -147,10 +147,10 @@ def _labels_wrong(split: Split) -> Iterator[Finding]:
 
 
 def _photos_twice(split: Split) -> Iterator[Finding]:
-    for one, other in combinations(SPLITS, 2):
-        shared = np.intersect1d(split.ids[one], split.ids[other])
+    for first, second in combinations(SPLITS, 2):
+        shared = np.intersect1d(split.ids[first], split.ids[second])
         if len(shared):
-            yield Finding(kind="photo in two splits", splits=(one, other), count=len(shared), ids=_sample(shared))
+            yield Finding(kind="photo in two splits", splits=(first, second), count=len(shared), ids=_sample(shared))
     for name in SPLITS:
         ids, times = np.unique(split.ids[name], return_counts=True)
         if (times > 1).any():
@@ -158,34 +158,34 @@ def _photos_twice(split: Split) -> Iterator[Finding]:
             yield Finding(kind="photo twice in a split", splits=(name,), count=len(again), ids=_sample(again))
 
 
-def _owners_twice(split: Split, found: Mapping[str, Ints], owners: _Owners) -> Iterator[Finding]:
-    for one, other in combinations(SPLITS, 2):
-        shared = np.intersect1d(found[one], found[other])
+def _owners_twice(split: Split, owner_of: Mapping[str, Ints], owners: _Owners) -> Iterator[Finding]:
+    for first, second in combinations(SPLITS, 2):
+        shared = np.intersect1d(owner_of[first], owner_of[second])
         shared = shared[shared >= 0]
         if len(shared):
-            ids = np.concatenate([split.ids[name][np.isin(found[name], shared)] for name in (one, other)])
+            ids = np.concatenate([split.ids[name][np.isin(owner_of[name], shared)] for name in (first, second)])
             names = ", ".join(owners.names[owner] for owner in shared[:MOST_SHOWN].tolist())
             yield Finding(
                 kind="photographer in two splits",
-                splits=(one, other),
+                splits=(first, second),
                 count=len(shared),
                 ids=_sample(ids),
                 detail=names,
             )
 
 
-def _facts(split: Split, found: Mapping[str, Ints] | None) -> Iterator[ClassFacts]:
+def _facts(split: Split, owner_of: Mapping[str, Ints] | None) -> Iterator[ClassFacts]:
     for name in SPLITS:
         both = min(len(split.ids[name]), len(split.labels[name]))
         labels = split.labels[name][:both]
         for place, class_name in enumerate(split.classes):
             mine = labels == place
             facts = ClassFacts(split=name, class_name=class_name, photos=int(mine.sum()))
-            yield facts if found is None else _with_owners(facts, found[name][:both][mine])
+            yield facts if owner_of is None else _with_owners(facts, owner_of[name][:both][mine])
 
 
 def _with_owners(facts: ClassFacts, owner: Ints) -> ClassFacts:
-    """Add what photographers make of a class, over its photos whose photographers are known."""
+    """Add the numbers on photographers, over the photos whose photographer is known."""
     counts = np.unique(owner[owner >= 0], return_counts=True)[1]
     shares = counts / max(1, counts.sum())
     return ClassFacts(

@@ -42,7 +42,7 @@ AGAIN = "Then run `flickrexif build` again."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Where the photos came from, as `collection.json` tells it."""
+    """The source of the photos, as in `collection.json`."""
 
     source: Source
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the crawl or of the folder; JSON values
@@ -51,7 +51,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
-    """What one build did: rows and images of the months it was given, files by what became of them."""
+    """Rows and images of the months of a build, and its files: written, unchanged or removed."""
 
     root: Path  # the data set
     rows: Mapping[str, int]
@@ -70,17 +70,17 @@ def build(
     """Write the months given as ("YYYY-MM", its photos) into `root`.
 
     One month is in memory at a time. Months that are not given keep their files; a month without photos loses
-    them. `images(month)` names the month's image files; those of photos without a row are left out. Without
-    `images` the image files that are there stay. Raises FlickrExifError for two photos of one id, a photo in the
-    wrong month, an image file that is missing or changed, a full disk, or a folder with data of another source.
+    them. `images(month)` gives the month's images; those of photos without a row are left out. Without `images` the
+    image files in the folder stay. Raises FlickrExifError for two photos of one id, a photo in the wrong month, an
+    image file that is missing or changed, a full disk, or a folder with data of another source.
     """
     check_source(root, collection.source)
     remove_unfinished((root, *(root / name for name in FOLDERS.values())))
     rows: dict[str, int] = {}
     stored: Counter[str] = Counter()
     done = [write_collection(root, collection)]
-    for month, found in months:
-        photos = _month(month, found)
+    for month, month_photos in months:
+        photos = _month(month, month_photos)
         rows[month] = len(photos)
         done += write_month(root, month, month_table(photos) if photos else None)
         if images is not None or not photos:
@@ -99,11 +99,11 @@ def build(
 # --- the rows of a month
 
 
-def _month(month: str, found: Iterable[RawPhoto]) -> list[RawPhoto]:
+def _month(month: str, unsorted: Iterable[RawPhoto]) -> list[RawPhoto]:
     """The photos of one month, sorted by id and checked."""
     if not FILE_NAME.fullmatch(f"train-{month}.parquet"):
         raise FlickrExifError(f"{month!r} is no month.", "Write it as YYYY-MM, for example 2024-08.")
-    photos = sorted(found, key=attrgetter("flickr_id"))
+    photos = sorted(unsorted, key=attrgetter("flickr_id"))
     for first, second in pairwise(photos):
         if first.flickr_id == second.flickr_id:
             raise FlickrExifError(f"Photo {first.flickr_id} comes twice in {month}.", "Give each photo once.")
@@ -211,32 +211,32 @@ def write_month(root: Path, month: str, table: "pa.Table | None") -> Iterator[tu
         yield put(path, partial(write_rows, table=table, columns=columns))
 
 
-# --- what describes the folder
+# --- collection.json
 
 
 def check_source(root: Path, source: Source, option: str = "--data-dir") -> None:
-    """A folder holds photos of one source: simulated rows among real ones could not be told apart."""
+    """A folder holds photos of one source: simulated and real rows look alike. Raises FlickrExifError."""
     check_not_merged(root, option)
-    there = read_collection(root)
-    if there and there.source != source:
-        message = f"{root} holds photos of the source `{there.source}`, these are of `{source}`."
+    existing = read_collection(root)
+    if existing and existing.source != source:
+        message = f"{root} holds photos of the source `{existing.source}`, these are of `{source}`."
         raise FlickrExifError(message, f"Name another folder with {option}, or delete that one.")
 
 
 def check_not_merged(root: Path, option: str = "--data-dir") -> None:
-    """A data set that was merged takes no photos of its own: the next merge would remove them."""
-    there = read_collection(root)
-    if there and "merged" in there.settings:
+    """Raise FlickrExifError for a merged data set: the next merge would remove photos built into it."""
+    collection = read_collection(root)
+    if collection and "merged" in collection.settings:
         message = f"{root} was merged from other data sets."
         raise FlickrExifError(message, f"Name another folder with {option}, then merge that one too.")
 
 
 def read_collection(root: Path) -> Collection | None:
-    """What `collection.json` tells of a data set; None where there is none. Raises FlickrExifError for a bad file."""
+    """What `collection.json` says; None without one. Raises FlickrExifError for a bad file."""
     path = root / "collection.json"
     try:
-        told = json.loads(path.read_bytes())
-        source, settings, dates = told["source"], told.get("settings", {}), told.get("dates")
+        record = json.loads(path.read_bytes())
+        source, settings, dates = record["source"], record.get("settings", {}), record.get("dates")
         right = isinstance(source, str) and isinstance(settings, dict)
         if dates is not None:
             dates = (date.fromisoformat(dates[0]).isoformat(), date.fromisoformat(dates[1]).isoformat())
@@ -250,6 +250,6 @@ def read_collection(root: Path) -> Collection | None:
 
 
 def write_collection(root: Path, collection: Collection) -> tuple[Outcome, Path]:
-    """Write `collection.json`, from which the card tells where the photos came from."""
+    """Write `collection.json`."""
     text = json.dumps(asdict(collection), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     return put_text(root / "collection.json", text)

@@ -1,6 +1,6 @@
-"""What the rows of the labels table are made of: tables, figures, and the biases measured on them.
+"""Tables and figures of the labels table, and the biases measured on it.
 
-Pure functions of Arrow columns and counts; a `Count` is a value and how many photos have it, most first.
+Pure functions of Arrow columns and counts; a `Count` is a value and how many photos have it, most frequent first.
 """
 
 from collections import Counter
@@ -37,8 +37,8 @@ def counts(column: Any) -> list[Count]:
     """Values of an Arrow column by how many rows have them, most first; nulls and empty texts left out."""
     import pyarrow.compute as pc
 
-    found = [(pair["values"], pair["counts"]) for pair in pc.value_counts(column).to_pylist()]
-    return sorted(((v, n) for v, n in found if v is not None and v != ""), key=lambda count: (-count[1], str(count[0])))
+    pairs = [(pair["values"], pair["counts"]) for pair in pc.value_counts(column).to_pylist()]
+    return sorted(((v, n) for v, n in pairs if v is not None and v != ""), key=lambda count: (-count[1], str(count[0])))
 
 
 def share(part: int, whole: int) -> float:
@@ -52,16 +52,16 @@ def share(part: int, whole: int) -> float:
 def count_table(
     title: str,
     what: str,
-    found: Sequence[Count],
+    frequencies: Sequence[Count],
     rows: int,
     names: Mapping[Any, str] | None = None,
     without: str = "not known",
 ) -> Table:
     """The most frequent values with their shares of `rows`, then the others together, then the rows without one."""
-    lines = [((names or {}).get(value, str(value)), n) for value, n in found[:MOST]]
-    if others := found[MOST:]:
+    lines = [((names or {}).get(value, str(value)), n) for value, n in frequencies[:MOST]]
+    if others := frequencies[MOST:]:
         lines.append((f"{len(others):,} others", sum(n for _, n in others)))
-    if missing := rows - sum(n for _, n in found):
+    if missing := rows - sum(n for _, n in frequencies):
         lines.append((without, missing))
     return Table(
         title=title,
@@ -83,7 +83,7 @@ def month_table(months: Sequence[Count]) -> Table:
 
 
 def photographer_table(photos: npt.NDArray[np.int64]) -> Table:
-    """How many photos a photographer has; `photos`: of each of them."""
+    """How many photos a photographer has; `photos` is that number for each photographer."""
     rows: list[tuple[Cell, ...]] = [("Photographers", len(photos))]
     quantiles = np.percentile(photos, [percent for percent, _ in QUANTILES], method="inverted_cdf").astype(int)
     rows += [(f"Photos of one photographer: {name}", int(n)) for (_, name), n in zip(QUANTILES, quantiles, strict=True)]
@@ -94,13 +94,13 @@ def photographer_table(photos: npt.NDArray[np.int64]) -> Table:
 # --- figures
 
 
-def bars(name: str, title: str, found: Sequence[Count], names: Mapping[Any, str] | None = None) -> list[Chart]:
-    """A figure of the most frequent values; none where there is nothing to compare."""
-    if len(found) < 2:
+def bars(name: str, title: str, frequencies: Sequence[Count], names: Mapping[Any, str] | None = None) -> list[Chart]:
+    """A figure of the most frequent values; none for fewer than two."""
+    if len(frequencies) < 2:
         return []
-    shown = [((names or {}).get(value, str(value)), n) for value, n in found[:BARS]]
+    shown = [((names or {}).get(value, str(value)), n) for value, n in frequencies[:BARS]]
     top = ", ".join(f"{plain(label, NAME_LENGTH)} {n:,}" for label, n in shown[:3])
-    rest = f", and {len(found) - 3:,} more" if len(found) > 3 else ""
+    rest = f", and {len(frequencies) - 3:,} more" if len(frequencies) > 3 else ""
     return [_chart(name, title, f"{title}: {top}{rest}.", "bars", shown)]
 
 
@@ -123,9 +123,11 @@ def photographer_chart(photos: npt.NDArray[np.int64]) -> list[Chart]:
         return []
     bounds, names = zip(*PHOTOS_A_PHOTOGRAPHER, strict=True)
     place = np.searchsorted(bounds, photos)
-    found = np.bincount(place, minlength=len(names) + 1).tolist()
-    shown = list(zip((*names, "over 50"), found, strict=True))
-    alt = f"Photographers by number of photos: {found[0]:,} of {len(photos):,} have one, {found[-1]:,} more than 50."
+    counted = np.bincount(place, minlength=len(names) + 1).tolist()
+    shown = list(zip((*names, "over 50"), counted, strict=True))
+    alt = (
+        f"Photographers by number of photos: {counted[0]:,} of {len(photos):,} have one, {counted[-1]:,} more than 50."
+    )
     title = "Photographers by number of photos"
     return [_chart("photographers", title, alt, "bars", shown, "photographers")]
 
@@ -168,7 +170,7 @@ def total_variation(first: Mapping[Any, int], last: Mapping[Any, int]) -> float:
 
 
 def concentration(photos: npt.NDArray[np.int64]) -> list[str]:
-    """How far a few photographers make up the photos."""
+    """How much of the photos a few photographers took."""
     if not len(photos):
         return []
     top = ceil(len(photos) / 100)
@@ -181,8 +183,8 @@ def concentration(photos: npt.NDArray[np.int64]) -> list[str]:
 
 
 def drift(makes: Mapping[int, Mapping[str, int]]) -> list[str]:
-    """How the mix of makers moves from the first third of the years to the last; `makes`: year -> maker -> photos."""
-    years = sorted(year for year, found in makes.items() if found)
+    """How the mix of makers changes from the first third of the years to the last; `makes`: year -> maker -> photos."""
+    years = sorted(year for year, by_maker in makes.items() if by_maker)
     if len(years) < 2:
         return ["All photos with a known maker are of one year: how the makers change by year is not seen."]
     third = max(1, len(years) // 3)
@@ -201,9 +203,9 @@ def drift(makes: Mapping[int, Mapping[str, int]]) -> list[str]:
     ]
 
 
-def scanners(found: int, rows: int) -> list[str]:
+def scanners(scans: int, rows: int) -> list[str]:
     """How many rows are scans, whose Exif is that of the scanner and not of the camera."""
-    return [f"{found:,} photos ({share(found, rows):.1f}%) come from a film or flatbed scanner."] if rows else []
+    return [f"{scans:,} photos ({share(scans, rows):.1f}%) come from a film or flatbed scanner."] if rows else []
 
 
 def smartphones(by_year: Mapping[int, tuple[int, int]]) -> tuple[list[str], list[Chart]]:
@@ -212,19 +214,19 @@ def smartphones(by_year: Mapping[int, tuple[int, int]]) -> tuple[list[str], list
     if len(shares) < 2:
         return [], []
     (first, low), *_, (last, high) = shares.items()
-    told = f"Smartphones took {low:.1f}% of the photos of {first} and {high:.1f}% of those of {last}"
+    sentence = f"Smartphones took {low:.1f}% of the photos of {first} and {high:.1f}% of those of {last}"
     title = "Smartphones by year taken"
     shown = [(str(year), value) for year, value in shares.items()]
-    chart = _chart("smartphones", title, f"{told}.", _kind(shown), shown, "% of photos of a known device")
-    return [f"{told}, of those whose device is known."], [chart]
+    chart = _chart("smartphones", title, f"{sentence}.", _kind(shown), shown, "% of photos of a known device")
+    return [f"{sentence}, of those whose device is known."], [chart]
 
 
 def nulls(missing: Mapping[str, int], rows: int) -> list[str]:
     """The labels that are often missing."""
     ordered = sorted(((name, n) for name, n in missing.items() if n), key=lambda item: (-item[1], item[0]))
-    told = ", ".join(f"{name} {share(n, rows):.1f}%" for name, n in ordered)
-    return [f"Rows without a label: {told}."] if told else ["Every row has every label."]
+    shares = ", ".join(f"{name} {share(n, rows):.1f}%" for name, n in ordered)
+    return [f"Rows without a label: {shares}."] if shares else ["Every row has every label."]
 
 
-def _percent(name: str, found: Mapping[str, int]) -> float:
-    return share(found.get(name, 0), sum(found.values()))
+def _percent(name: str, photos: Mapping[str, int]) -> float:
+    return share(photos.get(name, 0), sum(photos.values()))

@@ -1,4 +1,4 @@
-"""What the files of a FlickrExif folder tell: from a crawl, the embedded server, or a folder of one's own photos."""
+"""The facts of a FlickrExif folder, for its card: of a crawl, the embedded server, or a folder of one's own photos."""
 
 import json
 import re
@@ -69,7 +69,7 @@ MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 
 def flickrexif_facts(root: Path) -> Facts:
-    """The facts of a folder with a `collection.json`; only the columns that are told of are read.
+    """The facts of a folder with a `collection.json`; only the columns that they need are read.
 
     Raises FlickrExifError for a file that is not whole or not of this data set.
     """
@@ -99,32 +99,32 @@ def flickrexif_facts(root: Path) -> Facts:
 
 
 def _collection(root: Path) -> Collection:
-    told = read_collection(root)
-    if told is None:
+    collection = read_collection(root)
+    if collection is None:
         raise UsageError(f"There is no {root / 'collection.json'}.", "Build the data set first: flickrexif build.")
-    return told
+    return collection
 
 
 # --- the files
 
 
 def _configs(root: Path) -> Iterator[Config]:
-    """The configs; `images` only where there are files of it."""
-    for name, (known, description) in CONFIGS.items():
+    """The configs; `images` only if it has files."""
+    for name, (columns_of_config, description) in CONFIGS.items():
         files = sorted((root / FOLDERS[name]).glob("train-*.parquet"))
         split = split_of(root, "train", f"{FOLDERS[name]}/train-*.parquet", files)
         if name == "images" and not files:
             continue
-        told = features(known)
-        kinds = features_of(files[0]) if files else told
-        columns = tuple(_column(column, kind, known) for column, kind in kinds.items())
+        default_kinds = features(columns_of_config)
+        kinds = features_of(files[0]) if files else default_kinds
+        columns = tuple(_column(column, kind, columns_of_config) for column, kind in kinds.items())
         yield Config(name=name, description=description, splits=(split,), columns=columns, features=kinds)
 
 
 def _check_ids(root: Path, configs: tuple[Config, ...]) -> None:
-    """Each photo has a row in data/ and one in labels/, and none has an image alone.
+    """Raise FlickrExifError unless data/ and labels/ hold the same photos and images/ no others.
 
-    A build or a takedown that was stopped may leave it otherwise. Raises FlickrExifError.
+    A build or a takedown that was stopped may leave them different.
     """
     ids = {config.name: _ids(root, config) for config in configs}
     labels = np.sort(ids["labels"])
@@ -138,10 +138,10 @@ def _ids(root: Path, config: Config) -> npt.NDArray[np.int64]:
     return read_table(files, ["Flickr ID"])["Flickr ID"].to_numpy() if files else np.empty(0, np.int64)
 
 
-def _column(name: str, kind: Mapping[str, Any], known: tuple[Column, ...]) -> Column:
+def _column(name: str, kind: Mapping[str, Any], known_columns: tuple[Column, ...]) -> Column:
     """The column of that name, or one that only a folder of one's own photos has."""
-    there = next((column for column in known if column.name == name), None)
-    return there or Column(name, str(kind.get("dtype", kind["_type"])), FOLDER_COLUMNS.get(name, ""))
+    match = next((column for column in known_columns if column.name == name), None)
+    return match or Column(name, str(kind.get("dtype", kind["_type"])), FOLDER_COLUMNS.get(name, ""))
 
 
 def _labels(root: Path, configs: tuple[Config, ...]) -> Any:
@@ -149,8 +149,8 @@ def _labels(root: Path, configs: tuple[Config, ...]) -> Any:
     labels = next(config for config in configs if config.name == "labels")
     if not labels.splits[0].files:
         return arrow_schema(FULL_COLUMNS).empty_table()
-    wanted = [*NEEDED, *(["reason"] if "reason" in labels.features else [])]
-    return read_table([root / file for file in labels.splits[0].files], wanted)
+    names = [*NEEDED, *(["reason"] if "reason" in labels.features else [])]
+    return read_table([root / file for file in labels.splits[0].files], names)
 
 
 def _photos_a_photographer(table: Any) -> npt.NDArray[np.int64]:
@@ -160,8 +160,8 @@ def _photos_a_photographer(table: Any) -> npt.NDArray[np.int64]:
 def _licenses(table: Any) -> list[Count]:
     """(id, name) of each licence, and how many photos have it."""
     groups = table.group_by(["license_id", "license"]).aggregate([([], "count_all")]).to_pylist()
-    found = [((group["license_id"], group["license"]), group["count_all"]) for group in groups]
-    return sorted(((pair, n) for pair, n in found if pair[1]), key=lambda count: (-count[1], str(count[0])))
+    pairs = [((group["license_id"], group["license"]), group["count_all"]) for group in groups]
+    return sorted(((pair, n) for pair, n in pairs if pair[1]), key=lambda count: (-count[1], str(count[0])))
 
 
 def _years(table: Any) -> tuple[int, int] | None:
@@ -171,7 +171,7 @@ def _years(table: Any) -> tuple[int, int] | None:
     return None if ends["min"] is None else (ends["min"], ends["max"])
 
 
-# --- what they tell
+# --- the facts
 
 
 def _summary(configs: tuple[Config, ...], months: list[Count], photographers: int | None) -> str:
@@ -189,8 +189,7 @@ def _many(count: int, what: str) -> str:
 
 
 def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, str]]:
-    """How the photos were collected, as names and values; of data sets that were merged, what each says."""
-
+    """How the photos were collected, as names and values; for a merged data set, also of each part."""
     yield "Source", collection.source
     if dates := collection.dates:
         yield "Collected", f"{dates[0]} to {dates[1]}"
@@ -199,9 +198,9 @@ def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, 
     yield from _settings(settings, licenses)
     for number, part in enumerate(merged, start=1):
         dates = part.get("dates")
-        told = [f"collected {dates[0]} to {dates[1]}"] if dates else []
-        told += [f"{name}: {value}" for name, value in _settings(part.get("settings") or {}, licenses)]
-        yield f"Merged, part {number} of {len(merged)}", "; ".join(told)
+        parts = [f"collected {dates[0]} to {dates[1]}"] if dates else []
+        parts += [f"{name}: {value}" for name, value in _settings(part.get("settings") or {}, licenses)]
+        yield f"Merged, part {number} of {len(merged)}", "; ".join(parts)
     yield "Made with", f"flickrexif {version('flickrexif')}"
 
 
@@ -275,21 +274,21 @@ def _strings(values: tuple[str, ...]) -> Any:
 
 def _makes(table: Any) -> dict[int, dict[str, int]]:
     """Year -> maker -> photos, of those with both."""
-    found: dict[int, dict[str, int]] = defaultdict(dict)
+    by_year: dict[int, dict[str, int]] = defaultdict(dict)
     for group in table.group_by(["year", "make"]).aggregate([([], "count_all")]).to_pylist():
         if group["year"] is not None and group["make"]:
-            found[group["year"]][group["make"]] = group["count_all"]
-    return found
+            by_year[group["year"]][group["make"]] = group["count_all"]
+    return by_year
 
 
 def _smartphones(table: Any) -> dict[int, tuple[int, int]]:
-    """Year -> smartphones, and photos of which it is known."""
-    found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    """Year -> (smartphones, photos of a known kind of device)."""
+    by_year: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for group in table.group_by(["year", "is_smartphone"]).aggregate([([], "count_all")]).to_pylist():
         if group["year"] is not None and group["is_smartphone"] is not None:
-            smart, known, n = *found[group["year"]], group["count_all"]
-            found[group["year"]] = smart + n * group["is_smartphone"], known + n
-    return found
+            smart, total, n = *by_year[group["year"]], group["count_all"]
+            by_year[group["year"]] = smart + n * group["is_smartphone"], total + n
+    return by_year
 
 
 def _splits(root: Path) -> Iterator[Table]:

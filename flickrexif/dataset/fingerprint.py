@@ -1,7 +1,7 @@
-"""What tells `datasets` that a built folder has changed.
+"""`.huggingface.yaml`, which changes with the data of a built folder.
 
-`datasets` caches a local folder under a hash of its front matter, not of its files: without this file it would go on
-serving the rows of an earlier build.
+`datasets` caches a local folder under a hash of its front matter and this file, not of its data: without it, it would
+go on serving the rows of an earlier build.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from flickrexif.dataset.parquet import FOLDERS
 
 
 def fingerprint(root: Path) -> str:
-    """What `.huggingface.yaml` says of the Parquet files in `root`."""
+    """The text of `.huggingface.yaml` for the Parquet files in `root`."""
     return f"dataset_info:\n- config_name: default\n  description: 'sha256 {_sha256(root)}'\n"
 
 

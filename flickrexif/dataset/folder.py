@@ -45,7 +45,7 @@ FOLDER_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderReport:
-    """What was labelled: files in all, and by reason those with no or few labels."""
+    """Labelled files in all, and how many have no or few labels, by reason."""
 
     rows: int
     reasons: Mapping[str, int]

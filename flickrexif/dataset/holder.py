@@ -1,6 +1,6 @@
-"""Photos out of FlickrExif data sets and others of their layout: credits, images, rows.
+"""Takes photos out of FlickrExif data sets and labelled folders: credits, images, rows.
 
-Only files that hold them are written again, by the functions that made them; a month without rows loses its files.
+Only files that hold them are written again; a month that has no rows left loses its files.
 """
 
 import csv
@@ -15,7 +15,7 @@ from flickrexif.core.photo_ids import NUMBER
 from flickrexif.dataset.parquet import FOLDERS
 
 ID = "Flickr ID"
-ROWS = {"default": "data rows", "labels": "label rows"}  # labels go last: they tell a photographer's photos
+ROWS = {"default": "data rows", "labels": "label rows"}  # labels last: they say which photos are a photographer's
 AGAIN = "Delete it, then run the same command again."
 
 
@@ -32,20 +32,20 @@ def _tables(root: Path, config: str) -> list[Path]:
 
 
 def _photos_of(files: Sequence[Path], ids: Collection[str], owners: Collection[str]) -> Mapping[str, str]:
-    """Of a labelled folder also the rows of files that are named by one of `ids`, and that id."""
+    """Photo id -> owner; in a labelled folder also files with one of `ids` in their name."""
     photos: dict[str, str] = {}
     for path in (path for root in _roots(files) for config in ROWS for path in _tables(root, config)):
         columns = [name for name in (ID, "owner", "path") if name in column_names(path)]
         for table in read_columns([path], columns):
             for number, owner, *file in zip(*table.to_pydict().values(), strict=True):
-                named = [one for one in NUMBER.findall(file[0]) if one in ids] if file and file[0] else []
+                named = [digits for digits in NUMBER.findall(file[0]) if digits in ids] if file and file[0] else []
                 if named or str(number) in ids or owner in owners:
                     photos |= dict.fromkeys((str(number), *named), owner)
     return photos
 
 
 def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:
-    numbers = {int(one) for one in ids if one.isdecimal()}
+    numbers = {int(photo) for photo in ids if photo.isdecimal()}
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     for root in _roots(files):
         for thing, count in _out_of(root, ids, numbers, write=write):
@@ -66,7 +66,7 @@ def _out_of(root: Path, ids: Collection[str], numbers: Collection[int], *, write
 
 
 def _without_credits(path: Path, ids: Collection[str], *, write: bool) -> int:
-    """A table that the card makes again from the labels."""
+    """Remove a table that has one of `ids`: the card makes it again from the labels. Returns how many it has."""
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             count = sum(row.get(ID) in ids for row in csv.DictReader(file))

@@ -22,7 +22,7 @@ BUILD_AGAIN = "Run `flickrexif build` on its data folder, then the same command 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image as it was fetched: a file on the disk, or what `read` gives."""
+    """An image as it was fetched: the file `path`, or the bytes that `read` returns."""
 
     flickr_id: int
     path: Path  # its name is kept; with `read`, it only says where the image comes from
@@ -34,15 +34,15 @@ class StoredImage:
 
 
 def write_images(folder: Path, month: str, images: Sequence[StoredImage]) -> Iterator[tuple[Outcome, Path]]:
-    """Shards of about SHARD_BYTES, sorted by id; shards of an earlier build that are no longer needed go.
+    """Write shards of about SHARD_BYTES, sorted by id, and remove those of an earlier build that are left over.
 
-    Images are read as they are written, a batch at a time. Raises FlickrExifError for one that is not as told.
+    Images are read a batch at a time. Raises FlickrExifError for an image whose hash is not `sha256`.
     """
     images = sorted(images, key=attrgetter("flickr_id"))
     for first, second in pairwise(images):
         if first.flickr_id == second.flickr_id:
             raise FlickrExifError(f"Photo {first.flickr_id} has two images.", "Give each photo one.")
-    stale = {path for found, path in parquet_files(folder.parent, "images") if found == month}
+    stale = {path for shard_month, path in parquet_files(folder.parent, "images") if shard_month == month}
     schema = schema_of(IMAGE_COLUMNS)
     for number, shard in enumerate(runs(map(_image_row, images), SHARD_BYTES)):
         path = folder / f"train-{month}-{number:05}.parquet"

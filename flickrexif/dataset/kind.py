@@ -1,4 +1,4 @@
-"""What a folder of FlickrExif is, and one of labelled photos of one's own, which has the same layout."""
+"""The kinds of data set with the layout of FlickrExif: FlickrExif itself, and a labelled folder of one's own photos."""
 
 import re
 from functools import partial
@@ -27,7 +27,7 @@ def configs(folder: Path) -> Configs:
 
 
 def origin(folder: Path) -> str:
-    """The source that `collection.json` names; "" where there is none. Raises FlickrExifError for a bad file."""
+    """The source that `collection.json` names; "" without the file. Raises FlickrExifError for a bad one."""
     collection = read_collection(folder)
     return collection.source if collection else ""
 
@@ -40,7 +40,7 @@ def _is_own(folder: Path) -> bool:
 
 
 def _is_flickrexif(folder: Path) -> bool:
-    """By its `collection.json`, which is written first; without one by a crawl's journal, or by rows of photos."""
+    """Whether it has a `collection.json` (which is written first), a crawl's journal, or rows of photos."""
     marks = (folder / "collection.json", folder / ".crawl" / "journal.sqlite")
     return not _is_own(folder) and (any(path.is_file() for path in marks) or _has_rows(folder))
 

@@ -49,7 +49,7 @@ def arrow_table(table: Any, columns: list[str]) -> Any:
 
 @contextmanager
 def typed(columns: list[str]) -> Iterator[None]:
-    """Arrow's refusals as a sentence."""
+    """Turn errors of Arrow into a FlickrExifError."""
     import pyarrow as pa
 
     try:
@@ -60,7 +60,7 @@ def typed(columns: list[str]) -> Iterator[None]:
 
 
 def codes(column: Any) -> tuple[Ints, list[str]]:
-    """Places in the sorted list of the texts in `column`, and the list; -1 where there is none or an empty one."""
+    """For each text in `column` its place in the sorted list of them (-1 for null and ""); and that list."""
     encoded = column.combine_chunks().cast("string").dictionary_encode()
     names: list[str] = encoded.dictionary.to_pylist()
     listed = sorted(name for name in names if name)

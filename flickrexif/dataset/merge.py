@@ -51,7 +51,7 @@ class MergeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedMonth:
-    """What became of the rows of a month; `rows` is the sum of the four counts after it."""
+    """A month's rows, and why some are not in the result: `rows` sum to `forgotten` to `photos`."""
 
     month: str
     rows: tuple[int, ...]  # of each input, in the order given
@@ -65,10 +65,10 @@ class MergedMonth:
 def merge(
     settings: MergeSettings, progress: Progress | None = None, *, dry_run: bool = False
 ) -> tuple[MergedMonth, ...]:
-    """Merge the data sets `settings.inputs`; with `dry_run` only tell what it would give.
+    """Merge the data sets `settings.inputs`; with `dry_run` only count.
 
-    One month is in memory at a time. Raises UsageError for data sets that cannot be one or a result that would
-    replace photos of its own, FlickrExifError for files that are broken or of another layout.
+    One month is in memory at a time. Raises UsageError for data sets that cannot be merged and for an output folder
+    with photos of its own, FlickrExifError for files that are broken or of another layout.
     """
     plan = _plan(settings)
     out = settings.out
@@ -103,7 +103,7 @@ class _Plan:
     cap: int
     seed: int
     months: tuple[str, ...]
-    # A photo whose date was changed between two crawls lies in several months: which ones, and which keeps it.
+    # A photo whose date was changed between two crawls is in several months; `home` is the one that keeps it.
     moved: Mapping[int, frozenset[str]]
     home: Mapping[int, str]
 
@@ -149,20 +149,19 @@ def _check_out(out: Path, sets: Sequence[DataSet]) -> None:
     hint = "Name another folder with --data-dir."
     if any(out.resolve() == data_set.root.resolve() for data_set in sets):
         raise UsageError(f"{out} is one of the data sets to merge.", hint)
-    there = read_collection(out)
-    has_journal = (
-        out / ".crawl" / "journal.sqlite"
-    ).exists()  # of a merged data set that of `refresh`: no crawl is let in
-    if "merged" not in there.settings if there else has_journal:
+    collection = read_collection(out)
+    # A merged data set may have a journal too, made by `refresh`.
+    own = "merged" not in collection.settings if collection else (out / ".crawl" / "journal.sqlite").exists()
+    if own:
         raise UsageError(f"{out} holds a data set of its own.", hint)
 
 
 def _check_nothing_lost(out: Path, ids: Mapping[str, Ints], takedowns: Takedowns) -> None:
-    known = np.concatenate(list(ids.values()))
+    kept_ids = np.concatenate(list(ids.values()))
     for _, path in parquet_files(out, "labels"):
         table = photos_of(path)
         rows = _allowed(table, takedowns)
-        lost = np.setdiff1d(table["Flickr ID"].to_numpy()[rows], known)
+        lost = np.setdiff1d(table["Flickr ID"].to_numpy()[rows], kept_ids)
         if lost.size:
             message = f"{path} holds photos that none of the data sets has, for example {lost[0]}."
             raise UsageError(message, f"Name another folder with --data-dir, or delete {out}.")
@@ -178,11 +177,11 @@ def _ids_by_month(sets: Sequence[DataSet]) -> dict[str, Ints]:
 
 
 def _moved(ids: Mapping[str, Ints]) -> dict[int, frozenset[str]]:
-    """The photos that lie in several months, and in which."""
-    found, months = np.unique(np.concatenate(list(ids.values())), return_counts=True)
-    several: dict[int, set[str]] = {int(photo): set() for photo in found[months > 1]}
-    for month, here in ids.items():
-        for photo in several.keys() & set(here.tolist()):
+    """The photos that are in several months -> those months."""
+    photos, months = np.unique(np.concatenate(list(ids.values())), return_counts=True)
+    several: dict[int, set[str]] = {int(photo): set() for photo in photos[months > 1]}
+    for month, ids_of_month in ids.items():
+        for photo in several.keys() & set(ids_of_month.tolist()):
             several[photo].add(month)
     return {photo: frozenset(where) for photo, where in several.items()}
 
@@ -197,20 +196,20 @@ def _homes(sets: Sequence[DataSet], moved: Mapping[int, frozenset[str]], takedow
 
 def _cap(sets: Sequence[DataSet]) -> int:
     caps = [data_set.collection.settings.get("per_user_cap") for data_set in sets]
-    known = [cap for cap in caps if isinstance(cap, int)]
-    if not known:
+    numbers = [cap for cap in caps if isinstance(cap, int)]
+    if not numbers:
         raise UsageError("None of the data sets tells its cap.", "Give one, for example --per-user-cap 10.")
-    return min(known)
+    return min(numbers)
 
 
 def _collection(sets: Sequence[DataSet], cap: int, seed: int) -> Collection:
     collections = [data_set.collection for data_set in sets]
-    parts = {}  # each once, also when a data set was merged before
-    for one in collections:
-        for part in one.settings.get("merged") or [{"settings": one.settings, "dates": one.dates}]:
+    parts = {}  # JSON -> part: each once, also when an input was merged itself
+    for collection in collections:
+        for part in collection.settings.get("merged") or [{"settings": collection.settings, "dates": collection.dates}]:
             parts[json.dumps(part, sort_keys=True)] = part
-    licenses = {license_id for one in collections for license_id in one.settings.get("licenses", ())}
-    days = [day for one in collections for day in one.dates or ()]
+    licenses = {license_id for collection in collections for license_id in collection.settings.get("licenses", ())}
+    days = [day for collection in collections for day in collection.dates or ()]
     return Collection(
         source=collections[0].source,
         settings={
@@ -230,8 +229,8 @@ def _merged_month(plan: _Plan, month: str) -> tuple[MergedMonth, pa.Table | None
     table, origin = _rows(plan.sets, [month])
     allowed = _allowed(table, plan.takedowns)
     newest = _newest(table, [plan.sets[place].age for place in origin], allowed)
-    here = {photo: row for photo, row in newest.items() if plan.home.get(photo, month) == month}
-    kept = _within_cap(here, table["owner"].to_pylist(), plan)
+    newest_here = {photo: row for photo, row in newest.items() if plan.home.get(photo, month) == month}
+    kept = _within_cap(newest_here, table["owner"].to_pylist(), plan)
     months = frozenset((month,)).union(*(plan.moved[photo] for photo in kept if photo in plan.moved))
     shards = [path for data_set in plan.sets for m in sorted(months) for path in data_set.images.get(m, ())]
     images = largest_images(shards, set(kept), len(plan.sets))
@@ -239,26 +238,26 @@ def _merged_month(plan: _Plan, month: str) -> tuple[MergedMonth, pa.Table | None
         month=month,
         rows=tuple(origin.count(place) for place in range(len(plan.sets))),
         forgotten=len(origin) - len(allowed),
-        duplicates=len(allowed) - len(here),
-        over_cap=len(here) - len(kept),
+        duplicates=len(allowed) - len(newest_here),
+        over_cap=len(newest_here) - len(kept),
         photos=len(kept),
         images=len(images),
     )
-    rows = [here[photo] for photo in sorted(kept)]
+    rows = [newest_here[photo] for photo in sorted(kept)]
     return merged, table.take(rows).combine_chunks() if rows else None, images
 
 
 def _rows(
     sets: Sequence[DataSet], months: Iterable[str], only: Iterable[int] | None = None
 ) -> tuple[pa.Table, list[int]]:
-    """The rows of all data sets, or those of the photos in `only`; and from which set each comes."""
+    """The rows of all data sets, or of the photos in `only`; and for each row the place of its data set."""
     tables, origin = [arrow_schema(FULL_COLUMNS).empty_table()], []
-    wanted = None if only is None else pa.array(only, pa.int64())
+    only_ids = None if only is None else pa.array(only, pa.int64())
     for place, data_set in enumerate(sets):
         for month in months:
             for path in data_set.labels.get(month, ()):
                 table = full_records(path, month)
-                tables.append(table if wanted is None else table.filter(pc.is_in(table["Flickr ID"], wanted)))
+                tables.append(table if only_ids is None else table.filter(pc.is_in(table["Flickr ID"], only_ids)))
                 origin += [place] * tables[-1].num_rows
     return pa.concat_tables(tables), origin
 
@@ -271,7 +270,7 @@ def _allowed(table: pa.Table, takedowns: Takedowns) -> list[int]:
 
 
 def _newest(table: pa.Table, ages: Sequence[tuple[str, ...]], rows: Iterable[int]) -> dict[int, int]:
-    """Of each photo one row: that of the later collection; of equally late ones the one with the greater content."""
+    """Photo -> its row in the later collection; of equally late ones the row whose content sorts last."""
     ids = table["Flickr ID"].to_pylist()
     latest: dict[int, list[int]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""The data sets that `flickrexif merge` reads, as `flickrexif.dataset.build` wrote them; what is not so is refused."""
+"""The data sets that `flickrexif merge` reads; files that `flickrexif.dataset.build` would not write are refused."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -88,7 +88,7 @@ def full_records(path: Path, month: str) -> pa.Table:
 
 
 def photos_of(path: Path) -> pa.Table:
-    """`Flickr ID` and `owner` of the rows of a labels file, every one of which has both."""
+    """`Flickr ID` and `owner` of the rows of a labels file. Raises FlickrExifError for a row without them."""
     table = read_table([path], ["Flickr ID", "owner"], BUILD_AGAIN)
     if any(column.null_count for column in table.columns):
         raise FlickrExifError(f"{path} holds rows that are no photos.", BUILD_AGAIN)
@@ -99,18 +99,16 @@ def photos_of(path: Path) -> pa.Table:
 
 
 def largest_images(shards: Iterable[Path], ids: Set[int], groups: int) -> list[StoredImage]:
-    """Of each photo in `ids` the largest image in `shards`, to be read when it is written.
+    """The largest image in `shards` of each photo in `ids`; its bytes are read when they are written.
 
-    `groups` row groups are kept in memory then: as many as there are data sets, since each is sorted by id.
+    `groups` row groups stay in memory meanwhile: one a data set is enough, since each is sorted by id.
     """
     read: GroupBytes = lru_cache(maxsize=groups)(_read_group)
-    best: dict[int, StoredImage] = {}
+    largest: dict[int, StoredImage] = {}
     for shard in shards:
         for image in _images(shard, ids, read):
-            known = best.get(image.flickr_id)
-            if known is None or _order(image) < _order(known):
-                best[image.flickr_id] = image
-    return list(best.values())
+            largest[image.flickr_id] = min(largest.get(image.flickr_id, image), image, key=_order)
+    return list(largest.values())
 
 
 def _order(image: StoredImage) -> tuple[Any, ...]:

@@ -71,8 +71,8 @@ def split_files(attribute: str, folder: Path) -> tuple[Path, Path]:
 def read_split(path: Path, *, strict: bool = True) -> Split:
     """Read a split file, JSON or Parquet, ours or the published ones.
 
-    Raises FlickrExifError naming the file and the field that is wrong. `strict=False` lets labels that match no id
-    or no class pass, for the audit to find.
+    Raises FlickrExifError that names the file and the wrong field. With `strict=False` labels that match no id or no
+    class are let through, for the audit to report.
     """
     try:
         split = _read_parquet(path) if path.suffix == ".parquet" else _from_published(path, _load(path))
@@ -95,15 +95,15 @@ def label_problems(split: Split) -> Iterator[tuple[str, str]]:
 
 def split_paths(paths: list[Path]) -> list[Path]:
     """The split files among `paths`; a folder stands for its JSON files, or its Parquet files where it has no JSON."""
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         kinds = (sorted(path.glob(f"{STEM}*.{kind}")) for kind in ("json", "parquet"))
         inside = next(filter(None, kinds), []) if path.is_dir() else [path]
         if not inside or not inside[0].exists():
             hint = f"Give a file, or a folder with files named {STEM}<Name>.json."
             raise FlickrExifError(f"{path} holds no split files.", hint)
-        found += inside
-    return found
+        files += inside
+    return files
 
 
 def _json(split: Split) -> bytes:
@@ -185,11 +185,11 @@ def _read_parquet(path: Path) -> Split:
     for place, name in enumerate(PARQUET_COLUMNS):
         if name not in table.column_names or table.column(name).null_count:
             raise _malformed(path, name, "is missing or has empty cells")
-        wanted = pa.int64() if place == 0 else pa.string()
+        column_type = pa.int64() if place == 0 else pa.string()
         try:
-            column = table.column(name).cast(wanted)
+            column = table.column(name).cast(column_type)
         except pa.ArrowException:
-            raise _malformed(path, name, f"is not of type {wanted}") from None
+            raise _malformed(path, name, f"is not of type {column_type}") from None
         table = table.set_column(table.column_names.index(name), name, column)
     return _from_rows(path, table)
 

@@ -1,4 +1,4 @@
-"""Photos out of split files, wherever they were written: the JSON, the Parquet table, and the counts beside them."""
+"""Takes photos out of split files in any folder: the JSON, the Parquet table, and the counts in `splits.json`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -15,8 +15,8 @@ from flickrexif.dataset.splits import RECORD, counts_of
 
 
 def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:
-    """The counts of a folder's record are told anew last; they are also where an earlier call was interrupted."""
-    numbers = np.array([int(one) for one in ids if one.isdecimal() and int(one) < 2**63], dtype=np.int64)
+    """The counts of each folder are updated last, also after a call that was interrupted before it came to them."""
+    numbers = np.array([int(photo) for photo in ids if photo.isdecimal() and int(photo) < 2**63], dtype=np.int64)
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     paths = [path for path in files if path.name.startswith(STEM) and path.suffix in FORMATS]
     for path in paths:

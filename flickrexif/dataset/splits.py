@@ -1,7 +1,7 @@
 """The paper's train, val and test splits of an attribute: balanced, and no photographer in two of them.
 
-A photographer goes into one split with all photos, whatever their classes (`assign.py`). Where that and the exact
-counts cannot both be had, the split says which class is short and by how much; it never leaks.
+A photographer goes into one split with all photos, whatever their classes (`assign.py`). Where that rules out the exact
+counts, the split says which class is short and by how much.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -86,7 +86,7 @@ class Photos(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitsReport:
-    """What `make_splits` made, and the attributes that could not be split, with the reason."""
+    """The splits and their files; `impossible`: attribute that could not be split -> why."""
 
     splits: tuple[Split, ...]
     files: tuple[Path, ...]
@@ -94,7 +94,7 @@ class SplitsReport:
 
     @property
     def short(self) -> bool:
-        """Whether anything is less than was asked."""
+        """Whether an attribute or a class has less than the protocol asks."""
         return bool(self.impossible) or any(split.shortfalls for split in self.splits)
 
 
@@ -155,12 +155,12 @@ def make_split(table: Any, attribute: str, protocol: Protocol, seed: int) -> Spl
     used = labels >= 0
     ids, labels = photos.ids[used], labels[used]
     owner, holdings = _holdings(photos.owner[used], labels, photos.owners, attribute, seed)
-    wanted = _wanted(np.bincount(labels), rule)
-    place = assign(holdings, wanted, rng(seed, "split mend", attribute))[owner]
-    found = np.bincount(place * len(kept) + labels, minlength=wanted.size).reshape(wanted.shape)
+    target = _wanted(np.bincount(labels), rule)
+    place = assign(holdings, target, rng(seed, "split mend", attribute))[owner]
+    count = np.bincount(place * len(kept) + labels, minlength=target.size).reshape(target.shape)
     if rule.train is None:
-        wanted[0] = np.maximum(wanted[0], found[0].min())
-    rows = _sample(ids, place, labels, wanted, attribute, seed)
+        target[0] = np.maximum(target[0], count[0].min())
+    rows = _sample(ids, place, labels, target, attribute, seed)
     classes = tuple(photos.values[value] for value in kept)
     return Split(
         target_attribute=attribute,
@@ -168,8 +168,8 @@ def make_split(table: Any, attribute: str, protocol: Protocol, seed: int) -> Spl
         ids={name: ids[rows[s]] for s, name in enumerate(SPLITS)},
         labels={name: labels[rows[s]] for s, name in enumerate(SPLITS)},
         shortfalls=tuple(
-            Shortfall(SPLITS[s], classes[k], int(wanted[s, k]), int(found[s, k]))
-            for s, k in np.argwhere(found < wanted)
+            Shortfall(SPLITS[s], classes[k], int(target[s, k]), int(count[s, k]))
+            for s, k in np.argwhere(count < target)
         ),
         left_out=photos.left_out,
     )
@@ -188,7 +188,7 @@ def _sample(ids: Ints, place: Ints, labels: Ints, take: Ints, attribute: str, se
 
 
 def _wanted(sizes: Ints, rule: Rule) -> Ints:
-    """Photos wanted of each class, shape [3, classes]; of train the fewest that will do."""
+    """The target photos of each class, shape [3, classes]; of train the fewest that will do."""
     smallest = int(sizes.min())
     val, test = (int(n) if n >= 1 else max(1, round(n * smallest)) for n in (rule.val, rule.test))
     train = test if rule.train is None else rule.train
@@ -196,7 +196,7 @@ def _wanted(sizes: Ints, rule: Rule) -> Ints:
 
 
 def _holdings(owner: Ints, labels: Ints, owners: list[str], attribute: str, seed: int) -> tuple[Ints, Holdings]:
-    """Number the photographers in the keyed order: the number a photo, and what each of them has."""
+    """Number the photographers in the keyed order: the number for each photo, and the photographers' holdings."""
     present, owner = np.unique(owner, return_inverse=True)
     ranks = np.array([rank(seed, f"split {attribute}", owners[i]) for i in present.tolist()], dtype=np.int64)
     number = np.empty(len(present), dtype=np.int64)
@@ -209,15 +209,15 @@ def _holdings(owner: Ints, labels: Ints, owners: list[str], attribute: str, seed
 
 
 def _classes(photos: Photos, attribute: str, rule: Rule) -> list[int]:
-    """Places in `photos.values` of those with photos and photographers enough, in the order of the classes."""
+    """The values with enough photos and photographers, as places in `photos.values`, in the order of the classes."""
     size = np.bincount(photos.value, minlength=len(photos.values))
     pairs = np.unique(photos.value * (len(photos.owners) + 1) + photos.owner)
     owners = np.bincount(pairs // (len(photos.owners) + 1), minlength=len(photos.values))
     kept: list[int] = np.flatnonzero((size >= rule.min_photos) & (owners >= rule.min_owners)).tolist()
     if len(kept) < 2:
         by = f" by {rule.min_owners} or more photographers" if rule.min_owners > 1 else ""
-        found = f"{attribute} has {len(kept)} with {rule.min_photos:,} photos or more{by}"
-        message = f"A split needs two classes, and {found}."
+        problem = f"{attribute} has {len(kept)} with {rule.min_photos:,} photos or more{by}"
+        message = f"A split needs two classes, and {problem}."
         raise FlickrExifError(message, "Collect more photos, or try --protocol proportional.")
     order = FLASH_CLASSES if attribute == "Flash" else photos.values
     return sorted(kept, key=lambda value: order.index(photos.values[value]))
@@ -240,11 +240,11 @@ def _photos(table: Any, attribute: str) -> Photos:
         ids = pc.fill_null(table.column("Flickr ID").cast(pa.int64()), -1).to_numpy()
         owner, owners = codes(table.column("owner"))
         value, values = codes(_text(table.column(COLUMNS[attribute]), attribute))
-    known, whole = value >= 0, (ids >= 0) & (owner >= 0)
-    rows = np.flatnonzero(known & whole)
+    has_value, whole = value >= 0, (ids >= 0) & (owner >= 0)
+    rows = np.flatnonzero(has_value & whole)
     rows = rows[np.lexsort((value[rows], owner[rows], ids[rows]))]
     again = np.diff(ids[rows], prepend=-1) == 0
-    left_out = {"no id or no photographer": int((known & ~whole).sum()), "the same id again": int(again.sum())}
+    left_out = {"no id or no photographer": int((has_value & ~whole).sum()), "the same id again": int(again.sum())}
     rows = rows[~again]
     return Photos(ids[rows], owner[rows], value[rows], owners, values, {k: n for k, n in left_out.items() if n})
 
