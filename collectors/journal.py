@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from filelock import FileLock, Timeout
 
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
 from flickrexif.collectors.verdicts import KEPT
@@ -341,25 +340,6 @@ def open_journal(path: Path) -> Iterator[Journal]:
         yield journal
     finally:
         journal.close()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep every crawl into the journal `path` away; none need be there. Raises FlickrExifError as `open_journal`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_suffix(".lock"), timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        hint = "Wait until it ends, or give this one another --data-dir."
-        raise FlickrExifError(f"Another crawl is writing {path}.", hint) from error
-    except OSError as error:
-        hint = "Give a folder you may write with --data-dir."
-        raise FlickrExifError(f"The folder {path.parent} cannot be written ({error.strerror}).", hint) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def check_journal(path: Path) -> None:

@@ -124,6 +124,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_note_that_is_not_whole_names_nobody(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         (tmp_path / ".flickrexif" / "lock.json").write_text(json.dumps({"pid": 1}))
-        with pytest.raises(UsageError, match="Another command is writing"), DataFolder(tmp_path).writing("build"):
+        with pytest.raises(UsageError, match="Another command is using"), DataFolder(tmp_path).writing("build"):
             pass
         process.kill()

@@ -591,7 +591,7 @@ def test_a_command_that_writes_is_not_disturbed(data: Path, run: Any) -> None:
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "`flickrexif crawl` (process" in err
-    assert "is writing to" in err
+    assert "is using" in err
     assert not takedown_path(data / "flickrexif").exists()
     assert files_of(data) == before
 

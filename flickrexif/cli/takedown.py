@@ -71,25 +71,22 @@ def refresh(
     Stop it at any time: the same command goes on where it was. Nothing is
     forgotten before all answers are there.
     """
-    try:
-        with ExitStack() as bar:
-            progress = bar.enter_context(progress_bar("photo"))
-            refreshed = flickrexif.refresh(
-                month,
-                first=first,
-                last=last,
-                data_dir=data_dir,
-                older_than=older_than,
-                calls_per_hour=calls_per_hour,
-                endpoint=endpoint,
-                sandbox=sandbox,
-                yes=yes,
-                dry_run=dry_run,
-                progress=progress,
-                answered=lambda report: _print_answers(report, bar),
-            )
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted; what was learnt is saved.", "Run the same command again to go on.") from None
+    with ExitStack() as bar:
+        progress = bar.enter_context(progress_bar("photo"))
+        refreshed = flickrexif.refresh(
+            month,
+            first=first,
+            last=last,
+            data_dir=data_dir,
+            older_than=older_than,
+            calls_per_hour=calls_per_hour,
+            endpoint=endpoint,
+            sandbox=sandbox,
+            yes=yes,
+            dry_run=dry_run,
+            progress=progress,
+            answered=lambda report: _print_answers(report, bar),
+        )
     if refreshed.due:
         calls, hourly = len(refreshed.due.asked), refreshed.calls_per_hour
         photos = f"{len(refreshed.due.photos):,} photos, {calls:,} of them to ask"

@@ -13,7 +13,7 @@ from flickrexif.cards import write_card
 from flickrexif.cards.files import DESCRIBING
 from flickrexif.collectors.holder import HOLDER as JOURNALS
 from flickrexif.collectors.month import months_of
-from flickrexif.collectors.session import CALLS_PER_HOUR, service_of
+from flickrexif.collectors.session import CALLS_PER_HOUR, check_rate, service_of
 from flickrexif.commands.places import Place, data_folder, several
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import remove
@@ -105,7 +105,8 @@ def refresh(
     is called. Raises as `crawl`, and UsageError when the server is not the one the photos came from.
     """
     months = months_of(several(month), first, last) if month or first or last else None
-    folder, hourly = data_folder(data_dir), calls_per_hour or CALLS_PER_HOUR
+    folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
+    check_rate(hourly)
     if dry_run:
         return Refreshed(due=due(folder.path, months, older_than, time.time()), calls_per_hour=hourly)
     source_of(folder.path)
