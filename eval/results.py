@@ -9,14 +9,17 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
@@ -201,13 +204,13 @@ def _problems(record: object) -> Iterable[str]:
 # --- tables
 
 
-def rows_for_table(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """One row a metric, with COLUMNS in their order, for a CSV file, a data frame or a report."""
-    rows = []
-    for result in results:
-        columns = {f.name: getattr(result, f.name) for f in fields(result) if f.name in COLUMNS}
-        for metric, value in result.metrics.items():
-            low, high = result.intervals.get(metric, (None, None))
-            row = {**columns, "metric": metric, "value": value, "low": low, "high": high}
-            rows.append({name: row[name] for name in COLUMNS})
-    return rows
+def results_table(results: Iterable[Result]) -> "pd.DataFrame":
+    """One row a metric, with COLUMNS in their order; NaN where there is no number."""
+    import pandas as pd
+
+    rows = [
+        (*(getattr(result, name) for name in COLUMNS[:6]), metric, value, *result.intervals.get(metric, (None, None)))
+        for result in results
+        for metric, value in result.metrics.items()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))

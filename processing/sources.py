@@ -201,7 +201,9 @@ def _wnids(root: Path) -> dict[int, str]:
     try:
         from scipy.io import loadmat, matlab  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
-        raise UsageError("Reading ImageNet's devkit needs scipy.", "Type `pip install scipy`.") from None
+        raise UsageError(
+            "Reading ImageNet's devkit needs scipy.", "Type `pip install 'flickrexif[imagenet]'`."
+        ) from None
     try:
         synsets = loadmat(io.BytesIO(_devkit_file(root, "meta.mat")), squeeze_me=True)["synsets"]
         rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)

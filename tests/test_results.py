@@ -21,7 +21,7 @@ from flickrexif.eval.results import (
     from_json,
     read_result,
     read_results,
-    rows_for_table,
+    results_table,
     to_json,
     write_result,
 )
@@ -123,11 +123,14 @@ def test_a_folder_is_read_in_order(tmp_path: Path) -> None:
 
 
 def test_a_table_has_one_row_a_metric() -> None:
-    rows = rows_for_table([RESULT])
-    assert [tuple(row) for row in rows] == [COLUMNS] * 3
-    identity = ("probe", "ImageNet", "jpeg", None, "paper:clip/ViT-B-16", "CVL")
-    assert tuple(rows[0].values()) == (*identity, "accuracy", 0.8125, 0.8, 0.825)
-    assert tuple(rows[1].values()) == (*identity, "chance", 1 / 6, None, None)
+    table = results_table([RESULT, replace(RESULT, encoder="other", metrics={"accuracy": None}, intervals={})])
+    assert tuple(table.columns) == COLUMNS
+    rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+    identity = ["probe", "ImageNet", "jpeg", None, "paper:clip/ViT-B-16", "CVL"]
+    assert rows[0] == [*identity, "accuracy", 0.8125, 0.8, 0.825]
+    assert rows[1] == [*identity, "chance", 1 / 6, None, None]
+    assert (len(rows), rows[3][4:]) == (4, ["other", "CVL", "accuracy", None, None, None])
+    assert table.groupby("encoder")["value"].count().to_dict() == {"paper:clip/ViT-B-16": 2, "other": 0}
 
 
 def test_a_fingerprint_is_the_hash_of_the_bytes(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Tables as files: CSV for programs (fractions, with intervals) and LaTeX for papers (%, one decimal)."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from flickrexif.eval.report.compare import Comparison
 from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.spec import Point, Table
 from flickrexif.eval.report.style import plain, short
-from flickrexif.eval.results import COLUMNS, rows_for_table
+from flickrexif.eval.results import results_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LENGTH = 200  # characters of a text in a CSV file
 FORMULA = "=+-@\t\r"  # first characters that make a spreadsheet run a cell
@@ -30,7 +32,7 @@ TEX = str.maketrans(
 
 def to_csv(table: Table) -> str:
     """The table as CSV: a metric has three columns, the value and its interval; the paper's rows come last."""
-    header: list[object] = []
+    header: list[str] = []
     for column in table.columns:
         name = cell(column.name)
         header += [name, f"{name} low", f"{name} high"] if column.is_metric else [name]
@@ -39,17 +41,15 @@ def to_csv(table: Table) -> str:
         [value for column, shown in zip(table.columns, row, strict=True) for value in _values(shown, column.is_metric)]
         for row in all_rows
     ]
-    return _text([header, *rows])
+    return _text(header, rows)
 
 
 def numbers_csv(entries: Iterable[Entry]) -> str:
     """Every metric of every record as a row of COLUMNS, with the record's path."""
-    rows: list[list[object]] = [[*COLUMNS, "record"]]
-    for path, result in entries:
-        for row in rows_for_table([result]):
-            values = (row[name] for name in COLUMNS)
-            rows.append([*(cell(value) if isinstance(value, str) else value for value in values), cell(path)])
-    return _text(rows)
+    entries = list(entries)
+    table = results_table(result for _, result in entries)
+    table["record"] = [path for path, result in entries for _ in result.metrics]
+    return _csv(table.map(lambda value: cell(value) if isinstance(value, str) else value))
 
 
 def compared_csv(comparison: Comparison) -> str:
@@ -59,7 +59,7 @@ def compared_csv(comparison: Comparison) -> str:
         [cell(c.encoder), cell(c.measurement), c.now, c.before, round(c.difference, 9), c.overlap, cell(c.record)]
         for c in comparison.changes
     ]
-    return _text([header, *rows])
+    return _text(header, rows)
 
 
 @lru_cache(maxsize=65_536)
@@ -81,10 +81,14 @@ def _values(shown: object, is_metric: bool) -> list[object]:
     return [shown, "", ""]
 
 
-def _text(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def _text(header: list[str], rows: list[list[Any]]) -> str:
+    import pandas as pd
+
+    return _csv(pd.DataFrame(rows, columns=header, dtype=object))
+
+
+def _csv(table: "pd.DataFrame") -> str:
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 # --- LaTeX

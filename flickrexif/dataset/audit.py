@@ -1,10 +1,10 @@
 """The audit of any split file: what makes a score on it wrong, and how its classes are made up."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,14 @@ from flickrexif.dataset.labels_table import photographers, read_labels_table
 from flickrexif.dataset.split_files import SPLITS, Ints, Split, label_problems, read_split, split_paths
 from flickrexif.exif.devices import device_category
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 DEVICE_ATTRIBUTES = ("Make", "Model", "Smartphone Model")
 SCANNERS = ("film_scanner", "flatbed_scanner")
 FEW_PHOTOS = 10
 FEW_OF_MEDIAN = 0.1  # of the photos of the split's median class
+CLASS = ["split", "place"]  # columns of a table of photos that say their class
 LARGE_SHARE = 0.5  # of a class's photos
 MOST_IDS = 100  # named in a finding
 MOST_SHOWN = 3  # of them in a row of the table
@@ -175,27 +179,36 @@ def _owners_twice(split: Split, owner_of: Mapping[str, Ints], owners: _Owners) -
 
 
 def _facts(split: Split, owner_of: Mapping[str, Ints] | None) -> Iterator[ClassFacts]:
-    for name in SPLITS:
-        both = min(len(split.ids[name]), len(split.labels[name]))
-        labels = split.labels[name][:both]
-        for place, class_name in enumerate(split.classes):
-            mine = labels == place
-            facts = ClassFacts(split=name, class_name=class_name, photos=int(mine.sum()))
-            yield facts if owner_of is None else _with_owners(facts, owner_of[name][:both][mine])
+    """Every class of every split, also those without photos; of photographers, those that are known."""
+    import pandas as pd
+
+    photos = pd.concat(_photos(split, name, owner_of) for name in SPLITS)
+    owned = photos[photos["owner"] >= 0].groupby([*CLASS, "owner"]).size()
+    shares = owned / owned.groupby(CLASS).transform("sum")
+    table = pd.DataFrame(
+        {
+            "photos": photos.groupby(CLASS).size(),
+            "owners": owned.groupby(CLASS).size(),
+            "largest": shares.groupby(CLASS).max(),
+            "effective": 1 / (shares**2).groupby(CLASS).sum(),
+        }
+    ).reindex(pd.MultiIndex.from_product([SPLITS, range(len(split.classes))]))
+    table[["photos", "owners"]] = table[["photos", "owners"]].fillna(0).astype(int)
+    for (name, place), count, owners, largest, effective in table.itertuples():
+        facts = ClassFacts(split=name, class_name=split.classes[place], photos=count)
+        if owner_of is not None:
+            some = {"largest_owner_share": largest, "effective_owners": effective} if owners else {}
+            facts = replace(facts, owners=owners, **some)
+        yield facts
 
 
-def _with_owners(facts: ClassFacts, owner: Ints) -> ClassFacts:
-    """Add the numbers on photographers, over the photos whose photographer is known."""
-    counts = np.unique(owner[owner >= 0], return_counts=True)[1]
-    shares = counts / max(1, counts.sum())
-    return ClassFacts(
-        split=facts.split,
-        class_name=facts.class_name,
-        photos=facts.photos,
-        owners=len(counts),
-        largest_owner_share=float(shares.max()) if len(shares) else None,
-        effective_owners=float(1 / (shares**2).sum()) if len(shares) else None,
-    )
+def _photos(split: Split, name: str, owner_of: Mapping[str, Ints] | None) -> "pd.DataFrame":
+    """The photos of a split: the place of their class, and their photographer or -1."""
+    import pandas as pd
+
+    both = min(len(split.ids[name]), len(split.labels[name]))
+    owner = -1 if owner_of is None else owner_of[name][:both]
+    return pd.DataFrame({"split": name, "place": split.labels[name][:both], "owner": owner})
 
 
 def _near_empty(facts: Sequence[ClassFacts]) -> Iterator[Finding]:
