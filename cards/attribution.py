@@ -1,4 +1,4 @@
-"""ATTRIBUTION.csv: whom to credit for each photo, and under which licence it stands."""
+"""ATTRIBUTION.csv: whom to credit for each photo, and its licence."""
 
 from collections.abc import Sequence
 from pathlib import Path

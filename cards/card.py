@@ -2,8 +2,8 @@
 
     <root>/README.md  croissant.json  figures/*.png  ATTRIBUTION.csv  .huggingface.yaml
 
-Equal data give equal bytes, so a description that no longer matches its data is noticed: by writing it again, and
-without that by `.huggingface.yaml`, which is written last and holds a hash of the data that were described.
+Equal data give equal bytes, so writing the files again shows whether they still match the data. So does
+`.huggingface.yaml`, which is written last and holds a hash of the data.
 """
 
 from collections.abc import Mapping
@@ -33,50 +33,50 @@ SIZES = (
     (10**9, "1B"),
 )
 NOT_REAL = {"simulated": "simulated", "photos": "not from Flickr"}  # end of a source -> what follows the name
-MOST_CLASS_NAMES = 2_000  # in the front matter; the Parquet files tell them too
+MOST_CLASS_NAMES = 2_000  # in the front matter; the Parquet files hold them too
 MOST_EXAMPLES = 6  # lines of loading code
 
 
 def render(root: Path) -> dict[str, bytes]:
-    """Every describing file by its name relative to `root`."""
+    """The content of each describing file, by its name relative to `root`."""
     kind = kind_of(root)
-    fingerprint = kind.fingerprint(root).encode()  # before the data are read: what changes meanwhile is not described
+    fingerprint = kind.fingerprint(root).encode()  # before the data are read: a change meanwhile shows as a mismatch
     facts = kind.describe(root)
     description = read_description(kind.name)
     if facts.source not in description.origins:
-        known = ", ".join(f"`{source}`" for source in description.origins)
-        raise FlickrExifError(f"{root} holds data of an unknown source, {facts.source[:40]!r}.", f"Known: {known}.")
-    made = {
+        sources = ", ".join(f"`{source}`" for source in description.origins)
+        raise FlickrExifError(f"{root} holds data of an unknown source, {facts.source[:40]!r}.", f"Known: {sources}.")
+    contents = {
         "README.md": readme(description, facts, root).encode(),
         "croissant.json": croissant(description, facts, root).encode(),
     }
-    made |= {f"figures/{chart.name}.png": png(chart) for chart in facts.charts}
+    contents |= {f"figures/{chart.name}.png": png(chart) for chart in facts.charts}
     if kind.credited and facts.rows:
-        made["ATTRIBUTION.csv"] = attribution_csv(kind.configs(root)["labels"]["train"])
-    return made | {FINGERPRINT: fingerprint}
+        contents["ATTRIBUTION.csv"] = attribution_csv(kind.configs(root)["labels"]["train"])
+    return contents | {FINGERPRINT: fingerprint}
 
 
 def write_card(root: Path) -> list[tuple[Outcome, Path]]:
-    """Write what `render` makes and remove what is no longer made; files that are right stay as they are.
+    """Write the files of `render` and remove others of an earlier card; files that already match are not touched.
 
-    Raises FlickrExifError for data that cannot be read or a disk that refuses.
+    Raises FlickrExifError when data cannot be read or a file cannot be written.
     """
-    made = render(root)
-    done = [put_bytes(root / name, content) for name, content in made.items()]
-    return [*done, *remove([root / name for name in _superfluous(root, made)])]
+    contents = render(root)
+    done = [put_bytes(root / name, content) for name, content in contents.items()]
+    return [*done, *remove([root / name for name in _superfluous(root, contents)])]
 
 
 def check_card(root: Path) -> list[str]:
-    """The describing files that are missing, differ from the data, or are of no use any more; [] when all match."""
-    made = render(root)
-    differ = [name for name, content in made.items() if _content(root / name) != content]
-    return sorted([*differ, *_superfluous(root, made)])
+    """The describing files that are missing, do not match the data, or are no longer needed; [] when all match."""
+    contents = render(root)
+    differ = [name for name, content in contents.items() if _content(root / name) != content]
+    return sorted([*differ, *_superfluous(root, contents)])
 
 
-def _superfluous(root: Path, made: Mapping[str, bytes]) -> list[str]:
+def _superfluous(root: Path, contents: Mapping[str, bytes]) -> list[str]:
     """Describing files of an earlier state, such as a figure of months when there is one month."""
     names = (path.relative_to(root).as_posix() for path in named_files(root, DESCRIBING))
-    return [name for name in names if name not in made]
+    return [name for name in names if name not in contents]
 
 
 def _content(path: Path) -> bytes | None:
@@ -93,15 +93,15 @@ def readme(description: Description, facts: Facts, root: Path) -> str:
     """The card: front matter for the Hub, and the page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(  # noqa: S701 - Markdown; `text`, `cell` and `code` escape
+    environment = Environment(  # noqa: S701 - Markdown; `text`, `cell` and `code` escape
         loader=PackageLoader("flickrexif.cards"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"text": text, "cell": cell, "code": code, "table": _table}
-    return made.get_template("card.md.jinja").render(
+    environment.filters |= {"text": text, "cell": cell, "code": code, "table": _table}
+    return environment.get_template("card.md.jinja").render(
         front_matter=front_matter(description, facts, root),
         d=description,
         f=facts,
@@ -172,9 +172,9 @@ def _dataset_info(facts: Facts, root: Path) -> list[dict[str, Any]]:
 
 
 def _loaded_bytes(config: Config, files: tuple[str, ...], root: Path) -> int:
-    """What the rows take in memory as Arrow, which is what `datasets` calls `num_bytes`.
+    """The size of the rows in memory as Arrow, `num_bytes` of `datasets`.
 
-    Images are stored as they are, so that the size of the file's columns tells it and no image is read.
+    Images are stored without compression, so the size of the columns in the file will do and no image is read.
     """
     total = 0
     images = any(kind["_type"] == "Image" for kind in config.features.values())
@@ -187,8 +187,8 @@ def _loaded_bytes(config: Config, files: tuple[str, ...], root: Path) -> int:
 
 def _examples(facts: Facts) -> list[tuple[str, str]]:
     """(config, split) of the loading code."""
-    found = [(config.name, split.name) for config in facts.configs for split in config.splits]
-    return found[:MOST_EXAMPLES]
+    examples = [(config.name, split.name) for config in facts.configs for split in config.splits]
+    return examples[:MOST_EXAMPLES]
 
 
 def _table(table: Table) -> str:

@@ -1,7 +1,7 @@
 """A data set's Croissant file: JSON-LD by which programs find, judge and load it (Croissant 1.0 with its RAI terms).
 
-It stands at the root of the data set. Parquet files are named by patterns and not by their hashes, so that it loads
-from the folder it lies in and is written without reading hundreds of gigabytes. The Hub makes its own of what it holds.
+It is in the data set's folder. Parquet files are named by patterns, without hashes, so that it loads from that folder
+and is written without reading hundreds of gigabytes. The Hub makes a Croissant file of its own.
 """
 
 import hashlib
@@ -74,11 +74,11 @@ def _about(description: Description, facts: Facts) -> str:
 
 
 def _responsible(description: Description, facts: Facts) -> dict[str, Any]:
-    """The terms of the RAI vocabulary: what is true of every build, then what was measured in this one."""
-    made = "".join(f" {name}: {value}." for name, value in facts.collection)
+    """The RAI terms: first what is true of every build, then the measurements of this one."""
+    collection = "".join(f" {name}: {value}." for name, value in facts.collection)
     labels = f"Labels are {' and '.join(description.annotations_creators)}; the fields' descriptions say of what."
     return {
-        "data_collection": _line(f"{description.collected} {made}"),
+        "data_collection": _line(f"{description.collected} {collection}"),
         "data_collection_type": [COLLECTION_TYPES.get(facts.source, "Others")],
         "data_collection_timeframe": list(facts.dates) if facts.dates else None,
         "data_preprocessing_protocol": [_line(description.preprocessing)],
@@ -152,7 +152,7 @@ def _field(config: Config, column: Column, names: Mapping[Names, str]) -> "mlc.F
     import mlcroissant as mlc
 
     classes = _classes(config, column.name)
-    told = (
+    description = (
         f"{column.description}; the record set `{names[classes]}` names the classes" if classes else column.description
     )
     source = mlc.Source(
@@ -164,7 +164,7 @@ def _field(config: Config, column: Column, names: Mapping[Names, str]) -> "mlc.F
     return mlc.Field(
         id=_id(config.name, column.name),
         name=column.name,
-        description=told,
+        description=description,
         data_types=[f"https://schema.org/{kind}"],
         source=source,
     )
@@ -173,8 +173,7 @@ def _field(config: Config, column: Column, names: Mapping[Names, str]) -> "mlc.F
 def _split_field(config: Config) -> "mlc.Field":
     """The split of a record, read from its file's name.
 
-    It does not refer to a record set of splits, as the Hub's does: mlcroissant would join the two, and for that read
-    all files at once.
+    Unlike the Hub's it refers to no record set of splits: to join the two, mlcroissant would read all files at once.
     """
     import mlcroissant as mlc
 
@@ -184,24 +183,26 @@ def _split_field(config: Config) -> "mlc.Field":
         extract=mlc.Extract(file_property="fullpath"),
         transforms=[mlc.Transform(regex=rf"^.*/({names})-[^/]*$")],
     )
-    told = f"the split: {', '.join(split.name for split in config.splits)}"
+    description = f"the split: {', '.join(split.name for split in config.splits)}"
     kinds = ["https://schema.org/Text"]
-    return mlc.Field(id=_id(config.name, "split"), name="split", description=told, data_types=kinds, source=source)
+    return mlc.Field(
+        id=_id(config.name, "split"), name="split", description=description, data_types=kinds, source=source
+    )
 
 
 # --- classes
 
 
 def _class_names(facts: Facts) -> dict[Names, str]:
-    """Class names -> the record set that lists them: configs of the same classes share it."""
-    found: dict[Names, str] = {}
+    """Class names -> the record set that lists them; configs with the same classes share one."""
+    record_sets: dict[Names, str] = {}
     for config in facts.configs:
         for column in config.columns:
             classes = _classes(config, column.name)
-            if classes and classes not in found:
-                place = 1 + sum(name.startswith(f"{column.name}_names") for name in found.values())
-                found[classes] = f"{column.name}_names" + (f"_{place}" if place > 1 else "")
-    return found
+            if classes and classes not in record_sets:
+                place = 1 + sum(name.startswith(f"{column.name}_names") for name in record_sets.values())
+                record_sets[classes] = f"{column.name}_names" + (f"_{place}" if place > 1 else "")
+    return record_sets
 
 
 def _classes(config: Config, column: str) -> Names:
@@ -216,9 +217,7 @@ def _enumeration(name: str, classes: Names) -> "mlc.RecordSet":
         mlc.Field(id=_id(name, field), name=field, data_types=[f"https://schema.org/{kind}"])
         for field, kind in kinds.items()
     ]
-    data = [
-        {_id(name, "value"): place, _id(name, "name"): plain(found, LONGEST)} for place, found in enumerate(classes)
-    ]
+    data = [{_id(name, "value"): i, _id(name, "name"): plain(label, LONGEST)} for i, label in enumerate(classes)]
     return mlc.RecordSet(
         id=name,
         name=name,

@@ -1,4 +1,4 @@
-"""The description of a data set: what is true of it whatever its files hold, as a TOML file a data set tells."""
+"""The description of a kind of data set, from its TOML file: all that does not depend on the data."""
 
 import tomllib
 from collections.abc import Mapping
@@ -38,6 +38,6 @@ class Description:
 
 def read_description(name: str) -> Description:
     """The description of `flickrexif`, `paircams` or `imagenet-traces`."""
-    told = tomllib.loads(files("flickrexif.cards").joinpath(f"descriptions/{name}.toml").read_text("utf-8"))
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    values = tomllib.loads(files("flickrexif.cards").joinpath(f"descriptions/{name}.toml").read_text("utf-8"))
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return Description(**fields)

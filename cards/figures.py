@@ -21,7 +21,7 @@ MISSING = "\N{REPLACEMENT CHARACTER}"
 
 
 def png(chart: Chart) -> bytes:
-    """The chart as PNG, 900 x 450 pixels; texts that the font cannot draw have a mark in their place."""
+    """The chart as PNG, 900 x 450 pixels; characters that the font lacks are drawn as a mark."""
     import matplotlib
     import matplotlib.style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,21 +47,21 @@ def _draw(axes: "Axes", chart: Chart) -> None:
     unit = _drawable(chart.unit, TITLE_LENGTH)
     if chart.kind == "line":
         _line(axes, chart, labels, unit)
-    elif len(labels) <= MOST_UPRIGHT and all(len(label) <= SHORT_LABEL for label in labels):
-        places = range(len(labels))
-        drawn: Any = axes.bar(places, chart.values, color=DARK)
+        return
+    places = range(len(labels))
+    bars: Any
+    if len(labels) <= MOST_UPRIGHT and all(len(label) <= SHORT_LABEL for label in labels):
+        bars = axes.bar(places, chart.values, color=DARK)
         axes.set_xticks(places, labels)
         axes.set_ylabel(unit)
         axes.grid(axis="y", color=GRID)
-        axes.bar_label(drawn, [_number(value) for value in chart.values], padding=2, fontsize=7)
     else:
-        places = range(len(labels))
-        drawn = axes.barh(places, chart.values, color=DARK)
+        bars = axes.barh(places, chart.values, color=DARK)
         axes.set_yticks(places, labels)
         axes.invert_yaxis()
         axes.set_xlabel(unit)
         axes.grid(axis="x", color=GRID)
-        axes.bar_label(drawn, [_number(value) for value in chart.values], padding=2, fontsize=7)
+    axes.bar_label(bars, [_number(value) for value in chart.values], padding=2, fontsize=7)
 
 
 def _line(axes: "Axes", chart: Chart, labels: list[str], unit: str) -> None:
@@ -79,8 +79,8 @@ def _number(value: float) -> str:
 
 def _drawable(text: str, length: int) -> str:
     """One bounded line of what the font can draw."""
-    known = _characters()
-    return "".join(char if ord(char) in known else MISSING for char in plain(text, length))
+    drawable = _characters()
+    return "".join(char if ord(char) in drawable else MISSING for char in plain(text, length))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The files of a data set's folder that may be published: those that its kind names, and those that describe it."""
+"""The files of a data set's folder that may be published: those of its kind, and those that describe it."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,15 @@ DESCRIBING = re.compile(r"README\.md|croissant\.json|ATTRIBUTION\.csv|figures/\w
 def published_files(kind: DataSetKind, folder: Path) -> list[str]:
     """The files below `folder` that may be published, relative to it with `/`, sorted.
 
-    By an allow-list: nothing hidden (the journal, locks, markers, unfinished files), nothing unknown, no split of a
-    variant that is still being made, and no link, which could lead anywhere.
+    Only names on an allow-list: no hidden files (the journal, locks, markers, unfinished files), no other files, no
+    unfinished split of a variant, and no links, which could lead anywhere.
     """
     paths = (*kind.files(folder), *named_files(folder, DESCRIBING))
     return sorted(path.relative_to(folder).as_posix() for path in paths if _is_own_file(path, folder))
 
 
 def is_published(kind: DataSetKind, name: str) -> bool:
-    """Whether a file of that name, relative to the folder, is one that a publish sends and removes."""
+    """Whether `publish` sends and removes files of this name, relative to the folder."""
     return any(pattern.fullmatch(name) for pattern in (kind.file_names, DESCRIBING))
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between here and the Hub, in one sentence each."""
+"""Errors of the Hub and of the way to it, in one sentence each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +36,10 @@ def hub_errors(repo: str, endpoint: str) -> Iterator[None]:
         raise Interrupted("Interrupted; what was uploaded is kept.", "Run the same command again to go on.") from None
     except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
         cause = error.__cause__ if isinstance(error, RuntimeError) else None  # of an upload in another thread
-        raise _told(cause or error, repo, endpoint) from None
+        raise _translated(cause or error, repo, endpoint) from None
 
 
-def _told(error: BaseException, repo: str, endpoint: str) -> FlickrExifError:
+def _translated(error: BaseException, repo: str, endpoint: str) -> FlickrExifError:
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 

@@ -1,7 +1,6 @@
-"""Strangers' text in Markdown: titles, camera models and class names that stay text wherever they stand.
+"""Strangers' text in Markdown: titles, camera models and class names, escaped.
 
-What means something to Markdown, to HTML or to the formulas of the Hub's pages is written as a character reference,
-which no renderer takes for structure.
+Characters with a meaning in Markdown, HTML or the formulas of the Hub's pages become character references.
 """
 
 import re
@@ -48,7 +47,7 @@ def code(name: str) -> str:
 
 
 def alignments(rows: Sequence[tuple[Cell, ...]], columns: int) -> list[str]:
-    """The marks of a table's second line: columns of numbers stand right."""
+    """The marks of a table's second line: columns of numbers are aligned right."""
     return ["---:" if _numbers([row[place] for row in rows]) else "---" for place in range(columns)]
 
 

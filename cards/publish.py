@@ -143,7 +143,7 @@ def known_secrets(environ: Mapping[str, str], token: str | None) -> list[str]:
     return [value for value in {*named, token or ""} if len(value) >= SECRET_LENGTH]
 
 
-# --- what is here
+# --- the data set
 
 
 def _check_names(settings: PublishSettings) -> None:
@@ -175,9 +175,9 @@ def _checked_files(kind: DataSetKind, root: Path, secrets: Sequence[str]) -> lis
 
 
 def _check_kind(repo: str, kind: DataSetKind, remote: Iterable[str]) -> None:
-    """The files of two data sets would be mixed: those of the other are not removed."""
+    """Raise UsageError when the repository holds another data set: its files would stay among the new ones."""
     foreign = [name for name in sorted(remote) if not is_published(kind, name)]
-    other = next((name for name in foreign if any(is_published(known, name) for known in KINDS)), None)
+    other = next((name for name in foreign if any(is_published(other_kind, name) for other_kind in KINDS)), None)
     if other:
         raise UsageError(f"{repo} holds another data set ({other}).", "Name another with --repo.")
 
@@ -189,21 +189,21 @@ def _holds(path: Path, secrets: Iterable[str]) -> bool:
         return any(content.find(secret.encode()) >= 0 for secret in secrets)
 
 
-def _compare(root: Path, path: str, there: "RepoFile | None") -> LocalFile | None:
+def _compare(root: Path, path: str, remote: "RepoFile | None") -> LocalFile | None:
     """The file to send, or None when the Hub has its bytes. Read only when the sizes are equal."""
     size = (root / path).stat().st_size
-    if there is None or there.size != size:
+    if remote is None or remote.size != size:
         return LocalFile(path, size)
-    if there.lfs is None:  # the name of a Git blob
+    if remote.lfs is None:  # the name of a Git blob
         content = (root / path).read_bytes()
-        same = hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest() == there.blob_id
+        same = hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False).hexdigest() == remote.blob_id
         return None if same else LocalFile(path, size)
     with (root / path).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256")
-    return None if sha256.hexdigest() == there.lfs.sha256 else LocalFile(path, size, sha256.digest())
+    return None if sha256.hexdigest() == remote.lfs.sha256 else LocalFile(path, size, sha256.digest())
 
 
-# --- what is there
+# --- the repository on the Hub
 
 
 def _refs(api: "HfApi", repo: str) -> "GitRefs | None":
@@ -218,13 +218,13 @@ def _refs(api: "HfApi", repo: str) -> "GitRefs | None":
 
 
 def _head(refs: "GitRefs | None", revision: str) -> tuple[str | None, bool]:
-    """The commit at the tip of a branch, and whether it is there; a new branch begins where main is."""
+    """The commit at the tip of a branch, and whether the branch exists; a new branch begins at the tip of main."""
     branches = {ref.name: ref.target_commit for ref in refs.branches} if refs else {}
     return branches.get(revision) or branches.get(MAIN), revision in branches
 
 
 def _tagged(refs: "GitRefs | None", settings: PublishSettings, commit: str | None) -> bool:
-    """Whether the tag is on `commit` already. Raises UsageError when it is elsewhere, for a tag never moves."""
+    """Whether the tag is on `commit` already. Raises UsageError when it is on another: a tag never moves."""
     tags = {ref.name: ref.target_commit for ref in refs.tags} if refs else {}
     if settings.revision in tags:
         raise UsageError(f"{settings.revision} is a tag of {settings.repo}, not a branch.", "Name a branch.")
@@ -245,7 +245,7 @@ def _remote_files(api: "HfApi", repo: str, commit: str) -> dict[str, "RepoFile"]
     return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
 
 
-# --- the way there
+# --- upload and commit
 
 
 def _create(api: "HfApi", settings: PublishSettings) -> str:
@@ -275,7 +275,7 @@ def _upload(planned: PublishPlan, api: "HfApi", progress: Callable[[int, int], N
     """Upload the large files; those that the Hub keeps in Git travel with the commit."""
     from huggingface_hub import CommitOperationAdd
 
-    done, made = 0, []
+    done, all_additions = 0, []
     progress(done, planned.bytes)
     for batch in batches(planned.send):
         additions = [CommitOperationAdd(file.path, planned.root / file.path) for file in batch]
@@ -283,10 +283,10 @@ def _upload(planned: PublishPlan, api: "HfApi", progress: Callable[[int, int], N
             if file.sha256:
                 addition.upload_info.sha256 = file.sha256
         _send(api, planned.settings, additions)
-        made += additions
+        all_additions += additions
         done += sum(file.size for file in batch)
         progress(done, planned.bytes)
-    return made
+    return all_additions
 
 
 def _send(api: "HfApi", settings: PublishSettings, additions: Sequence["CommitOperationAdd"]) -> None:
@@ -316,7 +316,7 @@ def _commit(
     url = ""
     operations: list[CommitOperationAdd | CommitOperationDelete] = [*data, *removals, *last]
     for start in range(0, len(operations), COMMIT_FILES):
-        made = api.create_commit(
+        commit = api.create_commit(
             planned.settings.repo,
             operations[start : start + COMMIT_FILES],
             commit_message=message,
@@ -324,5 +324,5 @@ def _commit(
             revision=planned.settings.revision,
             parent_commit=head,
         )
-        url, head = made.commit_url, made.oid
+        url, head = commit.commit_url, commit.oid
     return url, head

@@ -1,4 +1,4 @@
-"""A data set as static pages to look at: they open from disk, load nothing and say whose photos they show."""
+"""A data set as static pages: they open from disk, load nothing and say whose photos they show."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ WRITERS: Mapping[str, Write] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browsed:
-    """What was written: the page to open, images shown, images there are."""
+    """The page to open, the number of images shown, and the number in the data set."""
 
     index: Path
     shown: int
@@ -47,8 +47,8 @@ def browse(
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Name the folder of a data set, such as data/flickrexif.")
-    here = folder.resolve()
-    out = out or here.parent / "browse" / here.name
+    data_set = folder.resolve()
+    out = out or data_set.parent / "browse" / data_set.name
     kind = kind_of(folder)
     index, shown, total = WRITERS[kind.name](folder, kind, out, photos, seed, register)
     return Browsed(index=index, shown=shown, total=total)

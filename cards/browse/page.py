@@ -35,12 +35,11 @@ def link(url: str | None) -> str:
 def write_pages(
     out: Path, register: Register, template: str, pages: Iterable[Mapping[str, Any]], count: int, **shared: Any
 ) -> Path:
-    """Write `count` pages from a template and what each shows; the index. `register` gets them before that.
+    """Write `count` pages from a template, each with its values of `pages` and `shared`; returns the first page.
 
-    What a page shows names its photos under `names`.
-
-    Pages of a former, longer run are removed. Raises UsageError when `out` holds files of another program under
-    their names, FlickrExifError where the disk refuses.
+    `names` in a page's values names its photos. `register` gets the files before they are written. Pages that an
+    earlier, longer run left are removed. Raises UsageError when `out` holds files of another program under these names,
+    FlickrExifError when a file cannot be written.
     """
     former = _former(out)
     page = _environment().get_template(template)
@@ -59,14 +58,14 @@ def _address(number: int) -> str:
 
 
 def _former(out: Path) -> set[Path]:
-    """The pages there are. Raises UsageError when a file there is another's."""
+    """The pages of an earlier run in `out`. Raises UsageError when another program wrote one of them."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is no folder.", "Name another with --out.")
     numbered = (path for path in out.glob("page-*.html") if path.stem.removeprefix("page-").isdecimal())
-    found = {path for path in (out / "index.html", *numbered) if path.exists()}
-    if others := sorted(path for path in found if not is_ours(path, PROGRAM)):
+    pages = {path for path in (out / "index.html", *numbered) if path.exists()}
+    if others := sorted(path for path in pages if not is_ours(path, PROGRAM)):
         raise UsageError(f"{others[0]} was not written by this command.", "Name another folder with --out.")
-    return found
+    return pages
 
 
 def _environment() -> "Environment":
@@ -77,5 +76,5 @@ def _environment() -> "Environment":
 
 
 def _hash(script: str) -> str:
-    """How a Content-Security-Policy names the one script that may run."""
+    """The script's hash, by which a Content-Security-Policy lets it and no other run."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -22,15 +22,15 @@ COLUMNS = (KEY, "side", "make", "model", "device_category", "released", "taken",
 def write_pairs(
     folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int, register: Register
 ) -> tuple[Path, int, int]:
-    """Write the pages of the data set in `folder`: the index, images shown, images there are."""
+    """Write the pages of the data set in `folder`; returns the index, the images shown and the images in all."""
     files = kind.configs(folder)["default"]["train"]
     subjects: list[int] = []
     simulated = 0
     for table in read_columns(files, (KEY, "simulated")):
         subjects += table[KEY].to_pylist()
         simulated += sum(filter(None, table["simulated"].to_pylist()))
-    wanted = max(1, photos // 2)
-    chosen = sorted(nsmallest(wanted, set(subjects), key=lambda subject: (rank(seed, "browse", str(subject)), subject)))
+    most = max(1, photos // 2)
+    chosen = sorted(nsmallest(most, set(subjects), key=lambda subject: (rank(seed, "browse", str(subject)), subject)))
     each = PER_PAGE // 2
     batches = [chosen[start : start + each] for start in range(0, len(chosen), each)] or [[]]
     pages = ({"names": map(str, batch), "pairs": _pairs(read_rows(files, KEY, batch, COLUMNS))} for batch in batches)
@@ -50,10 +50,10 @@ def write_pairs(
 
 def _pairs(rows: Iterable[Row]) -> list[tuple[int, list[dict[str, Any]]]]:
     """Subjects with their shots, the phone first."""
-    found: dict[int, list[dict[str, Any]]] = {}
+    shots: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row[KEY], []).append(_shot(row))
-    return [(subject, sorted(found[subject], key=itemgetter("side"), reverse=True)) for subject in sorted(found)]
+        shots.setdefault(row[KEY], []).append(_shot(row))
+    return [(subject, sorted(shots[subject], key=itemgetter("side"), reverse=True)) for subject in sorted(shots)]
 
 
 def _shot(row: Row) -> dict[str, Any]:

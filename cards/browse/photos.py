@@ -38,7 +38,7 @@ FACETS: Mapping[str, tuple[str, Collection[str] | None]] = {
     "focal_length_class": ("Focal length", FOCAL_LENGTH_CLASSES),
 }
 CREDIT = ("title", "owner_name", "owner", "page_url", "license", "license_url", "attribution", "path")
-# What a card tells of a setting: the raw string, and its class.
+# Setting -> the columns of its raw string and its class.
 SETTINGS = {
     "Exposure": ("exposure_raw", "exposure_class"),
     "Aperture": ("aperture_raw", "aperture_class"),
@@ -57,7 +57,7 @@ BANNERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credit:
-    """Whose photo it is; links are "" where there is none."""
+    """Whose photo it is; a link is "" if there is none."""
 
     title: str
     owner: str
@@ -95,7 +95,7 @@ class Facet:
 def write_photos(
     folder: Path, kind: DataSetKind, out: Path, photos: int, seed: int, register: Register
 ) -> tuple[Path, int, int]:
-    """Write the pages of the data set in `folder`: the index, photos shown, photos there are."""
+    """Write the pages of the data set in `folder`; returns the index, the photos shown and the photos in all."""
     configs = kind.configs(folder)
     if "labels" not in configs:
         raise UsageError(f"{folder} holds no labels to show.", f"Build it first: {kind.made_by}")
@@ -138,7 +138,7 @@ def credits_of(labels: Sequence[Path], ids: Iterable[int]) -> dict[int, Credit]:
 
 
 def banner(origin: str) -> str:
-    """What must be said first of where the photos came from; "" for Flickr."""
+    """The warning at the top of a page about the source of the photos; "" for Flickr."""
     return BANNERS.get(origin, "UNKNOWN SOURCE: collection.json does not tell where these photos came from.")
 
 
@@ -159,14 +159,14 @@ def _survey(files: Sequence[Path]) -> tuple[list[int], dict[str, Counter[str]]]:
     for table in read_columns(files, (KEY, *FACETS)):
         ids += table[KEY].to_pylist()
         for column in FACETS:
-            for one in table[column].value_counts().to_pylist():
-                counts[column][_name(one["values"])] += one["counts"]
+            for entry in table[column].value_counts().to_pylist():
+                counts[column][_name(entry["values"])] += entry["counts"]
     return ids, counts
 
 
 def _facet(column: str, counts: Counter[str], sample: Sequence[Row]) -> Facet:
     title, order = FACETS[column]
-    here = Counter(_name(row[column]) for row in sample)
+    in_sample = Counter(_name(row[column]) for row in sample)
     places = {name: place for place, name in enumerate(order or ())}
     last = len(places)
 
@@ -177,7 +177,7 @@ def _facet(column: str, counts: Counter[str], sample: Sequence[Row]) -> Facet:
     names = sorted(counts, key=key)
     listed = names if order is not None else names[:LISTED]
     left = names[len(listed) :]
-    values = tuple((name, counts[name], here[name]) for name in listed)
+    values = tuple((name, counts[name], in_sample[name]) for name in listed)
     return Facet(title=title, values=values, more=(len(left), sum(counts[name] for name in left)))
 
 

@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What is left of a variant without the reference; `mean` and `most` of its absolute values, 0 to 255."""
+    """A variant minus the reference; `mean` and `most` of the absolute difference, 0 to 255."""
 
     picture: Picture
     mean: float
@@ -34,7 +34,7 @@ class Difference(NamedTuple):
 
 
 def thumbnail(data: bytes) -> Picture | None:
-    """A small picture of an image file, upright; None for what is no whole image."""
+    """A small picture of an image file, upright; None for a broken one."""
     image = small_picture(data, SIDE)
     return None if isinstance(image, BadPicture) else _picture(image, quality=QUALITY, method=2)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 IMAGES = 6  # a page each
-REFERENCES = ("IDENTITY", "JPEG95_444")  # what the others are compared with: the first that is there, else the first
+REFERENCES = ("IDENTITY", "JPEG95_444")  # compared with the others: the first in the data set; else its first variant
 KEY = "image_id"
 COLUMNS = (KEY, "label", "image")
 
@@ -44,7 +44,7 @@ Splits = Mapping[str, Sequence[Path]]  # split -> its files
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The data set that images were made of: where its photos came from, and its files of labels."""
+    """The data set that images were made of: the source of its photos, and its files of labels."""
 
     origin: str
     labels: Sequence[Path]
@@ -76,7 +76,7 @@ class Shown:
 def write_variants(
     folder: Path, kind: DataSetKind, out: Path, images: int, seed: int, register: Register
 ) -> tuple[Path, int, int]:
-    """Write the pages of the data set in `folder`: the index, images shown, images there are.
+    """Write the pages of the data set in `folder`; returns the index, the images shown and the images in all.
 
     Raises UsageError when it holds draws alone.
     """
@@ -90,9 +90,9 @@ def write_variants(
     ids = [(split, image_id) for split, paths in files[reference].items() for image_id in _ids(paths)]
     if not ids:
         raise UsageError(f"{folder} holds no image.", "Make it again: flickrexif process.")
-    chosen = nsmallest(min(images, IMAGES), ids, key=lambda one: (rank(seed, "browse", "/".join(one)), one))
+    chosen = nsmallest(min(images, IMAGES), ids, key=lambda image: (rank(seed, "browse", "/".join(image)), image))
     sources = {split: _source(kind.sources(folder).get(split, ())) for split, _ in chosen}
-    pages = ({"names": [one[1]], "image": _image(files, order, one, sources[one[0]])} for one in chosen)
+    pages = ({"names": [image[1]], "image": _image(files, order, image, sources[image[0]])} for image in chosen)
     index = write_pages(
         out,
         register,
@@ -116,7 +116,7 @@ def _ids(files: Sequence[Path]) -> Iterator[str]:
 
 
 def _source(folders: Sequence[Path]) -> Source | None:
-    """The first of the data sets that images were made of in which their credits stand."""
+    """The first data set of `folders` that has labels, and so the images' credits."""
     for folder in folders:
         kind = recognised(folder)
         if kind and (labels := kind.configs(folder).get("labels")):
@@ -128,11 +128,10 @@ def _source(folders: Sequence[Path]) -> Source | None:
 
 
 def _image(
-    files: Mapping[str, Splits], order: Sequence[str], one: tuple[str, str], source: Source | None
+    files: Mapping[str, Splits], order: Sequence[str], key: tuple[str, str], source: Source | None
 ) -> dict[str, Any]:
-    split, image_id = one
-    found = {name: read_rows(files[name].get(split, ()), KEY, {image_id}, COLUMNS) for name in order}
-    rows = {name: row for name, matching in found.items() for row in matching}
+    split, image_id = key
+    rows = {name: row for name in order for row in read_rows(files[name].get(split, ()), KEY, {image_id}, COLUMNS)}
     first = rows[order[0]]
     base = _decoded(image_bytes(first))
     names = features_of(files[order[0]][split][0])["label"].get("names", ())

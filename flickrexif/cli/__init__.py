@@ -76,8 +76,8 @@ evaluate.app.command("all")(suite.evaluate_all)
 app.add_typer(evaluate.app, name="eval")
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         from flickrexif import __version__
 
         typer.echo(__version__)

@@ -105,18 +105,18 @@ def _lacking(items: "Sequence[Item]") -> Iterator[str]:
             measurements = lacking.setdefault((m.dataset, item.reason), {})
             measurements.setdefault(f"{m.task} {m.label}".strip(), set()).add(item.candidate.record.key)
     for (dataset, reason), measurements in lacking.items():
-        some = set.union(*measurements.values())
-        of = "" if some == encoders else f" by {', '.join(sorted(some))}"
+        affected = set.union(*measurements.values())
+        of = "" if affected == encoders else f" by {', '.join(sorted(affected))}"
         yield f"Not possible on {dataset}{of} ({', '.join(measurements)}): {reason}."
 
 
 def _totals(items: "Sequence[Item]") -> str:
     count = {state: sum(item.state == state for item in items) for state in ("done", "to do", "not possible")}
     todo = [item for item in items if item.state == "to do"]
-    known = [item.seconds for item in todo if item.seconds is not None]
+    timed = [item.seconds for item in todo if item.seconds is not None]
     images = sum(sum(item.images.values()) for item in todo)
-    unknown = f", without {len(todo) - len(known)} never timed before" if len(known) < len(todo) else ""
-    seconds = f"; about {sum(known):,.0f} s{unknown}" if known else "; never timed before" if todo else ""
+    unknown = f", without {len(todo) - len(timed)} never timed before" if len(timed) < len(todo) else ""
+    seconds = f"; about {sum(timed):,.0f} s{unknown}" if timed else "; never timed before" if todo else ""
     counts = f"{count['done']:,} done, {count['to do']:,} to do, {count['not possible']:,} not possible"
     return f"{counts}; {images:,} embeddings to make{seconds}."
 
@@ -158,18 +158,20 @@ def _print_summary(outcomes: "Sequence[Outcome]") -> None:
         if outcome.item.state != "not possible" or outcome.failed:
             m = outcome.item.measurement
             groups.setdefault((m.task, m.dataset), []).append(outcome)
-    for (task, dataset), some in groups.items():
-        columns = [(label, metric) for label in dict.fromkeys(map(_label, some)) for metric in HEADLINES[task]]
+    for (task, dataset), outcomes_of_task in groups.items():
+        columns = [
+            (label, metric) for label in dict.fromkeys(map(_label, outcomes_of_task)) for metric in HEADLINES[task]
+        ]
         for start in range(0, len(columns), WIDE):
-            _print_part(f"{task}, {dataset}", some, columns[start : start + WIDE])
+            _print_part(f"{task}, {dataset}", outcomes_of_task, columns[start : start + WIDE])
     for line in _lacking([outcome.item for outcome in outcomes if not outcome.failed]):
         say(line)
 
 
-def _print_part(title: str, some: "Sequence[Outcome]", columns: Sequence[tuple[str, str]]) -> None:
+def _print_part(title: str, outcomes: "Sequence[Outcome]", columns: Sequence[tuple[str, str]]) -> None:
     chances: dict[tuple[str, str], str] = {}
     rows: dict[str, dict[tuple[str, str], str]] = {}
-    for outcome in some:
+    for outcome in outcomes:
         for column in columns:
             if _label(outcome) == column[0]:
                 rows.setdefault(outcome.item.candidate.record.key, {})[column] = _cell(outcome, column[1])

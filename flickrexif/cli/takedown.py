@@ -124,7 +124,7 @@ def _print_answers(report: "RefreshReport", bar: ExitStack) -> None:
     rows = [(name, counts[name], meaning) for name, meaning in VERDICTS.items() if counts.get(name)]
     table(("verdict", "photos", "meaning"), rows)
     typer.echo(f"{report.photos:,} photos, {report.asked:,} asked now.")
-    ids = [str(photo_id) for some in report.going.values() for photo_id in some]
+    ids = [str(photo_id) for going in report.going.values() for photo_id in going]
     if ids:
         typer.echo(f"No longer to be shown: {_some(ids)}")
 

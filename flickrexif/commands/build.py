@@ -1,8 +1,9 @@
 """From the journal to the data set: `flickrexif build`."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -22,15 +23,15 @@ def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildR
     or nothing in it.
     """
     with read_journal(journal_path(data_dir)) as journal:
-        wanted = list(journal.months()) if months is None else list(months)
+        names = list(journal.months()) if months is None else list(months)
         meta = journal.meta()
         if "source" not in meta:  # the first crawl ended before any answer came
             raise FlickrExifError(f"The crawl in {data_root(data_dir)} holds nothing yet.", "Run its command again.")
         collection = Collection(
             source=cast(Source, meta["source"]), settings=json.loads(meta.get("sampling", "{}")), dates=_dates(journal)
         )
-        rows = ((month, raw_photos(journal, month)) for month in wanted)
-        images = _Images(journal, journal_path(data_dir).parent) if any(map(journal.images, wanted)) else None
+        rows = ((month, raw_photos(journal, month)) for month in names)
+        images = partial(_stored, journal, journal_path(data_dir).parent) if any(map(journal.images, names)) else None
         return build(rows, data_root(data_dir), collection, images)
 
 
@@ -44,21 +45,7 @@ def _day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
 
 
-class _Images:
-    def __init__(self, journal: Journal, folder: Path) -> None:
-        self.journal, self.folder = journal, folder
-
-    def __call__(self, month: str) -> Iterable[StoredImage]:
-        return self._stored(month)
-
-    def _stored(self, month: str) -> Iterator[StoredImage]:
-        for record in self.journal.images(month):
-            if record.path and record.sha256 and record.width and record.height and record.size:
-                yield StoredImage(
-                    record.photo_id,
-                    self.folder / record.path,
-                    record.sha256,
-                    record.width,
-                    record.height,
-                    record.size,
-                )
+def _stored(journal: Journal, folder: Path, month: str) -> Iterator[StoredImage]:
+    for i in journal.images(month):
+        if i.path and i.sha256 and i.width and i.height and i.size:
+            yield StoredImage(i.photo_id, folder / i.path, i.sha256, i.width, i.height, i.size)

@@ -23,7 +23,7 @@ def report(
     """
     folder = data_folder(data_dir)
     records = path_of(results) if results else folder.path / "results"
-    wanted = [name for text in several(formats) for part in text.split(",") if (name := part.strip().lower())]
+    names = [name for text in several(formats) for part in text.split(",") if (name := part.strip().lower())]
     home = home_of(records, data_dir)
     with home.writing("report"):
         return write_report(
@@ -31,6 +31,6 @@ def report(
             path_of(out) if out else records.parent / "report",
             baseline=path_of(baseline) if baseline else None,
             data_dir=folder.path,
-            formats=wanted,
+            formats=names,
             register=home.register,
         )

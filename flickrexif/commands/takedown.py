@@ -43,7 +43,7 @@ HOLDERS = (PAGES, FIGURES, RECORDS, EMBEDDINGS, PROCESSED, SPLITS, IMAGE_FILES, 
 class Refreshed:
     """What asking gave, and what was forgotten; of a dry run what would be asked."""
 
-    asked: RefreshReport | None = None
+    answers: RefreshReport | None = None
     forgotten: Report | None = None  # None: nothing had to be
     due: Due | None = None
     calls_per_hour: int
@@ -66,20 +66,22 @@ def forget(
     cannot be read, and for files in which something is left.
     """
     folder = data_folder(data_dir)
-    some = Wanted(
+    request = Wanted(
         reason=reason,
         photos=frozenset(map(_photo_id, [photos] if isinstance(photos, int | str) else photos)),
         owners=frozenset(map(_nsid, several(owners))),
     )
-    if not some.photos and not some.owners:
+    if not request.photos and not request.owners:
         raise UsageError("Nothing to forget was named.", "Give --photo ID or --owner NSID.")
-    one_line(reason, [*map(str, some.photos), *some.owners])  # refuses what cannot be kept, before anything is done
+    one_line(
+        reason, [*map(str, request.photos), *request.owners]
+    )  # refuses what cannot be kept, before anything is done
     if not folder.path.is_dir():
         raise UsageError(f"There is no folder {folder.path}.", "Name the data folder with --data-dir.")
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(folder.writing("forget"))
-        return _take_out(folder, [some], write=not dry_run)
+        return _take_out(folder, [request], write=not dry_run)
 
 
 def refresh(
@@ -121,11 +123,11 @@ def refresh(
             raise FlickrExifError(message, "Look at some of their pages; if they must go, add --yes.")
         forgotten = _take_out(folder, wanted(report), write=True) if report.going else None
     was_merged = collection is not None and "merged" in collection.settings
-    return Refreshed(asked=report, forgotten=forgotten, calls_per_hour=hourly, was_merged=was_merged)
+    return Refreshed(answers=report, forgotten=forgotten, calls_per_hour=hourly, was_merged=was_merged)
 
 
-def _take_out(folder: DataFolder, some: list[Wanted], *, write: bool) -> Report:
-    return take_out(folder, HOLDERS, some, _describe, datetime.now(UTC), write=write)
+def _take_out(folder: DataFolder, requests: list[Wanted], *, write: bool) -> Report:
+    return take_out(folder, HOLDERS, requests, _describe, datetime.now(UTC), write=write)
 
 
 def _describe(root: Path, changed: bool) -> None:

@@ -69,7 +69,7 @@ def read_table(files: Sequence[Path], columns: Sequence[str], hint: str = AGAIN)
         raise FlickrExifError(f"The files in {where} differ in their columns ({_reason(error)}).", hint) from None
 
 
-def read_rows(files: Iterable[Path], key: str, wanted: Collection[Any], columns: Sequence[str]) -> Iterator[Row]:
+def read_rows(files: Iterable[Path], key: str, keys: Collection[Any], columns: Sequence[str]) -> Iterator[Row]:
     """The rows whose `key` is one of `wanted`, in the files' order; a column that a file lacks is None.
 
     Only row groups that hold such rows are read, one at a time: the images of the others stay on the disk.
@@ -82,8 +82,8 @@ def read_rows(files: Iterable[Path], key: str, wanted: Collection[Any], columns:
         with opened(path) as file:
             _check(path, file, (key,), AGAIN)
             present = [name for name in columns if name in file.schema_arrow.names]
-            values = pa.array(sorted(wanted), file.schema_arrow.field(key).type)
-            for group in _groups(file, key, wanted):
+            values = pa.array(sorted(keys), file.schema_arrow.field(key).type)
+            for group in _groups(file, key, keys):
                 is_wanted = pc.is_in(file.read_row_group(group, columns=[key])[key], value_set=values)
                 if pc.any(is_wanted).as_py():
                     rows = file.read_row_group(group, columns=present).filter(is_wanted)
@@ -130,13 +130,13 @@ def _check(path: Path, file: "pq.ParquetFile", columns: Iterable[str], hint: str
         raise FlickrExifError(f"{path} has no column {missing[0]!r}.", hint)
 
 
-def _groups(file: "pq.ParquetFile", key: str, wanted: Collection[Any]) -> Iterator[int]:
+def _groups(file: "pq.ParquetFile", key: str, keys: Collection[Any]) -> Iterator[int]:
     """The row groups that may hold one of `wanted`, by their least and greatest value."""
     place = [file.schema.column(number).path for number in range(len(file.schema))].index(key)
     for group in range(file.num_row_groups):
         statistics = file.metadata.row_group(group).column(place).statistics
         bounded = statistics and statistics.has_min_max
-        if not bounded or any(statistics.min <= value <= statistics.max for value in wanted):
+        if not bounded or any(statistics.min <= value <= statistics.max for value in keys):
             yield group
 
 
@@ -156,8 +156,8 @@ def features(columns: Iterable[Column]) -> dict[str, dict[str, str]]:
 
 def schema_of(columns: Sequence[Column]) -> "pa.Schema":
     """The Arrow schema of `columns`, with the features, so that `datasets` decodes `image` as an image."""
-    told = json.dumps({"info": {"features": features(columns)}})
-    return arrow_schema(columns).with_metadata({b"huggingface": told.encode()})
+    metadata = json.dumps({"info": {"features": features(columns)}})
+    return arrow_schema(columns).with_metadata({b"huggingface": metadata.encode()})
 
 
 def write_rows(path: Path, table: "pa.Table", columns: Sequence[Column] = ()) -> None:

@@ -30,4 +30,4 @@ def is_ambiguous(photo_id: str) -> bool:
 
 def are_row_numbers(ids: Collection[str], rows: int) -> bool:
     """Whether a data set of `rows` images has no ids: its images are then called by their row numbers."""
-    return bool(ids) and all(one.isdecimal() and int(one) < rows for one in ids)
+    return bool(ids) and all(image_id.isdecimal() and int(image_id) < rows for image_id in ids)

@@ -180,12 +180,12 @@ def add(
     """
     photos, owners = sorted(set(photos)), sorted(set(owners))
     before = read_takedowns(path)
-    wanted: list[tuple[Kind, str]] = [("photo", str(one)) for one in photos if not before.photo(one)]
-    wanted += [("owner", one) for one in owners if not before.owner(one)]
+    new_names: list[tuple[Kind, str]] = [("photo", str(name)) for name in photos if not before.photo(name)]
+    new_names += [("owner", name) for name in owners if not before.owner(name)]
     line = one_line(reason, [*map(str, photos), *owners])
     salt = before.lines[0].salt if before.lines else secrets.token_hex(SALT_BYTES)
     time = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    new = tuple(Takedown(time, kind, SCRYPT, salt, *_hashes(salt, kind, name), line) for kind, name in wanted)
+    new = tuple(Takedown(time, kind, SCRYPT, salt, *_hashes(salt, kind, name), line) for kind, name in new_names)
     write_takedowns(path, Takedowns(before.lines + new))
     return new
 
@@ -196,7 +196,7 @@ def _hashes(salt: str, kind: Kind, name: str) -> tuple[str, str]:
 
 def merge(lists: Iterable[Takedowns]) -> Takedowns:
     """Everybody on any of `lists`, each line once, by time."""
-    return Takedowns(tuple(sorted({line for one in lists for line in one.lines})))
+    return Takedowns(tuple(sorted({line for takedowns in lists for line in takedowns.lines})))
 
 
 def one_line(reason: str, names: Collection[str] = ()) -> str:
