@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flickrexif.cards.card import check_card
 from flickrexif.cards.files import is_published, published_files
 from flickrexif.cards.hub_errors import hub_errors
+from flickrexif.cards.purge import PurgeReport, check_branches, purge
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.kinds import KINDS, kind_of
@@ -43,6 +44,7 @@ class PublishSettings:
     private: bool = False  # of a new repository
     message: str | None = None
     tag: str | None = None
+    purge: bool = False  # remove all earlier revisions too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class PublishReport:
 
     url: str | None
     commit: str
+    purged: PurgeReport | None = None
 
 
 def plan(root: Path, settings: PublishSettings, api: "HfApi", secrets: Sequence[str] = ()) -> PublishPlan:
@@ -86,7 +89,7 @@ def plan(root: Path, settings: PublishSettings, api: "HfApi", secrets: Sequence[
 
     Raises UsageError for names that cannot be, a card that does not match its data, a file that holds one of
     `secrets`, a tag that is taken, a public repository that was to be private,
-    or one that holds another data set; FlickrExifError when the Hub
+    or one that holds another data set, or branches that a purge would leave; FlickrExifError when the Hub
     cannot be asked.
     """
     _check_names(settings)
@@ -102,8 +105,10 @@ def plan(root: Path, settings: PublishSettings, api: "HfApi", secrets: Sequence[
         remote = _remote_files(api, settings.repo, head) if head else {}
         _check_kind(settings.repo, kind, remote)
         compared = {path: _compare(root, path, remote.get(path)) for path in files}
-    send = tuple(file for file in compared.values() if file)
-    delete = tuple(sorted(path for path in remote if is_published(kind, path) and path not in compared))
+        send = tuple(file for file in compared.values() if file)
+        delete = tuple(sorted(path for path in remote if is_published(kind, path) and path not in compared))
+        if settings.purge and refs and head:
+            check_branches(api, settings.repo, refs, settings.revision, head, changing=bool(send or delete))
     return PublishPlan(
         settings=settings,
         root=root,
@@ -132,9 +137,14 @@ def publish(
         url = None
         if planned.send or planned.delete:
             url, head = _commit(planned, api, head, _upload(planned, api, progress))
-        if settings.tag and not planned.tagged:
+        tagged, purged = planned.tagged, None
+        if settings.purge:
+            purged = purge(api, settings.repo, settings.revision)
+            head, tagged = purged.commit, settings.tag in purged.kept_tags
+            url = url and f"{api.endpoint}/datasets/{settings.repo}/commit/{head}"
+        if settings.tag and not tagged:
             api.create_tag(settings.repo, tag=settings.tag, revision=head, repo_type="dataset")
-    return PublishReport(url=url, commit=head)
+    return PublishReport(url=url, commit=head, purged=purged)
 
 
 def known_secrets(environ: Mapping[str, str], token: str | None) -> list[str]:
@@ -224,11 +234,11 @@ def _head(refs: "GitRefs | None", revision: str) -> tuple[str | None, bool]:
 
 
 def _tagged(refs: "GitRefs | None", settings: PublishSettings, commit: str | None) -> bool:
-    """Whether the tag is on `commit` already. Raises UsageError when it is on another: a tag never moves."""
+    """Whether the tag is on `commit` already. Raises UsageError when it is on another: only a purge moves it."""
     tags = {ref.name: ref.target_commit for ref in refs.tags} if refs else {}
     if settings.revision in tags:
         raise UsageError(f"{settings.revision} is a tag of {settings.repo}, not a branch.", "Name a branch.")
-    if settings.tag in tags and tags[settings.tag] != commit:
+    if settings.tag in tags and tags[settings.tag] != commit and not settings.purge:
         raise UsageError(f"{settings.repo} has a tag {settings.tag} on another commit.", "Choose another name.")
     return settings.tag in tags
 

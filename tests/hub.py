@@ -9,20 +9,21 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import yaml
 
-from tests.hub_repo import ATTRIBUTES, LARGE, MAIN, Commit, File, Repo, User
+from tests.hub_repo import ATTRIBUTES, LARGE, MAIN, Commit, File, LargeFile, Repo, User
 from tests.xet import XetStore
 
-PAGE = 4  # entries of a tree listing; the Hub's are 1,000
+PAGE = 4  # entries of a listing; the Hub's are 1,000
+DATE = "2026-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class Hub:
     cut: int | None = None  # the connection breaks, once, after so many uploads have begun
     stall: int | None = None  # uploads from this one on are never answered
     before_commit: Callable[[], None] | None = None  # called once, when a commit comes in
+    converts_are_protected: bool = True  # whether owners may not delete refs/convert/*
+    deleted: dict[str, LargeFile] = field(default_factory=dict)  # large files, by SHA-256
+    out_of_order: str = ""  # part of the path of a call that fails, once
+    still_listed: int = 0  # times that deleted large files are listed all the same
     store: XetStore = field(default_factory=XetStore)
     uploads: int = 0
     stalled: threading.Event = field(default_factory=threading.Event)
@@ -139,6 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.body = self._read()
             if token and self.user is None and not self.route.startswith("/xet/"):
                 raise Refusal(401, "Invalid credentials in Authorization header")
+            if self.hub.out_of_order and self.hub.out_of_order in f"{self.command} {self.route}":
+                self.hub.out_of_order = ""
+                raise Refusal(500, "Internal Error")
             with self.hub.lock:
                 status, headers, content = self._dispatch()
         except ConnectionAbortedError:
@@ -249,11 +257,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def refs(self, name: str) -> Answer:
         repo = self.repo(name)
-        told = {
-            kind: [{"name": n, "ref": f"refs/{ref}/{n}", "targetCommit": oid} for n, oid in found.items()]
-            for kind, ref, found in (("branches", "heads", repo.branches), ("tags", "tags", repo.tags))
-        }
-        return _json({**told, "converts": []})
+        kinds = {"branches": "heads", "tags": "tags", "converts": "convert"}
+        kinds |= {"pullRequests": "pr"} if self.query.get("include_prs") else {}
+        entries = [(ref, ref.split("/", 2)[2], oid) for ref, oid in repo.refs().items()]
+        return _json(
+            {
+                kind: [
+                    {"name": short, "ref": ref, "targetCommit": oid}
+                    for ref, short, oid in entries
+                    if ref.startswith(f"refs/{folder}/")
+                ]
+                for kind, folder in kinds.items()
+            }
+        )
 
     def tree(self, name: str, revision: str, under: str | None = None) -> Answer:
         files = self.commit_of(name, revision).files
@@ -269,10 +285,19 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         if under and not chosen:
             raise Refusal(404, f"{under} does not exist on {revision}", "EntryNotFound")
+        return self._page(chosen, recursive=recursive)
+
+    def _page(self, entries: Sequence[object], **query: object) -> Answer:
+        """Some entries of a listing, and where the next are."""
         start = int(self.query.get("cursor", ["0"])[0])
-        more = f"{self.hub.endpoint}{self.route}?recursive={recursive}&cursor={start + PAGE}"
-        link = {"Link": f'<{more}>; rel="next"'} if chosen[start + PAGE :] else {}
-        return _json(chosen[start : start + PAGE], **link)
+        more = f"{self.hub.endpoint}{self.route}?{urlencode({**query, 'cursor': start + PAGE})}"
+        link = {"Link": f'<{more}>; rel="next"'} if entries[start + PAGE :] else {}
+        return _json(entries[start : start + PAGE], **link)
+
+    def commits(self, name: str, revision: str) -> Answer:
+        fixed = {"authors": [{"user": "jo"}], "date": DATE, "message": ""}
+        history = self.repo(name).history(self.commit_of(name, revision).oid)
+        return self._page([{"id": commit.oid, "title": commit.message, **fixed} for commit in history])
 
     def paths_info(self, name: str, revision: str) -> Answer:
         files = self.commit_of(name, revision).files
@@ -294,6 +319,56 @@ class _Handler(BaseHTTPRequestHandler):
         if tag in repo.tags:
             raise Refusal(409, "Tag reference exists already")
         repo.tags[tag] = self.commit_of(name, revision).oid
+        return _json({})
+
+    # --- what is taken away
+
+    def squash(self, name: str, branch: str) -> Answer:
+        repo = self.repo(name, write=True)
+        if branch not in repo.branches:
+            raise Refusal(404, f"Invalid rev id: {branch}", "RevisionNotFound")
+        repo.squash(branch, json.loads(self.body)["message"])
+        return _json({})
+
+    def delete_tag(self, name: str, tag: str) -> Answer:
+        repo = self.repo(name, write=True)
+        if repo.tags.pop(tag, None) is None:
+            raise Refusal(404, f"Invalid rev id: {tag}", "RevisionNotFound")
+        repo.drop_unreachable()
+        return _json({})
+
+    def delete_branch(self, name: str, branch: str) -> Answer:
+        repo, convert = self.repo(name, write=True), branch.removeprefix("refs/convert/")
+        if branch == MAIN or (convert in repo.converts and self.hub.converts_are_protected):
+            raise Refusal(403, f"The branch {branch} is protected")
+        if repo.branches.pop(branch, None) is None and repo.converts.pop(convert, None) is None:
+            raise Refusal(404, f"Invalid rev id: {branch}", "RevisionNotFound")
+        repo.drop_unreachable()
+        return _json({})
+
+    def large_files(self, name: str) -> Answer:
+        """`oid` is a name of the Hub's own."""
+        files, first_page = self.repo(name, write=True).large, "cursor" not in self.query
+        if self.hub.deleted and self.hub.still_listed:
+            files = {**files, **self.hub.deleted}
+            self.hub.still_listed -= first_page
+        return self._page(
+            [
+                {"fileOid": sha256, "filename": file.path, "oid": f"{number:024x}", "pushedAt": DATE}
+                | {"ref": file.ref, "size": file.size}
+                for number, (sha256, file) in enumerate(files.items())
+            ]
+        )
+
+    def delete_large_files(self, name: str) -> Answer:
+        repo, asked = self.repo(name, write=True), json.loads(self.body)["deletions"]
+        assert asked["rewriteHistory"] is False  # what it would do to the commits is not stood in for
+        for sha256 in set(asked["sha"]) - {*self.hub.deleted}:
+            if sha256 not in repo.large:
+                raise Refusal(400, f"{sha256} is no file of {name}")
+            self.hub.deleted[sha256] = repo.large.pop(sha256)
+            if not any(sha256 in other.large for other in self.hub.repos.values()):
+                self.hub.objects.pop(sha256, None)
         return _json({})
 
     # --- uploads
@@ -415,6 +490,8 @@ class _Handler(BaseHTTPRequestHandler):
         return 302, told | where, b""
 
     def download(self, oid: str) -> Answer:
+        if oid not in self.hub.objects:
+            raise Refusal(404, "Object not found")
         return self._range(self.hub.objects[oid], {"Accept-Ranges": "bytes", "ETag": f'"{oid}"'})
 
     def _range(self, content: bytes, headers: dict[str, str]) -> Answer:
@@ -445,6 +522,12 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("POST", f"{_API}/commit/([^/]+)", _Handler.commit),
     ("POST", f"{_API}/branch/(.+)", _Handler.branch),
     ("POST", f"{_API}/tag/(.+)", _Handler.tag),
+    ("DELETE", f"{_API}/branch/(.+)", _Handler.delete_branch),
+    ("DELETE", f"{_API}/tag/(.+)", _Handler.delete_tag),
+    ("POST", f"{_API}/super-squash/(.+)", _Handler.squash),
+    ("GET", f"{_API}/commits/([^/]+)", _Handler.commits),
+    ("GET", f"{_API}/lfs-files", _Handler.large_files),
+    ("POST", f"{_API}/lfs-files/batch", _Handler.delete_large_files),
     ("GET", f"{_API}/xet-write-token/([^/]+)", _Handler.xet_token),
     ("GET", f"{_API}/revision/(.+)", _Handler.info),
     ("GET", _API, _Handler.info),

@@ -1,14 +1,11 @@
 """Publishing to the Hub's stand-in over HTTP, and what the unmodified clients read back from it."""
 
-import hashlib
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,53 +14,17 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.utils import disable_progress_bars
 
 from flickrexif.cards import write_card
-from flickrexif.cards.files import published_files
-from flickrexif.cards.publish import (
-    LocalFile,
-    PublishPlan,
-    PublishReport,
-    PublishSettings,
-    batches,
-    known_secrets,
-    plan,
-    publish,
-)
+from flickrexif.cards.publish import LocalFile, PublishSettings, batches, known_secrets, plan, publish
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.dataset.build import build
-from flickrexif.dataset.images import StoredImage
-from flickrexif.kinds import kind_of
 from flickrexif.paircams.build import build_pairs
 from tests.hub import Hub, serving
-from tests.hub_repo import File, User
-from tests.raw_photos import SIMULATED, photo
+from tests.hub_repo import File
+from tests.pushing import REPO, TOKEN, USERS, Run, local, make, push, remote, run_python
 from tests.test_build import jpeg
 
-ROOT = Path(__file__).parents[1]
-REPO = "jo/flickrexif"
-TOKEN = "hf_writerwriterwriter"
-USERS = {
-    TOKEN: User("jo", ("CTU-OU",)),
-    "hf_readerreaderreader": User("jo", writes=False),
-    "hf_strangerstranger": User("ann"),
-}
 # What huggingface_hub calls of its HTTP library when it sends through Git LFS.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def make(root: Path, store: Path, ids: dict[str, list[int]]) -> None:
-    """A data set with images, described; `store` holds the image files."""
-    images = {}
-    store.mkdir(exist_ok=True)
-    for month, photos in ids.items():
-        paths = {i: store / f"{i}_b.jpg" for i in photos}
-        for i, path in paths.items():
-            path.write_bytes(jpeg(48, i))
-        sums = {i: hashlib.sha256(path.read_bytes()).hexdigest() for i, path in paths.items()}
-        images[month] = [StoredImage(i, path, sums[i], 48, 48, "l") for i, path in paths.items()]
-    build([(month, [photo(i, month) for i in found]) for month, found in ids.items()], root, SIMULATED, images.get)
-    write_card(root)
 
 
 @pytest.fixture(scope="module")
@@ -97,33 +58,9 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def python(hub: Hub, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Python in a process of its own that knows the stand-in alone; environment variables as keywords."""
-
-    def run(*arguments: object, stop: bool = False, **environ: str) -> subprocess.CompletedProcess[str]:
-        given = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path)}
-        fonts = {
-            "MPLCONFIGDIR": str(tmp_path_factory.getbasetemp() / "matplotlib")
-        }  # its list of fonts is slow to make
-        (tmp_path / "work").mkdir(exist_ok=True)
-        with subprocess.Popen(
-            [sys.executable, *map(str, arguments)],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **given, **fonts, **environ},
-            cwd=tmp_path / "work",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            if stop:
-                hub.stalled.wait(60)
-                process.send_signal(signal.SIGTERM)
-            try:
-                out, err = process.communicate(timeout=120)
-            finally:
-                process.kill()
-        assert "Traceback" not in err
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    return run
+    """Runs Python in a process of its own."""
+    fonts = str(tmp_path_factory.getbasetemp() / "matplotlib")  # its list of fonts is slow to make
+    return partial(run_python, hub, tmp_path, MPLCONFIGDIR=fonts)
 
 
 @pytest.fixture
@@ -136,27 +73,10 @@ def send(python: Run) -> Run:
     return run
 
 
-def local(root: Path) -> dict[str, bytes]:
-    return {path: (root / path).read_bytes() for path in published_files(kind_of(root), root)}
-
-
-def remote(hub: Hub, revision: str = "main", repo: str = REPO) -> dict[str, bytes]:
-    files = hub.files(repo, revision)
-    del files[".gitattributes"]
-    return files
-
-
 def large(root: Path, *without: str) -> int:
     """Bytes of the files that go as large ones."""
     found = local(root)
     return sum(len(found[path]) for path in found if path.endswith((".parquet", ".png")) and path not in without)
-
-
-def push(hub: Hub, root: Path, token: str = TOKEN, **settings: object) -> tuple[PublishPlan, PublishReport]:
-    """Publish in this process, through Git LFS."""
-    api = HfApi(hub.endpoint, token)
-    planned = plan(root, PublishSettings(**{"repo": REPO, **settings}), api)  # type: ignore[arg-type]
-    return planned, publish(planned, api)
 
 
 # --- taken, and read back

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import flickrexif
-from flickrexif.cli.output import progress_bar, table
+from flickrexif.cli.output import SHORT, progress_bar, table
 
 if TYPE_CHECKING:
     from flickrexif.cards.publish import PublishPlan, PublishReport
+    from flickrexif.cards.purge import PurgeReport
 
 FILES_SHOWN = 20  # more are shown by folder
 
@@ -24,8 +25,13 @@ def publish(
     message: Annotated[str | None, typer.Option(help="Message of the commit.")] = None,
     revision: Annotated[str, typer.Option(help="Branch; made when it is missing.")] = "main",
     tag: Annotated[str | None, typer.Option(help="Name this release, e.g. v1.0.")] = None,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove what is gone from earlier revisions too.")] = False,
 ) -> None:
     """Publish a data set on the Hugging Face Hub: what changed is sent, what is gone here is removed there.
+
+    With --purge no earlier revision stays: one commit is left on each branch,
+    tags whose files differ from it are deleted, and so are for good the
+    large files that it does not hold.
 
     The token comes from HF_TOKEN or from `hf auth login`.
 
@@ -40,11 +46,14 @@ def publish(
             message=message,
             revision=revision,
             tag=tag,
+            purge=purge,
             planned=_print_plan,
             progress=lambda done, total: progress(done // 10**6, total // 10**6),
         )
     if published.report:
         _print_report(published.plan, published.report)
+        if published.report.purged:
+            _print_purge(published.report.purged)
 
 
 def _print_plan(planned: "PublishPlan") -> None:
@@ -58,6 +67,8 @@ def _print_plan(planned: "PublishPlan") -> None:
         table(("folder", "files to send", "size", "files to remove"), list(_by_folder(sizes, planned.delete)))
     count = f"{len(sizes):,} files to send ({_human(planned.bytes)}), {len(planned.delete):,} to remove"
     typer.echo(f"{count}, {len(planned.unchanged):,} unchanged in {planned.settings.repo}.")
+    if planned.settings.purge:
+        typer.echo("Then earlier commits, tags with other files and the large files that only these hold are removed.")
 
 
 def _by_folder(sizes: dict[str, int], delete: tuple[str, ...]) -> Iterator[tuple[str, int, str, int]]:
@@ -89,3 +100,18 @@ def _print_report(planned: "PublishPlan", report: "PublishReport") -> None:
     name = settings.tag or (settings.revision if settings.revision != "main" else None)
     revision = f', revision="{name}"' if name else ""
     typer.echo(f'Load it: from datasets import load_dataset; load_dataset("{settings.repo}"{revision})')
+
+
+def _print_purge(report: "PurgeReport") -> None:
+    """Exit code 3 when the Hub still shows what is gone."""
+    size = _human(report.bytes)
+    typer.echo(
+        f"Removed: {report.removed:,} earlier commits, and {report.large_files:,} large files ({size}) for good."
+    )
+    if report.kept_tags:
+        typer.echo(f"Tags on the commit that is left, which has their files: {', '.join(report.kept_tags)}.")
+    if report.deleted_tags:
+        typer.echo(f"Tags deleted, for their files differ from it: {', '.join(report.deleted_tags)}.")
+    typer.echo("\n- ".join(("What this cannot reach:", *report.unreached)))
+    if report.refs_left:
+        raise typer.Exit(SHORT)

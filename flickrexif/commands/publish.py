@@ -74,11 +74,13 @@ def publish(
     message: str | None = None,
     revision: str = "main",
     tag: str | None = None,
+    purge: bool = False,
     planned: Callable[[PublishPlan], object] = lambda _: None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Published:
     """Publish the data set in `folder` as `repo` (user/name) on the Hub: send what changed, remove what is gone here.
 
+    With `purge` it is removed from all earlier revisions too, see docs/publishing.md.
     Nobody writes to the data set meanwhile. `planned` gets what will be done before anything is sent; with `dry_run`
     nothing is. `progress(done, total)` counts bytes. The token comes from HF_TOKEN or `hf auth login`. Raises
     UsageError for names that cannot be, a card that does not match, or no token; FlickrExifError when the Hub refuses.
@@ -92,7 +94,7 @@ def publish(
     check_folder(root)
     disable_progress_bars()
     api = HfApi()
-    settings = PublishSettings(repo=repo, revision=revision, private=private, message=message, tag=tag)
+    settings = PublishSettings(repo=repo, revision=revision, private=private, message=message, tag=tag, purge=purge)
     secrets = [*publishing.known_secrets(os.environ, token), *_flickr_key()]
     with DataFolder.of(root).reading("publish", root):
         plan = publishing.plan(root, settings, api, secrets)
