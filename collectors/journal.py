@@ -226,11 +226,6 @@ class Journal:
                 (verdict, orjson.dumps(tags) if kept else None, kept, photo_id),
             )
 
-    def exif_answer(self, photo_id: int) -> dict[str, Any] | None:
-        """getExif's whole answer, or None when there is none."""
-        rows = self._rows("SELECT answer FROM exif WHERE photo_id = ?", photo_id)
-        return orjson.loads(zlib.decompress(rows[0][0])) if rows else None
-
     def kept(self, month: str) -> list[tuple[SearchPhoto, dict[str, str]]]:
         """The kept photos with their raw Exif strings, sorted by id."""
         sql = "SELECT photo, tags FROM candidates WHERE month = ? AND verdict = ? ORDER BY photo_id"

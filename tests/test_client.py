@@ -58,14 +58,12 @@ CALLS: dict[str, Callable[[Client], object]] = {
     SEARCH: lambda client: client.search({"license": "4"}, 1),
     GET_EXIF: lambda client: client.get_exif(7),
     "flickr.photos.getInfo": lambda client: client.get_info(7),
-    "flickr.photos.getSizes": lambda client: client.get_sizes(7),
     "flickr.photos.licenses.getInfo": lambda client: client.identify(),
 }
 ANSWERS = {
     SEARCH: PAGE,
     GET_EXIF: EXIF,
     "flickr.photos.getInfo": ok({"photo": {"id": "7"}}),
-    "flickr.photos.getSizes": ok({"sizes": {"size": []}}),
     "flickr.photos.licenses.getInfo": ok({"licenses": {"license": []}}),
 }
 
@@ -278,7 +276,7 @@ def test_an_oauth_refusal_names_its_reason_and_nothing_else(status: int) -> None
     assert len(refusal(SEARCH, (status, {}, b"oauth_problem=" + b"x" * 10_000)).message) < 400
 
 
-@pytest.mark.parametrize("method", [GET_EXIF, "flickr.photos.getInfo", "flickr.photos.getSizes"])
+@pytest.mark.parametrize("method", [GET_EXIF, "flickr.photos.getInfo"])
 @pytest.mark.parametrize("code", [1, 2, 116])
 def test_a_photo_that_is_gone_or_not_shared_is_skipped(method: str, code: int) -> None:
     error = refusal(method, fail(code, "Permission denied"))
@@ -399,7 +397,6 @@ def test_all_methods(credentials: Credentials) -> None:
         identity = client.identify()
         window = {"min_taken_date": "2024-08-01 00:00:00", "max_taken_date": "2024-08-01 00:01:00", "license": "4"}
         page = client.search(window, 1)
-        sizes = client.get_sizes(photos[0].id)["sizes"]["size"]
         info = client.get_info(photos[0].id)["photo"]
         with pytest.raises(PhotoSkipped) as hidden:
             client.get_exif(photos[1].id)
@@ -408,7 +405,6 @@ def test_all_methods(credentials: Credentials) -> None:
     assert identity.source == "sandbox:simulated"
     assert identity.licenses[9] == "CC0 1.0"
     assert (page.total, [entry["id"] for entry in page.entries]) == (1, [str(photos[0].id)])
-    assert len(sizes) == 5
     assert info["owner"]["nsid"] == photos[0].owner
     assert (hidden.value.code, missing.value.code) == (2, 1)
 

@@ -1,14 +1,11 @@
-"""Models without padding, firmware and serial numbers, and one name for the same hardware."""
-
-import re
-import subprocess
+"""Models without padding, firmware and serial numbers."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flickrexif.exif.makes import MAX_LENGTH, rows
-from flickrexif.exif.models import clean_model, same_hardware
+from flickrexif.exif.makes import MAX_LENGTH
+from flickrexif.exif.models import clean_model
 
 
 @pytest.mark.parametrize(
@@ -44,39 +41,3 @@ def test_cleaning_is_stable_and_bounded(make: str, raw: str) -> None:
     model = clean_model(make, raw)
     assert clean_model(make, model) == model
     assert model is None or 0 < len(model) <= MAX_LENGTH
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("Canon EOS 300D DIGITAL", "Canon EOS DIGITAL REBEL", "Canon EOS Kiss Digital", "EOS 300D"),
-        ("Canon EOS 350D DIGITAL", "Canon EOS DIGITAL REBEL XT", "Canon EOS Kiss Digital N"),
-        ("Canon EOS 600D", "Canon EOS REBEL T3i", "Canon EOS Kiss X5"),
-        ("Canon PowerShot SD600", "Canon DIGITAL IXUS 60", "Canon IXY DIGITAL 70"),
-    ],
-)
-def test_one_camera_under_several_names(names: tuple[str, ...]) -> None:
-    assert {same_hardware(name) for name in names} == {names[0]}
-
-
-def test_other_names_stay() -> None:
-    for name in ("NIKON D750", "", "Canon EOS 5D", "Canon PowerShot S100", "Canon DIGITAL IXUS", "iPhone 6"):
-        assert same_hardware(name) == name
-
-
-def test_aliases_are_what_exiftool_lists_together() -> None:
-    """Read the other way round: an alias and its model must stand in one of ExifTool's names."""
-    listx = subprocess.run(["exiftool", "-listx", "-Canon:All"], capture_output=True, check=True, text=True).stdout
-    names = re.findall(r"<val lang='en'>([^<]* / [^<]*)</val>", listx)
-    together = [" / ".join(re.sub("Canon|EOS|Digital", "", name, flags=re.I).split()) for name in names]
-
-    def bare(name: str) -> str:
-        return " / ".join(re.sub("Canon|EOS|Digital", "", name, flags=re.I).split())
-
-    for alias, model in rows("aliases.csv"):
-        assert any(bare(alias) in name and bare(model) in name for name in together), (alias, model)
-
-
-@given(st.one_of(st.text(), st.sampled_from(rows("aliases.csv")).map(lambda row: row[0])))
-def test_same_hardware_is_stable(model: str) -> None:
-    assert same_hardware(same_hardware(model)) == same_hardware(model)

@@ -27,7 +27,7 @@ from PIL import Image
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.report import paper_font
 from flickrexif.eval.report.figures import figures
-from flickrexif.eval.report.paper import FORMATS, draw, save, save_all
+from flickrexif.eval.report.paper import FORMATS, draw, save, save_all, settings
 from flickrexif.eval.report.paper_parts import DOUBLE, SINGLE, shown
 from flickrexif.eval.report.spec import (
     Bars,
@@ -73,6 +73,11 @@ def published(result: Any, metric: str) -> list[tuple[str, float]]:
     return [("paper:clip/RN50", 0.61803), ("most CVL", 0.8)] if metric in ("accuracy", "25") else []
 
 
+def drawn(figure: Figure) -> Any:
+    with settings():
+        return draw(figure)
+
+
 @pytest.fixture(scope="module")
 def figure_of() -> dict[str, Figure]:
     by_name = {figure.name: figure for figure in figures(RECORDS, picture, published)}
@@ -96,7 +101,7 @@ def names_at(axes: Any) -> dict[float, str]:
 def test_bars_are_the_values_of_their_encoders(figure_of: dict[str, Figure]) -> None:
     content = figure_of["bars"].content
     assert isinstance(content, Bars)
-    (axes,) = draw(figure_of["bars"]).axes
+    (axes,) = drawn(figure_of["bars"]).axes
     names = names_at(axes)
     assert list(names.values()) == [point.encoder.removeprefix("paper:") for point in content.points]
     values = {}
@@ -118,7 +123,7 @@ def test_bars_are_the_values_of_their_encoders(figure_of: dict[str, Figure]) -> 
 def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(figure_of: dict[str, Figure]) -> None:
     content = figure_of["bars"].content
     assert isinstance(content, Bars)
-    (axes,) = draw(figure_of["bars"]).axes
+    (axes,) = drawn(figure_of["bars"]).axes
     ends = {round(float(v), 6) for lines in axes.collections for segment in lines.get_segments() for v in segment[:, 1]}
     for point in content.points:
         if point.low is not None and point.high is not None:
@@ -135,7 +140,7 @@ def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(figure_of: dict[s
 def test_dots_are_the_values(figure_of: dict[str, Figure], kind: str) -> None:
     content = figure_of[kind].content
     assert isinstance(content, GroupedDots)
-    (axes,) = draw(figure_of[kind]).axes
+    (axes,) = drawn(figure_of[kind]).axes
     names = names_at(axes)
     for series, look in zip(content.series, SERIES, strict=False):
         values = {names[x]: y for x, y in values_at(axes, look.marker[0], look.color)}
@@ -145,18 +150,18 @@ def test_dots_are_the_values(figure_of: dict[str, Figure], kind: str) -> None:
 def test_lines_densities_clouds_and_pairs_are_the_values(figure_of: dict[str, Figure]) -> None:
     lines, densities, cloud, pairs = (figure_of[kind].content for kind in ("lines", "densities", "cloud", "pairs"))
     assert isinstance(lines, Lines)
-    for series, line in zip(lines.series, draw(figure_of["lines"]).axes[0].lines, strict=True):
+    for series, line in zip(lines.series, drawn(figure_of["lines"]).axes[0].lines, strict=True):
         assert list(line.get_ydata()) == [point.value for point in series.points]
         assert tuple(line.get_xdata()) == lines.x
         assert line.get_color() == look_of(series.points[0].family).color
     assert isinstance(densities, Distributions)
-    for axes, panel in zip(draw(figure_of["densities"]).axes, densities.panels, strict=True):
+    for axes, panel in zip(drawn(figure_of["densities"]).axes, densities.panels, strict=True):
         assert [tuple(line.get_ydata()) for line in axes.lines] == [shares for _, shares in panel.shares]
     assert isinstance(cloud, Cloud)
-    at = np.concatenate([np.asarray(c.get_offsets()) for c in draw(figure_of["cloud"]).axes[0].collections])
+    at = np.concatenate([np.asarray(c.get_offsets()) for c in drawn(figure_of["cloud"]).axes[0].collections])
     assert sorted(map(tuple, at)) == sorted(zip(cloud.x, cloud.y, strict=True))
     assert isinstance(pairs, Pairwise)
-    for axes in draw(figure_of["pairs"]).axes:
+    for axes in drawn(figure_of["pairs"]).axes:
         pairs_drawn = [pair for f in ("CVL", "SUP", "SSL")
                  for pair in values_at(axes, FAMILIES[f].marker[0], FAMILIES[f].color)]  # fmt: skip
         assert sorted(pairs_drawn) == sorted((p.value, q.value) for p, q in zip(pairs.x, pairs.y, strict=True))
@@ -166,7 +171,7 @@ def test_strips_frame_every_picture_by_its_label(figure_of: dict[str, Figure]) -
     content = figure_of["strips"].content
     assert isinstance(content, Strips)
     shots = [shot for row in content.rows for shot in row]
-    (axes,) = draw(figure_of["strips"]).axes
+    (axes,) = drawn(figure_of["strips"]).axes
     frames = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     looks = {None: ("#000000", "-", "query"), True: ("#009e73", "-", "✓"), False: ("#d55e00", "--", "✗")}
     marks = [text.get_text() for text in axes.texts if text.get_bbox_patch()]
@@ -191,7 +196,7 @@ def test_every_text_is_in_sight_and_apart(figure_of: dict[str, Figure], kind: st
     if count != 47:
         few = {f.name: f for f in figures(records(count, points=20), picture, published)}
         figure = few.get(KINDS[kind]) or next(f for f in few.values() if type(f.content) is type(figure.content))
-    canvas = draw(figure)
+    canvas = drawn(figure)
     assert canvas.get_figwidth() in (SINGLE, DOUBLE)
     canvas.draw_without_rendering()
     boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(canvas)]
@@ -221,9 +226,9 @@ def _texts(canvas: Canvas) -> Iterator[Text]:
 
 
 def test_many_encoders_take_both_columns(figure_of: dict[str, Figure]) -> None:
-    assert draw(figure_of["bars"]).get_figwidth() == DOUBLE
+    assert drawn(figure_of["bars"]).get_figwidth() == DOUBLE
     (few,) = [figure for figure in figures(records(3, points=10)) if figure.name == KINDS["bars"]]
-    assert draw(few).get_figwidth() == SINGLE
+    assert drawn(few).get_figwidth() == SINGLE
 
 
 def test_files_are_the_same_whatever_the_users_settings(figure_of: dict[str, Figure], tmp_path: Path) -> None:
@@ -341,7 +346,7 @@ def test_no_figure_is_kept(figure_of: dict[str, Figure]) -> None:
 
 
 def test_marks_of_the_legend_are_those_of_the_plot(figure_of: dict[str, Figure]) -> None:
-    canvas = draw(figure_of["dots"])
+    canvas = drawn(figure_of["dots"])
     (legend,) = canvas.legends
     shapes = {text.get_text(): handle.get_marker() for text, handle in zip(
         legend.get_texts(), legend.legend_handles, strict=True) if isinstance(handle, Line2D)}  # fmt: skip

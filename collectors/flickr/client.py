@@ -33,7 +33,6 @@ from flickrexif.core.text import plain
 SEARCH = "flickr.photos.search"
 GET_EXIF = "flickr.photos.getExif"
 GET_INFO = "flickr.photos.getInfo"
-GET_SIZES = "flickr.photos.getSizes"
 GET_LICENSES = "flickr.photos.licenses.getInfo"
 
 # Method -> the part that its answer must have; an "ok" without it counts as a failure.
@@ -41,10 +40,9 @@ ANSWERS = {
     SEARCH: "photos",
     GET_EXIF: "photo",
     GET_INFO: "photo",
-    GET_SIZES: "sizes",
     GET_LICENSES: "licenses",
 }
-PHOTO_METHODS = (GET_EXIF, GET_INFO, GET_SIZES)
+PHOTO_METHODS = (GET_EXIF, GET_INFO)
 
 KEY_CODES = (95, 96, 97, 98, 99, 100, 112)
 SKIP_CODES = (1, 2, 116)  # not found, not shared, bad address
@@ -162,10 +160,6 @@ class Client:
     def get_info(self, photo_id: int) -> dict[str, Any]:
         """The answer of flickr.photos.getInfo; `PhotoSkipped` when the photo is gone."""
         return self._call(GET_INFO, {"photo_id": photo_id})[0]
-
-    def get_sizes(self, photo_id: int) -> dict[str, Any]:
-        """The answer of flickr.photos.getSizes; `PhotoSkipped` when the photo is gone."""
-        return self._call(GET_SIZES, {"photo_id": photo_id})[0]
 
     def identify(self) -> Identity:
         """Which server this is, from flickr.photos.licenses.getInfo."""

@@ -37,12 +37,7 @@ METADATA: Mapping[str, dict[str, Any]] = {  # no dates and no versions
 
 
 def draw(figure: Figure) -> "Canvas":
-    """The figure as a matplotlib figure, ready to be saved."""
-    with _settings():
-        return _drawn(figure)
-
-
-def _drawn(figure: Figure) -> "Canvas":
+    """The figure as a matplotlib figure; drawn and saved within `settings`."""
     content, title, label = figure.content, figure.title, figure.y_label
     match content:
         case Bars():
@@ -66,7 +61,7 @@ def save(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list
 
     Raises FlickrExifError where a file cannot be written.
     """
-    with _settings(), _uncollected():
+    with settings(), _uncollected():
         return [
             put_bytes(folder / f"{figure.name}.{name}", content, durable=False)
             for name, content in _files(figure, formats)
@@ -74,7 +69,7 @@ def save(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list
 
 
 def _files(figure: Figure, formats: Sequence[str]) -> list[tuple[str, bytes]]:
-    canvas = _drawn(figure)
+    canvas = draw(figure)
     return [(name, _encoded(canvas, name)) for name in formats]
 
 
@@ -110,7 +105,7 @@ def _encoded(canvas: "Canvas", name: str) -> bytes:
     return content.replace(f"'{COMMON}'".encode(), FONTS) if name == "svg" else content
 
 
-def _settings() -> Any:
+def settings() -> Any:
     """A context with matplotlib's defaults, SETTINGS and our font, whatever the user's own settings are."""
     import matplotlib
 

@@ -20,7 +20,6 @@ MOST_PASSES = 5  # of mending; each mends what it can
 MOST_EXCHANGED = 500  # photographers tried for one short class
 MOST_SHAKES, SHAKEN_ENTRIES = 50, 20_000  # shakes in all, and entries of the holdings looked at by them
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 

@@ -1,14 +1,11 @@
-"""Make brands.csv, devices.csv, cameras.csv and aliases.csv again: `python -m flickrexif.exif.generate_devices SITE`.
+"""Make brands.csv, devices.csv and cameras.csv again: `python -m flickrexif.exif.generate_devices SITE`.
 
-SITE is the site-packages folder of a separate environment with lensfunpy and device_detector; ExifTool is on the PATH.
+SITE is the site-packages folder of a separate environment with lensfunpy and device_detector.
 What the tables hold, and under which licences, is in docs/devices.md.
 """
 
 import csv
-import html
-import re
 import re._parser as sre  # type: ignore[import-not-found]
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,12 +16,10 @@ import yaml  # type: ignore[import-untyped]
 
 from flickrexif.exif.devices import FAMILIES, camera_key, code_key
 from flickrexif.exif.makes import find_make, listed_make, words
-from flickrexif.exif.models import hardware_key
 
 HERE = Path(__file__).parent
 MATOMO = "matomo-org/device-detector, LGPL-3.0-or-later, via PyPI device_detector; model codes and categories only"
 LENSFUN = "the lensfun database, CC BY-SA 3.0, via PyPI lensfunpy; maker, model and kind of camera only"
-EXIFTOOL = "ExifTool's names of Canon model ids (Perl's licence: Artistic or GPL); facts of naming only"
 
 CATEGORIES = {
     "smartphone": "smartphone",
@@ -144,31 +139,6 @@ def cameras(folder: Path) -> list[tuple[str, str, str]]:
     return sorted((make, model, category) for (make, model), category in categories.items())
 
 
-def aliases(listx: str) -> list[tuple[str, str]]:
-    """(alias, model) of Canon models that ExifTool lists under several names; a name of two models is left out."""
-    block = re.search(r"<tag id='16' name='CanonModelID'.*?</tag>", listx, re.DOTALL)
-    names = list(map(html.unescape, re.findall(r"<val lang='en'>([^<]*)<", block[0] if block else "")))
-    reused = {name.removesuffix(" (new)") for name in names if name.endswith(" (new)")}  # PowerShot S100, 2000 and 2011
-    aliases_by_key: dict[str, set[tuple[str, str]]] = {}
-    for name in names:
-        parts = name.removesuffix(" (new)").split(" / ")
-        if parts[0] in reused or not re.match("EOS|PowerShot|IXUS", name):
-            continue
-        model = _canon_model(parts)
-        for part in (part for part in parts if "/" not in part):  # "IXUS 132/135" are two cameras
-            alias = "Canon " + (part if re.match("EOS|PowerShot|Digital IXUS|IX", part) else f"EOS {part}").strip()
-            aliases_by_key.setdefault(hardware_key(alias), set()).add((alias, model))
-    single = [next(iter(pairs)) for pairs in aliases_by_key.values() if len(pairs) == 1]
-    return sorted({(alias, model) for alias, model in single if alias != model})
-
-
-def _canon_model(parts: list[str]) -> str:
-    number = next((part for part in parts if re.fullmatch(r"\d+D", part)), None)
-    if number:
-        return f"Canon EOS {number}" + " DIGITAL" * (number in ("300D", "350D", "400D"))
-    return "Canon " + parts[0].strip()
-
-
 def write(name: str, source: str, header: tuple[str, ...], table: Iterable[tuple[str, ...]]) -> None:
     """Write one table beside this file, with its source in a comment."""
     with (HERE / name).open("w", encoding="utf-8", newline="") as file:
@@ -177,15 +147,13 @@ def write(name: str, source: str, header: tuple[str, ...], table: Iterable[tuple
 
 
 def main(site: Path) -> None:
-    """Write the four tables."""
+    """Write the three tables."""
     rules = site / "device_detector/regexes/upstream/device/mobiles.yml"
     brands = yaml.safe_load(rules.read_text(encoding="utf-8"))
     kinds = brand_kinds(brands)
     write("brands.csv", MATOMO, ("brand", "category"), sorted(kinds.items()))
     write("devices.csv", MATOMO, ("make", "code", "category"), devices(brands, kinds))
     write("cameras.csv", LENSFUN, ("make", "model", "category"), cameras(site / "lensfunpy/db_files"))
-    listx = subprocess.run(["exiftool", "-listx", "-Canon:All"], capture_output=True, check=True, text=True).stdout
-    write("aliases.csv", EXIFTOOL, ("alias", "model"), aliases(listx))
 
 
 if __name__ == "__main__":

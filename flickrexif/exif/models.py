@@ -1,13 +1,13 @@
-"""The model's name without what firmware adds, and one name for a camera that was sold under several.
+"""The model's name without what firmware adds.
 
 A maker's name in front of the model stays, as in the published classes ("Canon EOS 450D", "NIKON D750"), but only
-once. `aliases.csv` is made by generate_devices.py from ExifTool's list of Canon models.
+once.
 """
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from flickrexif.exif.makes import rows, tidy, words
+from flickrexif.exif.makes import tidy
 
 # What firmware and factories append to a model's name.
 GLUED = tuple(
@@ -45,18 +45,3 @@ def _once(text: str, make: list[str]) -> str:
     while len(parts) > 2 and parts[0].casefold() == parts[1].casefold() == make[0].casefold():
         parts = parts[1:]
     return " ".join(parts)
-
-
-def hardware_key(model: str) -> str:
-    """A key by which names of a model are compared: the same for "Canon EOS DIGITAL REBEL" and "EOS Digital Rebel"."""
-    return "".join(part for part in words(model) if part not in ("CANON", "DIGITAL"))
-
-
-@cache
-def _aliases() -> dict[str, str]:
-    return {hardware_key(alias): model for alias, model in rows("aliases.csv")}
-
-
-def same_hardware(model: str) -> str:
-    """One name for all names of the same camera ("Canon EOS DIGITAL REBEL" -> "Canon EOS 300D DIGITAL")."""
-    return _aliases().get(hardware_key(model), model)
