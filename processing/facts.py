@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flickrexif.core.columns import Column
 from flickrexif.core.errors import UsageError
-from flickrexif.core.facts import Cell, Chart, Config, Facts, Split, Table, split_of
+from flickrexif.core.facts import Cell, Chart, Config, Facts, Split, Table, counted, split_of
 from flickrexif.core.parquet import features_of, read_table
 from flickrexif.core.text import plain
 from flickrexif.processing.parts import Part, read_parts
@@ -57,7 +57,7 @@ def traces_facts(root: Path) -> Facts:
     images = sum(part.split.rows for part in parts)
     return Facts(
         source="processed",
-        summary=f"{_many(images, 'processed image')} in {_many(len(configs), 'config')}, made of {sources}.",
+        summary=f"{counted(images, 'processed image')} in {counted(len(configs), 'config')}, made of {sources}.",
         rows=max(sum(split.rows for split in config.splits) for config in configs),
         configs=configs,
         collection=_collection(parts, sources),
@@ -204,7 +204,3 @@ def _spread(counts: Counts) -> float:
 def _span(counts: Counts) -> str:
     least, most = (pick(count for _, count in counts) for pick in (min, max))
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"

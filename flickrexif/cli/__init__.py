@@ -32,7 +32,7 @@ from flickrexif.core.errors import FlickrExifError, Interrupted
 
 
 class Commands(TyperGroup):
-    """All commands; Ctrl-C is told in a sentence, whatever is running."""
+    """All commands; Ctrl-C ends any of them with a sentence."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""

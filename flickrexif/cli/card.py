@@ -1,4 +1,4 @@
-"""`card`: what describes a data set, written or checked."""
+"""`card`: the description of a data set, written or checked."""
 
 from pathlib import Path
 from typing import Annotated

@@ -156,13 +156,13 @@ def _print_estimates(report: "CrawlReport") -> None:
 
 
 def _print_built(report: "BuildReport") -> None:
-    """What was made, and how to load it."""
+    """Print the photos and months that were built, and how to load them."""
     typer.echo(f"{sum(report.rows.values()):,} photos of {len(report.rows)} month(s) in {report.root}")
     print_loading(report.root.parent)
 
 
 def print_loading(data_dir: Path) -> None:
-    """How to load the data set of a data folder."""
+    """Print how to load the data set of a data folder."""
     typer.echo(f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")')
 
 

@@ -1,4 +1,4 @@
-"""What commands print: tables and lines on stdout, sentences on stderr."""
+"""Printing: tables and lines on stdout, sentences on stderr."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

@@ -82,7 +82,7 @@ def evaluate_all(
 
 
 def _print_plan(items: "Sequence[Item]") -> None:
-    """A row for every encoder and measurement that is possible, then what is not and why."""
+    """A row for each possible encoder and measurement; then the impossible ones and why."""
     rows = []
     for item in items:
         if item.state != "not possible":
@@ -96,7 +96,7 @@ def _print_plan(items: "Sequence[Item]") -> None:
 
 
 def _lacking(items: "Sequence[Item]") -> Iterator[str]:
-    """What is not possible, and why, by data set; with the encoders where others can."""
+    """The measurements that are not possible, by data set and reason; names the encoders unless all are meant."""
     encoders = {item.candidate.record.key for item in items}
     lacking: dict[tuple[str, str], dict[str, set[str]]] = {}
     for item in items:
@@ -123,7 +123,7 @@ def _totals(items: "Sequence[Item]") -> str:
 
 @contextmanager
 def _bar() -> "Iterator[Progress]":
-    """The share of the expected work that is done, and what is being done; lines where stderr is no terminal."""
+    """A bar of the share of the expected work that is done; lines now and then where stderr is no terminal."""
     from tqdm import tqdm
 
     form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
@@ -150,7 +150,7 @@ def _bar() -> "Iterator[Progress]":
 
 
 def _print_summary(outcomes: "Sequence[Outcome]") -> None:
-    """Encoders by headline metrics: a table a task and data set, of at most WIDE columns."""
+    """Tables of headline metrics by encoder, one for each task and data set, of at most WIDE columns."""
     from flickrexif.eval.suite_tasks import HEADLINES
 
     groups: dict[tuple[str, str], list[Outcome]] = {}
@@ -194,7 +194,7 @@ def _cell(outcome: "Outcome", metric: str) -> str:
 
 
 def _chance(outcome: "Outcome", metric: str) -> float | None:
-    """Of the probe's accuracy and of the neighbours."""
+    """The chance level of the probe's accuracy or of the nearest neighbours; None for other metrics."""
     if outcome.result is None or metric not in ("accuracy", "10"):
         return None
     chance: Any = outcome.result.metrics.get("chance", outcome.result.detail.get("chance"))

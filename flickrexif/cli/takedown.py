@@ -1,4 +1,4 @@
-"""`forget` and `refresh`: photos that must go, everywhere below the data folder."""
+"""`forget` and `refresh`: remove photos from the data folder and all that was made of it."""
 
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated

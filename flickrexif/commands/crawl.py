@@ -27,13 +27,13 @@ from flickrexif.dataset.build import BuildReport, check_not_merged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlReport:
-    """How each month of a crawl stands, and the data set that was built; of a dry run the calls it would take."""
+    """The state of each month of a crawl, and the data set that was built; for a dry run the calls it would take."""
 
     months: tuple[MonthSummary, ...] = ()
     built: BuildReport | None = None
     short: tuple[str, ...] = ()  # months with fewer photos than the minimum
     minimum: int
-    unfetched: int = 0  # images that were wanted and could not be had
+    unfetched: int = 0  # images that could not be fetched
     estimates: tuple[Estimate, ...] = ()
     calls_per_hour: int
 
@@ -60,10 +60,10 @@ def crawl(
 ) -> CrawlReport:
     """Collect photos with camera metadata of one month, of several, or of the span `first` to `last`, and build them.
 
-    `target` usable photos a month are wanted; a month with fewer than `minimum` (None: half of them) is reported as
-    short. `calls_per_hour=None` is 3,500, and no limit with `sandbox`. With `dry_run` nothing is called. The API key
-    comes from the environment. Raises UsageError for what cannot be asked and when another command writes to the
-    data folder; FlickrExifError when Flickr refuses the key or stops answering. What was done is journaled.
+    A month ends at `target` usable photos; one with fewer than `minimum` (None: half of `target`) is reported as short.
+    `calls_per_hour=None` is 3,500, and no limit with `sandbox`. With `dry_run` nothing is called. The API key comes
+    from the environment. Raises UsageError for impossible settings and when another command writes to the data folder,
+    FlickrExifError when Flickr refuses the key or stops answering. All that was done is in the journal.
     """
     months = months_of(several(month), first, last)
     settings = CrawlSettings(
@@ -109,7 +109,7 @@ def build(*, data_dir: Place | None = None) -> BuildReport:
 
 
 def status(*, data_dir: Place | None = None) -> tuple[MonthSummary, ...]:
-    """How every month of the crawl stands, also while it runs. Raises FlickrExifError when there is no journal."""
+    """The state of every month of the crawl, also while it runs. Raises FlickrExifError when there is no journal."""
     with read_journal(data_folder(data_dir).journal) as journal:
         return tuple(summary(journal, month) for month in journal.months())
 
@@ -126,7 +126,7 @@ def sandbox(
 ) -> None:
     """Serve a Flickr-compatible API on 127.0.0.1 until Ctrl-C (key and secret: sandbox); `say` gets its address.
 
-    The photos are simulated, or those of the folder `photos`. Raises UsageError when the port cannot be had.
+    The photos are simulated, or those of the folder `photos`. Raises UsageError when the port is taken.
     """
     from flickrexif.collectors.sandbox.faults import parse_faults
     from flickrexif.collectors.sandbox.photos import FolderPopulation
@@ -144,7 +144,7 @@ def _estimates(folder: DataFolder, months: list[str], settings: CrawlSettings) -
 
 
 def _build(folder: DataFolder, months: list[str] | None) -> BuildReport:
-    """Data and card; the folder is held."""
+    """Write data and card; the caller holds the lock."""
     report = build_dataset(folder.path, months)
     write_card(folder.flickrexif)
     return report

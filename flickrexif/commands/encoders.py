@@ -1,4 +1,4 @@
-"""`encoders`: those that are known by name."""
+"""`encoders`: the list of encoders with a name."""
 
 from flickrexif.eval.encoders import EncoderRow, list_encoders
 

@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The measurements of some encoders: the plan, what became of each, and the folder of the records."""
+    """The measurements of encoders: the plan, their outcomes, and the folder of the records."""
 
     folder: Path
     items: tuple[Item, ...]
@@ -35,12 +35,12 @@ class Evaluation:
 
     @property
     def results(self) -> tuple[Result, ...]:
-        """The records, also of measurements that failed: their metrics are None."""
+        """The records, also of failed measurements, whose metrics are None."""
         return tuple(outcome.result for outcome in self.outcomes if outcome.result is not None)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """What failed."""
+        """The outcomes of failed measurements."""
         return tuple(outcome for outcome in self.outcomes if outcome.failed)
 
 
@@ -69,8 +69,8 @@ def embed(
 
     `dataset` is flickrexif, paircams or imagenet-traces of the data folder, a folder, or a Hugging Face data set;
     `encoder` a name, several, or an object as `evaluate` takes it; `embeddings=None` is that folder in the data
-    folder. Other calls may embed beside. Raises UsageError for what cannot be, FlickrExifError when a file cannot be
-    written or a worker dies. The same call goes on.
+    folder. Several calls may run at once. Raises UsageError for impossible arguments, FlickrExifError when a file
+    cannot be written or a worker dies; the same call then goes on.
     """
     place = pick_device(device)
     candidates = candidates_of(encoder, device=place)
@@ -126,9 +126,9 @@ def evaluate(
     """Make every measurement of `encoder` that the data folder allows; the records are in its folder `results`.
 
     `encoder` is a name (`lite0`, `@ctl`), several names, or an object with `embed(batch [n, 3, size, size]) -> [n, d]`,
-    see `eval.encoders.as_encoder`, known as `name` (else as its class). `planned` gets the plan before anything is
-    done; with `dry_run` nothing is. A measurement that failed has metrics of None and `detail["reason"]`. Raises
-    UsageError where there is nothing to measure or another command writes. The same call goes on.
+    see `eval.encoders.as_encoder`, named `name` (default: its class). `planned` gets the plan before the work begins;
+    with `dry_run` only the plan is made. A measurement that failed has metrics of None and `detail["reason"]`. Raises
+    UsageError when there is nothing to measure or another command writes. After an interruption the same call goes on.
     """
     folder = data_folder(data_dir)
     settings = SuiteSettings(
@@ -155,7 +155,7 @@ def evaluate(
 
 
 def candidates_of(encoder: Any, name: str = "", device: str = "cpu") -> list[Candidate]:
-    """The encoders that were named, not loaded, or the one that is an object. UsageError for a name that is none."""
+    """The encoders of these names, not loaded, or the one that is an object. Raises UsageError for unknown names."""
     if isinstance(encoder, str):
         encoder = [encoder]
     if isinstance(encoder, list | tuple | set) and all(isinstance(name, str) for name in encoder):
@@ -166,7 +166,7 @@ def candidates_of(encoder: Any, name: str = "", device: str = "cpu") -> list[Can
 
 
 def _register_elsewhere(settings: SuiteSettings) -> None:
-    """Photos of another data folder are named in the embeddings and records of this one: that one must know."""
+    """Register the embeddings and records of this data folder in others whose photos they name."""
     for spec in settings.images:
         place = path_of(spec)
         other = DataFolder.holding(place) if place.exists() else None

@@ -45,8 +45,8 @@ def splits(
     """Split the photos of each attribute (None: all ten) into train, val and test, no photographer in two of them.
 
     `labels` is a labels table, a folder of Parquet files (None: the data folder's FlickrExif); the files go to `out`
-    (None: beside the labels). `say` gets a line an attribute. What is short of the protocol's counts is in the
-    report. Raises FlickrExifError when no attribute at all can be split, UsageError when another command writes.
+    (None: beside the labels). `say` gets a line for each attribute. The report tells which classes are short. Raises
+    FlickrExifError when no attribute at all can be split, UsageError when another command writes.
     """
     table = path_of(labels) if labels else data_folder(data_dir).flickrexif / "labels"
     folder = home_of(table, data_dir)
@@ -63,7 +63,7 @@ def splits(
 def audit(paths: Place | Iterable[Place], *, labels: Place | None = None) -> tuple[Audit, ...]:
     """Look for leaks and other faults in any split files (JSON or Parquet), or folders of them; nothing is written.
 
-    With `labels`, a labels table, photographers are looked at too. A file that cannot be read is a finding.
+    With `labels`, a labels table, photographers are checked too. A file that cannot be read is a finding.
     """
     files = [paths] if isinstance(paths, str) or not isinstance(paths, Iterable) else paths
     return tuple(audit_paths(map(path_of, files), path_of(labels) if labels else None))

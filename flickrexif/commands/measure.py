@@ -53,8 +53,8 @@ def measure(
     """Measure one encoder over its embedding files; `settings` are those of `flickrexif eval TASK`.
 
     `model` and `variant` are the words of the file names, `dataset` the folder within `embeddings` (None: that folder
-    in the data folder). The record is written to `out` where it is named. Raises UsageError for a missing file or an
-    unknown name, FlickrExifError for a file that is not whole, TypeError for a setting that the task has not.
+    in the data folder). The record is written to `out` if given. Raises UsageError for a missing file or an unknown
+    name, FlickrExifError for a broken file, TypeError for a setting that the task does not have.
     """
     if task not in MEASUREMENTS:
         raise UsageError(f"There is no measurement {task[:40]!r}.", f"Known: {', '.join(MEASUREMENTS)}.")

@@ -15,7 +15,7 @@ from flickrexif.dataset.merge_inputs import root_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeReport:
-    """What became of the rows of each month, and the data set that was made."""
+    """The data set that was made, and for each month what became of its rows."""
 
     root: Path
     months: tuple[MergedMonth, ...]
@@ -30,11 +30,11 @@ def merge(
     dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> MergeReport:
-    """Merge the data sets in the data folders `inputs` into one in `data_dir`; with `dry_run` only tell what it gives.
+    """Merge the data sets in the data folders `inputs` into one in `data_dir`; with `dry_run` only count.
 
-    Each photo comes once, as the later crawl saw it, and no more than `per_user_cap` (None: the smallest of the
-    inputs') a photographer and month. Nobody writes to the inputs meanwhile. Raises UsageError for data sets that
-    cannot be one and when another command writes, FlickrExifError for broken files. The same call goes on.
+    Each photo has one row, that of the later crawl, and a photographer at most `per_user_cap` photos a month (None: the
+    smallest of the inputs'). The inputs are locked meanwhile. Raises UsageError for data sets that cannot be merged and
+    when another command writes, FlickrExifError for broken files. After an interruption the same call goes on.
     """
     folder, places = data_folder(data_dir), tuple(map(path_of, inputs))
     settings = MergeSettings(inputs=places, data_dir=folder.path, per_user_cap=per_user_cap, seed=seed)

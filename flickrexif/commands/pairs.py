@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]  # done, and in all
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the check of pairs found, and the pages of the contact sheet."""
+    """The report of a check of pairs, and the pages of the contact sheet."""
 
     report: Report
     pages: tuple[Path, ...]
@@ -63,8 +63,8 @@ def check_pairs(
 ) -> Checked:
     """Check the pairs in `source` against the protocol: sides, settings, release years, time, framing, duplicates.
 
-    Writes a contact sheet of all pairs into the folder `page` where it is named. Raises UsageError where there are no
-    pairs, or when another command writes.
+    Writes a contact sheet of all pairs into the folder `page` if given. Raises UsageError when there are no pairs or
+    another command writes.
     """
     home = home_of(source, data_dir)
     with home.writing("pairs check") if page else nullcontext():
@@ -75,9 +75,9 @@ def check_pairs(
 
 
 def plan_pairs(source: Place | None = None, *, cameras: Place | None = None, pairs: int = PAIRS) -> tuple[Shots, ...]:
-    """The images that are still to be taken for `pairs` pairs in all, by camera and side; `source` holds those taken.
+    """The images still to be taken for `pairs` pairs in all, by camera and side; `source` holds those already taken.
 
-    Raises UsageError where `source` holds no pairs.
+    Raises UsageError when `source` holds no pairs.
     """
     images = read_pairs(str(source), _path(cameras))[0] if source else []
     table = read_cameras(_path(cameras)).values()
@@ -92,9 +92,9 @@ def simulate_pairs(
     data_dir: Place | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, ...]:
-    """Make simulated pairs in a new `folder`, sample photographs seen through two simulated cameras; the files.
+    """Make simulated pairs in a new `folder`, sample photographs seen through two simulated cameras; returns the files.
 
-    Raises UsageError when `folder` holds something or another command writes.
+    Raises UsageError when `folder` is not empty or another command writes.
     """
     shots = path_of(folder)
     check_simulation(shots, pairs)

@@ -1,4 +1,4 @@
-"""What all commands take: places in the file system, and one value or several."""
+"""Arguments that all commands share: places in the file system, and one value or several."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ Value = TypeVar("Value", str, float)
 
 
 def path_of(place: Place) -> Path:
-    """The path of a place that was named."""
+    """The path of a place, `~` expanded."""
     return Path(place).expanduser()
 
 
@@ -22,7 +22,7 @@ def data_folder(data_dir: Place | None) -> DataFolder:
 
 
 def home_of(source: Place, data_dir: Place | None = None) -> DataFolder:
-    """The data folder that the photos in `source` belong to; `data_dir` where it is none that this user may write."""
+    """The data folder that holds the photos in `source`; `data_dir` if none does or this user may not write to it."""
     place = path_of(source)
     folder = DataFolder.holding(place) if place.exists() else None
     return folder if folder and os.access(folder.path, os.W_OK) else data_folder(data_dir)

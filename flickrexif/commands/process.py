@@ -27,9 +27,9 @@ def process(
 ) -> ProcessReport:
     """Make variants of the images in `source` (a folder or a Hugging Face data set) as the data set `out`.
 
-    All classes of `parameter`, or each `variant`, is one config; with `draw` each image is in one class. `out=None` is
-    `imagenet-traces` in the data folder. Images that fail are counted in the report. Raises UsageError for settings
-    that cannot be and when another command writes, FlickrExifError when a worker dies. The same call goes on.
+    Each class of `parameter`, or each `variant`, is a config; with `draw` each image is in one class. `out=None` is
+    `imagenet-traces` in the data folder. Images that fail are counted in the report. Raises UsageError for impossible
+    settings and when another command writes, FlickrExifError when a worker dies; the same call then goes on.
     """
     data_set = path_of(out) if out else data_folder(data_dir).path / "imagenet-traces"
     settings = ProcessSettings(

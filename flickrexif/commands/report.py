@@ -18,8 +18,8 @@ def report(
     """Write a page with leaderboard, figures and tables of the records in `results` (None: the data folder's).
 
     `out` is its folder (None: `report` beside the records), `baseline` another folder of records to compare with,
-    `formats` those of the figures for print. Pictures are looked for in the data folder. Raises UsageError where there
-    is nothing to report, `out` holds another page, or another command writes.
+    `formats` those of the figures for print. Pictures come from the data folder. Raises UsageError when there is
+    nothing to report, `out` holds another page, or another command writes.
     """
     folder = data_folder(data_dir)
     records = path_of(results) if results else folder.path / "results"

@@ -1,4 +1,4 @@
-"""`forget` and `refresh`: photos that must go, from everything that a data folder holds and has written elsewhere."""
+"""`forget` and `refresh`: remove photos from a data folder and from all that was made of it elsewhere."""
 
 import re
 import threading
@@ -35,19 +35,19 @@ from flickrexif.takedown.image_files import HOLDER as IMAGE_FILES
 from flickrexif.takedown.refresh import Due, RefreshReport, due, source_of, wanted
 from flickrexif.takedown.refresh import refresh as ask
 
-# What is made of photos goes before their rows, which tell a photographer's photos; so does the journal, the last.
+# Rows and journal go last: they say which photos are a photographer's, which an interrupted call still needs.
 HOLDERS = (PAGES, FIGURES, RECORDS, EMBEDDINGS, PROCESSED, SPLITS, IMAGE_FILES, PHOTOS, JOURNALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """What asking gave, and what was forgotten; of a dry run what would be asked."""
+    """Flickr's answers, and what was forgotten; for a dry run the photos to ask for."""
 
     answers: RefreshReport | None = None
-    forgotten: Report | None = None  # None: nothing had to be
+    forgotten: Report | None = None  # None: no photo had to go
     due: Due | None = None
     calls_per_hour: int
-    was_merged: bool = False  # the data set is one of others, which still have what was forgotten
+    was_merged: bool = False  # from other data sets, which still have what was forgotten
 
 
 def forget(
@@ -58,12 +58,12 @@ def forget(
     reason: str,
     dry_run: bool = False,
 ) -> Report:
-    """Remove `photos` (Flickr IDs), and all photos of `owners` (NSIDs), from `data_dir` and all that was written of it.
+    """Remove `photos` (Flickr IDs) and all photos of `owners` (NSIDs) from `data_dir` and all that was made of it.
 
-    No later crawl takes them back: a line on the list of takedowns holds a hash and the `reason`, which names nobody.
-    Then every file is looked through for their ids. Call it again after any interruption. With `dry_run` nothing is
-    changed. Raises UsageError for what is no id and when another command writes; FlickrExifError for a file that
-    cannot be read, and for files in which something is left.
+    The list of takedowns gets a hash of each and the `reason`, which names nobody: no later crawl takes them. At the
+    end every file is searched for their ids. After an interruption call it again. With `dry_run` nothing is changed.
+    Raises UsageError for an invalid id and when another command writes, FlickrExifError for a file that cannot be read
+    or still holds one of the ids.
     """
     folder = data_folder(data_dir)
     request = Wanted(
@@ -73,9 +73,7 @@ def forget(
     )
     if not request.photos and not request.owners:
         raise UsageError("Nothing to forget was named.", "Give --photo ID or --owner NSID.")
-    one_line(
-        reason, [*map(str, request.photos), *request.owners]
-    )  # refuses what cannot be kept, before anything is done
+    one_line(reason, [*map(str, request.photos), *request.owners])  # refuses a bad reason before anything is done
     if not folder.path.is_dir():
         raise UsageError(f"There is no folder {folder.path}.", "Name the data folder with --data-dir.")
     with ExitStack() as stack:
@@ -131,7 +129,7 @@ def _take_out(folder: DataFolder, requests: list[Wanted], *, write: bool) -> Rep
 
 
 def _describe(root: Path, changed: bool) -> None:
-    """The card of a data set for what is left of it; of nothing there is none."""
+    """Write the card of a data set that lost photos; remove that of one without any left."""
     kind = recognised(root)
     if kind and not kind.configs(root):
         remove(named_files(root, DESCRIBING))
@@ -140,7 +138,7 @@ def _describe(root: Path, changed: bool) -> None:
 
 
 def _is_stale(fingerprint: Path, now: str) -> bool:
-    """Whether the card was written of other data, as when an earlier call was interrupted."""
+    """Whether the card describes earlier data, for example after an interrupted call."""
     return fingerprint.is_file() and fingerprint.read_text("utf-8") != now
 
 

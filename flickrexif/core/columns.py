@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """A column: its name, its Arrow type by name, and what it holds (the card's text)."""
+    """A column: its name, the name of its Arrow type, and what it holds (a text for the card)."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""What decoders raise and warn of on strangers' bytes, met around their calls and nowhere else."""
+"""Errors and warnings of decoders on strangers' bytes, caught around their calls and nowhere else."""
 
 import errno
 import warnings
@@ -30,9 +30,9 @@ _OF_THE_DISK = frozenset((errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, er
 
 
 class BadPicture(FlickrExifError):
-    """What is no picture that can be used, and why: `reason` is one of REASONS, `detail` the decoder's own words.
+    """A picture that cannot be used, and why: `reason` is one of REASONS, `detail` the decoder's own words.
 
-    Returned by what opens and decodes; who cannot go on without the picture raises it.
+    Functions that open and decode return it; a caller that cannot go on without the picture raises it.
     """
 
     def __init__(self, reason: str, detail: str = "", name: str = "The picture") -> None:
@@ -45,7 +45,7 @@ class BadPicture(FlickrExifError):
 
 
 class _Quiet:
-    """No warnings meanwhile, in any number of threads: two `catch_warnings` at once would undo each other's end."""
+    """Silences warnings, in any number of threads at once, which `warnings.catch_warnings` alone cannot."""
 
     def __init__(self) -> None:
         self._lock, self._inside = Lock(), 0
@@ -69,7 +69,7 @@ quiet = _Quiet()
 
 
 class _Decoding:
-    """Around a decoder's call: whatever it raises becomes a BadPicture, and what it warns of is not said."""
+    """Put around a decoder's call: turns its errors into BadPicture and silences its warnings."""
 
     def __enter__(self) -> None:
         quiet.__enter__()

@@ -1,10 +1,10 @@
 """Everything the toolkit raises on purpose.
 
     FlickrExifError          exit code 1   something went wrong; the message says what to type next
-    ├── UsageError           exit code 2   the command was asked for something that cannot be
-    └── Interrupted          exit code 130 stopped by the user; what was done is saved
+    ├── UsageError           exit code 2   the command cannot do what was asked
+    └── Interrupted          exit code 130 stopped by the user; finished work is saved
 
-A message is one sentence, and then the next thing to type.
+A message is one sentence; after it comes what to type next.
 """
 
 

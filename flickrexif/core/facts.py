@@ -1,6 +1,6 @@
-"""What the files of a data set tell of it: the record from which card, figures and Croissant are made.
+"""The facts of a data set, read from its files: card, figures and Croissant record are made from them.
 
-All texts here are plain, some of them strangers' (camera models, class names): whoever renders them escapes them.
+The texts are plain, some of them strangers' (camera models, class names): escape them when they are rendered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Split:
 
 
 def split_of(folder: Path, name: str, pattern: str, files: Sequence[Path]) -> Split:
-    """The split of the `files` in `folder`. Raises FlickrExifError when one is no whole Parquet file."""
+    """The split of the `files` in `folder`. Raises FlickrExifError for a broken Parquet file."""
     rows = 0
     for path in files:
         with opened(path) as file:
@@ -53,7 +53,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table of the card: numbers stand right, None is an empty cell."""
+    """A table of the card: numbers are aligned right, None is an empty cell."""
 
     title: str
     header: tuple[str, ...]
@@ -76,11 +76,11 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that is known of one data set from its files alone; equal files give equal facts."""
+    """The facts of a data set, from its files alone; equal files give equal facts."""
 
     source: str  # key of the description's `origins`: flickr, sandbox:simulated, real, simulated, ...
     summary: str  # "4,000 photos of 1,204 photographers, taken in 1 month"
-    rows: int  # of the largest config: what `size_categories` tells
+    rows: int  # of the largest config, for `size_categories`
     configs: tuple[Config, ...]
     collection: tuple[tuple[str, str], ...]  # how it was made: ("Photos a photographer and month", "at most 10")
     composition: tuple[Table, ...]
@@ -90,3 +90,8 @@ class Facts:
     measured: tuple[str, ...] = ()  # sentences on biases, with the numbers measured here
     dates: tuple[str, str] | None = None  # first and last day of the collection, YYYY-MM-DD
     years: tuple[int, int] | None = None  # first and last year taken
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: "1 photo", "1,204 photos"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,6 +1,6 @@
-"""Files that are whole or not there: written under a temporary name beside their own, then renamed.
+"""Files that exist only when they are complete: written under a temporary name in the same folder, then renamed.
 
-A temporary name, `.NAME.PID-RANDOM.tmp`, says which process writes the file, so that no other takes it away.
+A temporary name, `.NAME.PID-RANDOM.tmp`, says which process writes the file, so that no other removes it.
 """
 
 import os
@@ -23,7 +23,7 @@ _ours: set[Path] = set()  # what this process is writing
 
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
-    """A name to write `path` under; make its folder, then `keep` the file. What is not kept is removed."""
+    """A temporary name for `path`, whose folder is made; the file is removed at the end unless `keep` renamed it."""
     unfinished = path.absolute().with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     _ours.add(unfinished)
     try:
@@ -36,7 +36,7 @@ def temporary(path: Path) -> Iterator[Path]:
 
 
 def keep(unfinished: Path, path: Path, *, durable: bool = True) -> None:
-    """Rename a whole file to `path`; if `durable`, a power cut leaves the old file or the new one. Raises OSError."""
+    """Rename a complete file to `path`; if `durable`, a power cut leaves the old or the new one. Raises OSError."""
     if durable:
         _sync(unfinished)
     unfinished.replace(path)
@@ -45,11 +45,10 @@ def keep(unfinished: Path, path: Path, *, durable: bool = True) -> None:
 
 
 def put(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> tuple[Outcome, Path]:
-    """Let `write` make a file under a temporary name, then rename it; a file of equal bytes is left as it is.
+    """Let `write` make a file under a temporary name, then rename it to `path`, unless that has the same bytes already.
 
-    Makes the folder. To make a file `durable` takes the disk some milliseconds, which hundreds of files that the next
-    run makes again anyhow need not wait for. Raises FlickrExifError when the disk refuses; what stood at `path` is
-    then still there.
+    Makes the folder. `durable` costs some milliseconds a file, too much for hundreds of files that the next run can
+    make again. Raises FlickrExifError when the file cannot be written; the old file at `path` is then still there.
     """
     remove(_unfinished(path.parent, _short(path.name)))
     try:
@@ -64,17 +63,17 @@ def put(path: Path, write: Callable[[Path], object], *, durable: bool = True) ->
 
 
 def put_bytes(path: Path, content: bytes, *, durable: bool = True) -> tuple[Outcome, Path]:
-    """`put` of bytes at hand."""
+    """`put` of bytes."""
     return put(path, lambda unfinished: unfinished.write_bytes(content), durable=durable)
 
 
 def put_text(path: Path, text: str, *, durable: bool = True) -> tuple[Outcome, Path]:
-    """`put` of text, in UTF-8 with plain line ends on every system."""
+    """`put` of text, in UTF-8, with its line ends unchanged on every system."""
     return put_bytes(path, text.encode(), durable=durable)
 
 
 def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
-    """Remove the files that are there. Raises FlickrExifError when the disk refuses."""
+    """Remove those of the files that exist. Raises FlickrExifError when one cannot be removed."""
     removed: list[tuple[Outcome, Path]] = []
     for path in paths:
         try:
@@ -90,7 +89,7 @@ def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Remove what killed runs left under temporary names; what a process of this machine still writes stays."""
+    """Remove temporary files of killed runs; files that a process of this machine is still writing stay."""
     remove(path for folder in folders for path in _unfinished(folder))
 
 
@@ -99,12 +98,12 @@ def _short(name: str) -> str:
 
 
 def _unfinished(folder: Path, name: str = "") -> list[Path]:
-    """What a killed run left in `folder`, of files whose names begin with `name`."""
+    """The temporary files that killed runs left in `folder` for files whose names begin with `name`."""
     return [path for path in folder.glob(f".{escape(name)}*.tmp") if not _being_written(path.absolute())]
 
 
 def _being_written(path: Path) -> bool:
-    """Whether the process in a temporary name is there, and is not another that has its number now."""
+    """Whether the process in a temporary name is still running and did not just get the number of a killed one."""
     pid = path.name.removesuffix(".tmp").rpartition(".")[2].partition("-")[0]
     if not pid.isdecimal() or pid == str(os.getpid()):
         return path in _ours
@@ -120,7 +119,7 @@ def _being_written(path: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Have a file's bytes, or a folder's names, on the disk."""
+    """Force a file's bytes, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,11 +1,11 @@
-"""The data folder: where things lie, who is writing to it, and what was written outside of it.
+"""The data folder: where things are in it, who is writing to it, and what was written outside of it.
 
     <data folder>/.flickrexif/lock         held by the one command that writes, `lock.json` says which
     <data folder>/.flickrexif/beside/      a lock for each command that may write beside others of its kind
     <data folder>/.flickrexif/register     the files and folders elsewhere that name or show photos, a path a line
     <folder elsewhere>/.flickrexif/home    the data folder that it is registered in
 
-Everything below a data folder is looked through by `flickrexif forget`; what lies elsewhere is known by the register.
+`flickrexif forget` searches everything below a data folder, and the files elsewhere that are in the register.
 """
 
 import json
@@ -26,7 +26,7 @@ from flickrexif.core.files import put_bytes, put_text
 
 STATE = ".flickrexif"  # folder of this module's files
 ENVIRONMENT = "FLICKREXIF_DATA"
-PATIENCE = 0.5  # seconds: those who write beside others hold the lock for an instant as they begin
+PATIENCE = 0.5  # seconds: a command that writes beside others holds the main lock for an instant when it begins
 
 
 def default_data_dir() -> Path:
@@ -36,15 +36,15 @@ def default_data_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """A data folder; it need not be there yet."""
+    """A data folder; it need not exist yet."""
 
     path: Path
 
     @classmethod
     def holding(cls, place: Path) -> "DataFolder | None":
-        """The data folder that `place`, a data set or a file of one, belongs to; None where it belongs to none.
+        """The data folder of `place`, which is a data set or a file in one; None without one.
 
-        It is the nearest folder above that is one; for a data set elsewhere, the one it is registered in.
+        It is the nearest data folder above `place`, or the one in which the data set around `place` is registered.
         """
         place = place.absolute()
         for folder in (place, *place.parents):
@@ -58,7 +58,7 @@ class DataFolder:
 
     @classmethod
     def of(cls, place: Path) -> "DataFolder":
-        """`holding`, and for a data set that no data folder holds, the folder that it stands in."""
+        """As `holding`; for a data set without a data folder, the folder that contains it."""
         return cls.holding(place) or cls(place.absolute().parent)
 
     @property
@@ -77,18 +77,18 @@ class DataFolder:
         return self.flickrexif / ".crawl" / "takedowns.csv"
 
     def holds(self, place: Path) -> bool:
-        """Whether `place` lies in this folder."""
+        """Whether `place` is in this folder."""
         return place.resolve().is_relative_to(self.path.resolve())
 
     # -- one writer ---------------------------------------------------------------------------------------------
 
     @contextmanager
     def writing(self, command: str, *data_sets: Path, beside: bool = False) -> Iterator["DataFolder"]:
-        """Hold the folder, and `data_sets` elsewhere with the data folders around them, while `command` writes.
+        """Lock the folder, and `data_sets` elsewhere with the data folders around them, while `command` writes.
 
-        With `beside`, other commands that say so too may write at the same time; each takes care of its own files.
-        A command that dies lets go. `data_sets` elsewhere are registered. Raises UsageError, which names who writes
-        and since when, and FlickrExifError for a folder that cannot be written.
+        With `beside`, other commands that also pass it may write at the same time; they must write different files. The
+        lock ends with its process. `data_sets` elsewhere are registered. Raises UsageError, which says which command
+        holds the lock and since when, and FlickrExifError for a folder that cannot be written.
         """
         elsewhere = sorted({path.absolute() for path in data_sets if not self.holds(path)})
         around = {path: [folder for folder in path.parents if _is_data_folder(folder)] for path in elsewhere}
@@ -103,7 +103,8 @@ class DataFolder:
 
     @contextmanager
     def reading(self, command: str, *data_sets: Path) -> Iterator["DataFolder"]:
-        """Keep writers away while `command` reads; what this user may not write is not held. Raises as `writing`."""
+        """Lock out writers while `command` reads; folders that this user may not write are not locked. Raises as
+        `writing`."""
         with ExitStack() as stack:
             for folder in dict.fromkeys((self.path, *(path for path in data_sets if not self.holds(path)))):
                 if os.access(folder, os.W_OK):
@@ -113,7 +114,7 @@ class DataFolder:
     # -- what was written elsewhere -----------------------------------------------------------------------------
 
     def register(self, *paths: Path) -> None:
-        """Note files or folders that will name or show photos, before they are written; those inside need no note."""
+        """Note files or folders that will name or show photos, before they are written; not those in this folder."""
         new = {path.absolute() for path in paths if not self.holds(path)} - set(self.registered())
         if not new:
             return
@@ -132,7 +133,7 @@ class DataFolder:
         return sorted({Path(os.fsdecode(line)) for line in lines if line})
 
     def drop_missing(self) -> list[Path]:
-        """Take what is no longer where it was written off the register; returns it."""
+        """Remove files and folders that no longer exist from the register; returns them."""
         missing = [path for path in self.registered() if not path.exists()]
         if missing:
             left = (path for path in self.registered() if path not in missing)
@@ -141,7 +142,7 @@ class DataFolder:
 
 
 def _is_data_folder(folder: Path) -> bool:
-    """Whether a command has written to it; a crawl or a merge may have before there was a lock."""
+    """Whether a command has written to it; a crawl or a merge of version 0.1 left no STATE folder."""
     return (folder / STATE).is_dir() or (folder / "flickrexif" / ".crawl").is_dir()
 
 
@@ -180,7 +181,7 @@ def _writing(folder: Path, command: str, *, beside: bool) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, command: str, folder: Path) -> Iterator[None]:
-    """The lock file `path`, with a note of who holds it in `path`.json."""
+    """Hold the lock file `path`; `path`.json says which command holds it."""
     note = path.with_name(f"{path.name}.json")
     lock = FileLock(path, timeout=PATIENCE)
     try:
@@ -201,7 +202,7 @@ def _locked(path: Path, command: str, folder: Path) -> Iterator[None]:
 
 
 def _who(note: Path) -> str:
-    """Who holds a lock, as its note tells it."""
+    """Which command holds a lock, from its note."""
     try:
         who = json.loads(note.read_bytes())
         where = "" if who["host"] == socket.gethostname() else f" on {who['host']}"

@@ -1,7 +1,7 @@
-"""Pages that show photos: how they are known as ours, and which photos they say they show.
+"""Pages that show photos: marks in their heads that say which command wrote a page and which photos it shows.
 
 A page's head holds `<meta name="generator" content="flickrexif browse">`, and in `<meta name="flickrexif-shows" …>` a
-JSON list of what names its pictures: ids, subjects, names of files. A page without the list may show any photo.
+JSON list of the names of its pictures: ids, subjects, names of files. A page without the list may show any photo.
 """
 
 import html
@@ -24,7 +24,7 @@ HEAD = 2_000  # bytes of a page among which its generator stands
 
 
 def marks(program: str, names: Iterable[str]) -> str:
-    """The lines of a page's head: what wrote it, and the `names` of the photos that it shows."""
+    """The lines for a page's head: the program that writes it, and the `names` of the photos that it shows."""
     shown = html.escape(json.dumps(list(dict.fromkeys(names))))
     return f"{GENERATOR.format(program)}\n{SHOWS.format(shown)}"
 
@@ -39,7 +39,7 @@ def is_ours(page: Path, program: str) -> bool:
 
 
 def shows(page: Path, ids: Collection[str]) -> bool:
-    """Whether it is a page of ours that shows one of the photos, or does not say which it shows."""
+    """Whether the page was written by flickrexif and shows one of the photos, or does not say which it shows."""
     try:
         content = page.read_bytes()
     except OSError as error:

@@ -1,7 +1,7 @@
 """Parquet files: reading those that may be damaged or a stranger's, and writing ours.
 
-Images are read only where they are asked for, and written a bounded batch at a time. Raises FlickrExifError, which
-names the file, for one that is not whole or lacks a column.
+Images are read only when needed, and written a bounded batch at a time. Raises FlickrExifError, which names the file,
+for one that is broken or lacks a column.
 """
 
 import json
@@ -36,7 +36,7 @@ Rows: TypeAlias = Iterable[Row]
 
 @contextmanager
 def opened(path: Path, hint: str = AGAIN) -> "Iterator[pq.ParquetFile]":
-    """The file at `path`; what Arrow refuses while it is read is a FlickrExifError with `hint`."""
+    """The file at `path`; errors of Arrow while it is read become a FlickrExifError with `hint`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -70,7 +70,7 @@ def read_table(files: Sequence[Path], columns: Sequence[str], hint: str = AGAIN)
 
 
 def read_rows(files: Iterable[Path], key: str, keys: Collection[Any], columns: Sequence[str]) -> Iterator[Row]:
-    """The rows whose `key` is one of `wanted`, in the files' order; a column that a file lacks is None.
+    """The rows whose column `key` holds one of `keys`, in the files' order; a column that a file lacks is None.
 
     Only row groups that hold such rows are read, one at a time: the images of the others stay on the disk.
     """
@@ -91,7 +91,7 @@ def read_rows(files: Iterable[Path], key: str, keys: Collection[Any], columns: S
 
 
 def rows_without(path: Path, key: str, gone: Collection[Any]) -> Iterator[Row]:
-    """The rows of a file whose `key` is none of `gone`; few are in memory at a time, for they may hold images."""
+    """The rows of a file whose `key` is none of `gone`; only a few are in memory at a time, as they may hold images."""
     with opened(path) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
             yield from (row for row in batch.to_pylist() if row[key] not in gone)
@@ -104,7 +104,7 @@ def column_names(path: Path) -> list[str]:
 
 
 def check_columns(path: Path, columns: Iterable[str], hint: str = AGAIN) -> None:
-    """FlickrExifError where the file lacks one of `columns`."""
+    """Raise FlickrExifError when the file lacks one of `columns`."""
     with opened(path, hint) as file:
         _check(path, file, columns, hint)
 
@@ -121,7 +121,7 @@ def features_of(path: Path) -> dict[str, Any]:
 
 
 def image_bytes(row: Row) -> bytes:
-    """The stored file of a row's column `image`; empty where there is none."""
+    """The stored file of a row's column `image`; empty without one."""
     return (row["image"] or {}).get("bytes") or b""
 
 
@@ -131,7 +131,7 @@ def _check(path: Path, file: "pq.ParquetFile", columns: Iterable[str], hint: str
 
 
 def _groups(file: "pq.ParquetFile", key: str, keys: Collection[Any]) -> Iterator[int]:
-    """The row groups that may hold one of `wanted`, by their least and greatest value."""
+    """The row groups that may hold one of `keys`, by their least and greatest value."""
     place = [file.schema.column(number).path for number in range(len(file.schema))].index(key)
     for group in range(file.num_row_groups):
         statistics = file.metadata.row_group(group).column(place).statistics
@@ -182,7 +182,7 @@ def image_writer(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
 def runs(rows: Rows, limit: int | None = None) -> Iterator[Iterator[Row]]:
     """Runs of rows whose images hold at most `limit` bytes together (None: BATCH_BYTES); at least one row each.
 
-    As of `groupby`, a run is at hand until the next is asked for.
+    As with `groupby`, a run can be read until the next one is requested.
     """
     most = limit or BATCH_BYTES
 
@@ -209,9 +209,9 @@ def write_images(path: Path, schema: "pa.Schema", rows: Rows) -> None:
 
 
 def remove_rows(path: Path, key: str, unwanted: Collection[Any], hint: str, *, write: bool) -> int:
-    """Take the rows whose `key` is one of `unwanted` out of a file; a file that no row is left in goes.
+    """Remove the rows whose `key` is one of `unwanted` from a file, and the file if no row is left.
 
-    Returns how many there are; with `write=False` only counts. What stays is written as by the functions above.
+    Returns how many there are; with `write=False` only counts. The other rows are written as by the functions above.
     """
     keys = read_table([path], [key], hint)[key].to_pylist()
     kept = [place for place, value in enumerate(keys) if value not in unwanted]

@@ -1,7 +1,7 @@
-"""Photos' ids in texts: in file names, in the ids of images, in files of text.
+"""Ids of photos in texts: in file names, in the ids of images, in text files.
 
-An id is a whole number there, not a part of a longer one. A number below 10**8, as Flickr gave them in its first two
-years, can be anything in a text; it is taken for an id only where the text is nothing else.
+An id is a complete number, not a part of a longer one. A number below 10**8, as Flickr gave them in its first two
+years, could be anything; it counts as an id only if it is the whole text.
 """
 
 import re
@@ -17,17 +17,17 @@ def names_photo(text: str, ids: Collection[str]) -> bool:
 
 
 def naming(texts: Collection[str], ids: Collection[str]) -> set[str]:
-    """Those of `texts` that name one of `ids`."""
+    """The `texts` that name one of `ids`."""
     if not set(ids).intersection([*texts, *NUMBER.findall("\n".join(texts))]):
         return set()
     return {text for text in texts if names_photo(text, ids)}
 
 
 def is_ambiguous(photo_id: str) -> bool:
-    """Whether the id is too short to be told from other numbers in a text."""
+    """Whether the id is so short that it could be any number in a text."""
     return not NUMBER.fullmatch(photo_id)
 
 
 def are_row_numbers(ids: Collection[str], rows: int) -> bool:
-    """Whether a data set of `rows` images has no ids: its images are then called by their row numbers."""
+    """Whether the `ids` of a data set of `rows` images are only row numbers, because it has no ids of its own."""
     return bool(ids) and all(image_id.isdecimal() and int(image_id) < rows for image_id in ids)

@@ -1,4 +1,4 @@
-"""Photos as a collector gives them, before any label is made."""
+"""Photos as a collector returns them, before they are labelled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

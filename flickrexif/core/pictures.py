@@ -1,7 +1,7 @@
 """The one way to open a stranger's picture: bytes or a file become a Picture, or a BadPicture with its reason.
 
-What the header tells (size, Exif, XMP) is had without decoding a pixel, so that a picture too large to be decoded still
-has labels and a size. Limits are passed to each call: nothing of Pillow's own settings is changed or asked.
+Size, Exif and XMP are read from the header without decoding a pixel, so that a picture too large to be decoded still
+has labels and a size. Limits are passed to each call: Pillow's own settings are neither changed nor used.
 """
 
 import io
@@ -41,7 +41,7 @@ HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b
 MAX_BYTES = 256 * 2**20  # of a file that is fetched
 MAX_PIXELS = 178_956_970  # that are decoded at once, where Pillow refuses; a JPEG of more is decoded smaller
 
-UPRIGHT = frozenset(("HEIF", "TIFF"))  # formats whose size is told, and whose pixels come, turned already
+UPRIGHT = frozenset(("HEIF", "TIFF"))  # formats whose decoders already turn size and pixels upright
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # Exif's orientation -> Pillow's Image.Transpose
 _ORIENTATION, _XMP = 274, 700  # tags of Exif and TIFF
 _METADATA = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))  # in Pillow's `info`
@@ -49,7 +49,7 @@ _METADATA = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exi
 
 @dataclass(slots=True)
 class Picture:
-    """What the header of a file tells; no pixel is decoded. `info` is what Pillow or libheif keep beside the pixels."""
+    """The header of a picture; no pixel is decoded. `info` is what Pillow or libheif keep beside the pixels."""
 
     format: str  # as Pillow names it: JPEG, MPO (a JPEG with further pictures), PNG ..., or HEIF
     width: int  # pixels
@@ -100,7 +100,7 @@ class Picture:
 
 
 def open_picture(content: bytes | Path, formats: Sequence[str] = FORMATS) -> Picture | BadPicture:
-    """What bytes, or a file, tell of their picture, without decoding it; `formats`, of SUFFIXES, are tried in turn."""
+    """The picture in bytes or in a file, not decoded; `formats`, keys of SUFFIXES, are tried in turn."""
     try:
         with _stream(content) as stream:
             return _identified(content, stream, formats)
@@ -114,7 +114,7 @@ def suffixes(*formats: str) -> frozenset[str]:
 
 
 def check_size(width: int, height: int, most_pixels: int, longest_side: int | None) -> None:
-    """Raises BadPicture for a picture that is too large to be decoded."""
+    """Raise BadPicture for a picture that is too large to be decoded."""
     if width * height > most_pixels or (longest_side and max(width, height) > longest_side):
         raise BadPicture("too_large", f"{width} x {height} pixels")
 
@@ -144,7 +144,7 @@ def orientation(image: "Image.Image") -> int:
 
 
 def upright(image: "Image.Image") -> "Image.Image":
-    """The image turned as its Exif orientation says, and no longer saying so."""
+    """The image turned upright by its Exif orientation, which is then removed."""
     from PIL import Image
 
     turn = TURNS.get(orientation(image))
@@ -202,7 +202,7 @@ def _may_be(name: str, prefix: bytes) -> bool:
 
 
 def _opened_by_pillow(name: str, stream: IO[bytes]) -> "ImageFile":
-    """Not by Image.open, which has a limit of its own even for what is only looked at."""
+    """Open without Image.open, which limits the pixels even if only the header is read."""
     from PIL import Image
     from PIL.JpegImagePlugin import JpegImageFile
 
@@ -269,7 +269,7 @@ _OPENERS = {"WEBP": _webp, "HEIF": _heif}
 
 
 def _without_pixels(stream: IO[bytes]) -> bytes:
-    """A PNG whose picture is empty and comes last, so that what stood behind it is read as a header."""
+    """The PNG with an empty picture at its end, so that metadata behind the picture are read with the header."""
     parts = [stream.read(8)]
     while len(head := stream.read(8)) == 8:
         length, name = struct.unpack(">L4s", head)

@@ -1,13 +1,13 @@
-"""The list of takedowns: photos and photographers that must go, and must never come back.
+"""The list of takedowns: photos and photographers that were removed and must never come back.
 
     <root>/.crawl/takedowns.csv    time, kind (photo or owner), method, salt, coarse, hash, reason; never published
 
-Whoever asked to be forgotten is not written down: a line holds a salted hash of the id. A folder has one salt and every
-line carries its own, so that the lists of two folders are joined line by line.
+A line holds a salted hash of the id, not the id. All lines of a folder have the same salt, but each line repeats it, so
+that the lists of two folders can be joined line by line.
 
-The salt stands beside the hash, and ids are few: who holds the list could try them all. So the hash is a slow one
-(scrypt). As a crawl must look up every photo it meets, a line also holds the first digits of a fast hash, `coarse`:
-only a name that has them is hashed slowly. They tell those who guess as little as a crawl can bear, see
+The salt is beside the hash, and there are few ids: anyone who has the list could try them all. So the hash is a slow
+one (scrypt). As a crawl must look up every photo it meets, a line also holds the first digits of a fast hash, `coarse`:
+only a name with these digits is hashed slowly. Fewer digits reveal less but make a crawl slower, see
 docs/publishing.md. Lines of version 0.1 hold a fast hash alone (the method hmac) and are read as before.
 """
 
@@ -63,7 +63,7 @@ class Takedown:
 
 @dataclass(frozen=True)
 class Takedowns:
-    """The list; `photo` and `owner` tell who is on it."""
+    """The list; `photo`, `owner` and `image` look it up."""
 
     lines: tuple[Takedown, ...] = ()
 
@@ -126,14 +126,14 @@ def _message(kind: Kind, name: str) -> bytes:
 
 
 def takedown_path(root: Path) -> Path:
-    """Where the list of a FlickrExif folder is."""
+    """The path of the list of a FlickrExif folder."""
     return root / ".crawl" / "takedowns.csv"
 
 
 def read_takedowns(path: Path) -> Takedowns:
-    """The list; an empty one where there is no file.
+    """The list; an empty one without a file.
 
-    Raises FlickrExifError for a damaged one: to go on without it could bring back who asked to be forgotten.
+    Raises FlickrExifError for a damaged list: without it a crawl could take removed photos again.
     """
     try:
         text = path.read_bytes().decode()
@@ -162,7 +162,7 @@ def _line(forms: Mapping[str, str], row: list[str]) -> Takedown | None:
 
 
 def write_takedowns(path: Path, takedowns: Takedowns) -> None:
-    """Write the list, whole or not at all; an empty one only where one was."""
+    """Write the list; an empty one only over an existing file."""
     if not takedowns.lines and not path.exists():
         return
     text = io.StringIO()
@@ -173,7 +173,7 @@ def write_takedowns(path: Path, takedowns: Takedowns) -> None:
 def add(
     path: Path, *, photos: Iterable[int] = (), owners: Iterable[str] = (), reason: str, now: datetime
 ) -> tuple[Takedown, ...]:
-    """Put photos and owners on the list of `path` and return the new lines; who is on it already stays as it is.
+    """Add photos and owners to the list at `path`, unless they are on it; returns the new lines.
 
     `now` has a time zone. Raises UsageError for a reason that is empty or names one of them, FlickrExifError for a
     damaged list.
@@ -195,14 +195,14 @@ def _hashes(salt: str, kind: Kind, name: str) -> tuple[str, str]:
 
 
 def merge(lists: Iterable[Takedowns]) -> Takedowns:
-    """Everybody on any of `lists`, each line once, by time."""
+    """The lines of all `lists`, each once, by time."""
     return Takedowns(tuple(sorted({line for takedowns in lists for line in takedowns.lines})))
 
 
 def one_line(reason: str, names: Collection[str] = ()) -> str:
     """A reason as the list holds it: one line, bounded, no control characters.
 
-    Raises UsageError for one that is empty, or that tells one of `names`.
+    Raises UsageError for one that is empty or holds one of `names`.
     """
     line = plain(reason, MAX_REASON)
     if not line:

@@ -1,6 +1,6 @@
-"""The one way to clean what strangers wrote: names, titles, messages of other programs.
+"""The one way to clean strangers' texts: names, titles, messages of other programs.
 
-Texts are cleaned where they enter a table, a message or a page. They are escaped where they are shown.
+Texts are cleaned when they enter a table, a message or a page, and escaped when they are shown.
 """
 
 import unicodedata
@@ -12,7 +12,7 @@ JOINERS = "\u200c\u200d"  # invisible, but Persian words and emoji are spelt wit
 def plain(text: object, length: int) -> str:
     """`text` on one line without control, bidirectional and other invisible characters; "" for None.
 
-    What is longer than `length` characters is cut, and ends in "…".
+    A text longer than `length` characters is cut and ends in "…".
     """
     line = " ".join(visible("" if text is None else str(text)[: LONGEST + length]).split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
@@ -24,12 +24,12 @@ def visible(text: str) -> str:
 
 
 def reason_of(error: BaseException, length: int = 120) -> str:
-    """What an error of another program says, on one line; its name where it says nothing."""
+    """The message of another program's error on one line, or the error's name if it has none."""
     return plain(error, length) or type(error).__name__
 
 
 def as_utf8(name: str) -> str:
-    """A file's name as text that can be stored: bytes that are no UTF-8 are written as escapes."""
+    """A file's name as text that can be stored: bytes that are not UTF-8 become escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

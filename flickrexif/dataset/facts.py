@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.facts import Chart, Config, Facts, Table, split_of
+from flickrexif.core.facts import Chart, Config, Facts, Table, counted, split_of
 from flickrexif.core.parquet import features, features_of, read_table
 from flickrexif.dataset import composition
 from flickrexif.dataset.build import Collection, read_collection
@@ -178,14 +178,10 @@ def _summary(configs: tuple[Config, ...], months: list[Count], photographers: in
     """One line; of a folder of one's own photos, where `photographers` is None, without photographers."""
     rows = {config.name: config.splits[0].rows for config in configs}
     if photographers is None:
-        return f"{_many(rows['labels'], 'image file')}, {sum(n for _, n in months):,} with the date taken."
+        return f"{counted(rows['labels'], 'image file')}, {sum(n for _, n in months):,} with the date taken."
     images = f", {rows['images']:,} with their image" if "images" in rows else ""
-    by = f" by {_many(photographers, 'photographer')}, taken in {_many(len(months), 'month')}"
-    return f"{_many(rows['labels'], 'photo')}{by}{images}."
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    by = f" by {counted(photographers, 'photographer')}, taken in {counted(len(months), 'month')}"
+    return f"{counted(rows['labels'], 'photo')}{by}{images}."
 
 
 def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, str]]:
