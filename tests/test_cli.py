@@ -26,6 +26,7 @@ from flickrexif import cli
 from flickrexif.collectors.month import FIRST_MONTH
 from flickrexif.collectors.sandbox import oauth
 from flickrexif.collectors.sandbox.faults import Faults
+from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from tests.folders import hashes
 from tests.scripted_server import KEY, SECRET, closed_port
@@ -423,6 +424,25 @@ def test_status_shows_the_months(run: Callable[..., Done], sandbox: Sandbox) -> 
         "calls": {method: called.count(method) for method in set(called)},
         "images": {},
     }
+
+
+class Broken(Usable):
+    """Of every third photo comes no image."""
+
+    def image(self, photo: SandboxPhoto, size: str) -> bytes:
+        return super().image(photo, size) if photo.id % 3 else b"no image"
+
+
+def test_status_says_why_photos_have_no_image(run: Callable[..., Done]) -> None:
+    with Sandbox(Broken(PERMITTED)) as sandbox:
+        done = run(*CRAWL, "--endpoint", sandbox.endpoint, "--images", "large")
+    assert done.code == 0
+    stored = [int(path.stem) for path in Path("data").rglob("*.jpg")]
+    assert 0 < len(stored) < 20
+    assert all(photo_id % 3 for photo_id in stored)
+    for said in (done.out, run("status").out):
+        assert "without image" in said
+        assert re.search(rf"not_an_image +{20 - len(stored)} +what came is no image", said)
 
 
 def test_build_again_changes_no_byte(run: Callable[..., Done], sandbox: Sandbox, crawled: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -167,6 +167,9 @@ def print_loading(data_dir: Path) -> None:
 
 
 def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
+    from flickrexif.collectors.images import REASONS as IMAGE_REASONS
+    from flickrexif.collectors.verdicts import REASONS
+
     table(
         ("month", "kept", "target", "photographers", "calls", "calls a photo", "images", "state"),
         [
@@ -183,9 +186,13 @@ def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
             for s in summaries
         ],
     )
-    reasons = sum((Counter(s.rejected) for s in summaries), Counter[str]())
-    if reasons:
-        from flickrexif.collectors.verdicts import REASONS
+    _print_reasons("rejected", (s.rejected for s in summaries), REASONS)
+    _print_reasons("without image", (s.images for s in summaries), IMAGE_REASONS)
 
-        rows = [(reason, count, REASONS[reason]) for reason, count in reasons.most_common()]
-        table(("rejected", "photos", "meaning"), rows)
+
+def _print_reasons(what: str, counts: Iterable[Mapping[str, int]], meanings: Mapping[str, str]) -> None:
+    """How many photos had each reason, most first; nothing where there is none."""
+    reasons = sum(map(Counter, counts), Counter[str]())
+    rows = [(reason, count, meanings[reason]) for reason, count in reasons.most_common() if reason in meanings]
+    if rows:
+        table((what, "photos", "meaning"), rows)

@@ -17,9 +17,10 @@ import orjson
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put_bytes
-from flickrexif.core.text import reason_of
+from flickrexif.core.parquet import opened
 
 SPLITS = ("train", "val", "test")
+REMAKE = "Make it again with: flickrexif splits"
 STEM = "split_data_target_attribute="
 PARQUET_COLUMNS = ("Flickr ID", "attribute", "class", "split")
 
@@ -176,12 +177,9 @@ FORMATS: Mapping[str, Callable[[Split], bytes]] = {".json": _json, ".parquet": _
 
 def _read_parquet(path: Path) -> Split:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        table = pq.ParquetFile(path).read()
-    except pa.ArrowInvalid as error:
-        raise _malformed(path, "the file", f"is not Parquet ({reason_of(error)})") from None
+    with opened(path, REMAKE) as file:
+        table = file.read()
     for place, name in enumerate(PARQUET_COLUMNS):
         if name not in table.column_names or table.column(name).null_count:
             raise _malformed(path, name, "is missing or has empty cells")
@@ -227,5 +225,4 @@ def _class_names(path: Path, metadata: Mapping[str, str], used: set[str]) -> tup
 
 
 def _malformed(path: Path, where: str, what: str) -> FlickrExifError:
-    hint = "Make it again with: flickrexif splits"
-    return FlickrExifError(f"{path}: {where} {what}.", hint)
+    return FlickrExifError(f"{path}: {where} {what}.", REMAKE)
