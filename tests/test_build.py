@@ -281,7 +281,7 @@ def test_a_torn_shard_in_the_folder_is_named(tmp_path: Path) -> None:
     build(months("2024-08"), tmp_path, SIMULATED)
     (tmp_path / "images").mkdir()
     (tmp_path / "images/train-2024-07-00000.parquet").write_bytes(b"PAR1")
-    with pytest.raises(FlickrExifError, match=r"train-2024-07-00000\.parquet is no whole Parquet file"):
+    with pytest.raises(FlickrExifError, match=r"train-2024-07-00000\.parquet is not a complete Parquet file"):
         fingerprint(tmp_path)
 
 

@@ -349,7 +349,9 @@ def test_the_smallest_cap_holds_and_one_must_be_known(tmp_path: Path) -> None:
     three, five, none = (make(tmp_path / str(cap), ten, cap=cap) for cap in (3, 5, None))
     merged(tmp_path / "out", five, three, none)
     assert len(ids(tmp_path / "out")) == 3
-    with pytest.raises(UsageError, match=r"None of the data sets tells its cap\. Give one, for example --per-user"):
+    with pytest.raises(
+        UsageError, match=r"None of the data sets has a cap in its settings\. Give one, for example --per-user"
+    ):
         merged(tmp_path / "other", none, none)
     merged(tmp_path / "other", none, none, per_user_cap=4)
     assert len(ids(tmp_path / "other")) == 4
@@ -499,21 +501,21 @@ DAMAGES: Mapping[str, tuple[str, Callable[[Path], object], str]] = {
     "an older layout": (
         "labels",
         lambda path: rewrite(path, lambda table: table.drop_columns(["exif_source"])),
-        r"labels.* has not the columns of this version.*flickrexif build",
+        r"labels.* does not have the columns of this version.*flickrexif build",
     ),
     "another type": (
         "labels",
         lambda path: rewrite(path, lambda t: t.set_column(0, "Flickr ID", t["Flickr ID"].cast(pa.string()))),
-        "has not the columns of this version",
+        "does not have the columns of this version",
     ),
     "no ids": ("labels", lambda path: rewrite(path, lambda table: nulled(table, "Flickr ID")), "that are no photos"),
-    "no labels": ("labels", lambda path: path.unlink(), "has no whole rows of 2024-08.*flickrexif build"),
-    "labels alone": ("data", lambda path: path.unlink(), "has no whole rows of 2024-08"),
+    "no labels": ("labels", lambda path: path.unlink(), "lacks rows in data/ or labels/ of 2024-08.*flickrexif build"),
+    "labels alone": ("data", lambda path: path.unlink(), "lacks rows in data/ or labels/ of 2024-08"),
     "torn shard": ("images", lambda path: path.write_bytes(path.read_bytes()[:-9]), "images.* cannot be read"),
     "older images": (
         "images",
         lambda path: rewrite(path, lambda table: table.drop_columns(["image_size"])),
-        "images.* has not the columns of this version",
+        "images.* does not have the columns of this version",
     ),
 }
 
@@ -576,7 +578,7 @@ def test_what_is_no_data_set(pair: tuple[Path, Path, Path], tmp_path: Path) -> N
 def test_settings_that_no_crawl_has(pair: tuple[Path, Path, Path], told: object) -> None:
     path = pair[2] / "flickrexif/collection.json"
     path.write_text(json.dumps({"source": "sandbox:simulated", "settings": told, "dates": None}))
-    refused(*pair, words=r"collection\.json (tells settings that no crawl has|cannot be read)")
+    refused(*pair, words=r"collection\.json (holds settings that no crawl writes|cannot be read)")
 
 
 def test_photos_of_two_sources_are_not_merged(pair: tuple[Path, Path, Path], tmp_path: Path) -> None:

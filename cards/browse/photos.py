@@ -139,7 +139,7 @@ def credits_of(labels: Sequence[Path], ids: Iterable[int]) -> dict[int, Credit]:
 
 def banner(origin: str) -> str:
     """The warning at the top of a page about the source of the photos; "" for Flickr."""
-    return BANNERS.get(origin, "UNKNOWN SOURCE: collection.json does not tell where these photos came from.")
+    return BANNERS.get(origin, "UNKNOWN SOURCE: collection.json does not say where these photos came from.")
 
 
 def device(make: str | None, model: str | None) -> str:

@@ -117,7 +117,7 @@ def features_of(path: Path) -> dict[str, Any]:
         features: dict[str, Any] = json.loads(metadata[b"huggingface"])["info"]["features"]
         return features
     except (ValueError, LookupError, TypeError):
-        raise FlickrExifError(f"{path} cannot be read (it tells no features).", AGAIN) from None
+        raise FlickrExifError(f"{path} cannot be read (it holds no features).", AGAIN) from None
 
 
 def image_bytes(row: Row) -> bytes:

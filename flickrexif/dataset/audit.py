@@ -197,8 +197,8 @@ def _facts(split: Split, owner_of: Mapping[str, Ints] | None) -> Iterator[ClassF
     for (name, place), count, owners, largest, effective in table.itertuples():
         facts = ClassFacts(split=name, class_name=split.classes[place], photos=count)
         if owner_of is not None:
-            some = {"largest_owner_share": largest, "effective_owners": effective} if owners else {}
-            facts = replace(facts, owners=owners, **some)
+            shares_of_class = {"largest_owner_share": largest, "effective_owners": effective} if owners else {}
+            facts = replace(facts, owners=owners, **shares_of_class)
         yield facts
 
 

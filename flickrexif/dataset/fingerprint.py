@@ -34,4 +34,4 @@ def _footer(path: Path) -> bytes:
             file.seek(-8 - length, 2)
             return file.read()
     except OSError:
-        raise FlickrExifError(f"{path} is no whole Parquet file.", "Delete it, then build again.") from None
+        raise FlickrExifError(f"{path} is not a complete Parquet file.", "Delete it, then build again.") from None

@@ -198,7 +198,7 @@ def _cap(sets: Sequence[DataSet]) -> int:
     caps = [data_set.collection.settings.get("per_user_cap") for data_set in sets]
     numbers = [cap for cap in caps if isinstance(cap, int)]
     if not numbers:
-        raise UsageError("None of the data sets tells its cap.", "Give one, for example --per-user-cap 10.")
+        raise UsageError("None of the data sets has a cap in its settings.", "Give one, for example --per-user-cap 10.")
     return min(numbers)
 
 

@@ -57,7 +57,7 @@ def open_data_set(path: Path) -> DataSet:
     _check_settings(root, collection.settings)
     labels, images = _by_month(root, "labels", FULL_COLUMNS), _by_month(root, "images", IMAGE_COLUMNS)
     if bare := {month for month, _ in parquet_files(root, "default")} ^ set(labels):
-        raise FlickrExifError(f"{root} has no whole rows of {min(bare)}.", BUILD_AGAIN)
+        raise FlickrExifError(f"{root} lacks rows in data/ or labels/ of {min(bare)}.", BUILD_AGAIN)
     return DataSet(root=root, collection=collection, labels=labels, images=images)
 
 
@@ -65,7 +65,7 @@ def _check_settings(root: Path, settings: Mapping[str, Any]) -> None:
     cap, licenses = settings.get("per_user_cap", 1), settings.get("licenses", [])
     lists = isinstance(licenses, list) and isinstance(settings.get("merged", []), list)
     if not lists or not all(type(number) is int and number >= 0 for number in (cap, *licenses)):
-        raise FlickrExifError(f"{root / 'collection.json'} tells settings that no crawl has.", BUILD_AGAIN)
+        raise FlickrExifError(f"{root / 'collection.json'} holds settings that no crawl writes.", BUILD_AGAIN)
 
 
 def _by_month(root: Path, config: str, columns: tuple[Column, ...]) -> dict[str, list[Path]]:
@@ -73,7 +73,7 @@ def _by_month(root: Path, config: str, columns: tuple[Column, ...]) -> dict[str,
     for month, path in parquet_files(root, config):
         with opened(path, BUILD_AGAIN) as file:
             if not file.schema_arrow.equals(arrow_schema(columns)):
-                raise FlickrExifError(f"{path} has not the columns of this version.", BUILD_AGAIN)
+                raise FlickrExifError(f"{path} does not have the columns of this version.", BUILD_AGAIN)
         files[month].append(path)
     return dict(files)
 
