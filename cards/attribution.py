@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.parquet import read_table
-from flickrexif.core.text import plain
-from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH, URL_LENGTH
+from flickrexif.core.text import URL_LENGTH, plain
+from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH
 
 # column of the file -> column of the labels table, longest text
 TEXTS = {

@@ -4,7 +4,6 @@ We read stored bytes and decode them ourselves: `datasets.Image` would apply the
 """
 
 import hashlib
-import os
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import AGAIN, read_below
 from flickrexif.core.parquet import opened
 from flickrexif.core.photo_ids import are_row_numbers, naming
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-AGAIN = "Mend that, then run the same command again."
 
 
 class Reader(Protocol):
@@ -85,19 +83,7 @@ class Files:
     paths: Sequence[str]  # below root
 
     def __call__(self, start: int, stop: int) -> Iterator[bytes | None]:
-        for path in self.paths[start:stop]:
-            try:
-                yield Path(self.root, path).read_bytes()
-            except OSError:
-                self._check()
-                yield None
-
-    def _check(self) -> None:
-        """Raises FlickrExifError where the folder is gone too: a lost disk must not become a million failed images."""
-        try:
-            os.scandir(self.root).close()
-        except OSError as error:
-            raise FlickrExifError(f"{self.root} can no longer be read ({error.strerror}).", AGAIN) from None
+        return (read_below(Path(self.root), path) for path in self.paths[start:stop])
 
 
 # --- Parquet

@@ -11,7 +11,7 @@ from flickrexif.paircams.clocks import Clock, clock_sentence, clocks, taken_prob
 from flickrexif.paircams.duplicates import duplicates
 from flickrexif.paircams.framing import Match
 from flickrexif.paircams.protocol import FAULTS, FINDINGS, RULES
-from flickrexif.paircams.records import PairImage, Problem
+from flickrexif.paircams.records import PairImage, Problem, by_subject
 from flickrexif.paircams.rules import (
     NAME_LENGTH,
     TAG_RULES,
@@ -57,7 +57,7 @@ def inspect(
     `faults`: the faults of the source, which the report includes once. `span`: the longest time between the two images
     of a subject. `progress(done, total)` counts pairs. Raises FlickrExifError without OpenCV.
     """
-    subjects = _subjects(images)
+    subjects = by_subject(images)
     faulty_subjects = {fault.subject for fault in faults if fault.rule in FAULTS}
     pairs = [_pair(group) for group in subjects.values() if not any(subject_problems(group))]
     off = clocks(pairs, span)
@@ -116,13 +116,6 @@ def notes(report: Report) -> list[str]:
 
 
 # --- subjects
-
-
-def _subjects(images: Sequence[PairImage]) -> dict[str, list[PairImage]]:
-    by_subject: dict[str, list[PairImage]] = {}
-    for image in images:
-        by_subject.setdefault(image.subject, []).append(image)
-    return by_subject
 
 
 def _pair(images: Sequence[PairImage]) -> Pair:

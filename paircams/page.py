@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.files import put_text, remove
 from flickrexif.core.pages import marks
@@ -13,7 +13,7 @@ from flickrexif.core.text import plain
 from flickrexif.paircams.check import DETAIL_LENGTH, Report, notes, summary
 from flickrexif.paircams.clocks import device_name
 from flickrexif.paircams.protocol import SIMULATED
-from flickrexif.paircams.records import PairImage, Problem
+from flickrexif.paircams.records import PairImage, Problem, by_subject
 from flickrexif.paircams.rules import shown
 from flickrexif.paircams.scenes import fit_words
 
@@ -25,8 +25,6 @@ FILE_NAME = "contact-sheet-{}.html"
 SUBJECTS = 30  # a page
 SIDE = 320  # longer side of a small image, pixels
 QUALITY = 80
-
-Item = TypeVar("Item", PairImage, Problem)
 
 
 def write_pages(
@@ -41,8 +39,8 @@ def write_pages(
     FlickrExifError where the disk refuses.
     """
     template = _template()
-    findings = _by_subject(report.problems)
-    subjects = _by_subject(images)
+    findings = by_subject(report.problems)
+    subjects = by_subject(images)
     order = sorted(subjects, key=lambda subject: subject not in findings)  # stable, so otherwise the order of `images`
     batches = [order[start : start + SUBJECTS] for start in range(0, len(order), SUBJECTS)] or [[]]
     shared = {
@@ -79,13 +77,6 @@ def _template() -> "Template":
 
     loader = FileSystemLoader(TEMPLATES)
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("contact_sheet.html")
-
-
-def _by_subject(items: Sequence[Item]) -> dict[str, list[Item]]:
-    by_subject: dict[str, list[Item]] = {}
-    for item in items:
-        by_subject.setdefault(item.subject, []).append(item)
-    return by_subject
 
 
 def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem], report: Report) -> dict[str, Any]:

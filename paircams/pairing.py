@@ -14,7 +14,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pictures import BadPicture, open_picture, orientation, suffixes
 from flickrexif.exif import label
 from flickrexif.exif.files import PhotoFile, photo_of
+from flickrexif.exif.settings import time_taken
 from flickrexif.paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
 from flickrexif.paircams.records import PairImage, Problem, Side
 from flickrexif.paircams.scrub import kind_of, scrub
@@ -253,7 +253,7 @@ def _described(
         device_category=labels.device_category,
         released=camera.released if camera else None,
         tags=photo.tags,
-        taken=_taken(photo.tags.get("DateTimeOriginal")),
+        taken=time_taken(photo.tags.get("DateTimeOriginal")),
         width=photo.width,
         height=photo.height,
         orientation=orientation,
@@ -270,13 +270,6 @@ def _decoded(data: bytes) -> tuple[PhotoFile, int]:
     if isinstance(image, BadPicture):
         raise image
     return photo_of(picture), orientation(image)
-
-
-def _taken(raw: str | None) -> datetime | None:
-    try:
-        return datetime.strptime(raw or "", "%Y:%m:%d %H:%M:%S")
-    except ValueError:
-        return None
 
 
 # --- subjects

@@ -1,10 +1,10 @@
 """The two records that reading, checking and building share: an image of a pair, and what is wrong with one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.text import plain
@@ -58,3 +58,14 @@ def problem_table(problems: Sequence[Problem]) -> str:
     cells = [[plain(cell, most) for cell, most in zip(row, (24, 48, 20, 120), strict=True)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+
+
+Item = TypeVar("Item", PairImage, Problem)
+
+
+def by_subject(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Images or findings by the subject they belong to, in the order they come in."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.subject, []).append(item)
+    return groups

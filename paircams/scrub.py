@@ -7,11 +7,10 @@ needs stay.
 
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Literal
 
-from flickrexif.core.pictures import HEIF_BRANDS
+from flickrexif.core.pictures import HEIF_BRANDS, png_chunk
 from flickrexif.paircams.scrub_exif import Unscrubbable, scrub_exif
 from flickrexif.paircams.scrub_heif import scrub_heif
 
@@ -128,13 +127,9 @@ def _png(data: bytes) -> Iterator[bytes]:
             raise Unscrubbable("the PNG file is cut short")
         if name == b"eXIf":
             if exif := scrub_exif(data[place + 8 : end - 4].removeprefix(b"Exif\0\0")):
-                yield _chunk(name, exif)
+                yield png_chunk(name, exif)
         elif name in PNG_CHUNKS:
             yield data[place:end]
         if name == b"IEND":
             return
         place = end
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">L", len(body)) + name + body + struct.pack(">L", zlib.crc32(name + body))

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.draws import rank
-from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import read_below
 from flickrexif.core.pictures import suffixes
 from flickrexif.core.text import as_utf8
 from flickrexif.processing.source import LAYOUTS, SPLITS, Lister, Source
@@ -76,21 +77,7 @@ class Files:
     odd: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, ids: Sequence[str], first: int) -> Iterator[bytes | None]:  # noqa: ARG002
-        for image_id in ids:
-            try:
-                yield Path(self.root, self.odd.get(image_id, image_id)).read_bytes()
-            except OSError:
-                self._check()
-                yield None
-
-    def _check(self) -> None:
-        """One lost file is a row with a reason; a lost disk must not become a million of them."""
-        try:
-            with os.scandir(self.root) as entries:
-                next(entries, None)
-        except OSError as error:
-            message = f"{self.root} can no longer be read ({error.strerror})."
-            raise FlickrExifError(message, "Mend that, then run the same command again.") from None
+        return (read_below(Path(self.root), self.odd.get(image_id, image_id)) for image_id in ids)
 
 
 def _listed(

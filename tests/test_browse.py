@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from flickrexif.cards.browse import browse
-from flickrexif.cards.browse.page import PROGRAM, link
+from flickrexif.cards.browse.page import PROGRAM
 from flickrexif.cards.browse.pictures import CROP, centre, difference, same_region
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.commands.folder import label_folder
@@ -28,7 +28,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pages import GENERATOR
 from flickrexif.core.parquet import read_rows
 from flickrexif.core.photos import RawPhoto
-from flickrexif.core.text import plain
+from flickrexif.core.text import link, plain
 from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.paircams.build import build_pairs

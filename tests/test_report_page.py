@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from flickrexif.core.text import link
 from flickrexif.eval.report.build import write_report
-from flickrexif.eval.report.page import link, signed
+from flickrexif.eval.report.page import signed
 from flickrexif.eval.report.pictures import MOST_FLICKR
 from flickrexif.eval.report.sensitivity import board_of
 from flickrexif.eval.results import Result, write_result

@@ -5,13 +5,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import urlsplit
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text, remove
 from flickrexif.core.pages import is_ours, marks
-from flickrexif.core.text import plain
-from flickrexif.dataset.attribution import URL_LENGTH
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,17 +16,6 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 PROGRAM = "browse"
 Register: TypeAlias = Callable[..., object]  # called with files before they are written
-
-
-def link(url: str | None) -> str:
-    """`url` where it leads to a web page, else "": other schemes run code or open programs."""
-    if not url or plain(url, URL_LENGTH) != url:
-        return ""
-    try:
-        parts = urlsplit(url)
-        return url if parts.scheme in ("http", "https") and parts.hostname else ""
-    except ValueError:
-        return ""
 
 
 def write_pages(

@@ -7,13 +7,13 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from flickrexif.cards.browse.page import Register, link, write_pages
+from flickrexif.cards.browse.page import Register, write_pages
 from flickrexif.cards.browse.pictures import Picture, thumbnail
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import Row, image_bytes, read_columns, read_rows
-from flickrexif.core.text import plain
+from flickrexif.core.text import link, plain
 from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
 

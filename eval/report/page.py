@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flickrexif.core.pages import marks
+from flickrexif.core.text import link
 from flickrexif.eval.report import interactive
 from flickrexif.eval.report.compare import Comparison
 from flickrexif.eval.report.figures import Unmeasured
@@ -235,17 +235,6 @@ def signed(value: float) -> str:
     if points == 0:
         return "= 0.0"
     return f"▲ +{points:.1f}" if points > 0 else f"▼ \N{MINUS SIGN}{-points:.1f}"
-
-
-def link(url: str) -> str:
-    """`url` if it is that of a web page, else "": other schemes run code or open programs."""
-    if not url or plain(url, 500) != url:
-        return ""
-    try:
-        parts = urlsplit(url)
-        return url if parts.scheme in ("http", "https") and parts.hostname else ""
-    except ValueError:
-        return ""
 
 
 def credits_of(strips: Strips) -> dict[str, tuple[int, Shot]]:

@@ -72,6 +72,21 @@ def put_text(path: Path, text: str, *, durable: bool = True) -> tuple[Outcome, P
     return put_bytes(path, text.encode(), durable=durable)
 
 
+def read_below(root: Path, name: str) -> bytes | None:
+    """The bytes of the file `name` below `root`, None where it cannot be read: one lost file is no reason to stop.
+
+    Raises FlickrExifError where `root` itself is gone: a lost disk must not become a million lost files.
+    """
+    try:
+        return (root / name).read_bytes()
+    except OSError:
+        try:
+            os.scandir(root).close()
+        except OSError as error:
+            raise FlickrExifError(f"{root} can no longer be read ({error.strerror}).", AGAIN) from None
+        return None
+
+
 def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
     """Remove those of the files that exist. Raises FlickrExifError when one cannot be removed."""
     removed: list[tuple[Outcome, Path]] = []

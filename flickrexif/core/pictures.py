@@ -274,12 +274,13 @@ def _without_pixels(stream: IO[bytes]) -> bytes:
     while len(head := stream.read(8)) == 8:
         length, name = struct.unpack(">L4s", head)
         pixels = name in (b"IDAT", b"fdAT", b"IEND")
-        parts.append(b"" if pixels else _chunk(name, stream.read(length)))
+        parts.append(b"" if pixels else png_chunk(name, stream.read(length)))
         stream.seek(length * pixels + 4, io.SEEK_CUR)
-    return b"".join((*parts, _chunk(b"IDAT", b"")))
+    return b"".join((*parts, png_chunk(b"IDAT", b"")))
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG file."""
     return struct.pack(">L", len(body)) + name + body + struct.pack(">L", zlib.crc32(name + body))
 
 

@@ -4,7 +4,9 @@ Texts are cleaned when they enter a table, a message or a page, and escaped when
 """
 
 import unicodedata
+from urllib.parse import urlsplit
 
+URL_LENGTH = 500
 LONGEST = 10_000  # characters of a text that are looked at
 JOINERS = "\u200c\u200d"  # invisible, but Persian words and emoji are spelt with them
 
@@ -21,6 +23,17 @@ def plain(text: object, length: int) -> str:
 def visible(text: str) -> str:
     """`text` without invisible characters, its lines as they are."""
     return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def link(url: str | None) -> str:
+    """`url` where it leads to a web page, else "": other schemes run code or open programs."""
+    if not url or plain(url, URL_LENGTH) != url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        return url if parts.scheme in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""
 
 
 def reason_of(error: BaseException, length: int = 120) -> str:

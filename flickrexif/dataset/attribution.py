@@ -1,10 +1,9 @@
 """The line that credits a photo: title, author, source and licence."""
 
-from flickrexif.core.text import plain
+from flickrexif.core.text import URL_LENGTH, plain
 
 TITLE_LENGTH = 200
 NAME_LENGTH = 100
-URL_LENGTH = 500
 
 # How the sentence goes on after the author, by Flickr's licence id; every other id is a licence proper.
 STATEMENTS = {

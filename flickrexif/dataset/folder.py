@@ -11,7 +11,6 @@ keep what belongs together.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,6 +25,7 @@ from flickrexif.dataset.build import TAG_COLUMNS, Collection, write_collection
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import label
+from flickrexif.exif.settings import time_taken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,7 @@ def write_folder(photos: Iterable[FolderPhoto], out: Path) -> FolderReport:
 
 def _record(photo: FolderPhoto) -> dict[str, Any]:
     """The row of a photo; columns that only Flickr fills are missing."""
-    taken = _taken(photo.tags.get("DateTimeOriginal"))
+    taken = time_taken(photo.tags.get("DateTimeOriginal"))
     return {
         "Flickr ID": rank(0, "photo of a folder", photo.path),  # stays when other photos come or go
         "owner": photo.path.partition("/")[0],
@@ -83,13 +83,6 @@ def _record(photo: FolderPhoto) -> dict[str, Any]:
         "path": photo.path,
         "reason": photo.reason,
     }
-
-
-def _taken(raw: str | None) -> datetime | None:
-    try:
-        return datetime.strptime(raw or "", "%Y:%m:%d %H:%M:%S")
-    except ValueError:
-        return None
 
 
 def _write(table: "pa.Table", out: Path) -> tuple[Path, ...]:

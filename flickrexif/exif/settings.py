@@ -1,9 +1,10 @@
-"""Flash, exposure program, exposure mode, white balance, editing software and year, from raw strings.
+"""Flash, exposure program, exposure mode, white balance, editing software, time and year, from raw strings.
 
 All functions return None when the string is missing or unknown.
 """
 
 import re
+from datetime import datetime
 from functools import cache
 
 from flickrexif.exif.codes import canonical_words, code_words, flash_words, table
@@ -58,6 +59,14 @@ def edited(software: str | None) -> bool | None:
     if _editors().search(text):
         return True
     return False if _FIRMWARE.fullmatch(text) else None
+
+
+def time_taken(date: str | None) -> datetime | None:
+    """The time of "2011:03:08 16:23:00", by the camera's clock."""
+    try:
+        return datetime.strptime(date or "", "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
 
 
 def year_taken(date: str | None) -> int | None:
