@@ -92,9 +92,13 @@ def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Sourc
 
 
 def dataset_of(folder: Path) -> str:
-    """What the data set in `folder` is called in the published layout."""
+    """What the data set in `folder` is called in the published layout; FlickrExif is told by its layout, too."""
     name = folder.resolve().name
-    return NAMES.get(name.lower(), name)
+    return "FlickrExif" if _has_labels(folder) else NAMES.get(name.lower(), name)
+
+
+def _has_labels(folder: Path) -> bool:
+    return (folder / "labels").is_dir() and (folder / "images").is_dir()
 
 
 def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
@@ -110,7 +114,7 @@ def _sources_in(folder: Path, variants: Sequence[str]) -> Iterator[Source]:
                 raise UsageError(f"{folder} has no variant {chosen}.", f"It has: {', '.join(stored)}.")
             yield from _parquet_splits(name, stored[chosen], chosen)
         return
-    if (folder / "labels").is_dir() and (folder / "images").is_dir():
+    if _has_labels(folder):
         yield _flickrexif(folder)
         return
     parquet = next((place for place in (folder / "data", folder) if any(place.glob("*.parquet"))), None)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +89,7 @@ def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: P
         shutil.rmtree(staging, ignore_errors=True)
     names = {path.name for _, path in done}
     done += remove(path for path in sorted((out / "data").glob("train-*.parquet")) if path.name not in names)
-    facts = {
-        "pairs": len(images) // 2,
-        "simulated_images": simulated,
-        "findings": dict(sorted(Counter(finding.rule for finding in findings).items())),
-        "rows_sha256": digest,
-    }
-    done.append(put_text(out / "pairs.json", json.dumps(facts, indent=2) + "\n"))
+    done.append(write_record(out, len(images) // 2, simulated, findings, digest))
     files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
     for outcome, path in done:
         files[outcome].append(path)
@@ -106,6 +100,19 @@ def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: P
         simulated=simulated,
         **{kind: tuple(paths) for kind, paths in files.items()},
     )
+
+
+def write_record(
+    out: Path, pairs: int, simulated: int, findings: Iterable[Problem], digest: str
+) -> tuple[Outcome, Path]:
+    """Write `pairs.json`: what the data set in `out` holds, of which `simulated` images are, and a hash of its rows."""
+    facts = {
+        "pairs": pairs,
+        "simulated_images": simulated,
+        "findings": dict(sorted(Counter(finding.rule for finding in findings).items())),
+        "rows_sha256": digest,
+    }
+    return put_text(out / "pairs.json", json.dumps(facts, indent=2) + "\n")
 
 
 def check_out(source: Path, out: Path) -> None:

@@ -104,7 +104,7 @@ def _print_forgotten(report: "Report") -> None:
     if rows:
         table(("what", "would go" if report.dry_run else "removed"), rows)
     if report.unknown:
-        typer.echo(f"In no data set and no journal here: {_some(report.unknown)}.")
+        typer.echo(f"No labels and no journal here know: {_some(report.unknown)}.")
     if report.dry_run:
         typer.echo("Nothing was changed.")
         return

@@ -28,6 +28,7 @@ from flickrexif.eval.embeddings_holder import HOLDER as EMBEDDINGS
 from flickrexif.eval.report.holder import HOLDER as FIGURES
 from flickrexif.eval.results_holder import HOLDER as RECORDS
 from flickrexif.kinds import recognised
+from flickrexif.paircams.holder import HOLDER as PAIRS
 from flickrexif.processing.holder import HOLDER as PROCESSED
 from flickrexif.takedown.forget import Report, Wanted
 from flickrexif.takedown.forget import forget as take_out
@@ -36,7 +37,7 @@ from flickrexif.takedown.refresh import Due, RefreshReport, due, source_of, want
 from flickrexif.takedown.refresh import refresh as ask
 
 # Rows and journal go last: they say which photos are a photographer's, which an interrupted call still needs.
-HOLDERS = (PAGES, FIGURES, RECORDS, EMBEDDINGS, PROCESSED, SPLITS, IMAGE_FILES, PHOTOS, JOURNALS)
+HOLDERS = (PAGES, FIGURES, RECORDS, EMBEDDINGS, PROCESSED, SPLITS, PAIRS, IMAGE_FILES, PHOTOS, JOURNALS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

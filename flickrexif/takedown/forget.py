@@ -29,7 +29,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was taken out, or would be; whom no data set and no journal knows; how many lines the list got."""
+    """What was taken out, or would be; whom no labels and no journal know; how many lines the list got."""
 
     removed: Mapping[Path, Mapping[str, int]]  # file or folder -> thing -> how many
     unknown: tuple[str, ...]
@@ -63,8 +63,11 @@ def forget(
     photos, unknown = _photos(files, holders, wanted)
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     for holder in holders:
-        for place, counts in holder.forget(files, photos, write).items():
-            removed[place] += counts
+        counts = holder.forget(files, photos, write)
+        for place in counts:
+            removed[place] += counts[place]
+        if any(map(Counter.total, counts.values())):
+            files = tuple(path for path in files if path.exists())
     changed = [place for place, counts in removed.items() if counts.total()]
     if write:
         for folder in sorted({path.parent for path in files if path.name == "README.md"}):
