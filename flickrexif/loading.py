@@ -36,7 +36,8 @@ def load_dataset(
         raise UsageError(f"{asked} on the Hub, and `data_dir` is a local folder.", "Give one of them.")
     if "/" in name:
         return _load_hub(name, config, {"revision": revision, **options})
-    folder = Path(data_dir or default_data_dir()).absolute() / name
+    place = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+    folder = place.absolute() / name
     if revision is None and folder.is_dir():
         return _load_local(folder, config, options)
     kind = _kind_named(name)
