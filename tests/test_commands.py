@@ -174,7 +174,7 @@ def steps(endpoint: str) -> dict[str, Step]:
         "simulate": ("pairs simulate data/shots --pairs 3", lambda: f.simulate_pairs("data/shots", pairs=3)),
         "check": ("pairs check data/shots --page sheet", lambda: f.check_pairs("data/shots", page="sheet")),
         "pairs": ("pairs build data/shots", lambda: f.build_pairs("data/shots")),
-        "label": ("label data/shots --out data/mine", lambda: f.label("data/shots", out="data/mine")),
+        "label": ("label data/shots --out labelled", lambda: f.label("data/shots", out="labelled")),
         "embed": (
             f"embed --dataset flickrexif {encoder} --shard 1/2",
             lambda: f.embed("flickrexif", "control:colour", device="cpu", shard="1/2"),
@@ -194,9 +194,16 @@ def steps(endpoint: str) -> dict[str, Step]:
             "eval all --encoder control:colour --protocol fast --seeds 2 --device cpu",
             lambda: f.evaluate("control:colour", **FAST),
         ),
-        "report": ("report --formats svg", lambda: f.report(formats="svg")),
-        "card": ("card data/mine", lambda: f.card("data/mine")),
-        "browse": ("browse data/flickrexif --photos 9", lambda: f.browse("data/flickrexif", photos=9)),
+        "report": ("report --formats svg --out page", lambda: f.report(formats="svg", out="page")),
+        "card": ("card labelled", lambda: f.card("labelled")),
+        "browse": (
+            "browse data/flickrexif --photos 9 --out pages",
+            lambda: f.browse("data/flickrexif", photos=9, out="pages"),
+        ),
+        "splits elsewhere": (
+            "splits --protocol proportional --attribute Make --min-photos 6 --out elsewhere",
+            lambda: f.splits(protocol="proportional", attribute="Make", min_photos=6, out="elsewhere"),
+        ),
         "publish": (
             "publish data/flickrexif --repo jo/photos --tag v1",
             lambda: f.publish("data/flickrexif", repo="jo/photos", tag="v1"),
@@ -217,17 +224,22 @@ def files_of(folder: Path, data_dir: str) -> dict[str, str]:
 
 def _without_seconds(folder: Path, data_dir: str) -> None:
     """Records that do not tell how long they took."""
-    for path in (*folder.glob(f"{data_dir}/results/**/*.json"), *folder.glob("elsewhere/*.json")):
+    for path in (*folder.glob(f"{data_dir}/results/**/*.json"), *folder.glob("elsewhere/neighbors.json")):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 1.0}))
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tuple[Any, Any, Any]]]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("commands")
+
+
+@pytest.fixture(scope="module")
+def done(root: Path) -> Iterator[Mapping[str, tuple[Any, Any, Any]]]:
     """Each step done in a folder by the command and in another by the function: files, files, and what it returned.
 
     The command's data folder has another name, so that no default of its own can hit the function's.
     """
-    root, result = tmp_path_factory.mktemp("commands"), {}
+    result = {}
     with (
         pytest.MonkeyPatch.context() as patch,
         Sandbox(SimulatedPopulation(0, 600)) as sandbox,
@@ -268,6 +280,17 @@ def test_a_function_makes_the_files_that_its_command_makes(done: Mapping[str, tu
     before = done[names[names.index(name) - 1]][0] if name != "crawl" else {}
     unchanging = ("build", "card", "publish")  # what is there is right already, or goes to the Hub
     assert (command == before) == (name in unchanging)
+
+
+@pytest.mark.usefixtures("done")
+def test_what_is_written_elsewhere_is_in_the_register(root: Path) -> None:
+    names = {name for name in files_of(root / "function", "data") if not name.startswith(("data/", "both/"))}
+    assert {name.split("/")[0] for name in names} == {"elsewhere", "labelled", "page", "pages", "sheet"}
+    registered = DataFolder(root / "function/data").registered()
+    assert {name for name in names if not any((root / "function" / name).is_relative_to(r) for r in registered)} == {
+        "elsewhere/splits.json"  # counts alone
+    }
+    assert DataFolder.of(root / "function/labelled") == DataFolder(root / "function/data")
 
 
 def test_reports_are_frozen_and_tell_what_was_made(done: Mapping[str, tuple[Any, Any, Any]]) -> None:
