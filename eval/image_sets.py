@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from flickrexif.core.errors import UsageError
+from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
 from flickrexif.core.text import as_utf8, reason_of
+from flickrexif.dataset.kind import FLICKREXIF
 from flickrexif.eval.images import Files, HubRows, Reader, Source, fingerprint, parquet_files
+from flickrexif.kinds import recognised
+from flickrexif.processing.kind import TRACES
 from flickrexif.processing.sources import EXTENSIONS
-from flickrexif.processing.variants import VARIANTS, variant
+from flickrexif.processing.variants import variant
 
 NAMES = {
     "flickrexif": "FlickrExif",
@@ -28,7 +32,8 @@ NAMES = {
 """Folder of a data set -> folder of its embeddings in the published layout."""
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-WHOLE = ("FlickrExif", "PairCams")  # published as a single split: the names of their embedding files have no split
+FLICKREXIF_NAME, PAIRCAMS_NAME = NAMES["flickrexif"], NAMES["paircams"]
+WHOLE = (FLICKREXIF_NAME, PAIRCAMS_NAME)  # published as a single split: the names of their embedding files have none
 
 # The published table of PairCams' cameras; it counts XT1032, a phone of 2013, among the cameras.
 PHONES = frozenset(
@@ -43,6 +48,9 @@ HINT = (
     "Give flickrexif, paircams or imagenet-traces, a folder of images (train/ and val/ of class folders, or flat), "
     "a folder of Parquet files, or a Hugging Face data set such as uoft-cs/cifar10."
 )
+
+
+Stored = Mapping[str, Mapping[str, Sequence[Path]]]  # variant -> split -> files
 
 
 class Listing(NamedTuple):
@@ -85,20 +93,15 @@ def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Sourc
         return
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", HINT)
-    stored = _variant_folders(folder)
-    if variants and not stored:
+    if variants and recognised(folder) is not TRACES:
         raise _no_variants(spec)
     yield from sources_in(folder, variants) or _hub(str(folder))
 
 
 def dataset_of(folder: Path) -> str:
-    """What the data set in `folder` is called in the published layout; FlickrExif is told by its layout, too."""
+    """What the data set in `folder` is called in the published layout; FlickrExif by what it is, too."""
     name = folder.resolve().name
-    return "FlickrExif" if _has_labels(folder) else NAMES.get(name.lower(), name)
-
-
-def _has_labels(folder: Path) -> bool:
-    return (folder / "labels").is_dir() and (folder / "images").is_dir()
+    return FLICKREXIF_NAME if recognised(folder) is FLICKREXIF else NAMES.get(name.lower(), name)
 
 
 def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
@@ -107,43 +110,48 @@ def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
 
 
 def _sources_in(folder: Path, variants: Sequence[str]) -> Iterator[Source]:
-    name = dataset_of(folder)
-    if stored := _variant_folders(folder):
+    kind = recognised(folder)
+    if kind is FLICKREXIF:
+        yield _flickrexif(folder)
+    elif kind is None or not kind.images:
+        yield from _of_strangers(folder)
+    else:
+        stored = stored_variants(folder, kind)
         for chosen in [variant(name).name for name in variants] or list(stored):
             if chosen not in stored:
                 raise UsageError(f"{folder} has no variant {chosen}.", f"It has: {', '.join(stored)}.")
-            yield from _parquet_splits(name, stored[chosen], chosen)
-        return
-    if _has_labels(folder):
-        yield _flickrexif(folder)
-        return
-    parquet = next((place for place in (folder / "data", folder) if any(place.glob("*.parquet"))), None)
-    if parquet:
-        yield from _parquet_splits(name, parquet, "IDENTITY")
+            yield from _parquet_splits(dataset_of(folder), stored[chosen], chosen)
+
+
+def stored_variants(folder: Path, kind: DataSetKind) -> Stored:
+    """The variants that a data set has images in, in the table's order."""
+    configs = kind.configs(folder)
+    return {name: configs[config] for name, config in kind.images.items() if config in configs}
+
+
+def _of_strangers(folder: Path) -> Iterator[Source]:
+    """Images of a folder that none of our commands made: Parquet files, or files of images."""
+    files = sorted((folder / "data").glob("*.parquet")) or sorted(folder.glob("*.parquet"))
+    splits: dict[str, list[Path]] = {}
+    for path in files:
+        splits.setdefault(path.name.removesuffix(".parquet").partition("-")[0], []).append(path)
+    if splits:
+        yield from _parquet_splits(dataset_of(folder), splits, "IDENTITY")
     else:
-        yield from _image_folders(name, folder)
+        yield from _image_folders(dataset_of(folder), folder)
 
 
 def _no_variants(spec: str) -> UsageError:
     return UsageError(f"{spec} has no stored variants.", "Apply them: --on-the-fly jpeg.")
 
 
-def _variant_folders(folder: Path) -> dict[str, Path]:
-    """Name -> folder, of the stored variants, in the order of VARIANTS."""
-    places = {name: folder / row.config for name, row in VARIANTS.items()}
-    return {name: place for name, place in places.items() if any(place.glob("*.parquet"))}
-
-
 # --- Parquet
 
 
-def _parquet_splits(name: str, folder: Path, chosen: str) -> Iterator[Source]:
-    """A source for each split; files of a split begin with its name (train-00000-of-00012.parquet)."""
-    splits: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("*.parquet")):
-        splits.setdefault(path.name.removesuffix(".parquet").partition("-")[0], []).append(path)
+def _parquet_splits(name: str, splits: Mapping[str, Sequence[Path]], chosen: str) -> Iterator[Source]:
+    """A source for each split of (split -> files)."""
     for split, paths in splits.items():
-        missing = _read_failures(folder / f"{split}-failures.csv")
+        missing = _read_failures(paths[0].with_name(f"{split}-failures.csv"))
         yield _parquet(name, paths, chosen, None if name in WHOLE else SPLITS.get(split, split), missing)
 
 
@@ -273,14 +281,16 @@ def _one(role: str, columns: Sequence[str], place: object) -> str:
 
 def _flickrexif(root: Path) -> Source:
     """The config `images`, or files images/<Flickr ID>.<ext>; labelled photos without an image are `missing`."""
-    folder = root / "images"
-    if paths := sorted(folder.glob("*.parquet")):
-        source = _parquet("FlickrExif", paths, "IDENTITY", None, {})
+    configs = FLICKREXIF.configs(root)
+    if "images" in configs:
+        source = _parquet(FLICKREXIF_NAME, configs["images"]["train"], "IDENTITY", None, {})
     else:
-        source = _numbered_files(folder)
+        source = _numbered_files(root / "images")
+        if not source.ids:
+            raise UsageError(f"{root} holds no images.", "Type: flickrexif crawl --images large --month 2024-08")
     labelled = (
         str(number)
-        for table in read_columns(sorted((root / "labels").glob("*.parquet")), ["Flickr ID"])
+        for table in read_columns(configs.get("labels", {}).get("train", ()), ["Flickr ID"])
         for number in table["Flickr ID"].to_pylist()
     )
     with_image = set(source.ids)
@@ -294,7 +304,7 @@ def _numbered_files(folder: Path) -> Source:
     ids = [str(int(_stem(path))) for path in files]
     columns = {"Flickr ID": list(map(int, ids))}
     return Source(
-        dataset="FlickrExif",
+        dataset=FLICKREXIF_NAME,
         ids=ids,
         read=Files(str(folder.absolute()), list(files)),
         fingerprint=fingerprint(ids, columns, files.values()),

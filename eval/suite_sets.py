@@ -1,15 +1,17 @@
 """Lists what the suite can measure: the images below a data folder, and embeddings whose images are elsewhere."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.kinds import DataSetKind
+from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
 from flickrexif.eval.embeddings import SUFFIX, UNSAFE, read_embeddings
-from flickrexif.eval.image_sets import NAMES, SPLITS, WHOLE, open_images
+from flickrexif.eval.image_sets import NAMES, SPLITS, WHOLE, dataset_of, open_images, stored_variants
 from flickrexif.eval.images import Source
+from flickrexif.kinds import data_sets, origin_of
 from flickrexif.processing.variants import VARIANTS
 
 IDENTITY = "IDENTITY"
@@ -87,10 +89,10 @@ def image_sets(data_dir: Path, specs: Sequence[str], embeddings: Path) -> tuple[
     """
     sets: dict[str, ImageSet] = {}
     broken = []
-    for spec in _folders(data_dir):
+    for folder in _folders(data_dir):
+        name = dataset_of(folder)
         try:
-            name = NAMES.get(Path(spec).name, Path(spec).name)
-            _add(sets, _opened(spec, data_dir, processed=name not in WHOLE))
+            _add(sets, _opened(str(folder), data_dir, processed=name not in WHOLE))
         except FlickrExifError as error:
             broken.append(Unreadable(name, str(error)))
     for spec in specs:
@@ -102,15 +104,22 @@ def image_sets(data_dir: Path, specs: Sequence[str], embeddings: Path) -> tuple[
     return list(sets.values()), broken
 
 
-def _folders(data_dir: Path) -> Iterator[str]:
-    """The folders with stored variants, and those of NAMES; FlickrExif's only if it has images."""
-    for folder in sorted(path for path in data_dir.glob("*/") if not path.name.startswith(".")):
-        if folder.name == "flickrexif":
-            usable = any(folder.glob("images/*.*"))
-        else:
-            usable = folder.name in NAMES or any((folder / row.config).is_dir() for row in VARIANTS.values())
-        if usable:
-            yield str(folder)
+def _folders(data_dir: Path) -> list[Path]:
+    """The data sets in `data_dir` that may have images, and folders of images by the names of the published ones."""
+    inside = {folder: kind for folder, kind in data_sets(data_dir) if folder.parent == data_dir}
+    made = {folder for folder, kind in inside.items() if _may_have_images(folder, kind)}
+    others = {folder for name in NAMES if (folder := data_dir / name).is_dir()} - {*inside}
+    return sorted(made | others)
+
+
+def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
+    """Whether there are images, or files of them are missing, which is told where they are opened."""
+    if kind is FLICKREXIF_KIND and any(folder.glob("images/*.*")):  # or files named by their ids
+        return True
+    try:
+        return bool(stored_variants(folder, kind))
+    except FlickrExifError:
+        return True
 
 
 def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
@@ -118,34 +127,15 @@ def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
     by_place = {(source.variant, source.split): source for source in sources}
     labels = (source.columns.get("label", [-1]) for source in sources if source.split in (None, "train", "val"))
     name, stored = sources[0].dataset, frozenset(by_place)
-    origin = origin_of(Path(spec))
+    origin = origin_of(data_dir / spec if spec in NAMES else Path(spec))
     return ImageSet(
-        name=name, sources=by_place, stored=stored, classes=_classes(labels), processed=processed, origin=origin
+        name=name,
+        sources=by_place,
+        stored=stored,
+        classes=_classes(labels),
+        processed=processed,
+        origin="" if origin == "real" else origin,
     )
-
-
-def origin_of(folder: Path) -> str:
-    """Where the photos of a data set came from, "" if not known: by `collection.json` of FlickrExif, by `pairs.json` of
-    PairCams, or by the records of processed images, which name the data set beside it that they were made from."""
-    if origin := _read_json(folder / "collection.json").get("source"):
-        return str(origin)
-    if _read_json(folder / "pairs.json").get("simulated_images"):
-        return "simulated"
-    made_of = {str(_read_json(path).get("source")) for path in folder.glob("*/.done/*.json") if "-of-" not in path.name}
-    sources = {
-        _read_json(folder.parent / name / "collection.json").get("source")
-        for name in made_of
-        if Path(name).name == name
-    }
-    return next((str(source) for source in sorted(map(str, sources - {None}))), "")
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _classes(labels: Iterable[Sequence[int]]) -> int:

@@ -56,6 +56,7 @@ PAIRCAMS = DataSetKind(
     made_by="flickrexif pairs build SOURCE --out data/paircams",
     hub="CTU-OU/PairCams",
     file_names=FILE_NAMES,
+    images={"IDENTITY": "default"},
     recognises=_recognises,
     origin=origin,
     configs=configs,

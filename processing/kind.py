@@ -93,6 +93,7 @@ TRACES = DataSetKind(
     name="imagenet-traces",
     made_by="flickrexif process SOURCE --out data/imagenet-traces",
     file_names=FILE_NAMES,
+    images={row.name: row.config for row in VARIANTS.values()},
     recognises=_recognises,
     origin=lambda _: "",
     sources=sources,

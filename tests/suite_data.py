@@ -54,7 +54,7 @@ def write_flickrexif(root: Path) -> Path:
     features = {"features": {"image": {"_type": "Image"}}}  # as `datasets` notes them
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": features})})
     pq.write_table(table, root / "images" / "train-2024-08-00000.parquet")
-    (root / "collection.json").write_text("{}")
+    (root / "collection.json").write_text(json.dumps({"source": ""}))  # embeddings alone do not name one either
     (root / "labels").mkdir()
     for month, rows in (("2024-07", slice(0, 30)), ("2024-08", slice(30, PHOTOS))):
         numbers = range(PHOTOS)[rows]

@@ -10,13 +10,14 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import Row, check_columns, read_rows
 from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.eval.embeddings import FLICKR_ID
-from flickrexif.eval.image_sets import NAMES, open_images
+from flickrexif.eval.image_sets import dataset_of, open_images, stored_variants
 from flickrexif.eval.images import Source
 from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.figures_pictures import strip_figures, without_picture
 from flickrexif.eval.report.spec import Shot
+from flickrexif.kinds import data_sets, recognised
+from flickrexif.processing.kind import TRACES
 from flickrexif.processing.operations import decode
-from flickrexif.processing.variants import VARIANTS
 
 SIDE = 160  # longer side of a thumbnail, pixels
 QUALITY = 80
@@ -109,15 +110,17 @@ def _first(most: int, keys: Sequence[Key]) -> list[Key]:
 
 def _folders(data_dir: Path) -> Iterator[tuple[str, Path]]:
     """(name in records, folder) of each data set."""
-    for folder in sorted(path for path in data_dir.glob("*/") if not path.name.startswith(".")):
-        yield NAMES.get(folder.name.lower(), folder.name), folder
+    inside = [path for path in data_dir.glob("*/") if not path.name.startswith(".")]
+    for folder in sorted({*inside, *(folder for folder, _ in data_sets(data_dir))}):
+        yield dataset_of(folder), folder
 
 
 def _stored(folder: Path, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
     """The keys that the data set has an image for, with its bytes."""
     names = dict.fromkeys(key.variant or IDENTITY for key in keys)
-    stored = [name for name in names if name in VARIANTS and any((folder / VARIANTS[name].config).glob("*.parquet"))]
+    kind = recognised(folder)
     try:
+        stored = [name for name in names if name in stored_variants(folder, kind)] if kind is TRACES else []
         sources = open_images(str(folder), variants=stored)
     except UsageError:  # not a folder of images
         return

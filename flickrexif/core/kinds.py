@@ -7,7 +7,7 @@ sets, a `Holder` beside each other format. `flickrexif.kinds` lists them. Nobody
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flickrexif.core.facts import Facts
@@ -49,6 +49,7 @@ class DataSetKind:
     hub: str | None = None  # where it is published: user/name
     file_names: re.Pattern[str]  # of its files that may be published, relative to the folder: on disk or on the Hub
     credited: bool = False  # whether photos have authors and licences, which ATTRIBUTION.csv lists
+    images: Mapping[str, str] = field(default_factory=dict)  # variant, as images are stored -> the config with them
 
     recognises: Callable[[Path], bool]  # whether a folder, built or half built, is one
     origin: Callable[[Path], str]  # where its photos came from: flickr, sandbox:simulated, real, ...; "" if not told
@@ -57,7 +58,6 @@ class DataSetKind:
     files: Callable[[Path], list[Path]]  # what may be published, sorted, without the files that describe it
     fingerprint: Callable[[Path], str]  # the text of FINGERPRINT: other data, other text
     describe: Callable[[Path], Facts]  # what its card tells
-    holder: Holder | None = None
 
 
 def named_files(folder: Path, file_names: re.Pattern[str]) -> list[Path]:

@@ -59,6 +59,7 @@ FLICKREXIF = DataSetKind(
     hub="CTU-OU/FlickrExif",
     file_names=FILE_NAMES,
     credited=True,
+    images={"IDENTITY": "images"},
     recognises=_is_flickrexif,
     origin=origin,
     configs=configs,
