@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
 from flickrexif.eval.embeddings import UNSAFE
 from flickrexif.eval.suite_sets import FLICKREXIF, IDENTITY, NO_IMAGES, PAIRCAMS, ImageSet, Need, Unreadable
 from flickrexif.eval.task_files import attributes_with_split, read_split, split_path
@@ -163,7 +162,7 @@ def camera_labels(folder: Path) -> Path | None:
         enough = False
     if enough:
         return path
-    return table if "labels" in FLICKREXIF_KIND.configs(folder) else None
+    return table if any(table.glob("*.parquet")) else None  # also one made of published rows
 
 
 def _of_pairs(images: ImageSet | None, broken: str | None) -> Iterator[Measurement]:
