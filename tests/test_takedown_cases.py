@@ -297,8 +297,8 @@ def test_a_merged_data_set_is_merged_again_after_refresh(
     both = tmp_path / "both"
     flickrexif.merge([data, other], data_dir=both)
     refreshed = flickrexif.refresh(data_dir=both, endpoint=sandbox.endpoint)
-    assert refreshed.asked is not None
-    assert refreshed.asked.verdicts == {"ok": 20}
+    assert refreshed.answers is not None
+    assert refreshed.answers.verdicts == {"ok": 20}
     assert (both / "flickrexif/.crawl/journal.sqlite").exists()
     flickrexif.merge([data, other], data_dir=both)
     code, _, err = run("merge", data, other, "--data-dir", both)
@@ -358,8 +358,8 @@ def test_a_photo_under_another_licence_leaves_and_may_come_back_under_that_one(
         ]
         if way == "python":
             refreshed = flickrexif.refresh(data_dir=data, endpoint=server.endpoint)
-            assert refreshed.asked is not None
-            assert refreshed.asked.going == {"license_changed": (one, other)}
+            assert refreshed.answers is not None
+            assert refreshed.answers.going == {"license_changed": (one, other)}
         else:
             code, out, err = run("refresh", "--data-dir", data, "--endpoint", server.endpoint)
             assert code == 0, err
