@@ -19,7 +19,7 @@ import PIL
 from PIL import features as pillow
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import keep, put_text, temporary
+from flickrexif.core.files import keep, put_text, sync_all, temporary
 from flickrexif.core.parquet import image_writer
 from flickrexif.core.pictures import BadPicture
 from flickrexif.processing import operations
@@ -120,8 +120,8 @@ def read_marker(folder: Path, shard: str) -> Marker | None:
 
 
 def write_marker(folder: Path, shard: str, marker: Marker) -> None:
-    """Write the marker of a shard."""
-    put_text(folder / MARKERS / f"{shard}.json", json.dumps(asdict(marker)) + "\n")
+    """Write the marker of a shard. It need not be durable: a shard whose marker a power cut takes is made again."""
+    put_text(folder / MARKERS / f"{shard}.json", json.dumps(asdict(marker)) + "\n", durable=False)
 
 
 def content_of(rows: Iterable[tuple[str, int, int, str]]) -> str:
@@ -161,8 +161,9 @@ def make_shards(unit: Unit, tick: Tick) -> None:
             outcomes = zip(shards, _encoded(item, unit.targets, place, unit.seed), strict=True)
             failed = Counter(filter(None, (shard.add(item, place, outcome) for shard, outcome in outcomes)))
             tick(len(shards), failed)
+        sync_all([shard.end() for shard in shards])  # before there are markers, which say that the shards are whole
         for shard in shards:
-            shard.finish()
+            shard.keep()
 
 
 def _versions(codecs: Mapping[str, str]) -> str:
@@ -244,14 +245,21 @@ class _Shard:
         self._written += len(self._rows)
         self._rows, self._held = [], 0
 
-    def finish(self) -> None:
-        """The last row group, the final name and the marker."""
+    def end(self) -> Path:
+        """Write the last row group; the file, which has its temporary name still."""
         if self._rows:
             self._flush()
         try:
             self._writer.close()
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        return self._unfinished
+
+    def keep(self) -> None:
+        """The final name and the marker."""
+        try:
             size = self._unfinished.stat().st_size
-            keep(self._unfinished, self._path)
+            keep(self._unfinished, self._path, durable=False)
         except OSError as error:
             raise unwritable(self._path, error) from None
         failures = tuple(self._failures)

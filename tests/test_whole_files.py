@@ -93,6 +93,17 @@ def test_what_a_killed_process_left_goes_with_the_next_write_of_the_file(tmp_pat
         assert not unfinished.exists()
 
 
+def test_what_a_process_left_that_nobody_has_waited_for_goes(tmp_path: Path) -> None:
+    with writer(tmp_path / "a.txt") as process:
+        assert process.stdout
+        unfinished = Path(process.stdout.readline().strip())
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and its number is still taken
+        os.kill(process.pid, 0)
+        remove_unfinished([tmp_path])
+        assert not unfinished.exists()
+
+
 def test_what_this_process_is_writing_stays_and_its_number_used_before_goes(tmp_path: Path) -> None:
     former = tmp_path / f".a.txt.{os.getpid()}-0123abcd.tmp"  # a container gives the same number to every run
     former.write_text("x")
