@@ -2,7 +2,7 @@
 
     <out>/<config>/<split>-00000-of-00012.parquet   one config a variant (jpeg75_420) or draw (jpeg_uniform_seed0)
     <out>/<config>/<split>-failures.csv             image id and reason of every image without a row
-    <out>/<config>/.done/                           settings of the split, and a marker for each finished shard
+    <out>/<config>/.done/                           settings and listing of the split, a marker for each finished shard
 
 `flickrexif.cards.write_card` then writes the card, without which `load_dataset` takes the folder for half built.
 
