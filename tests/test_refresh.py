@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.collectors.crawl import CrawlSettings
@@ -177,6 +177,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(photo=st.dictionaries(st.sampled_from(["id", "license", "visibility"]), json_values))
 def test_any_answer_has_a_verdict(photo: dict[str, Any]) -> None:
     assert verdict_of({"photo": photo}, 5, 4) in VERDICTS

@@ -125,8 +125,8 @@ def test_those_added_are_listed_and_no_others(
     new = add(path, photos=photos, owners=owners, reason="x", now=NOW)
     assert len(new) == len(photos) + len(owners)
     listed = read_takedowns(path)
-    assert {one for one in photos | others if listed.photo(one)} == photos
-    assert {one for one in owners | strangers if listed.owner(one)} == owners
+    assert {one for one in photos | others if listed.photo(one)} == photos == listed.photos(photos | others)
+    assert {one for one in owners | strangers if listed.owner(one)} == owners == listed.owners(owners | strangers)
     before = path.read_bytes() if path.exists() else None
     assert add(path, photos=photos, owners=owners, reason="y", now=NOW + timedelta(days=1)) == ()
     assert (path.read_bytes() if path.exists() else None) == before

@@ -18,9 +18,10 @@ import io
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -75,12 +76,27 @@ class Takedowns:
         """Whether no photo of that photographer may be taken."""
         return self._listed("owner", nsid)
 
+    def photos(self, ids: Iterable[int]) -> set[int]:
+        """Those of `ids` that must not be taken; many are hashed at once."""
+        return set(map(int, self._listed_among("photo", map(str, ids))))
+
+    def owners(self, nsids: Iterable[str]) -> set[str]:
+        """Those of `nsids` of whom no photo may be taken; many are hashed at once."""
+        return self._listed_among("owner", nsids)
+
     def image(self, image_id: str) -> bool:
         """Whether an image's id, such as `cat/53512345678.jpg`, names a photo that must not be taken."""
         return bool(self.lines) and any(self.photo(int(number)) for number in NUMBER.findall(image_id))
 
     def _listed(self, kind: Kind, name: str) -> bool:
-        return any(_is_one_of(lines, salt, kind, name) for salt, lines in self._by_salt.get(kind, {}).items())
+        return any(lines.hold(salt, kind, name) for salt, lines in self._by_salt.get(kind, {}).items())
+
+    def _listed_among(self, kind: Kind, names: Iterable[str]) -> set[str]:
+        by_salt = self._by_salt.get(kind, {})
+        possible = [name for name in names if any(lines.may_hold(salt, kind, name) for salt, lines in by_salt.items())]
+        with ThreadPoolExecutor() as pool:  # scrypt lets other threads run
+            listed = pool.map(partial(self._listed, kind), possible)
+            return {name for name, is_listed in zip(possible, listed, strict=True) if is_listed}
 
     @cached_property
     def _by_salt(self) -> Mapping[str, Mapping[str, "_Lines"]]:
@@ -104,10 +120,15 @@ class _Lines:
     coarse: set[str]
     slow: set[str]
 
+    def may_hold(self, salt: str, kind: Kind, name: str) -> bool:
+        """Whether a line can be of that name, as far as the fast hashes tell."""
+        fast = fast_hash(salt, kind, name)
+        return fast in self.fast or fast[: COARSE[kind]] in self.coarse
 
-def _is_one_of(lines: _Lines, salt: str, kind: Kind, name: str) -> bool:
-    fast = fast_hash(salt, kind, name)
-    return fast in lines.fast or (fast[: COARSE[kind]] in lines.coarse and slow_hash(salt, kind, name) in lines.slow)
+    def hold(self, salt: str, kind: Kind, name: str) -> bool:
+        """Whether a line is of that name."""
+        fast = fast_hash(salt, kind, name)
+        return fast in self.fast or (fast[: COARSE[kind]] in self.coarse and slow_hash(salt, kind, name) in self.slow)
 
 
 def fast_hash(salt: str, kind: Kind, name: str) -> str:
@@ -180,12 +201,17 @@ def add(
     """
     photos, owners = sorted(set(photos)), sorted(set(owners))
     before = read_takedowns(path)
-    new_names: list[tuple[Kind, str]] = [("photo", str(name)) for name in photos if not before.photo(name)]
-    new_names += [("owner", name) for name in owners if not before.owner(name)]
+    listed = before.photos(photos), before.owners(owners)
+    new_names: list[tuple[Kind, str]] = [("photo", str(name)) for name in photos if name not in listed[0]]
+    new_names += [("owner", name) for name in owners if name not in listed[1]]
     line = one_line(reason, [*map(str, photos), *owners])
     salt = before.lines[0].salt if before.lines else secrets.token_hex(SALT_BYTES)
     time = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    new = tuple(Takedown(time, kind, SCRYPT, salt, *_hashes(salt, kind, name), line) for kind, name in new_names)
+    with ThreadPoolExecutor() as pool:
+        hashes = pool.map(lambda name: _hashes(salt, *name), new_names)
+        new = tuple(
+            Takedown(time, kind, SCRYPT, salt, *both, line) for (kind, _), both in zip(new_names, hashes, strict=True)
+        )
     write_takedowns(path, Takedowns(before.lines + new))
     return new
 

@@ -264,9 +264,10 @@ def _rows(
 
 def _allowed(table: pa.Table, takedowns: Takedowns) -> list[int]:
     """The rows of photos and photographers on no takedown list."""
-    owners = {owner for owner in pc.unique(table["owner"]).to_pylist() if takedowns.owner(owner)}
-    both = zip(table["Flickr ID"].to_pylist(), table["owner"].to_pylist(), strict=True)
-    return [row for row, (photo, owner) in enumerate(both) if owner not in owners and not takedowns.photo(photo)]
+    ids, nsids = table["Flickr ID"].to_pylist(), table["owner"].to_pylist()
+    photos, owners = takedowns.photos(set(ids)), takedowns.owners(set(nsids))
+    both = zip(ids, nsids, strict=True)
+    return [row for row, (photo, owner) in enumerate(both) if photo not in photos and owner not in owners]
 
 
 def _newest(table: pa.Table, ages: Sequence[tuple[str, ...]], rows: Iterable[int]) -> dict[int, int]:
