@@ -14,7 +14,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
 from flickrexif.core.text import as_utf8, reason_of
-from flickrexif.dataset.kind import FLICKREXIF
+from flickrexif.dataset.kind import FLICKREXIF, FOLDER
 from flickrexif.eval.images import Files, HubRows, Reader, Source, fingerprint, parquet_files
 from flickrexif.kinds import recognised
 from flickrexif.processing.kind import TRACES
@@ -111,7 +111,7 @@ def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
 
 def _sources_in(folder: Path, variants: Sequence[str]) -> Iterator[Source]:
     kind = recognised(folder)
-    if kind is FLICKREXIF:
+    if kind in (FLICKREXIF, FOLDER):
         yield _flickrexif(folder)
     elif kind is None or not kind.images:
         yield from _of_strangers(folder)
@@ -287,7 +287,8 @@ def _flickrexif(root: Path) -> Source:
     else:
         source = _numbered_files(root / "images")
         if not source.ids:
-            raise UsageError(f"{root} holds no images.", "Type: flickrexif crawl --images large --month 2024-08")
+            hint = "Type: flickrexif crawl --images large --month 2024-08, or embed the folder of the photos themselves."
+            raise UsageError(f"{root} holds no images.", hint)
     labelled = (
         str(number)
         for table in read_columns(configs.get("labels", {}).get("train", ()), ["Flickr ID"])

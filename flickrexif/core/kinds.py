@@ -36,7 +36,7 @@ class Holder:
     photos_of: PhotosOf | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # there is one object a kind: told apart by identity
 class DataSetKind:
     """A kind of data set: how its folder is told from others, what it holds, how it is described and loaded.
 
