@@ -287,7 +287,7 @@ def _flickrexif(root: Path) -> Source:
     else:
         source = _numbered_files(root / "images")
         if not source.ids:
-            hint = "Type: flickrexif crawl --images large --month 2024-08, or embed the folder of the photos themselves."
+            hint = "Type: flickrexif crawl --images large --month 2024-08, or embed the folder of photos itself."
             raise UsageError(f"{root} holds no images.", hint)
     labelled = (
         str(number)

@@ -7,16 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flickrexif.commands.crawl import build, crawl, sandbox, status
+    from flickrexif.commands.crawl import build, crawl, sandbox
     from flickrexif.commands.encoders import encoders
     from flickrexif.commands.evaluate import embed, evaluate, merge_shards
     from flickrexif.commands.labels import audit, label, splits
     from flickrexif.commands.measure import measure
     from flickrexif.commands.merge import merge
-    from flickrexif.commands.pairs import build_pairs, check_pairs, plan_pairs, simulate_pairs
+    from flickrexif.commands.pairs import build_pairs, check_pairs, simulate_pairs
+    from flickrexif.commands.plan_pairs import plan_pairs
     from flickrexif.commands.process import process
     from flickrexif.commands.publish import browse, card, publish
     from flickrexif.commands.report import report
+    from flickrexif.commands.status import status
     from flickrexif.commands.takedown import forget, refresh
     from flickrexif.loading import load_dataset
 
@@ -51,16 +53,18 @@ __all__ = [
 ]
 
 _MODULES = {
-    "commands.crawl": ("build", "crawl", "sandbox", "status"),
+    "commands.crawl": ("build", "crawl", "sandbox"),
     "commands.encoders": ("encoders",),
     "commands.evaluate": ("embed", "evaluate", "merge_shards"),
     "commands.labels": ("audit", "label", "splits"),
     "commands.measure": ("measure",),
     "commands.merge": ("merge",),
-    "commands.pairs": ("build_pairs", "check_pairs", "plan_pairs", "simulate_pairs"),
+    "commands.pairs": ("build_pairs", "check_pairs", "simulate_pairs"),
+    "commands.plan_pairs": ("plan_pairs",),
     "commands.process": ("process",),
     "commands.publish": ("browse", "card", "publish"),
     "commands.report": ("report",),
+    "commands.status": ("status",),
     "commands.takedown": ("forget", "refresh"),
     "loading": ("load_dataset",),
 }

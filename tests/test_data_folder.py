@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import flickrexif
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import DataFolder
 
@@ -104,15 +105,24 @@ def test_who_reads_keeps_writers_away(tmp_path: Path) -> None:
         assert not (tmp_path / "none").exists()
 
 
-def test_the_register_keeps_any_name_once_and_drops_what_is_gone(tmp_path: Path) -> None:
+def test_a_takedown_waits_for_a_data_set_elsewhere_that_another_data_folder_writes(tmp_path: Path) -> None:
+    first, second, shared = DataFolder(tmp_path / "a"), DataFolder(tmp_path / "b"), tmp_path / "traces"
+    with first.writing("process", shared):
+        pass
+    with second.writing("process", shared):
+        assert DataFolder.of(shared) == first
+        with pytest.raises(UsageError, match=r"`flickrexif process`.*traces"):
+            flickrexif.forget(first.path, photos=53512345678, reason="asked for by mail")
+        assert not first.takedowns.exists()
+    assert flickrexif.forget(first.path, photos=53512345678, reason="asked for by mail").listed == 1
+
+
+def test_the_register_keeps_any_name_once(tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff \xc3\xbc.json"))
-    odd.write_text("{}")
     data.register(odd, tmp_path / "gone.json", data.path / "inside.json")
     data.register(odd)
     assert data.registered() == sorted([odd, tmp_path / "gone.json"])
-    assert data.drop_missing() == [tmp_path / "gone.json"]
-    assert data.registered() == [odd]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`crawl`, `build`, `status` and `sandbox`: from Flickr, or the embedded server, to a data set."""
+"""`crawl`, `build` and `sandbox`: from Flickr, or the embedded server, to a data set."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -13,7 +13,6 @@ from flickrexif.collectors.crawl import (
     NoProgress,
     Progress,
     check_settings,
-    summary,
 )
 from flickrexif.collectors.flickr.licenses import parse_licenses
 from flickrexif.collectors.journal import check_journal, read_journal
@@ -106,12 +105,6 @@ def build(*, data_dir: Place | None = None) -> BuildReport:
     check_journal(folder.journal)
     with folder.writing("build"):
         return _build(folder, None)
-
-
-def status(*, data_dir: Place | None = None) -> tuple[MonthSummary, ...]:
-    """The state of every month of the crawl, also while it runs. Raises FlickrExifError when there is no journal."""
-    with read_journal(data_folder(data_dir).journal) as journal:
-        return tuple(summary(journal, month) for month in journal.months())
 
 
 def sandbox(

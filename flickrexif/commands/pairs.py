@@ -1,4 +1,4 @@
-"""`pairs build`, `check`, `plan` and `simulate`: PairCams from a folder of photo pairs."""
+"""`pairs build`, `check` and `simulate`: PairCams from a folder of photo pairs."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -8,16 +8,13 @@ from pathlib import Path
 from flickrexif.cards import write_card
 from flickrexif.collectors.sandbox.pairs import check_simulation
 from flickrexif.collectors.sandbox.pairs import simulate_pairs as simulate
-from flickrexif.commands.places import Place, data_folder, home_of, path_of
+from flickrexif.commands.places import Place, data_folder, home_of, optional_path, path_of
 from flickrexif.core.folder import DataFolder
 from flickrexif.paircams.build import PairsReport, check_out
 from flickrexif.paircams.build import build_pairs as build
 from flickrexif.paircams.check import Report, inspect
 from flickrexif.paircams.page import write_pages
 from flickrexif.paircams.pairing import read_pairs
-from flickrexif.paircams.plan import PAIRS, Shots, cameras_of
-from flickrexif.paircams.plan import plan as missing_shots
-from flickrexif.paircams.protocol import read_cameras
 
 Progress = Callable[[int, int], None]  # done, and in all
 
@@ -48,7 +45,7 @@ def build_pairs(
     data_set = path_of(out) if out else data_folder(data_dir).path / "paircams"
     check_out(path_of(source), data_set)
     with home_of(source, data_dir).writing("pairs build", data_set):
-        report = build(str(source), data_set, cameras=_path(cameras), strict=strict, progress=progress)
+        report = build(str(source), data_set, cameras=optional_path(cameras), strict=strict, progress=progress)
         write_card(data_set)
     return report
 
@@ -68,20 +65,10 @@ def check_pairs(
     """
     home = home_of(source, data_dir)
     with home.writing("pairs check") if page else nullcontext():
-        images, faults = read_pairs(str(source), _path(cameras), progress)
+        images, faults = read_pairs(str(source), optional_path(cameras), progress)
         report = inspect(images, faults, progress=progress)
         pages = write_pages(path_of(page), images, report, home.register) if page else ()
     return Checked(report, tuple(pages))
-
-
-def plan_pairs(source: Place | None = None, *, cameras: Place | None = None, pairs: int = PAIRS) -> tuple[Shots, ...]:
-    """The images still to be taken for `pairs` pairs in all, by camera and side; `source` holds those already taken.
-
-    Raises UsageError when `source` holds no pairs.
-    """
-    images = read_pairs(str(source), _path(cameras))[0] if source else []
-    table = read_cameras(_path(cameras)).values()
-    return tuple(missing_shots(images, cameras_of(images, table) if images else list(table), pairs))
 
 
 def simulate_pairs(
@@ -100,7 +87,3 @@ def simulate_pairs(
     check_simulation(shots, pairs)
     with (DataFolder.holding(shots) or data_folder(data_dir)).writing("pairs simulate"):
         return tuple(simulate(shots, pairs, seed, progress=progress))
-
-
-def _path(place: Place | None) -> Path | None:
-    return path_of(place) if place else None

@@ -16,6 +16,11 @@ def path_of(place: Place) -> Path:
     return Path(place).expanduser()
 
 
+def optional_path(place: Place | None) -> Path | None:
+    """As `path_of`; None for none."""
+    return path_of(place) if place else None
+
+
 def data_folder(data_dir: Place | None) -> DataFolder:
     """The data folder `data_dir`; None: `$FLICKREXIF_DATA`, else `data`."""
     return DataFolder(default_data_dir() if data_dir is None else path_of(data_dir))

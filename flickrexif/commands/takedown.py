@@ -79,7 +79,7 @@ def forget(
         raise UsageError(f"There is no folder {folder.path}.", "Name the data folder with --data-dir.")
     with ExitStack() as stack:
         if not dry_run:
-            stack.enter_context(folder.writing("forget"))
+            stack.enter_context(folder.writing("forget", *folder.data_sets_elsewhere()))
         return _take_out(folder, [request], write=not dry_run)
 
 
@@ -114,7 +114,7 @@ def refresh(
     collection = read_collection(folder.flickrexif)
     with ExitStack() as stack:
         service = service_of(stack, endpoint, sandbox, None, calls_per_hour)
-        stack.enter_context(folder.writing("refresh"))
+        stack.enter_context(folder.writing("refresh", *folder.data_sets_elsewhere()))
         report = ask(folder.path, months, service, threading.Event(), progress, older_than)
         answered(report)
         if report.doubtful and not yes:

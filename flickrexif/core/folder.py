@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put_bytes, put_text
+from flickrexif.core.files import put_text
 
 STATE = ".flickrexif"  # folder of this module's files
 ENVIRONMENT = "FLICKREXIF_DATA"
@@ -48,10 +48,8 @@ class DataFolder:
         """
         place = place.absolute()
         for folder in (place, *place.parents):
-            with suppress(OSError):
-                home = Path((folder / STATE / "home").read_text("utf-8").strip())
-                if home.is_dir():
-                    return cls(home)
+            if home := _home(folder):
+                return cls(home)
             if folder != place and _is_data_folder(folder):
                 return cls(folder)
         return None
@@ -97,7 +95,7 @@ class DataFolder:
                 stack.enter_context(_writing(folder, command, beside=beside))
             self.register(*elsewhere)
             for folder in elsewhere:
-                if not around[folder]:
+                if not around[folder] and _home(folder) is None:
                     put_text(folder / STATE / "home", f"{self.path.absolute()}\n")
             yield self
 
@@ -132,18 +130,23 @@ class DataFolder:
             return []
         return sorted({Path(os.fsdecode(line)) for line in lines if line})
 
-    def drop_missing(self) -> list[Path]:
-        """Remove files and folders that no longer exist from the register; returns them."""
-        missing = [path for path in self.registered() if not path.exists()]
-        if missing:
-            left = (path for path in self.registered() if path not in missing)
-            put_bytes(self.path / STATE / "register", b"".join(os.fsencode(path) + b"\n" for path in left))
-        return missing
+    def data_sets_elsewhere(self) -> list[Path]:
+        """The registered folders that commands write to, which may be under a lock of their own."""
+        return [path for path in self.registered() if (path / STATE).is_dir()]
 
 
 def _is_data_folder(folder: Path) -> bool:
     """Whether a command has written to it; a crawl or a merge of version 0.1 left no STATE folder."""
     return (folder / STATE).is_dir() or (folder / "flickrexif" / ".crawl").is_dir()
+
+
+def _home(folder: Path) -> Path | None:
+    """The data folder that a data set elsewhere is registered in; None for another folder, or when it is gone."""
+    try:
+        home = Path((folder / STATE / "home").read_text("utf-8").strip())
+    except OSError:
+        return None
+    return home if home.is_dir() else None
 
 
 def _state(folder: Path) -> Path:
