@@ -1,5 +1,6 @@
 """Fixtures of several test files, and the limit of a quick check."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +39,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     late = sum(LATE in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
     if late:
         terminalreporter.write_line(f"{late} tests were left when the time was over; `make test` runs all.")
+
+
+@pytest.fixture(autouse=True)
+def _in_its_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test that makes the folder of all tests a data folder fails, as the data of the others would be within it."""
+    yield
+    shared = tmp_path_factory.getbasetemp() / ".flickrexif"
+    if shared.exists():
+        shutil.rmtree(shared)
+        pytest.fail("Keep the data set in a folder within tmp_path: the folder around it becomes a data folder.")
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_a_server_without_any_image_ends_the_run(
     assert run.crawl("large") == 3
     assert run.sizes() == {}
     assert f"{TARGET} images could not be fetched" in capsys.readouterr().err
-    monkeypatch.setattr(downloads, "MOST_FAILURES", TARGET - 1)  # failures in a row: it is the server, not the photos
+    monkeypatch.setattr(downloads, "MAX_FAILURES", TARGET - 1)  # failures in a row: it is the server, not the photos
     assert run.crawl("large") == 1
     assert "Run the same command again later" in capsys.readouterr().err
 

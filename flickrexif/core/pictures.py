@@ -233,7 +233,8 @@ def _webp(name: str, content: bytes | Path, stream: IO[bytes]) -> Picture:
         chunks.setdefault(kind, body)
         stream.seek(length - len(body) + length % 2, io.SEEK_CUR)
     if canvas := chunks.get(b"VP8X"):
-        width, height = (int.from_bytes(canvas[place : place + 3], "little") + 1 for place in (4, 7))
+        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", canvas, 4)
+        width, height = low_width + (high_width << 16) + 1, low_height + (high_height << 16) + 1
     elif lossless := chunks.get(b"VP8L"):
         (bits,) = struct.unpack_from("<L", lossless, 1)
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
