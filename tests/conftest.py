@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from flickrexif import cli
 from tests.samples import samples_and, write_image_folder
@@ -14,6 +15,8 @@ from tests.samples import samples_and, write_image_folder
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+settings.register_profile("flickrexif", deadline=None)  # no test asks a clock: the machine may be busy
+settings.load_profile("flickrexif")
 ROOT = Path(__file__).parents[1]
 STARTED = pytest.StashKey[float]()
 LATE = "the time of this check is over"

@@ -171,16 +171,17 @@ def test_check_names_what_differs_until_it_is_written_again(tmp_path: Path) -> N
 def test_the_command_writes_checks_and_says_what_to_type(
     tmp_path: Path, run: Callable[..., tuple[int, str, str]]
 ) -> None:
-    make(tmp_path)
-    code, out, err = run("card", tmp_path, "--check")
+    folder = tmp_path / "data"
+    make(folder)
+    code, out, err = run("card", folder, "--check")
     assert (code, "README.md" in out.splitlines()) == (1, True)
-    assert f"Run: flickrexif card {tmp_path}" in err
-    code, out, _ = run("card", tmp_path)
+    assert f"Run: flickrexif card {folder}" in err
+    code, out, _ = run("card", folder)
     assert code == 0
-    assert f"written {tmp_path / 'README.md'}" in out.splitlines()
-    assert run("card", tmp_path)[:2] == (0, "unchanged\n")
-    assert run("card", tmp_path, "--check")[0] == 0
-    code, _, err = run("card", tmp_path / "nothing")
+    assert f"written {folder / 'README.md'}" in out.splitlines()
+    assert run("card", folder)[:2] == (0, "unchanged\n")
+    assert run("card", folder, "--check")[0] == 0
+    code, _, err = run("card", folder / "nothing")
     assert code == 2
     assert "There is no folder" in err
 
