@@ -129,8 +129,9 @@ def crawl(
     progress.begin(len(months))
     with stopping_pool(settings.workers, stop) as pool, stopping_pool(downloads.WORKERS, stop) as image_pool:
         for month in months:
-            step = _MonthCrawl(month, settings, journal, client_for(month), progress, pool, takedowns)
-            step.run(Downloads(month, journal, fetcher, image_pool) if fetcher else None)
+            client = client_for(month)
+            step = _MonthCrawl(month, settings, journal, client, progress, pool, takedowns)
+            step.run(Downloads(month, journal, fetcher, image_pool, client) if fetcher else None)
     return [summary(journal, month) for month in months]
 
 

@@ -3,9 +3,10 @@
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from flickrexif.collectors.images import ImageFetcher, Unfetched
-from flickrexif.collectors.journal import ImageRecord, Journal
-from flickrexif.core.files import remove_unfinished
+from flickrexif.collectors.flickr.client import Client
+from flickrexif.collectors.images import ORIGINALS, ImageFetcher, Unfetched
+from flickrexif.collectors.journal import Journal
+from flickrexif.core.files import remove, remove_unfinished
 
 WORKERS = 4
 MAX_FAILURES = 2 * WORKERS  # in a row; more mean that the server is down, not that a photo is gone
@@ -14,11 +15,17 @@ MAX_FAILURES = 2 * WORKERS  # in a row; more mean that the server is down, not t
 class Downloads:
     """Fetches images in a thread pool and journals each as it comes.
 
-    An image that keeps failing while others come is skipped without a verdict: the next run tries it again.
+    An image that keeps failing while others come is skipped without a verdict: the next run tries it again. `client`
+    asks Flickr about those that the CDN keeps back.
+
+    A file comes first, then its record, then the file that it replaces goes: a kill between leaves a file that no
+    record names, which the next run removes.
     """
 
-    def __init__(self, month: str, journal: Journal, fetcher: ImageFetcher, pool: ThreadPoolExecutor) -> None:
-        self._month, self._journal, self._fetcher, self._pool = month, journal, fetcher, pool
+    def __init__(
+        self, month: str, journal: Journal, fetcher: ImageFetcher, pool: ThreadPoolExecutor, client: Client
+    ) -> None:
+        self._month, self._journal, self._fetcher, self._pool, self._client = month, journal, fetcher, pool, client
         self._lock = threading.Lock()
         self._failures = 0  # since the last success
         self._futures: list[Future[None]] = []
@@ -29,29 +36,30 @@ class Downloads:
 
     def submit_missing(self) -> None:
         """Queue the images that earlier runs did not fetch, and those whose files are lost."""
-        remove_unfinished([self._fetcher.folder / self._month])
-        for photo_id in self._journal.without_image(self._month):
+        self._agree()
+        for photo_id in self._journal.without_image(self._month, originals=self._fetcher.preferred_size == "original"):
             self.submit(photo_id)
-        for record in self._journal.images(self._month):
-            if self._stale(record):
-                self.submit(record.photo_id)
 
     def finish(self) -> None:
         """Wait for all downloads. Raises FlickrExifError when the image server keeps failing."""
         for future in self._futures:
             future.result()
 
-    def _stale(self, record: ImageRecord) -> bool:
-        """Whether its file is lost, or smaller than the original that this run may fetch."""
-        if not record.path:
-            return False
-        lost = not (self._fetcher.folder.parent / record.path).exists()
-        small = self._fetcher.preferred_size == "original" and record.size != "o"
-        return lost or (small and self._journal.photo(record.photo_id).original is not None)
+    def _agree(self) -> None:
+        """Remove files that no record names, and records whose files are lost."""
+        folder = self._fetcher.folder / self._month
+        folders = (folder, folder / ORIGINALS)
+        remove_unfinished(folders)
+        files = {path for folder in folders for path in folder.glob("*.jpg")}
+        records = {self._fetcher.folder.parent / r.path: r for r in self._journal.images(self._month) if r.path}
+        remove(sorted(files - records.keys()))
+        if lost := [record.photo_id for path, record in records.items() if path not in files]:
+            self._journal.drop_images(lost)
 
     def _fetch(self, photo_id: int) -> None:
+        held = self._journal.image(photo_id)
         try:
-            record = self._fetcher.fetch(self._journal.photo(photo_id), self._month)
+            record = self._fetcher.fetch(self._journal.photo(photo_id), self._month, self._client.get_info, held)
         except Unfetched:
             with self._lock:
                 self._failures += 1
@@ -61,3 +69,5 @@ class Downloads:
         with self._lock:
             self._failures = 0
         self._journal.add_image(self._month, record)
+        if held and held.path and held.path != record.path:
+            remove([self._fetcher.folder.parent / held.path])

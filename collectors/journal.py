@@ -21,8 +21,14 @@ from flickrexif.collectors.verdicts import KEPT
 from flickrexif.core.errors import FlickrExifError
 
 NAME = "journal.sqlite"
-VERSION = 2
-UPGRADES = {1: "CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)"}
+VERSION = 3
+UPGRADES = {
+    1: ("CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)",),
+    2: (
+        "ALTER TABLE images ADD COLUMN original_reason TEXT",
+        "DELETE FROM images WHERE path IS NULL AND size = 'o'",  # the smaller size was not tried
+    ),
+}
 COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
 CLEAN = "clean"  # key of `meta`, set while the file's free space is empty: from a `forget` to the next crawl
 LIMITER_MEMORY = 3_600.0  # seconds of call history that the rate limiter needs after a restart
@@ -52,6 +58,10 @@ class ImageRecord:
     sha256: str | None = None
     width: int | None = None
     height: int | None = None
+    original_reason: str | None = None  # why it is not the original, where that was asked for
+
+
+IMAGE_FIELDS = ", ".join(ImageRecord.__dataclass_fields__)
 
 
 class Journal:
@@ -243,24 +253,36 @@ class Journal:
 
     # -- images ---------------------------------------------------------------------------------------------
 
-    def without_image(self, month: str) -> list[int]:
-        """The ids of kept photos that have no image record yet."""
+    def without_image(self, month: str, *, originals: bool = False) -> list[int]:
+        """The ids of kept photos that have no image record yet, or with `originals` whose original was not tried."""
         sql = (
-            "SELECT photo_id FROM candidates WHERE month = ? AND verdict = ? AND photo_id NOT IN"
-            " (SELECT photo_id FROM images) ORDER BY photo_id"
+            "SELECT candidates.photo_id FROM candidates LEFT JOIN images USING (photo_id)"
+            " WHERE candidates.month = ? AND verdict = ? AND (images.photo_id IS NULL OR ? AND size IS NOT 'o'"
+            " AND original_reason IS NULL AND reason IS NOT 'private'"
+            " AND json_extract(CAST(photo AS TEXT), '$.original.url') IS NOT NULL) ORDER BY candidates.photo_id"
         )
-        return [row[0] for row in self._rows(sql, month, KEPT)]
+        return [row[0] for row in self._rows(sql, month, KEPT, originals)]
 
     def add_image(self, month: str, record: ImageRecord) -> None:
         """Store a finished download."""
         with self._transaction() as db:
             values = (record.photo_id, month, *list(asdict(record).values())[1:])
-            db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def image(self, photo_id: int) -> ImageRecord | None:
+        """The finished download of a photo, None where there is none."""
+        rows = self._rows(f"SELECT {IMAGE_FIELDS} FROM images WHERE photo_id = ?", photo_id)  # noqa: S608
+        return ImageRecord(*rows[0]) if rows else None
 
     def images(self, month: str) -> list[ImageRecord]:
         """The finished downloads of `month`, by id."""
-        sql = "SELECT photo_id, reason, size, path, sha256, width, height FROM images WHERE month = ? ORDER BY photo_id"
+        sql = f"SELECT {IMAGE_FIELDS} FROM images WHERE month = ? ORDER BY photo_id"  # noqa: S608
         return [ImageRecord(*row) for row in self._rows(sql, month)]
+
+    def drop_images(self, photo_ids: Collection[int]) -> None:
+        """Remove the image records of photos whose files are lost."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM images WHERE photo_id IN (SELECT value FROM json_each(?))", (_json(photo_ids),))
 
     # -- takedowns, and checks whether photos are still shared ----------------------------------------------
 
@@ -384,8 +406,9 @@ def _upgrade(db: sqlite3.Connection) -> None:
     """Bring a journal of an earlier version to this one; another process may be doing the same."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        while sql := UPGRADES.get(version := db.execute("PRAGMA user_version").fetchone()[0]):
-            db.execute(sql)
+        while statements := UPGRADES.get(version := db.execute("PRAGMA user_version").fetchone()[0]):
+            for sql in statements:
+                db.execute(sql)
             db.execute(f"PRAGMA user_version={version + 1}")
         db.execute("COMMIT")
     except BaseException:

@@ -46,7 +46,8 @@ CREATE TABLE images (
     path     TEXT,
     sha256   TEXT,
     width    INTEGER,
-    height   INTEGER
+    height   INTEGER,
+    original_reason TEXT                 -- why it is not the original; NULL: that was not asked for, or is the file
 );
 
 -- What became of photos of the data set when Flickr was asked again.

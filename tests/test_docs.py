@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from flickrexif.collectors.images import REASONS
+from flickrexif.collectors.sandbox.faults import KINDS
 from flickrexif.core.columns import Column
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 from tests.test_imports import LAYERS
@@ -32,6 +34,19 @@ def page() -> str:
 
 def test_the_columns_page_is_current() -> None:
     assert PAGE.read_text() == page(), "run `python -m tests.test_docs`"
+
+
+def rows_of(name: str) -> dict[str, str]:
+    """The tables of a page with a word in code and its meaning."""
+    return dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", (ROOT / "docs" / name).read_text("utf-8"), re.MULTILINE))
+
+
+def test_why_there_is_no_image_is_told() -> None:
+    assert rows_of("sampling.md") == REASONS
+
+
+def test_every_fault_of_images_is_described() -> None:
+    assert [kind for kind in KINDS if kind.startswith("image-") and kind not in rows_of("sandbox.md")] == []
 
 
 @pytest.mark.parametrize("text", FOR_DEVELOPERS.values(), ids=FOR_DEVELOPERS)

@@ -21,7 +21,15 @@ from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.flickr.transport import PlainTransport
 from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import open_journal
-from flickrexif.collectors.sandbox.faults import IMAGE_KINDS, KINDS, SEARCH_KINDS, UNAVAILABLE, Faults, parse_faults
+from flickrexif.collectors.sandbox.faults import (
+    IMAGE_KINDS,
+    KINDS,
+    PERMANENT,
+    SEARCH_KINDS,
+    UNAVAILABLE,
+    Faults,
+    parse_faults,
+)
 from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
@@ -53,6 +61,9 @@ class Counted:
 
     def of_image(self, path: str, number: int) -> str | None:
         return self._count(self.faults.of_image(path, number))
+
+    def of_photo(self, photo_id: int) -> str | None:
+        return self.faults.of_photo(photo_id)
 
     def _count(self, kind: str | None) -> str | None:
         self.kinds.update([kind] if kind else [])
@@ -185,7 +196,7 @@ def test_a_removed_image_is_told_from_one_that_fails(sandbox: Sandbox, few_whole
 
 
 def test_every_kind_of_failure_is_tried_here() -> None:
-    assert {*SEARCH_KINDS, *IMAGE_KINDS, UNAVAILABLE} == set(KINDS)
+    assert {*SEARCH_KINDS, *IMAGE_KINDS, *PERMANENT} == set(KINDS)
 
 
 # --- failures that last

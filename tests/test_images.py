@@ -7,18 +7,18 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import requests
 from PIL import Image as Pillow
 
 from flickrexif.collectors import images
-from flickrexif.collectors.flickr.client import Retry
+from flickrexif.collectors.flickr.client import CallRefused, KeyRefused, PhotoSkipped, Retry, Unanswered
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.limiter import Limiter, Window
 from flickrexif.collectors.flickr.models import EXTRAS, Image, SearchPhoto, parse_photo
-from flickrexif.collectors.images import REASONS, ImageFetcher
+from flickrexif.collectors.images import REASONS, ImageFetcher, Unfetched
 from flickrexif.collectors.journal import ImageRecord
 from flickrexif.collectors.sandbox.faults import IMAGE_KINDS, Faults
 from flickrexif.collectors.sandbox.population import SandboxPhoto
@@ -56,6 +56,8 @@ class Bench:
     def __init__(self, folder: Path, preferred_size: Literal["large", "original"] = "large") -> None:
         self.folder, self.clock, self.session = folder / "images", FakeClock(), requests.Session()
         self.times: list[float] = []
+        self.asked: list[int] = []  # photos that getInfo was called for
+        self.info: dict[str, Any] | FlickrExifError = {"photo": {"originalsecret": "a"}}  # its answer
         self.limiter = Limiter([Window(2, 1.0)], self.clock)
         self.fetcher = ImageFetcher(
             self.folder,
@@ -68,8 +70,14 @@ class Bench:
             self.times.append,
         )
 
-    def fetch(self, photo: SearchPhoto) -> ImageRecord:
-        return self.fetcher.fetch(photo, MONTH)
+    def fetch(self, photo: SearchPhoto, held: ImageRecord | None = None) -> ImageRecord:
+        return self.fetcher.fetch(photo, MONTH, self.get_info, held)
+
+    def get_info(self, photo_id: int) -> dict[str, Any]:
+        self.asked.append(photo_id)
+        if isinstance(self.info, FlickrExifError):
+            raise self.info
+        return self.info
 
     def files(self) -> dict[str, bytes]:
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in self.folder.rglob("*.*")}
@@ -118,7 +126,7 @@ def check_fetched(bench: Bench, photo: SearchPhoto, record: ImageRecord, image: 
         photo.id,
         None,
         image.size,
-        f"images/{MONTH}/{photo.id}.jpg",
+        f"images/{MONTH}/{'original/' * (image.size == 'o')}{photo.id}.jpg",
         hashlib.sha256(whole).hexdigest(),
         image.width,
         image.height,
@@ -296,7 +304,7 @@ def test_a_stop_ends_a_wait_and_leaves_no_partial_file(tmp_path: Path) -> None:
         limiter = Limiter([], clock)
         fetcher = ImageFetcher(tmp_path / "images", "large", session, limiter, clock, Retry(), random.Random(0))
         with pytest.raises(Interrupted):
-            fetcher.fetch(scripted(server), MONTH)
+            fetcher.fetch(scripted(server), MONTH, lambda _: {})
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -309,3 +317,138 @@ def test_a_second_fetch_replaces_the_file_in_one_step(bench: Bench) -> None:
         assert bench.files() == {f"{MONTH}/1.jpg": GOOD}
         bench.fetch(photo)
     assert bench.files() == {f"{MONTH}/1.jpg": other}
+
+
+# --- an image that stays 403 -----------------------------------------------------------------------------------
+
+FORBIDDEN = (403, {}, b"")
+PRIVATE, DELETED = PhotoSkipped(2, "Permission denied"), PhotoSkipped(1, "Photo not found")
+SILENT = Unanswered("The server did not answer.", "Wait.", reached=False)
+
+
+@pytest.mark.parametrize(("info", "reason"), [(PRIVATE, "private"), (DELETED, "gone")])
+def test_an_image_that_stays_forbidden_is_settled_by_one_question(
+    bench: Bench, info: FlickrExifError, reason: str
+) -> None:
+    bench.info = info
+    with ScriptedServer(FORBIDDEN) as server:
+        assert bench.fetch(scripted(server)) == ImageRecord(1, reason, "l")
+    assert (len(server.requests), bench.asked) == (3, [1])
+
+
+@pytest.mark.parametrize(
+    "info", [{"photo": {}}, PhotoSkipped(116, "Bad URL"), CallRefused(3, "no"), SILENT], ids=["shared", "116", "3", "-"]
+)
+def test_a_photo_that_flickr_still_shares_is_tried_again_and_left_for_the_next_run(bench: Bench, info: Any) -> None:
+    bench.info = info
+    with ScriptedServer(FORBIDDEN) as server, pytest.raises(Unfetched, match="keeps refusing"):
+        bench.fetch(scripted(server))
+    assert (len(server.requests), bench.asked) == (Retry().attempts, [1])
+
+
+def test_a_key_that_flickr_refuses_ends_the_run_there_too(bench: Bench) -> None:
+    bench.info = KeyRefused("The server refused the API key.", "Check it.")
+    with ScriptedServer(FORBIDDEN) as server, pytest.raises(KeyRefused):
+        bench.fetch(scripted(server))
+
+
+def test_a_forbidden_image_pauses_the_others_only_while_none_comes(bench: Bench) -> None:
+    """Others come between its attempts, as another thread fetches them."""
+
+    def forbidden(handler: Any, body: str) -> None:
+        bench.fetcher.arrivals.add()
+        handler.send_response(403)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with ScriptedServer(forbidden) as server, pytest.raises(Unfetched):
+        bench.fetch(scripted(server))
+    free = bench.clock.now()
+    assert free > bench.times[-1]  # the last wait too was its own ...
+    bench.limiter.acquire(bench.times.append)
+    assert bench.times[-1] == free  # ... and holds nobody else
+    assert len(server.requests) == Retry().attempts
+
+
+# --- originals -------------------------------------------------------------------------------------------------
+
+
+def with_original(server: ScriptedServer) -> SearchPhoto:
+    """A photo of 40 x 30 pixels whose original of 80 x 60 is on the same server."""
+    photo = scripted(server)
+    assert photo.image is not None
+    return replace(photo, original=Image("o", photo.image.url.replace("_b.jpg", "_o.jpg"), 80, 60))
+
+
+def by_size(large: object, original: object) -> Any:
+    """Answers by the address that is asked for."""
+
+    def answer(handler: Any, body: str) -> None:
+        status, headers, content = original if "_o.jpg" in handler.path else large  # type: ignore[misc]
+        handler.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+WORSE: dict[str, tuple[object, str]] = {
+    **{name: SETTLED[name] for name in ("404", "400", "a page called an image", "half an image, whole as told")},
+    "other pixels": (image_answer(jpeg(81, 60)), "wrong_size"),
+    "too many pixels": (image_answer(png_header(15_000, 12_000)), "too_large"),
+    "forbidden": (FORBIDDEN, "refused"),  # and getInfo names no original
+}
+
+
+@pytest.mark.parametrize("before", ["large first", "original at once"])
+@pytest.mark.parametrize(("answer", "reason"), WORSE.values(), ids=WORSE)
+def test_the_smaller_image_stays_where_the_original_cannot_be_had(
+    bench: Bench, originals: Bench, answer: object, reason: str, before: str
+) -> None:
+    originals.info = {"photo": {}}
+    with ScriptedServer(by_size(image_answer(GOOD), answer)) as server:
+        photo = with_original(server)
+        held = bench.fetch(photo) if before == "large first" else None
+        record = originals.fetch(photo, held)
+    path = f"images/{MONTH}/1.jpg"
+    assert record == ImageRecord(1, None, "l", path, hashlib.sha256(GOOD).hexdigest(), 40, 30, reason)
+    assert originals.files() == {f"{MONTH}/1.jpg": GOOD}
+
+
+def test_an_original_has_a_file_of_its_own(bench: Bench, originals: Bench) -> None:
+    """The record of the smaller one is right until that of the original is written."""
+    original = jpeg(80, 60)
+    with ScriptedServer(by_size(image_answer(GOOD), image_answer(original))) as server:
+        photo = with_original(server)
+        record = originals.fetch(photo, bench.fetch(photo))
+    assert (record.size, record.path) == ("o", f"images/{MONTH}/original/1.jpg")
+    assert originals.files() == {f"{MONTH}/1.jpg": GOOD, f"{MONTH}/original/1.jpg": original}
+
+
+def test_a_private_photo_is_not_asked_for_in_every_size(originals: Bench) -> None:
+    originals.info = PRIVATE
+    with ScriptedServer(FORBIDDEN) as server:
+        record = originals.fetch(with_original(server))
+    assert record == ImageRecord(1, "private", "o", original_reason="private")
+    assert (len(server.requests), originals.asked) == (3, [1])
+
+
+def test_neither_size(originals: Bench) -> None:
+    with ScriptedServer(by_size(image_answer(b"no"), (404, {}, b""))) as server:
+        record = originals.fetch(with_original(server))
+    assert record == ImageRecord(1, "not_an_image", "l", original_reason="gone")
+    assert originals.files() == {}
+
+
+# --- what no reader takes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/1.jpg", "http:///1.jpg", f"http://{'a' * 70}.example/1.jpg", "http://x:y/"]
+)
+def test_an_address_that_is_none_is_one_photo_without_an_image(bench: Bench, url: str) -> None:
+    with Sandbox(Pictures(PHOTOS[:1])) as sandbox:
+        (photo,) = searched_photos(sandbox)
+    assert bench.fetch(replace(photo, image=Image("l", url, 40, 30))).reason == "refused"

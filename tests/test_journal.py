@@ -244,6 +244,39 @@ def test_photos_without_an_image_are_the_kept_ones_not_settled(journal: Journal)
     assert journal.images(MONTH) == [ImageRecord(2, "gone", "l")]
 
 
+ORIGINAL = Image("o", "https://live.staticflickr.com/1_o.jpg", 40, 30)
+SMALL = ("images/2024-08/1.jpg", "ab", 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("record", "original", "tried"),
+    [
+        (None, None, True),
+        (ImageRecord(1, None, "l", *SMALL), ORIGINAL, True),
+        (ImageRecord(1, None, "l", *SMALL), None, False),
+        (ImageRecord(1, None, "l", *SMALL, "refused"), ORIGINAL, False),
+        (ImageRecord(1, None, "o", *SMALL), ORIGINAL, False),
+        (ImageRecord(1, "gone"), ORIGINAL, True),
+        (ImageRecord(1, "damaged", "l"), ORIGINAL, True),
+        (ImageRecord(1, "damaged", "l", original_reason="gone"), ORIGINAL, False),
+        (ImageRecord(1, "private", "l"), ORIGINAL, False),
+    ],
+)
+def test_originals_are_tried_once(
+    journal: Journal, record: ImageRecord | None, original: Image | None, tried: bool
+) -> None:
+    (row,) = photos(1)
+    journal.add_search(MONTH, "w", 1, 1, [(replace(row[0], original=original), *row[1:])])
+    journal.add_exif(1, ANSWER, "kept", TAGS)
+    if record:
+        journal.add_image(MONTH, record)
+    assert journal.without_image(MONTH, originals=True) == [1] * tried
+    assert journal.without_image(MONTH) == [1] * (record is None)
+    assert journal.image(1) == record
+    journal.drop_images([1])
+    assert journal.without_image(MONTH) == [1]
+
+
 def test_call_times_are_those_of_the_last_hour_in_order(journal: Journal) -> None:
     now = 1_700_000_000.0
     for at in (now - 3_600, now - 1, now - 3_599.5, now - 8_000, now):
@@ -287,7 +320,7 @@ def test_a_journal_of_another_version_is_refused_and_left_as_it_is(path: Path) -
     before = path.read_bytes()
     for opener in (open_journal, read_journal):
         with (
-            pytest.raises(FlickrExifError, match=r"another version of flickrexif \(journal 99, not 2\)\. Use that"),
+            pytest.raises(FlickrExifError, match=r"another version of flickrexif \(journal 99, not 3\)\. Use that"),
             opener(path),
         ):
             pass
@@ -309,7 +342,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(path: Path) 
     db.execute("CREATE TABLE others (x)")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(FlickrExifError, match=r"\(journal 0, not 2\)"), open_journal(path):
+    with pytest.raises(FlickrExifError, match=r"\(journal 0, not 3\)"), open_journal(path):
         pass
     assert path.read_bytes() == before
 
@@ -493,8 +526,12 @@ def test_the_span_is_that_of_the_calls_that_bring_photos(journal: Journal) -> No
     assert journal.call_span() == (100.0, 200.0)
 
 
-# The tables that version 1 did not have, and what it was called.
-TO_VERSION_1 = "DROP TABLE checks; PRAGMA user_version = 1;"
+# What version 1 did not have, and what it was called.
+TO_VERSION_1 = "DROP TABLE checks; ALTER TABLE images DROP COLUMN original_reason; PRAGMA user_version = 1;"
+COLUMNS = (
+    "SELECT tables.name, columns.* FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
+    " ORDER BY tables.name, columns.cid"
+)
 
 
 @pytest.mark.parametrize("opener", [open_journal, read_journal])
@@ -503,7 +540,7 @@ def test_a_journal_of_version_1_goes_on(path: Path, opener: Any) -> None:
         journal.start_month(MONTH, 100)
         crawled(journal)
         kept, verdicts = journal.kept(MONTH), journal.verdicts(MONTH)
-    schema = rows(path, "SELECT type, name, sql FROM sqlite_master ORDER BY name")
+    columns = rows(path, COLUMNS)
     db = sqlite3.connect(path)
     db.executescript(TO_VERSION_1)
     db.close()
@@ -513,8 +550,21 @@ def test_a_journal_of_version_1_goes_on(path: Path, opener: Any) -> None:
         journal.add_check(3, 7.5, "gone")
     with opener(path) as journal:
         assert journal.checks() == {3: (7.5, "gone")}
-    assert rows(path, "SELECT type, name, sql FROM sqlite_master ORDER BY name") == schema
-    assert rows(path, "PRAGMA user_version") == [(2,)]
+    assert rows(path, COLUMNS) == columns
+    assert rows(path, "PRAGMA user_version") == [(3,)]
+
+
+def test_a_journal_of_version_2_tries_smaller_images_where_the_original_failed(path: Path) -> None:
+    """It took no other size for them."""
+    refused, whole = ImageRecord(1, "refused", "o"), ImageRecord(2, None, "o", "images/2024-08/2.jpg", "ab", 4, 3)
+    with open_journal(path) as journal:
+        for record in (refused, whole):
+            journal.add_image(MONTH, record)
+    db = sqlite3.connect(path)
+    db.executescript("ALTER TABLE images DROP COLUMN original_reason; PRAGMA user_version = 2;")
+    db.close()
+    with open_journal(path) as journal:
+        assert journal.images(MONTH) == [whole]
 
 
 def test_two_programs_bring_a_journal_to_this_version_at_once(path: Path) -> None:

@@ -1,15 +1,15 @@
 """Failures on demand: every way in which Flickr's API and image CDN are known to fail.
 
 Whether a request fails depends on the seed and the request's number, so the same request can succeed when repeated.
-Only `image-unavailable` depends on the image's path, because a removed image stays removed. As a client rightly gives
-such a photo up, this kind must be named; a plain share does not include it.
+What is gone or private stays so: `image-unavailable` depends on the image's path, `image-private` and `image-deleted`
+on the photo. As a client rightly gives such a photo up, these kinds must be named; a plain share does not include them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 
-from flickrexif.collectors.sandbox.images import UNAVAILABLE_PATH
+from flickrexif.collectors.sandbox.images import UNAVAILABLE_PATH, parse_path
 from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import UsageError
@@ -42,10 +42,15 @@ FIXED = {
     "image-429": _too_many(str(RETRY_AFTER_SECONDS)),
     "image-403": html_response(403, "403 Forbidden"),
     "image-unavailable": Response(302, headers=(("Location", UNAVAILABLE_PATH),)),
+    "image-private": html_response(403, "403 Forbidden"),  # and getInfo fails, see WITHHELD
+    "image-deleted": html_response(403, "403 Forbidden"),
 }
 KINDS = (*FIXED, "429-date", *TRUNCATED)
 UNAVAILABLE = "image-unavailable"
-IMAGE_KINDS = tuple(kind for kind in KINDS if kind.startswith("image-") and kind != UNAVAILABLE)
+# kind -> how getInfo fails for a photo whose images all answer 403 for ever
+WITHHELD = {"image-private": (2, "Permission denied"), "image-deleted": (1, "Photo not found")}
+PERMANENT = (UNAVAILABLE, *WITHHELD)
+IMAGE_KINDS = tuple(kind for kind in KINDS if kind.startswith("image-") and kind not in PERMANENT)
 SEARCH_KINDS = tuple(kind for kind in KINDS if not kind.startswith("image-"))
 API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind != "10")
 
@@ -76,7 +81,8 @@ class Faults:
                 raise UsageError(f"Unknown kind of fault {kind!r}.", f"Use one of: {', '.join(KINDS)}.")
             if not 0 <= share <= 1:
                 raise UsageError(f"The share of faults {share} is not between 0 and 1.", "Use --faults 0.2.")
-        if max(sum(shares.get(kind, 0) for kind in kinds) for kinds in (SEARCH_KINDS, IMAGE_KINDS)) > 1 + 1e-9:
+        together = (SEARCH_KINDS, IMAGE_KINDS, tuple(WITHHELD))
+        if max(sum(shares.get(kind, 0) for kind in kinds) for kinds in together) > 1 + 1e-9:
             raise UsageError("The shares of the faults add up to more than 1.", "Use --faults 429=0.1,500=0.05.")
 
     def of_call(self, method: str, number: int) -> str | None:
@@ -87,7 +93,15 @@ class Faults:
     def of_image(self, path: str, number: int) -> str | None:
         """The kind of failure of image request `number`, or None."""
         gone = self._draw([UNAVAILABLE], UNAVAILABLE, path) if isinstance(self.share, Mapping) else None
-        return gone or self._draw(IMAGE_KINDS, "image fault", str(number))
+        named = parse_path(path)
+        withheld = self.of_photo(named[0]) if named else None
+        return gone or withheld or self._draw(IMAGE_KINDS, "image fault", str(number))
+
+    def of_photo(self, photo_id: int) -> str | None:
+        """The kind of WITHHELD by which all images of a photo and its getInfo fail, or None."""
+        if not isinstance(self.share, Mapping):
+            return None
+        return self._draw(tuple(WITHHELD), "withheld", str(photo_id))
 
     def _draw(self, kinds: Sequence[str], purpose: str, key: str) -> str | None:
         point = rng(self.seed, purpose, key).random()

@@ -22,7 +22,7 @@ from xml.sax.saxutils import quoteattr
 
 from flickrexif.collectors.sandbox import images, oauth
 from flickrexif.collectors.sandbox.answers import METHODS
-from flickrexif.collectors.sandbox.faults import STALL_SECONDS, Faults, failed
+from flickrexif.collectors.sandbox.faults import STALL_SECONDS, WITHHELD, Faults, failed
 from flickrexif.collectors.sandbox.population import Population
 from flickrexif.collectors.sandbox.responses import Response, fail, json_response
 from flickrexif.collectors.sandbox.search import Failure, Searcher
@@ -138,9 +138,16 @@ class Sandbox:
             if method not in METHODS:
                 return _json(fail(112, f'Method "{method}" not found'), arguments), False
             answer = METHODS[method](self.population, arguments, self.base)
+            if method == "flickr.photos.getInfo":
+                self._withhold(arguments)
             return _json({**answer, "stat": "ok"}, arguments), True
         except Failure as failure:
             return _json(fail(failure.code, failure.message), arguments), True
+
+    def _withhold(self, arguments: Mapping[str, str]) -> None:
+        """Raise Failure for a photo that is private or deleted since the search."""
+        if kind := self.faults and self.faults.of_photo(int(arguments["photo_id"])):
+            raise Failure(*WITHHELD[kind])
 
     def _image_file(self, path: str) -> Response:
         named = images.parse_path(path)

@@ -86,12 +86,13 @@ def crawl(
         check_not_merged(folder.flickrexif)
         summaries = crawl_into(folder.path, months, settings, service, progress or NoProgress(), threading.Event())
         built = _build(folder, months)
+        unfetched = 0 if images == "none" else _unfetched(folder, months, images)
     return CrawlReport(
         months=tuple(summaries),
         built=built,
         short=tuple(s.month for s in summaries if s.kept < settings.minimum),
         minimum=settings.minimum,
-        unfetched=sum(s.kept - sum(s.images.values()) for s in summaries) if images != "none" else 0,
+        unfetched=unfetched,
         calls_per_hour=hourly,
     )
 
@@ -134,6 +135,12 @@ def _estimates(folder: DataFolder, months: list[str], settings: CrawlSettings) -
     with ExitStack() as stack:
         journal = stack.enter_context(read_journal(folder.journal)) if folder.journal.exists() else None
         return tuple(estimate(journal, months, settings))
+
+
+def _unfetched(folder: DataFolder, months: list[str], images: Images) -> int:
+    """How many images, or originals where these are asked for, the next run tries again."""
+    with read_journal(folder.journal) as journal:
+        return sum(len(journal.without_image(month, originals=images == "original")) for month in months)
 
 
 def _build(folder: DataFolder, months: list[str] | None) -> BuildReport:
