@@ -410,6 +410,25 @@ def test_an_unavailable_image_stays_so_and_ends_at_a_gif() -> None:
         assert answer.content.startswith(b"GIF89a")
 
 
+@pytest.mark.parametrize(("kind", "code"), [("image-private", 2), ("image-deleted", 1)])
+def test_a_photo_that_is_kept_back_is_so_in_every_size_and_for_ever(kind: str, code: int) -> None:
+    photos = [make_photo(number, media="photo", safe=True) for number in range(30)]
+    with Sandbox(ListPopulation(photos), faults=Faults({kind: 0.5})) as sandbox:
+        entries = search(sandbox, **WINDOW, per_page=500, extras="url_o,url_l,url_m")["photos"]["photo"]
+        statuses = {
+            entry["id"]: {
+                requests.get(entry[f"url_{size}"], timeout=30).status_code for size in "olm" for _ in range(2)
+            }
+            for entry in entries
+        }
+        infos = {entry["id"]: get(sandbox, "flickr.photos.getInfo", photo_id=entry["id"]).json() for entry in entries}
+    kept_back = {photo_id for photo_id, answers in statuses.items() if answers == {403}}
+    assert 0 < len(kept_back) < len(photos) == len(statuses)
+    assert all(statuses[photo_id] == {200} for photo_id in statuses.keys() - kept_back)
+    assert {photo_id for photo_id, info in infos.items() if info.get("code") == code} == kept_back
+    assert {photo_id for photo_id, info in infos.items() if info["stat"] == "ok"} == statuses.keys() - kept_back
+
+
 def test_a_plain_share_draws_every_transient_kind_about_as_often_as_asked() -> None:
     faults = Faults(0.2)
     drawn = [faults.of_call("flickr.photos.search", number) for number in range(20_000)]
@@ -417,7 +436,7 @@ def test_a_plain_share_draws_every_transient_kind_about_as_often_as_asked() -> N
     assert abs(sum(kind is not None for kind in drawn) / 20_000 - 0.2) < 0.015  # five standard deviations
     assert {faults.of_call("flickr.photos.getExif", number) for number in range(20_000)} == {None, *API_KINDS}
     assert {faults.of_image("/1/1_1_b.jpg", number) for number in range(2_000)} == {None, *IMAGE_KINDS}
-    assert set(KINDS) == {*SEARCH_KINDS, *IMAGE_KINDS, "image-unavailable"}
+    assert set(KINDS) == {*SEARCH_KINDS, *IMAGE_KINDS, "image-unavailable", "image-private", "image-deleted"}
     assert drawn == [Faults(0.2).of_call("flickr.photos.search", number) for number in range(20_000)]
     assert drawn != [Faults(0.2, seed=1).of_call("flickr.photos.search", number) for number in range(20_000)]
 
