@@ -31,7 +31,6 @@ UPGRADES = {
 }
 COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
 CLEAN = "clean"  # key of `meta`, set while the file's free space is empty: from a `forget` to the next crawl
-LIMITER_MEMORY = 3_600.0  # seconds of call history that the rate limiter needs after a restart
 OF_PHOTOS = tuple(
     f"FROM {table} WHERE photo_id IN (SELECT value FROM json_each(?))"  # noqa: S608
     for table in ("candidates", "exif", "images", "checks")
@@ -111,10 +110,6 @@ class Journal:
         """Note a call that is about to leave, `at` in seconds since 1970."""
         with self._transaction() as db:
             db.execute("INSERT INTO calls VALUES (?, ?, ?)", (at, method, month))
-
-    def call_times(self, now: float) -> list[float]:
-        """When the calls of the last hour left."""
-        return [row[0] for row in self._rows("SELECT at FROM calls WHERE at > ? ORDER BY at", now - LIMITER_MEMORY)]
 
     def call_span(self) -> tuple[float, float] | None:
         """When the first and the last call that collects photos left, or None."""

@@ -1,5 +1,6 @@
 """Progress of a crawl on stderr: a bar on a terminal, a line now and then elsewhere."""
 
+import math
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 LINE_EVERY = 30.0  # seconds, when stderr is no terminal
+LONG = 120.0  # seconds of a wait that is worth a line
 RATE_OVER = 3_600.0  # seconds
 
 
@@ -60,6 +62,14 @@ class CrawlProgress:
             if self._bar is not None:
                 self._bar.set_postfix_str(self._spent(now), refresh=False)
                 self._line(now)
+
+    def waits(self, seconds: float) -> None:
+        """Say how long the next call waits, if that is long."""
+        if seconds >= LONG:
+            left = timedelta(seconds=math.ceil(seconds))
+            why = "the key has made its calls of this hour, here or in other crawls, or the server asked for a pause"
+            with self._lock:
+                tqdm.write(f"Waiting {left}: {why}.", file=self._file)
 
     def kept(self) -> None:
         """Count one kept photo."""

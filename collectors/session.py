@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
+from flickrexif.collectors.flickr.budget import CallsOfKey, key_file
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
@@ -144,7 +145,7 @@ def crawl_into(
         raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
     with open_journal(journal_path(data_dir)) as journal:
         takedowns = read_takedowns(takedown_path(data_root(data_dir)))
-        client_for = clients(service, journal, stop, progress.called)
+        client_for = clients(service, journal, stop, progress.called, progress.waits)
         settle(journal, settings, client_for("").identify().source)
         fetcher = None
         if settings.images != "none":
@@ -157,15 +158,22 @@ def crawl_into(
 
 
 def clients(
-    service: Service, journal: Journal, stop: threading.Event, called: Callable[[], None]
+    service: Service,
+    journal: Journal,
+    stop: threading.Event,
+    called: Callable[[], None],
+    waits: Callable[[float], None],
 ) -> Callable[[str], Client]:
     """A function that makes the client of a month; the client records its calls in `journal` under that month.
 
-    All clients share one limiter, which starts with the calls of the last hour. `called` runs at each call.
+    All clients share one limiter, and where there is a limit the budget of the key. `called` runs at each call,
+    `waits` with the seconds of each wait.
     """
     clock = SystemClock(stop)
-    limiter = Limiter(service.windows(), clock, journal.call_times(clock.now()))
     sender = transport(service.credentials, service.endpoint, user_agent(os.environ.get("FLICKREXIF_CONTACT")))
+    windows = service.windows()
+    calls = CallsOfKey(key_file(service.credentials.key, service.endpoint)) if windows else None
+    limiter = Limiter(windows, clock, calls, waits)
     jitter = random.Random()
 
     def client_for(month: str) -> Client:

@@ -54,6 +54,22 @@ def _in_its_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         pytest.fail("Keep the data set in a folder within tmp_path: the folder around it becomes a data folder.")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_all_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fixtures of whole modules count their calls beside those of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of this test alone: no test shares the budget of a key with another."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs the command line in this process: `run("splits", …)` returns exit code, stdout and stderr."""

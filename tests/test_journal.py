@@ -277,13 +277,6 @@ def test_originals_are_tried_once(
     assert journal.without_image(MONTH) == [1]
 
 
-def test_call_times_are_those_of_the_last_hour_in_order(journal: Journal) -> None:
-    now = 1_700_000_000.0
-    for at in (now - 3_600, now - 1, now - 3_599.5, now - 8_000, now):
-        journal.record_call(at, "flickr.photos.getExif", MONTH)
-    assert journal.call_times(now) == [now - 3_599.5, now - 1, now]
-
-
 def test_the_first_setting_stays(journal: Journal) -> None:
     assert journal.settle("source", "flickr") == "flickr"
     assert journal.settle("source", "sandbox:simulated") == "flickr"

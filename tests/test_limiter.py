@@ -5,12 +5,14 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flickrexif.collectors.flickr.budget import CallsOfKey
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.limiter import Limiter, Window
 from flickrexif.core.errors import Interrupted
@@ -34,6 +36,7 @@ steps = st.lists(
         st.tuples(st.just("acquire"), st.integers(1, 8)),
         st.tuples(st.just("idle"), durations),
         st.tuples(st.just("pause"), durations),
+        st.tuples(st.just("pause_key"), durations),
         st.tuples(st.just("restart"), st.just(0)),
     ),
     max_size=25,
@@ -41,24 +44,33 @@ steps = st.lists(
 
 
 @settings(deadline=None)
-@given(windows, steps, st.lists(st.floats(-0.5, 0.5), max_size=20), st.floats(0, 2e9))
+@given(st.booleans(), windows, steps, st.lists(st.floats(-0.5, 0.5), max_size=20), st.floats(0, 2e9))
 def test_no_interval_ever_holds_more_than_its_calls(
-    windows: list[Window], steps: list[tuple[str, Any]], late: list[float], start: float
+    tmp_path_factory: pytest.TempPathFactory,
+    in_file: bool,
+    windows: list[Window],
+    steps: list[tuple[str, Any]],
+    late: list[float],
+    start: float,
 ) -> None:
     clock = FakeClock(start, late)
-    limiter, recorded, resume = Limiter(windows, clock), [], 0.0
+    calls = CallsOfKey(tmp_path_factory.mktemp("keys") / "key.sqlite") if in_file else None
+    limiter, recorded, resume, resume_key = Limiter(windows, clock, calls), [], 0.0, 0.0
     for step, amount in steps:
         if step == "acquire":
             for _ in range(amount):
                 limiter.acquire(recorded.append)
-                assert recorded[-1] >= resume
+                assert recorded[-1] >= max(resume, resume_key)
         elif step == "idle":
             clock.time += amount
         elif step == "pause":
             limiter.pause(amount)
             resume = max(resume, clock.time + amount)
-        else:  # killed and started again; the journal remembers the grants, not the pauses
-            limiter, resume = Limiter(windows, clock, reversed(recorded)), 0.0
+        elif step == "pause_key":
+            limiter.pause_key(amount)
+            resume_key = max(resume_key, clock.time + amount)
+        elif calls:  # killed and started again; the file remembers the calls and the key's pause
+            limiter, resume = Limiter(windows, clock, calls), 0.0
     for window in windows:
         assert most_in_any_interval(recorded, window.seconds) <= window.calls
     assert recorded == sorted(recorded)
@@ -109,14 +121,12 @@ def run(jobs: list[Callable[[], None]]) -> None:
         assert not thread.is_alive()
 
 
-def test_an_hour_of_the_default_rate_across_a_restart() -> None:
+def test_an_hour_of_the_default_rate() -> None:
     clock, recorded = FakeClock(), []
-    window = Window(3500, 3600)
-    limiter = Limiter([window], clock)
+    limiter = Limiter([Window(3500, 3600)], clock)
     for _ in range(3000):
         limiter.acquire(recorded.append)
         clock.time += 0.01
-    limiter = Limiter([window], clock, recorded)
     for _ in range(600):
         limiter.acquire(recorded.append)
     assert recorded[3499] < START + 31
@@ -155,20 +165,18 @@ def test_the_longest_pause_wins_and_reaches_a_call_that_already_waits() -> None:
     assert times == [START, START + 60]
 
 
-def test_history_from_the_future_counts_as_now() -> None:
-    clock, times = FakeClock(), []
-    limiter = Limiter([Window(2, 100)], clock, [START + 1e6, START + 2e6])
-    limiter.acquire(times.append)
-    assert times == pytest.approx([START + 100], rel=0, abs=1e-4)
-
-
 @pytest.mark.parametrize("back", [1.0, 3600.0, 1e8])
-def test_a_clock_set_back_neither_blocks_for_long_nor_lets_a_burst_through(back: float) -> None:
+@pytest.mark.parametrize("where", ["memory", "file"])
+@pytest.mark.parametrize("pause", [Limiter.pause, Limiter.pause_key])
+def test_a_clock_set_back_neither_blocks_for_long_nor_lets_a_burst_through(
+    tmp_path: Path, back: float, where: str, pause: Callable[[Limiter, float], None]
+) -> None:
+    """What then lies in the future counts from now on."""
     clock, times = FakeClock(), []
-    limiter = Limiter([Window(2, 100)], clock)
+    limiter = Limiter([Window(2, 100)], clock, CallsOfKey(tmp_path / "key.sqlite") if where == "file" else None)
     limiter.acquire(ignore)
     limiter.acquire(ignore)
-    limiter.pause(130)
+    pause(limiter, 130)
     clock.time -= back
     for _ in range(3):
         limiter.acquire(times.append)

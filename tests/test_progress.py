@@ -62,6 +62,15 @@ def test_the_rate_is_that_of_the_last_hour() -> None:
     assert rates == [("501", "3,600"), ("502", "2")]
 
 
+def test_a_long_wait_is_said() -> None:
+    file = io.StringIO()
+    progress = CrawlProgress(file, Moments())
+    for seconds in (119.9, 3_599.2):
+        progress.waits(seconds)
+    (line,) = file.getvalue().splitlines()
+    assert line.startswith("Waiting 1:00:00: the key has made its calls of this hour, ")
+
+
 def test_each_month_begins_its_own_count() -> None:
     file, moments = io.StringIO(), Moments()
     progress = CrawlProgress(file, moments)

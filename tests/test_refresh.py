@@ -61,7 +61,7 @@ def sandbox(population: Changing) -> Iterator[Sandbox]:
 def data(tmp_path: Path, sandbox: Sandbox) -> Path:
     """A data set of all photos."""
     wanted = CrawlSettings(target=COUNT, minimum=0)
-    crawl_into(tmp_path / "data", [MONTH], wanted, service(sandbox), CrawlProgress(), threading.Event())
+    crawl_into(tmp_path / "data", [MONTH], wanted, service(sandbox, 10**6), CrawlProgress(), threading.Event())
     build_dataset(tmp_path / "data")
     sandbox.calls.clear()
     return tmp_path / "data"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flickrexif.collectors.crawl import CrawlSettings
+from flickrexif.collectors.flickr.budget import CallsOfKey, key_file
 from flickrexif.collectors.flickr.client import KeyRefused
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
 from flickrexif.collectors.flickr.limiter import Window
@@ -105,16 +106,16 @@ def test_calls_of_an_earlier_run_count_against_the_hour(
     tmp_path: Path, sandbox: Sandbox, earlier: int, allowed: int
 ) -> None:
     """A restart cannot burst. A set `stop` ends the crawl where it would wait."""
-    with open_journal(journal_path(tmp_path)) as journal:
-        for _ in range(earlier):
-            journal.record_call(time.time(), "flickr.photos.getExif", MONTH)
-        journal.record_call(time.time() - 4_000, "flickr.photos.getExif", MONTH)  # of an hour that is over
+    calls = CallsOfKey(key_file(SANDBOX.key, sandbox.endpoint))
+    calls.book([], 0.0, lambda: time.time() - 4_000)  # of an hour that is over
+    for _ in range(earlier):
+        calls.book([], 0.0, time.time)
     for _ in range(2):
         with pytest.raises(Interrupted, match="what was done is saved"):
             run(tmp_path, sandbox, calls_per_hour=12, stop=True)
         assert sandbox.attempts == allowed
     with read_journal(journal_path(tmp_path)) as journal:
-        assert sum(sum(methods.values()) for methods in journal.calls().values()) == earlier + 1 + allowed
+        assert sum(sum(methods.values()) for methods in journal.calls().values()) == allowed
 
 
 def test_every_attempt_is_in_the_journal(tmp_path: Path, sandbox: Sandbox) -> None:

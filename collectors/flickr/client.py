@@ -8,7 +8,7 @@
     └── EndOfWindow    this search has no more pages
 
 Failures that may pass are tried again (`retryable`). Each attempt waits for the rate limiter and is signed anew, and
-after a failure all callers pause.
+after a failure all callers pause; a pause that the server asks for holds for everything that uses the key.
 """
 
 import json
@@ -185,6 +185,7 @@ class Client:
             if not isinstance(answer, Failure):
                 self.streak.answered()
                 return answer, reply.headers
+            self.limiter.pause_key(retry_after_seconds(answer.retry_after, self.clock.now()))
             if not retryable(method, answer):
                 self.streak.answered()
                 raise refusal(method, answer)

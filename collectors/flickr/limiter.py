@@ -1,16 +1,18 @@
 """One rate limiter for everything that uses an API key: at most N calls in any sliding window.
 
 Flickr allows a key 3,600 calls an hour, over all programs that use it. Counting by the clock's hour would let twice as
-many through around its turn; here no interval of a window's length ever holds more calls than the window allows. This
-holds across restarts too: the caller records each call before it leaves and passes the times to the next run.
+many through around its turn; here no interval of a window's length ever holds more calls than the window allows. For
+whom that holds depends on where the calls are remembered: in memory for the threads of one process, in the file of a
+key (`budget.py`) for all processes, across restarts too.
 """
 
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from flickrexif.collectors.flickr.clock import Clock
 
@@ -23,19 +25,91 @@ class Window:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """No call starts before `until`; `since` is when that was asked for. Both in seconds since 1970."""
+
+    since: float = -math.inf
+    until: float = -math.inf
+
+    def seen(self, now: float) -> "Pause":
+        """The pause at `now`: one that was asked for in the future, as the clock was set back, begins now."""
+        return self if self.since <= now else Pause(now, now + (self.until - self.since))
+
+    def extended(self, seconds: float, now: float) -> "Pause":
+        """The longer of this pause and one of `seconds` from `now`."""
+        return max(self.seen(now), Pause(now, now + seconds), key=lambda pause: pause.until)
+
+
+class Calls(Protocol):
+    """Remembers when calls left, and the pause that the server asked for. A time in the future counts as now."""
+
+    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> tuple[float, float]:
+        """Book a call for now if `windows` and the pause allow it and it is not before `resume`.
+
+        Returns the time on `clock` (seconds since 1970) and the seconds to wait before asking again: 0 when booked.
+        """
+        ...
+
+    def pause(self, seconds: float, clock: Callable[[], float]) -> None:
+        """Allow no call for `seconds` from now; the longest pause wins."""
+        ...
+
+
+class CallsInMemory:
+    """The last `most` calls of this process."""
+
+    def __init__(self, most: int) -> None:
+        self._times: deque[float] = deque(maxlen=most)
+        self._pause = Pause()
+
+    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> tuple[float, float]:
+        """See `Calls.book`."""
+        now = clock()
+        if self._times and self._times[-1] > now:
+            self._times = deque((min(time, now) for time in self._times), self._times.maxlen)
+        self._pause = self._pause.seen(now)
+        times = self._times
+        free = earliest(windows, lambda back: times[-back] if back <= len(times) else None)
+        start = max(resume, self._pause.until, free)
+        if start <= now:
+            self._times.append(now)
+        return now, max(start - now, 0.0)
+
+    def pause(self, seconds: float, clock: Callable[[], float]) -> None:
+        """See `Calls.pause`."""
+        self._pause = self._pause.extended(seconds, clock())
+
+
+def earliest(windows: Sequence[Window], time_of: Callable[[int], float | None]) -> float:
+    """When `windows` allow the next call; `time_of(n)` is when the n-th last call left, None without one.
+
+    A window allows it its length after the call that is `calls` back.
+    """
+    times = ((window, time_of(window.calls)) for window in windows)
+    # The sum may have been rounded down; one step up holds the limit exactly on the recorded times.
+    free = (math.nextafter(time + window.seconds, math.inf) for window, time in times if time is not None)
+    return max(free, default=-math.inf)
+
+
 class Limiter:
     """Lets threads call in the order in which they ask. Without windows there is no limit, but pauses hold.
 
-    `history`: when earlier calls left, in seconds since 1970; a time in the future counts as now.
+    `calls`: what else was called under the same limit; None: nothing but the calls through this limiter. `waits` gets
+    the seconds of each wait when it begins.
     """
 
-    def __init__(self, windows: Sequence[Window], clock: Clock, history: Iterable[float] = ()) -> None:
+    def __init__(
+        self,
+        windows: Sequence[Window],
+        clock: Clock,
+        calls: Calls | None = None,
+        waits: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._windows = tuple(windows)
-        self._clock = clock
-        self._seen = clock.now()  # the latest time read
-        past = sorted(min(time, self._seen) for time in history)
-        self._grants = deque(past, maxlen=max((window.calls for window in windows), default=0))
-        self._resume = -math.inf  # the end of the longest pause
+        self._clock, self._waits = clock, waits
+        self._calls = calls or CallsInMemory(max((window.calls for window in windows), default=0))
+        self._pause = Pause()  # of this limiter alone
         self._queue: deque[object] = deque()
         self._lock = threading.Condition()
 
@@ -46,12 +120,19 @@ class Limiter:
         """
         with self._turn():
             while (wait := self._grant(record)) > 0:
+                self._waits(wait)
                 self._clock.sleep(wait)
 
     def pause(self, seconds: float) -> None:
         """Let no thread start a call for `seconds` from now; the longest pause wins."""
         with self._lock:
-            self._resume = max(self._resume, self._now() + seconds)
+            self._pause = self._pause.extended(seconds, self._clock.now())
+
+    def pause_key(self, seconds: float) -> None:
+        """As `pause`, for everything that shares the limit: the pause that the server asked for. 0 is none."""
+        if seconds > 0:
+            with self._lock:
+                self._calls.pause(seconds, self._clock.now)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -70,27 +151,8 @@ class Limiter:
     def _grant(self, record: Callable[[float], None]) -> float:
         """Grant a call now and return 0, or return the seconds to wait before asking again."""
         with self._lock:
-            now = self._now()
-            start = max([self._resume, *map(self._free, self._windows)])
-            if start > now:
-                return start - now
-            self._grants.append(now)
-            record(now)
-            return 0.0
-
-    def _free(self, window: Window) -> float:
-        """When `window` allows the next call: its length after the call that is `calls` back."""
-        if len(self._grants) < window.calls:
-            return -math.inf
-        # The sum may have been rounded down; one step up holds the limit exactly on the recorded times.
-        return math.nextafter(self._grants[-window.calls] + window.seconds, math.inf)
-
-    def _now(self) -> float:
-        """The time. When the clock was set back, the recorded times move back with it."""
-        now = self._clock.now()
-        if now < self._seen:
-            back = self._seen - now
-            self._grants = deque((time - back for time in self._grants), maxlen=self._grants.maxlen)
-            self._resume -= back
-        self._seen = now
-        return now
+            self._pause = self._pause.seen(self._clock.now())
+            time, wait = self._calls.book(self._windows, self._pause.until, self._clock.now)
+            if wait == 0:
+                record(time)
+            return wait

@@ -38,7 +38,9 @@ def crawl(
     calls_per_hour: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Most API calls in any hour. [default: 3500; no limit with --sandbox]", show_default=False
+            min=1,
+            help="Most API calls of the key in any hour. [default: 3500; no limit with --sandbox]",
+            show_default=False,
         ),
     ] = None,
     images: Annotated[

@@ -93,7 +93,7 @@ def refresh(
     source = source_of(data_dir)
     with open_journal(journal_path(data_dir)) as journal:
         photos = _due(data_dir, journal, months, older_than, now())
-        client = clients(service, journal, stop, lambda: None)(BOOKED)
+        client = clients(service, journal, stop, lambda: None, lambda _: None)(BOOKED)
         if photos.asked and (found := client.identify().source) != source:
             hint = "Leave out --endpoint and --sandbox, or name the server that was crawled."
             raise UsageError(f"The photos came from {source}, and this server has those of {found}.", hint)
