@@ -8,6 +8,7 @@ are spread over a crawl's life: the start of the program, the reading of windows
 
 import argparse
 import math
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -167,6 +168,7 @@ def main() -> None:
     begun = time.monotonic()
     population = SimulatedPopulation(0, PHOTOS_PER_MONTH)
     with Sandbox(population, latency=LATENCY) as sandbox, tempfile.TemporaryDirectory() as scratch:
+        os.environ["XDG_STATE_HOME"] = scratch  # the calls count apart from those of the user
         whole_folder = Path(scratch) / "whole"
         code, errors = finish(crawl_process(sandbox.endpoint, whole_folder))
         assert code == 0, errors

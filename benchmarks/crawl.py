@@ -59,7 +59,8 @@ def crawl(*options: str) -> Crawled:
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w+") as log:
         command = [*FLICKREXIF, "crawl", "--month", MONTH, "--data-dir", folder, *options]
         begun = time.perf_counter()
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        apart = {**os.environ, "XDG_STATE_HOME": folder}  # the calls do not count among those of the user
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=apart)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)

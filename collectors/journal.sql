@@ -2,7 +2,6 @@
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE calls (at REAL NOT NULL, method TEXT NOT NULL, month TEXT NOT NULL);
-CREATE INDEX calls_at ON calls (at);
 
 CREATE TABLE months (
     month  TEXT PRIMARY KEY,

@@ -5,7 +5,9 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flickrexif.collectors.flickr.budget import CallsOfKey
 from flickrexif.collectors.flickr.client import (
     CallRefused,
     Client,
@@ -172,6 +175,22 @@ def test_retry_after_pauses_the_whole_client(header: str, seconds: float) -> Non
         bench = Bench(server.endpoint, Retry(base_seconds=0))
         bench.client.get_exif(7)
     assert bench.clock.time - START == pytest.approx(seconds, abs=1e-3)
+
+
+@pytest.mark.parametrize("status", [429, 503, 404])
+@pytest.mark.parametrize("retry", [Retry(attempts=1), Retry(outage=1)], ids=["last attempt", "outage"])
+def test_a_pause_of_the_server_holds_for_the_key_when_the_call_is_given_up(
+    tmp_path: Path, status: int, retry: Retry
+) -> None:
+    calls = CallsOfKey(tmp_path / "key.sqlite")
+    with ScriptedServer((status, {"Retry-After": "50"}, b"")) as server:
+        bench = Bench(server.endpoint, retry)
+        client = replace(bench.client, limiter=Limiter((), bench.clock, calls))
+        with pytest.raises(FlickrExifError):
+            client.get_exif(7)
+    times = []
+    Limiter((), bench.clock, calls).acquire(times.append)  # of another process
+    assert times == [START + 50]
 
 
 def test_a_failure_of_one_caller_holds_back_the_others() -> None:
