@@ -1,6 +1,6 @@
 """A folder of your own photos as a source: every image file in it, with its Exif.
 
-Positions, serial numbers and owners' names are not read.
+Tags of positions, serial numbers and owners' names are not read.
 """
 
 import os
@@ -10,7 +10,6 @@ from pathlib import Path
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.core.pictures import BadPicture, suffixes
 from flickrexif.exif.files import FORMATS, read_photo
-from flickrexif.exif.models import clean_model
 from flickrexif.exif.tags import unusable
 
 SUFFIXES = suffixes(*FORMATS)
@@ -42,7 +41,4 @@ def _photo(folder: Path, path: Path) -> FolderPhoto:
         return FolderPhoto(
             path=name, tags={}, width=None, height=None, reason=REASON_OF_PICTURE.get(bad.reason, bad.reason)
         )
-    tags = dict(photo.tags)
-    if model := clean_model(tags.get("Make"), tags.get("Model")):
-        tags["Model"] = model  # some cameras glue their serial number to it
-    return FolderPhoto(path=name, tags=tags, width=photo.width, height=photo.height, reason=unusable(tags))
+    return FolderPhoto(path=name, tags=photo.tags, width=photo.width, height=photo.height, reason=unusable(photo.tags))

@@ -19,7 +19,7 @@ from flickrexif.dataset.folder import FOLDER_COLUMNS
 from flickrexif.dataset.schema import FULL_COLUMNS, LABEL_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import read_labels
 
-SECRETS = ("Jane Roe", "SN-4711-XY", "LI300123", "N51.5")
+SECRETS = ("Jane Roe", "SN-4711-XY", "N51.5")
 
 
 def photo(path: Path, model: bytes = b"Canon EOS 450D", **options: Any) -> None:

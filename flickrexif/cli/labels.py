@@ -18,7 +18,7 @@ def label(
 ) -> None:
     """Label a folder of one's own photos: the same columns as FlickrExif, as Parquet with a card.
 
-    Positions, serial numbers and owner names never enter the output. A photo that cannot be read gets a row with the
+    Tags of positions, serial numbers and owner names are not read. A photo that cannot be read gets a row with the
     reason.
     """
     with progress_bar("photo") as progress:

@@ -1,6 +1,6 @@
 """The photographing tags of an image file, printed as ExifTool prints them.
 
-Only the tags of `flickrexif.exif.tags.TAGS` and CreatorTool are read: never a position, serial number or owner's name.
+Only the tags of `flickrexif.exif.tags.TAGS` are read: never a position, serial number or owner's name.
 """
 
 from collections.abc import Mapping
@@ -35,8 +35,8 @@ class PhotoFile:
 def read_tags(path: Path) -> dict[str, str]:
     """Tag name -> raw string, as `exiftool` prints it, of a JPEG, TIFF, PNG, WebP or HEIC file.
 
-    XMP (tiff, exif, xmp) is used for tags that IFD0 and the Exif IFD lack. Of a broken Exif block, what can be read is
-    used. No pixel is decoded. Raises `BadPicture`.
+    XMP (tiff, exif, exifEX, xmp) is used for tags that IFD0 and the Exif IFD lack. Of a broken Exif block, what can be
+    read is used. No pixel is decoded. Raises `BadPicture`.
     """
     return dict(read_photo(path).tags)
 

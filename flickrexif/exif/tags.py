@@ -7,7 +7,7 @@ Those that the camera writes (IFD0, ExifIFD) win over XMP, and XMP wins over the
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-TAGSPACES = ("IFD0", "ExifIFD", "XMP-tiff", "XMP-exif", "XMP-xmp", "TIFF", "EXIF")  # first wins
+TAGSPACES = ("IFD0", "ExifIFD", "XMP-tiff", "XMP-exif", "XMP-exifEX", "XMP-xmp", "TIFF", "EXIF")  # first wins
 
 # The old TIFF and EXIF tagspaces name tags by number.
 NUMERIC_TAGS = {
@@ -27,7 +27,9 @@ NUMERIC_TAGS = {
     "41728": "FileSource",
     "42036": "LensModel",
 }
-TAGS = frozenset(NUMERIC_TAGS.values())
+# Other names of tags: in XMP, ISO has the name of Exif 2.3.
+OTHER_NAMES = NUMERIC_TAGS | {"PhotographicSensitivity": "ISO"}
+TAGS = frozenset(NUMERIC_TAGS.values()) | {"CreatorTool"}
 SETTINGS_TAGS = ("ExposureTime", "FNumber", "FocalLength")
 
 MAX_LENGTH = 1_000  # strangers wrote these strings
@@ -57,7 +59,7 @@ def _entry(entry: Mapping[str, Any]) -> tuple[str, int, str] | None:
     space, tag = entry.get("tagspace"), str(entry.get("tag"))
     if space not in TAGSPACES:
         return None
-    tag = NUMERIC_TAGS.get(tag, tag)
+    tag = OTHER_NAMES.get(tag, tag)
     raw = entry.get("raw")
     content = raw.get("_content") if isinstance(raw, Mapping) else raw
     if tag not in TAGS or content is None or isinstance(content, Mapping | list):
