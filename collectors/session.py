@@ -14,11 +14,12 @@ from pathlib import Path
 
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
 from flickrexif.collectors.flickr.budget import CallsOfKey, key_file
-from flickrexif.collectors.flickr.client import Client, Retry
+from flickrexif.collectors.flickr.client import Client, Retry, Streak
 from flickrexif.collectors.flickr.clock import SystemClock
+from flickrexif.collectors.flickr.connection import check_connection
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
 from flickrexif.collectors.flickr.limiter import Limiter, Window
-from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT
+from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, IMAGE_SERVER
 from flickrexif.collectors.flickr.transport import is_loopback
 from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import Journal, open_journal
@@ -143,6 +144,8 @@ def crawl_into(
     if settings.images != "none" and not service.own and not contact:
         hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
         raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
+    if settings.images != "none" and not service.own:
+        check_connection(IMAGE_SERVER, user_agent(contact))
     with open_journal(journal_path(data_dir)) as journal:
         takedowns = read_takedowns(takedown_path(data_root(data_dir)))
         client_for = clients(service, journal, stop, progress.called, progress.waits)
@@ -166,22 +169,22 @@ def clients(
 ) -> Callable[[str], Client]:
     """A function that makes the client of a month; the client records its calls in `journal` under that month.
 
-    All clients share one limiter, and where there is a limit the budget of the key. `called` runs at each call,
-    `waits` with the seconds of each wait.
+    All clients share the count of failures, one limiter, and where there is a limit the budget of the key. `called`
+    runs at each call, `waits` with the seconds of each wait.
     """
     clock = SystemClock(stop)
     sender = transport(service.credentials, service.endpoint, user_agent(os.environ.get("FLICKREXIF_CONTACT")))
     windows = service.windows()
     calls = CallsOfKey(key_file(service.credentials.key, service.endpoint)) if windows else None
     limiter = Limiter(windows, clock, calls, waits)
-    jitter = random.Random()
+    jitter, streak = random.Random(), Streak()
 
     def client_for(month: str) -> Client:
         def record(at: float, method: str) -> None:
             journal.record_call(at, method, month)
             called()
 
-        return Client(sender, limiter, clock, jitter, record, service.retry)
+        return Client(sender, limiter, clock, jitter, record, service.retry, streak)
 
     return client_for
 

@@ -3,7 +3,8 @@
 import json
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from flickrexif.collectors.flickr.budget import CallsOfKey
 from flickrexif.collectors.flickr.client import (
+    CODES,
     CallRefused,
     Client,
     EndOfWindow,
@@ -26,7 +28,9 @@ from flickrexif.collectors.flickr.client import (
     Retry,
     Streak,
     Unanswered,
+    attempts_for,
     backoff,
+    meaning,
     read,
     retry_after_seconds,
 )
@@ -115,6 +119,15 @@ PASSING = {
     "105 as text": fail("105"),
     "0": fail(0, UNAVAILABLE),
     "201": fail(201, UNAVAILABLE),
+    "106": fail(106, "Write operation failed"),
+    "xml": (200, {"Content-Type": "text/xml"}, b'<?xml version="1.0"?><rsp stat="ok"/>'),
+    "nonce": (401, {}, b"oauth_problem=nonce_used"),
+    "timestamp": (401, {}, b"oauth_problem=timestamp_refused"),
+    "a proxy's 401": (401, {}, b"<html>Authorization Required</html>"),
+    "a CDN's 403": (403, {}, b"<html>The request could not be satisfied</html>"),
+    "a CDN's 404": (404, {}, b"<html>"),
+    "undocumented": fail(999, None),
+    "undocumented 0": fail(0, ""),
 }
 
 
@@ -130,12 +143,21 @@ def test_what_passes_is_tried_again(method: str, answer: Any) -> None:
 
 
 def test_search_retries_its_own_code_and_incomplete_pages() -> None:
-    odd = [{"photo": []}, {"total": "4"}, {"total": "x", "photo": []}, {"total": 4, "photo": None}]
+    odd = [{}, {"total": "4"}, {"total": 4, "photo": None}]
     script = [fail(10), *(ok({"photos": photos}) for photos in odd), PAGE]
     with ScriptedServer(*script) as server:
         page = Bench(server.endpoint).client.search({}, 1)
     assert (page.total, [entry["id"] for entry in page.entries]) == (1, ["7"])
     assert len(server.requests) == len(script)
+
+
+@pytest.mark.parametrize("total", [{"total": ""}, {"total": None}, {}, {"total": "many"}])
+@pytest.mark.parametrize("entries", [[], [{"id": "7"}, {"id": "8"}]])
+def test_a_search_without_a_total_is_an_answer(total: dict[str, object], entries: list[dict[str, str]]) -> None:
+    with ScriptedServer(ok({"photos": {"page": 1, "pages": 0, **total, "photo": entries}})) as server:
+        page = Bench(server.endpoint).client.search({}, 1)
+    assert (page.total, list(page.entries)) == (len(entries), entries)
+    assert len(server.requests) == 1
 
 
 def test_silence_is_tried_again() -> None:
@@ -275,24 +297,119 @@ def refusal(method: str, answer: Any) -> FlickrExifError:
     return caught.value
 
 
+class Answers:
+    """The answers of ANSWERS by method, or those that were put in place of them; counts the calls by method."""
+
+    def __init__(self) -> None:
+        self.answers, self.counts = dict(ANSWERS), Counter[str]()
+
+    def answer(self, handler: Any, body: str) -> None:
+        method = dict(parse_qsl(handler.path.partition("?")[2] + "&" + body))["method"]
+        self.counts[method] += 1
+        status, headers, content = self.answers[method]
+        handler.send_response_only(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def bench(answers: Answers) -> Iterator[Bench]:
+    with ScriptedServer(answers.answer) as server:
+        yield Bench(server.endpoint)
+
+
+ADDRESS = "Check the address of the API; Flickr's is https://api.flickr.com/services/rest/"
+KEY_HINT = "Check FLICKR_API_KEY and FLICKR_API_SECRET against https://www.flickr.com/services/apps/by/me"
+KEY_CODES = {
+    95: "Write https:// in the address of the API.",
+    96: KEY_HINT,
+    97: "Set FLICKR_API_SECRET too: the server wants signed calls.",
+    98: KEY_HINT,
+    99: KEY_HINT,
+    100: KEY_HINT,
+    112: ADDRESS,
+    "100": KEY_HINT,
+}
+
+
 @pytest.mark.parametrize("method", CALLS)
-@pytest.mark.parametrize("code", [95, 96, 97, 98, 99, 100, 112, "100"])
-def test_a_refused_key_ends_the_run(method: str, code: object) -> None:
-    error = refusal(method, fail(code, "Invalid API Key"))
+@pytest.mark.parametrize(("code", "hint"), KEY_CODES.items())
+def test_a_refusal_of_every_call_ends_the_run_and_says_what_to_type(method: str, code: object, hint: str) -> None:
+    error = refusal(method, fail(code, "Words of Flickr's"))
     assert type(error) is KeyRefused
-    assert f"code {code}, Invalid API Key" in str(error)
-    assert "FLICKR_API_KEY" in error.hint
+    assert f"code {code}, Words of Flickr's" in str(error)
+    assert ("API key" in error.message) == (hint == KEY_HINT)
+    assert error.hint == hint
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_an_oauth_refusal_names_its_reason_and_nothing_else(status: int) -> None:
-    body = b"oauth_problem=signature_invalid&debug_sbs=POST%26oauth_consumer_key%3Dsecret"
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize(
+    ("problem", "hint"),
+    [("signature_invalid", KEY_HINT), ("consumer_key_unknown", KEY_HINT), ("parameter_absent", ADDRESS)],
+)
+def test_an_oauth_refusal_names_its_reason_and_nothing_else(status: int, problem: str, hint: str) -> None:
+    body = f"oauth_problem={problem}&debug_sbs=POST%26oauth_consumer_key%3Dsecret".encode()
     error = refusal(SEARCH, (status, {}, body))
     assert type(error) is KeyRefused
-    assert f"HTTP {status}, oauth_problem=signature_invalid." in str(error)
+    assert f"HTTP {status}, oauth_problem={problem}." in str(error)
     assert "debug_sbs" not in str(error)
-    assert type(refusal(SEARCH, (status, {}, b""))) is KeyRefused
-    assert len(refusal(SEARCH, (status, {}, b"oauth_problem=" + b"x" * 10_000)).message) < 400
+    assert error.hint == hint
+
+
+def test_the_words_of_an_oauth_refusal_are_bounded() -> None:
+    assert len(refusal(SEARCH, (401, {}, b"oauth_problem=" + b"x" * 10_000)).message) < 400
+
+
+def test_a_code_counts_whatever_the_status() -> None:
+    answer = (401, {}, fail(98, "Invalid auth token")[2])
+    error = refusal(SEARCH, answer)
+    assert type(error) is KeyRefused
+    assert "code 98, HTTP 401, Invalid auth token" in error.message
+    gone = refusal(GET_EXIF, (404, {}, fail(1, "Photo not found")[2]))
+    assert isinstance(gone, PhotoSkipped)
+    assert gone.code == 1
+
+
+@pytest.mark.parametrize("answer", [fail(100), fail(112), (401, {}, b"oauth_problem=signature_invalid")])
+def test_the_key_is_blamed_last_when_calls_succeeded(bench: Bench, answers: Answers, answer: Any) -> None:
+    bench.client.get_exif(7)
+    answers.answers[GET_EXIF] = answer
+    with pytest.raises(KeyRefused):
+        bench.client.get_exif(7)
+    assert answers.counts == {GET_EXIF: 1 + RETRY.attempts}
+    with ScriptedServer(EXIF, answer, answer, EXIF) as server:
+        client = Bench(server.endpoint).client
+        assert [client.get_exif(7)["photo"]["id"] for _ in range(2)] == ["7", "7"]
+
+
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize(
+    ("date", "words", "hint"),
+    [
+        (START - 7_200, "The clock of this machine is 120 minutes fast: ", "Set the clock, then run the same"),
+        (START + 91 * 86_400, "The clock of this machine is 131,040 minutes slow: ", "Set the clock, then"),
+        (START + 40, "though its own clock is that of this machine", "Wait a while, then run the same"),
+        (None, "The clock of this machine is off: ", "Set the clock, then run the same command again"),
+    ],
+)
+def test_a_clock_that_is_off(
+    bench: Bench, answers: Answers, method: str, date: float | None, words: str, hint: str
+) -> None:
+    headers = {"Date": formatdate(date, usegmt=True)} if date else {}
+    answers.answers[method] = (401, headers, b"oauth_problem=timestamp_refused")
+    with pytest.raises(KeyRefused) as caught:
+        CALLS[method](bench.client)
+    assert words in caught.value.message
+    assert "oauth_problem=timestamp_refused" in caught.value.message
+    assert caught.value.hint.startswith(hint)
+    assert answers.counts == {method: RETRY.doubtful}
 
 
 @pytest.mark.parametrize("method", [GET_EXIF, "flickr.photos.getInfo"])
@@ -308,32 +425,140 @@ def test_a_page_past_the_last_is_the_end_of_the_window() -> None:
     assert type(refusal(SEARCH, fail(20, "Excessive photo offset in search"))) is EndOfWindow
 
 
-@pytest.mark.parametrize(
-    ("method", "answer", "code"),
-    [
-        (SEARCH, fail(1, "Too many tags in ALL query"), 1),
-        (SEARCH, fail(2, "Parameterless searches have been disabled"), 2),
-        (SEARCH, fail(3), 3),
-        (GET_EXIF, fail(10, "not a search"), 10),
-        (GET_EXIF, fail(20), 20),
-        (GET_EXIF, fail(0, "Something else"), 0),
-        (GET_EXIF, fail(201, "Something else"), 201),
-        (GET_EXIF, fail(999, None), 999),
-        (GET_EXIF, (302, {"Location": "http://127.0.0.1:9/login"}, b""), 302),
-        (GET_EXIF, (400, {}, b""), 400),
-        (GET_EXIF, (404, {}, b"<html>"), 404),
-        (GET_EXIF, (204, {}, b""), 204),
-    ],
-)
-def test_any_other_refusal_keeps_its_code(method: str, answer: Any, code: int) -> None:
-    error = refusal(method, answer)
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 11, 18])
+def test_a_search_that_flickr_documents_as_impossible_is_refused_at_once(code: int) -> None:
+    error = refusal(SEARCH, fail(code, "Parameterless searches have been disabled"))
     assert type(error) is CallRefused
     assert error.code == code
-    assert str(code) in error.message
+
+
+LICENSES = "flickr.photos.licenses.getInfo"
+ODD = [
+    (fail(3, "Words"), 3),
+    (fail(10, "not a search"), 10),
+    (fail(20), 20),
+    (fail(0, "Something else"), 0),
+    (fail(201, "Something else"), 201),
+    (fail(429, "Too many requests"), 429),
+    (fail(999, None), 999),
+    ((302, {"Location": "http://127.0.0.1:9/login"}, b""), 302),
+    ((400, {}, b""), 400),
+    ((401, {}, b""), 401),
+    ((403, {}, b"<html>"), 403),
+    ((404, {}, b"<html>"), 404),
+    ((204, {}, b""), 204),
+]
+
+
+@pytest.mark.parametrize(("answer", "code"), ODD)
+def test_a_refusal_without_a_documented_reason_is_final_when_it_stays(
+    bench: Bench, answers: Answers, answer: Any, code: int
+) -> None:
+    """Three attempts, a call that shows that others are taken, and three more; no pause of minutes."""
+    answers.answers[GET_EXIF] = answer
+    with pytest.raises(CallRefused) as caught:
+        bench.client.get_exif(7)
+    assert caught.value.code == code
+    assert str(code) in caught.value.message
+    assert "run the same command again" in caught.value.hint
+    assert answers.counts == {GET_EXIF: 6, LICENSES: 1}
+    assert bench.clock.time - START <= 1 + 2 + 4 + 1 + 2
+
+
+@pytest.mark.parametrize(("answer", "code"), ODD)
+def test_a_refusal_of_all_calls_is_none_of_one_photo(bench: Bench, answers: Answers, answer: Any, code: int) -> None:
+    answers.answers |= {GET_EXIF: answer, LICENSES: answer}
+    with pytest.raises(Unanswered, match=f"refused {LICENSES}: .*{code}") as caught:
+        bench.client.get_exif(7)
+    assert caught.value.reached
+
+
+def test_a_refusal_of_all_calls_that_ends_costs_no_photo(answers: Answers) -> None:
+    blocked = (403, {}, b"<html>The request could not be satisfied</html>")
+    with ScriptedServer(PAGE, *[blocked] * 9, ANSWERS[LICENSES], EXIF) as server:
+        client = Bench(server.endpoint).client
+        client.search({}, 1)
+        assert client.get_exif(7)["photo"]["id"] == "7"
+    assert len(server.requests) == 12
+
+
+def test_failures_of_several_meanings_are_counted_apart() -> None:
+    odd, down = fail(999), (503, {}, b"")
+    with ScriptedServer(down, odd, down, odd, down, down, EXIF) as server:
+        assert Bench(server.endpoint).client.get_exif(7)["photo"]["id"] == "7"
+    with ScriptedServer(*[down] * 7, odd) as server, pytest.raises(Unanswered, match="8 attempts"):
+        Bench(server.endpoint).client.search({}, 1)
+
+
+@pytest.mark.parametrize("code", [111, 114, 115])
+def test_an_address_of_another_kind_is_not_the_keys_fault(code: int) -> None:
+    with ScriptedServer(fail(code, "Format not found")) as server, pytest.raises(CallRefused) as caught:
+        Bench(server.endpoint).client.identify()
+    assert caught.value.hint == ADDRESS
+    assert len(server.requests) == RETRY.doubtful
+
+
+PAGE_403, ODD_CODE, NO_REASON = Failure(403, None, "HTTP 403"), Failure(200, 999, "Words"), Failure(200, 0, "")
+CLOCK = Failure(401, None, "", "timestamp_refused")
+SIGNATURE, NONCE = Failure(401, None, "", "signature_invalid"), Failure(401, None, "", "nonce_used")
+
+
+@pytest.mark.parametrize(
+    ("failure", "method", "first", "later"),
+    [
+        # The attempts in all, before and after a call succeeded.
+        (Failure(None, None, "timed out"), GET_EXIF, 8, 8),
+        (Failure(429, None, "HTTP 429"), GET_EXIF, 8, 8),
+        (Failure(503, 100, "HTTP 503"), GET_EXIF, 8, 8),
+        (Failure(200, None, "no JSON"), GET_EXIF, 8, 8),
+        (Failure(200, 105, "Unavailable"), GET_EXIF, 8, 8),
+        (Failure(200, 10, "Search unavailable"), SEARCH, 8, 8),
+        (Failure(200, 10, "Words"), GET_EXIF, 3, 3),
+        (Failure(200, 0, UNAVAILABLE), GET_EXIF, 8, 8),
+        (NONCE, GET_EXIF, 8, 8),
+        (NONCE, SEARCH, 8, 8),
+        (CLOCK, GET_EXIF, 3, 8),
+        (CLOCK, SEARCH, 3, 8),
+        (SIGNATURE, GET_EXIF, 1, 8),
+        (SIGNATURE, SEARCH, 1, 8),
+        (Failure(200, 95, "SSL is required"), SEARCH, 1, 8),
+        (Failure(200, 100, "Invalid API Key"), GET_EXIF, 1, 8),
+        (Failure(200, 112, "Method not found"), LICENSES, 1, 8),
+        (PAGE_403, GET_EXIF, 3, 3),
+        (PAGE_403, SEARCH, 3, 8),
+        (PAGE_403, LICENSES, 3, 8),
+        (ODD_CODE, GET_EXIF, 3, 3),
+        (ODD_CODE, SEARCH, 3, 8),
+        (NO_REASON, GET_EXIF, 3, 3),
+        (Failure(200, 1, "Photo not found"), GET_EXIF, 1, 1),
+        (Failure(200, 2, "Permission denied"), "flickr.photos.getInfo", 1, 1),
+        (Failure(200, 1, "Too many tags"), SEARCH, 1, 1),
+        (Failure(200, 20, "Offset too large"), SEARCH, 1, 1),
+        (Failure(200, 1, "Words"), LICENSES, 3, 8),
+    ],
+)
+def test_how_often_each_failure_is_tried(failure: Failure, method: str, first: int, later: int) -> None:
+    assert attempts_for(method, failure, False, RETRY) == first
+    assert attempts_for(method, failure, True, RETRY) == later
+
+
+@given(
+    st.sampled_from([*CALLS]),
+    st.none() | st.integers(100, 599),
+    st.none() | st.integers(-5, 600) | st.sampled_from([*CODES]),
+    st.booleans(),
+)
+def test_every_failure_ends_after_some_attempts(
+    method: str, status: int | None, code: int | None, succeeded: bool
+) -> None:
+    failure = Failure(status, code, "")
+    attempts = attempts_for(method, failure, succeeded, RETRY)
+    assert 1 <= attempts <= RETRY.attempts
+    assert attempts > 1 or meaning(method, failure) in ("final", "key")
 
 
 def test_a_servers_words_are_bounded_and_harmless() -> None:
-    error = refusal(GET_EXIF, fail(999, "\x1b[31mred\r\n\u202e" + "x" * 10_000))
+    error = refusal(GET_EXIF, fail(1, "\x1b[31mred\r\n\u202e" + "x" * 10_000))
     assert len(error.message) < 400
     assert error.message.isprintable()
 

@@ -22,6 +22,7 @@ from flickrexif.collectors.flickr.transport import PlainTransport
 from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import open_journal
 from flickrexif.collectors.sandbox.faults import (
+    API_KINDS,
     IMAGE_KINDS,
     KINDS,
     PERMANENT,
@@ -33,6 +34,7 @@ from flickrexif.collectors.sandbox.faults import (
 from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.photos import RawPhoto
 from tests.clock import FakeClock
 from tests.test_crash import Painted
@@ -120,11 +122,12 @@ def few(
     target: int = TINY,
     images: bool = False,
     attempts: int = 60,
+    doubtful: int = 60,
     workers: int = WORKERS,
 ) -> tuple[list[RawPhoto], MonthSummary, dict[str, str]]:
     """The rows, the summary and the images' hashes of a small crawl; its pauses take no time."""
     sandbox.attempts = sandbox.image_requests = 0
-    clock, retry = FakeClock(time.time()), Retry(attempts=attempts)
+    clock, retry = FakeClock(time.time()), Retry(attempts=attempts, doubtful=doubtful)
     sender = PlainTransport(SANDBOX.key, sandbox.endpoint, "flickrexif-test/1", timeout=0.3)
     path = folder / "flickrexif" / ".crawl" / "journal.sqlite"
     with requests.Session() as session, open_journal(path) as journal:
@@ -162,6 +165,24 @@ def test_a_fifth_of_the_answers_failing_changes_no_row(sandbox: Sandbox, whole: 
     assert_whole(tmp_path, whole)
 
 
+# Refusals that look final, and answers that lack something.
+DECEPTIVE = [
+    kind
+    for kind in SEARCH_KINDS
+    if kind.startswith(("cdn-", "undocumented-")) or kind in ("nonce", "timestamp", "no-total", "xml", "106")
+]
+
+
+def test_refusals_that_pass_blame_no_key_and_cost_no_photo(sandbox: Sandbox, whole: Path, tmp_path: Path) -> None:
+    assert len(DECEPTIVE) == 11
+    counted = Counted(parse_faults(",".join(f"{kind}=0.03" for kind in DECEPTIVE)))
+    sandbox.faults, sandbox.attempts = counted, 0  # type: ignore[assignment]
+    assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET)) == (0, "")
+    assert counted.kinds.total() > 0.2 * sandbox.attempts
+    assert len(counted.kinds) >= 8
+    assert_whole(tmp_path, whole)
+
+
 @pytest.mark.parametrize("kind", SEARCH_KINDS)
 def test_every_other_answer_failing_in_one_way_changes_no_row(
     sandbox: Sandbox, few_whole: Any, tmp_path: Path, kind: str
@@ -170,7 +191,7 @@ def test_every_other_answer_failing_in_one_way_changes_no_row(
     seed = next(n for n in itertools.count() if Faults({kind: 0.5}, n).of_call(SEARCH, 0))
     sandbox.faults = counted = Counted(Faults({kind: 0.5}, seed))  # type: ignore[assignment]
     rows, summary, _ = few(sandbox, tmp_path)
-    assert counted.kinds[kind] >= (1 if kind == "10" else 3)
+    assert counted.kinds[kind] >= (3 if kind in API_KINDS else 1)
     assert rows == few_whole[0]
     assert summary.rejected == few_whole[1].rejected
 
@@ -233,20 +254,22 @@ def assert_one_sentence(errors: str, *parts: str) -> None:
     [
         (json_response(fail(100, "Invalid API Key (Key has expired)")), "Check FLICKR_API_KEY and FLICKR_API_SECRET"),
         (Response(401, b"oauth_problem=consumer_key_revoked"), "oauth_problem=consumer_key_revoked"),
-        (html_response(403, "403 Forbidden"), "refused the API key or the call"),
+        (Response(401, b"oauth_problem=timestamp_refused"), "Set the clock"),
+        (html_response(403, "403 Forbidden"), "HTTP 403"),
         (html_response(404, "404 Not Found"), "HTTP 404"),
         (json_response(fail(111, "Format not found")), "Format not found"),
     ],
-    ids=["key", "signature", "403", "404", "format"],
+    ids=["key", "signature", "clock", "403", "404", "format"],
 )
 def test_a_refusal_of_everything_ends_the_run_and_no_photo(
     sandbox: Scripted, whole: Path, tmp_path: Path, answer: Response, sentence: str
 ) -> None:
-    sandbox.attempts, sandbox.latency = 0, 0.01
+    sandbox.latency = 0.01
     sandbox.script = lambda number, request: answer if number >= 40 else None
-    code, errors = finish(crawl_process(sandbox.endpoint, tmp_path, TARGET))
-    assert code == 1
-    assert_one_sentence(errors, sentence)
+    with pytest.raises(FlickrExifError) as ended:
+        few(sandbox, tmp_path, target=TARGET, attempts=Retry().attempts, doubtful=Retry().doubtful)
+    assert ended.value.exit_code == 1
+    assert sentence in str(ended.value)
     assert len(journaled(tmp_path)) >= 20
     sandbox.script = Scripted.script
     assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET)) == (0, "")
@@ -261,6 +284,31 @@ def test_an_outage_that_ends_costs_no_photo(sandbox: Scripted, whole: Path, tmp_
     _, summary, _ = few(sandbox, tmp_path, target=TARGET, attempts=Retry().attempts, workers=1)
     assert summary.kept == TARGET
     assert look(tmp_path, VERDICTS) == look(whole, VERDICTS)
+
+
+@pytest.mark.parametrize(
+    "odd", [json_response(fail(999, "Words")), html_response(403, "403 Forbidden")], ids=["code", "page"]
+)
+def test_a_photo_that_is_refused_without_a_reason_is_left_out_and_the_crawl_ends(
+    sandbox: Scripted, whole: Path, tmp_path: Path, odd: Response
+) -> None:
+    poison = next(photo for photo, verdict in look(whole, VERDICTS) if verdict == "kept")
+    sandbox.script = lambda number, request: odd if f"photo_id={poison}" in request else None
+    assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET)) == (0, "")
+    verdicts = dict(look(tmp_path, VERDICTS))
+    assert [photo for photo, verdict in verdicts.items() if verdict == "skipped"] == [poison]
+    assert [*verdicts.values()].count("kept") == TARGET  # another photo took its place
+
+
+def test_a_refusal_of_all_that_passes_costs_no_photo(sandbox: Scripted, whole: Path, tmp_path: Path) -> None:
+    """Also one that ends just when all attempts at a photo were spent."""
+    blocked = html_response(403, "403 ERROR: The request could not be satisfied")
+    for length in (3, 4, 10, 12, 18):
+        sandbox.script = lambda number, request, end=40 + length: blocked if 40 <= number < end else None
+        folder = tmp_path / str(length)
+        _, summary, _ = few(sandbox, folder, target=TARGET, attempts=Retry().attempts, doubtful=3, workers=1)
+        assert summary.kept == TARGET
+        assert look(folder, VERDICTS) == look(whole, VERDICTS)
 
 
 def test_a_photo_that_never_answers_is_left_out_and_the_crawl_ends(

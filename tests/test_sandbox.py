@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
+from xml.etree import ElementTree
 
 import flickrapi
 import pytest
@@ -358,8 +359,11 @@ def test_every_size_of_get_sizes_is_served_and_nothing_else(sandbox: Sandbox) ->
 
 # --- faults ----------------------------------------------------------------------------------------------------
 
-API_CODES = {"105": 105, "0": 0, "201": 201, "10": 10}
+API_CODES = {"105": 105, "106": 106, "0": 0, "201": 201, "10": 10}
+API_CODES |= {f"undocumented-{code}": code for code in (0, 429, 502)}
+PROBLEMS = {"nonce": "nonce_used", "timestamp": "timestamp_refused"}
 STATUS = {"429": 429, "429-date": 429, "500": 500, "502": 502, "503": 503, "html": 200}
+STATUS |= {f"cdn-{status}": status for status in (401, 403, 404)}
 
 
 @pytest.mark.parametrize("kind", SEARCH_KINDS)
@@ -374,15 +378,23 @@ def test_each_fault_of_the_api_is_seen_by_a_client(kind: str) -> None:
             assert answer.headers["X-Sandbox-Population"] == "simulated"
             if kind in API_CODES:
                 assert (answer.status_code, answer.json()["code"]) == (200, API_CODES[kind])
+            elif kind in PROBLEMS:
+                assert (answer.status_code, answer.text) == (401, f"oauth_problem={PROBLEMS[kind]}")
             elif kind == "empty":
                 assert (answer.status_code, answer.content) == (200, b"")
+            elif kind == "xml":
+                assert ElementTree.fromstring(answer.content).attrib == {"stat": "ok"}
+            elif kind == "no-total":
+                empty = get(sandbox, "flickr.photos.search", **WINDOW | {"license": "99"}).json()["photos"]
+                assert (empty["total"], empty["photo"]) == ("", [])
+                assert answer.json()["photos"]["total"] > 0
             else:
                 assert (answer.status_code, answer.text[:15]) == (STATUS[kind], "<!DOCTYPE html>")
             if kind == "429":
                 assert answer.headers["Retry-After"] == "1"
             if kind == "429-date":
                 assert parsedate_to_datetime(answer.headers["Retry-After"]).tzinfo is UTC
-    assert (sandbox.calls, sandbox.attempts) == ([], 1)
+    assert (sandbox.calls, sandbox.attempts) == ([], 2 if kind == "no-total" else 1)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("image-429", 429), ("image-403", 403), ("image-truncated", 0)])

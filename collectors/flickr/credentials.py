@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from flickrexif.collectors.flickr.connection import check_connection
 from flickrexif.collectors.flickr.transport import PlainTransport, SignedTransport, Transport, is_loopback
 from flickrexif.core.errors import UsageError
 
@@ -28,11 +28,13 @@ SANDBOX = Credentials("sandbox", "sandbox")  # what the embedded server accepts
 
 
 def from_environment(environ: Mapping[str, str], endpoint: str) -> Credentials:
-    """The credentials for calls to `endpoint`; `UsageError` when there are none or they cannot be read.
+    """The credentials for calls to `endpoint`; `UsageError` when there are none, they cannot be read, or `endpoint` is
+    not a web address.
 
     FLICKR_API_KEY and FLICKR_API_SECRET come first, then the file named by FLICKR_CREDENTIALS, then, when the
     endpoint is on this machine, what the embedded server accepts.
     """
+    _check(endpoint)
     values = {name: environ.get(f"FLICKR_API_{name}", "").strip() for name in ("KEY", "SECRET")}
     file = environ.get("FLICKR_CREDENTIALS", "").strip()
     if values["KEY"]:
@@ -50,18 +52,25 @@ def from_environment(environ: Mapping[str, str], endpoint: str) -> Credentials:
 
 
 def transport(credentials: Credentials, endpoint: str, user_agent: str) -> Transport:
-    """Signed calls when there is a secret, else plain ones; `UsageError` when `endpoint` is not a web address."""
+    """Signed calls when there is a secret, else plain ones.
+
+    `UsageError` when `endpoint` is not a web address, or when this machine's settings do not let it be reached.
+    """
     _check(endpoint)
+    check_connection(endpoint, user_agent)
     if credentials.secret is None:
         return PlainTransport(credentials.key, endpoint, user_agent)
     return SignedTransport(credentials.key, credentials.secret, endpoint, user_agent)
 
 
 def _check(endpoint: str) -> None:
+    from urllib3.util import parse_url  # requests parses addresses with it
+
     try:
-        parts = urlsplit(endpoint)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is not a number, half an IPv6 address
+        parts = parse_url(endpoint)
+        host = (parts.host or "").encode("idna")
+        valid = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+    except ValueError:  # a port that is not a number, half an IPv6 address, two dots in a row
         valid = False
     if not valid or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
         raise UsageError(

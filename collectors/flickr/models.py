@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 FLICKR_ENDPOINT = "https://api.flickr.com/services/rest/"
+IMAGE_SERVER = "https://live.staticflickr.com/"
 SITE = "https://www.flickr.com"
 
 # Extras of flickr.photos.search that the crawl reads.
@@ -116,9 +117,11 @@ def parse_photo(entry: Mapping[str, Any]) -> SearchPhoto | None:
 
 
 def parse_search(answer: Mapping[str, Any]) -> SearchPage:
-    """The body of flickr.photos.search."""
+    """The body of flickr.photos.search. Without a readable total it is the number of entries on the page: the total of
+    an empty search comes as ""."""
     photos = answer.get("photos")
     photos = photos if isinstance(photos, Mapping) else {}
     entries = photos.get("photo")
     entries = entries if isinstance(entries, list) else []
-    return SearchPage(to_int(photos.get("total")) or 0, tuple(e for e in entries if isinstance(e, Mapping)))
+    total = to_int(photos.get("total"))
+    return SearchPage(len(entries) if total is None else total, tuple(e for e in entries if isinstance(e, Mapping)))

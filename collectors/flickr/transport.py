@@ -123,9 +123,9 @@ class PlainTransport:
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Whether an address names this machine."""
-    host = urlsplit(endpoint).hostname or ""
+    """Whether an address names this machine; one that cannot be read names none."""
     try:
+        host = urlsplit(endpoint).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

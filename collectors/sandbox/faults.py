@@ -35,6 +35,16 @@ FIXED = {
     "drop": Response(200, sent="nothing"),
     "html": html_response(200, "Flickr is having a massage"),
     "empty": Response(200, content_type="application/json"),
+    "xml": Response(200, b'<?xml version="1.0" encoding="utf-8" ?>\n<rsp stat="ok" />\n', "text/xml; charset=utf-8"),
+    "nonce": Response(401, b"oauth_problem=nonce_used"),
+    "timestamp": Response(401, b"oauth_problem=timestamp_refused"),
+    "cdn-401": html_response(401, "401 Unauthorized"),
+    "cdn-403": html_response(403, "403 ERROR: The request could not be satisfied"),
+    "cdn-404": html_response(404, "404 Not Found"),
+    "undocumented-0": json_response(fail(0, "")),
+    "undocumented-429": json_response(fail(429, "Too many requests")),
+    "undocumented-502": json_response(fail(502, "Bad gateway")),
+    "106": json_response(fail(106, "Write operation failed")),
     "105": json_response(fail(105, "Service currently unavailable")),
     "0": json_response(fail(0, NOT_AVAILABLE)),
     "201": json_response(fail(201, NOT_AVAILABLE)),
@@ -45,20 +55,24 @@ FIXED = {
     "image-private": html_response(403, "403 Forbidden"),  # and getInfo fails, see WITHHELD
     "image-deleted": html_response(403, "403 Forbidden"),
 }
-KINDS = (*FIXED, "429-date", *TRUNCATED)
+KINDS = (*FIXED, "429-date", "no-total", *TRUNCATED)
 UNAVAILABLE = "image-unavailable"
 # kind -> how getInfo fails for a photo whose images all answer 403 for ever
 WITHHELD = {"image-private": (2, "Permission denied"), "image-deleted": (1, "Photo not found")}
 PERMANENT = (UNAVAILABLE, *WITHHELD)
 IMAGE_KINDS = tuple(kind for kind in KINDS if kind.startswith("image-") and kind not in PERMANENT)
 SEARCH_KINDS = tuple(kind for kind in KINDS if not kind.startswith("image-"))
-API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind != "10")
+API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind not in ("10", "no-total"))
+# An empty search comes with the total "" now and then; other totals stay.
+EMPTY_SEARCH, WITHOUT_TOTAL = b'"total":0,"photo":[]', b'"total":"","photo":[]'
 
 
 def failed(kind: str, answer: Response, now: float) -> Response:
     """What is sent instead of `answer` when a request fails by `kind` at `now` (seconds since 1970)."""
     if kind in TRUNCATED:
         return replace(answer, sent="half")
+    if kind == "no-total":
+        return replace(answer, body=answer.body.replace(EMPTY_SEARCH, WITHOUT_TOTAL))
     if kind == "429-date":
         return _too_many(formatdate(now + RETRY_AFTER_SECONDS, usegmt=True))
     return FIXED[kind]

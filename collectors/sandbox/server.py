@@ -241,6 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = response.body if response.sent == "whole" else response.body[: len(response.body) // 2]
         lines = [
             f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Error')}",
+            f"Date: {self.date_time_string()}",
             f"Content-Type: {response.content_type}",
             f"Content-Length: {len(response.body)}",
             f"X-Sandbox-Population: {self.server.sandbox.population.name}",
