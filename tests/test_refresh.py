@@ -142,7 +142,7 @@ def test_only_definite_codes_count(
     assert report.verdicts == {"ok": COUNT - 1, verdict: 1}
     sandbox.calls.clear()
     assert ask(data, sandbox).verdicts == report.verdicts
-    assert asked(sandbox) == ([IDS[4]] if verdict == "unclear" else [])  # no definite answer is asked for again
+    assert set(asked(sandbox)) == ({IDS[4]} if verdict == "unclear" else set())  # no definite answer is asked for again
 
 
 GOOD = {"id": "5", "license": "4", "visibility": {"ispublic": 1}}
