@@ -3,16 +3,17 @@
 Each step first reads from the journal what is already done. So a crawl can be stopped at any instant: the next run
 goes on from there and keeps the same photos as a crawl that was never stopped.
 
-1. Read a round of windows and draw candidates from them (month.py).
-2. In the drawn order, reject photos beyond their owner's cap (core/caps.py) and call getExif for the others, until the
-   target is met. Never more calls are in flight than photos are missing, so no call is wasted, and which photos are
-   kept does not depend on the order of the answers.
-3. When the candidates run out first, read another round.
+1. In the drawn order, call getExif until the target is met, within the caps (walk.py). Never more calls are in flight
+   than photos are missing, so no call is wasted, and which photos are kept does not depend on the order of the answers.
+2. When the drawn photos run out first, read another round of windows and draw from them (month.py).
+
+The journal holds answers, and which photos are kept is worked out from them and from the settings of this run. So after
+runs with whatever other targets the photos are those of a fresh crawl, and a larger target keeps those of a smaller.
 """
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ from flickrexif.collectors import downloads
 from flickrexif.collectors.downloads import Downloads
 from flickrexif.collectors.flickr.client import CallRefused, Client, EndOfWindow, PhotoSkipped, Unanswered
 from flickrexif.collectors.flickr.licenses import PERMISSIVE, license_for
-from flickrexif.collectors.flickr.models import SearchPage, SearchPhoto, parse_photo
+from flickrexif.collectors.flickr.models import SearchPhoto, parse_photo
 from flickrexif.collectors.images import ImageFetcher
-from flickrexif.collectors.journal import Journal
-from flickrexif.collectors.month import MAX_WINDOW, PER_PAGE, Window, month_window, read_round
-from flickrexif.collectors.verdicts import KEPT, SKIP_CODES, before_exif, parse_date
-from flickrexif.core.caps import within_cap
+from flickrexif.collectors.journal import Journal, MonthState
+from flickrexif.collectors.month import ANY_WINDOW, Arc, place, read_round
+from flickrexif.collectors.search import END, MAX_WINDOW, PER_PAGE, Answer, Reader, is_doubtful
+from flickrexif.collectors.verdicts import BY_CAP, KEPT, REASONS, SKIP_CODES, before_exif, parse_date
+from flickrexif.collectors.walk import Drawn, Walk, passed_over
+from flickrexif.collectors.window import Window, month_window
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.photos import RawPhoto
@@ -59,18 +62,25 @@ class CrawlSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthSummary:
     """How far the crawl of a month has come."""
 
     month: str
     target: int
     done: bool
+    exhausted: bool  # every photo that the searches brought was drawn
     kept: int
     owners: int
     rejected: dict[str, int]
     calls: dict[str, int]
     images: dict[str, int]  # "fetched" or a reason -> how many
+    doubts: dict[str, int]  # one of search.DOUBTS -> windows whose photos may not be all
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether searching again may bring more photos: the month ended short, or its searches cannot be trusted."""
+        return self.done and ((self.exhausted and self.kept < self.target) or bool(self.doubts))
 
     @property
     def all_calls(self) -> int:
@@ -122,15 +132,20 @@ def crawl(
     progress: Progress,
     fetcher: ImageFetcher | None = None,
     takedowns: Takedowns = NO_TAKEDOWNS,
+    *,
+    again: bool = False,
 ) -> list[MonthSummary]:
     """Crawl `months` in order; call `settle` before. `client_for(month)` makes a client that counts its calls for it.
 
+    With `again` months that may have more photos are searched again.
     Photos and photographers on the list of `takedowns` are skipped as if Flickr did not have them.
     Raises FlickrExifError when Flickr refuses the key or stops answering; the journal then holds all that was done.
     """
     progress.begin(len(months))
     with stopping_pool(settings.workers, stop) as pool, stopping_pool(downloads.WORKERS, stop) as image_pool:
         for month in months:
+            if again and summary(journal, month).may_have_more:
+                journal.search_again(month)
             client = client_for(month)
             step = _MonthCrawl(month, settings, journal, client, progress, pool, takedowns)
             step.run(Downloads(month, journal, fetcher, image_pool, client) if fetcher else None)
@@ -140,13 +155,21 @@ def crawl(
 def summary(journal: Journal, month: str) -> MonthSummary:
     """How far the crawl of `month` has come, from the journal."""
     verdicts = journal.verdicts(month)
-    target, done = journal.months().get(month, (0, False))
+    state = journal.months().get(month, MonthState(target=0, rounds=0, exhausted=False, done=False))
     images: dict[str, int] = {}
     for record in journal.images(month):
         images[record.reason or "fetched"] = images.get(record.reason or "fetched", 0) + 1
-    kept = verdicts.pop(KEPT, 0)
     return MonthSummary(
-        month, target, done, kept, journal.owners(month), verdicts, journal.calls().get(month, {}), images
+        month=month,
+        target=state.target,
+        done=state.done,
+        exhausted=state.exhausted,
+        kept=verdicts.pop(KEPT, 0),
+        owners=journal.owners(month),
+        rejected={reason: count for reason, count in verdicts.items() if reason in REASONS},
+        calls=journal.calls().get(month, {}),
+        images=images,
+        doubts=journal.doubts(month),
     )
 
 
@@ -204,59 +227,98 @@ class _MonthCrawl:
     takedowns: Takedowns
 
     def run(self, images: Downloads | None) -> None:
-        round_, done = self.journal.start_month(self.month, self.settings.target)
+        state = self.journal.start_month(self.month, self.settings.target)
+        if not state.done:
+            self._pass_over()
         kept = self.journal.verdicts(self.month).get(KEPT, 0)
         self.progress.month(self.month, kept, self.settings.target)
         if images:
             images.submit_missing()
+        done, round_ = state.done, state.rounds
         while not done:
-            for photo_id in self._try_drawn(kept):
-                kept += 1
+            walk = Walk(self._drawn(), self.settings.target, self.settings.per_user_cap)
+            for photo_id in self._try_drawn(walk):
                 if images:
                     images.submit(photo_id)
-            done = kept >= self.settings.target or not self._draw(round_)
+            done = walk.tally.kept >= self.settings.target or not self._draw(round_)
             round_ += 1
         if images:
             images.finish()
-        self.journal.finish_month(self.month)
+        if not state.done:
+            self._pass_over()
+            self.journal.finish_month(self.month)
+
+    def _drawn(self) -> Iterator[Drawn]:
+        """The drawn photos; without those that version 0.1 passed over, whose facts it did not keep."""
+        for photo in self.journal.drawn(self.month):
+            if photo.verdict not in BY_CAP:
+                yield Drawn(photo.photo_id, photo.owner, None if photo.verdict is None else photo.verdict == KEPT)
+
+    def _pass_over(self) -> None:
+        self.journal.pass_over(passed_over(self._drawn(), self.settings.target, self.settings.per_user_cap))
 
     # -- windows ------------------------------------------------------------------------------------------------
 
     def _draw(self, round_: int) -> bool:
         """Read and draw one round; False when there is none left."""
         root = month_window(self.month, self.settings.licenses)
-        quotas = read_round(
-            root,
-            round_,
-            self.settings.target,
-            self.settings.seed,
-            self._search,
+        seen: dict[str, set[int]] = {}  # window -> photos of the pages read so far
+        reader = Reader(
+            lambda window, page, needed: self._search(window, page, seen, needed=needed),
             lambda read, windows: list(self.pool.map(read, windows)),
+            lambda window, doubt: self.journal.add_doubt(self.month, window.key, doubt),
         )
-        if quotas is None:
+        arcs = read_round(root, round_, self.settings.seed, reader)
+        if arcs is None:
+            self.journal.exhaust(self.month)
             return False
-        self.journal.draw(self.month, round_, quotas)
+        self.journal.draw(self.month, round_, self._within(arcs))
         return True
 
-    def _search(self, window: Window, page: int) -> tuple[int, int]:
-        """`(total, fresh photos)` of a page; a page read before comes from the journal."""
-        if stored_answer := self.journal.search_answer(self.month, window.key, page):
-            return stored_answer
+    def _within(self, arcs: Mapping[str, Sequence[Arc]]) -> Iterator[int]:
+        """The photos that were not drawn before and have their place in an arc."""
+        for photo_id, window in self.journal.undrawn(self.month):
+            where = place(self.settings.seed, self.month, photo_id)
+            if any(low <= where < high for low, high in arcs.get(window, arcs.get(ANY_WINDOW, ()))):
+                yield photo_id
+
+    def _search(self, window: Window, page: int, seen: dict[str, set[int]], *, needed: bool) -> Answer:
+        """What a page says; a page read before comes from the journal. What looks wrong is asked for once more."""
+        stored = self.journal.search_answer(self.month, window.key, page)
+        if stored and (stored.shown is not None or not needed):
+            return stored
+        if window.key not in seen:
+            seen[window.key] = self.journal.photos_in(self.month, window.key) if page > 1 else set()
+        first_page = self.journal.search_answer(self.month, window.key, 1)
+        answer, photos = self._ask(window, page, seen[window.key], needed=needed)
+        if is_doubtful(window, page, max(answer.total, first_page.total if first_page else 0), answer):
+            answer, photos = self._ask(window, page, seen[window.key], needed=needed)
+        if answer.shown is not None:
+            seen[window.key].update(photo.id for photo in photos)
+        rows = (
+            (photo, self._rank(photo), before_exif(photo, self.month, self.settings.licenses))
+            for photo in photos
+            if not self._forgotten(photo)
+        )
+        self.journal.add_search(self.month, window.key, page, answer, rows)
+        return answer
+
+    def _ask(
+        self, window: Window, page: int, seen: Container[int], *, needed: bool
+    ) -> tuple[Answer, list[SearchPhoto]]:
+        """The answer to one search, and its photos unless the window is too large to be read and they are not needed.
+
+        Photos on the list of takedowns count too: a page full of them must not look like the end of the window.
+        """
         try:
             answer = self.client.search(window.arguments(), page, PER_PAGE)
         except EndOfWindow:
-            answer = SearchPage(0, ())
-        readable = page > 1 or answer.total <= MAX_WINDOW or window.halves() is None
-        parsed = [photo for entry in answer.entries if (photo := parse_photo(entry))] if readable else []
-        photos = [photo for photo in parsed if not self._forgotten(photo)]
-        return self.journal.add_search(
-            self.month,
-            window.key,
-            page,
-            answer.total,
-            [(photo, self._rank(photo), before_exif(photo, self.month, self.settings.licenses)) for photo in photos],
-            len(parsed) - len(photos),
-        )
+            return Answer(END, 0, 0), []
+        if not needed and answer.total > MAX_WINDOW and window.halves():
+            return Answer(answer.total, None, len(answer.entries)), []
+        photos = [photo for entry in answer.entries if (photo := parse_photo(entry))]
+        fresh = len({photo.id for photo in photos if photo.id not in seen})
+        return Answer(answer.total, len(answer.entries), fresh), photos
 
     def _forgotten(self, photo: SearchPhoto) -> bool:
         return self.takedowns.photo(photo.id) or self.takedowns.owner(photo.owner)
@@ -266,40 +328,28 @@ class _MonthCrawl:
 
     # -- photos -------------------------------------------------------------------------------------------------
 
-    def _try_drawn(self, kept: int) -> Iterator[int]:
-        """Call getExif in the drawn order until the target is met; yield the ids of the photos kept."""
-        untried = self._untried()
-        in_flight: set[Future[int | None]] = set()
+    def _try_drawn(self, walk: Walk) -> Iterator[int]:
+        """Call getExif in the drawn order until the target is met; yield the ids of the usable photos."""
+        in_flight: dict[Future[bool], Drawn] = {}
         while True:
-            while len(in_flight) < min(self.settings.workers, self.settings.target - kept):
-                if (photo_id := next(untried, None)) is None:
-                    break
-                in_flight.add(self.pool.submit(self._try_photo, photo_id))
+            while len(in_flight) < self.settings.workers and (photo := walk.next_to_try()):
+                in_flight[self.pool.submit(self._try_photo, photo.photo_id)] = photo
             if not in_flight:
                 return
-            finished, in_flight = wait(in_flight, return_when=FIRST_COMPLETED)
+            finished, _ = wait(in_flight, return_when=FIRST_COMPLETED)
             for future in finished:
-                if (photo_id := future.result()) is not None:
-                    kept += 1
-                    yield photo_id
+                photo = in_flight.pop(future)
+                walk.end(photo.owner, usable=future.result())
+                if future.result():
+                    yield photo.photo_id
 
-    def _untried(self) -> Iterator[int]:
-        """The drawn photos that have no verdict yet; those over their owner's cap are rejected on the way."""
-        drawn = ((candidate.owner, candidate) for candidate in self.journal.drawn(self.month))
-        for candidate, within in within_cap(drawn, self.settings.per_user_cap):
-            if candidate.verdict is None and within:
-                yield candidate.photo_id
-            elif candidate.verdict is None:
-                self.journal.reject([candidate.photo_id], "over_cap")
-
-    def _try_photo(self, photo_id: int) -> int | None:
-        """Call getExif, journal the answer and the verdict; return the id when the photo is kept."""
+    def _try_photo(self, photo_id: int) -> bool:
+        """Call getExif, journal the answer and the verdict; return whether the photo is usable."""
         answer, verdict, tags = self._exif_verdict(photo_id)
         self.journal.add_exif(photo_id, answer, verdict, tags)
-        if verdict != KEPT:
-            return None
-        self.progress.kept()
-        return photo_id
+        if verdict == KEPT:
+            self.progress.kept()
+        return verdict == KEPT
 
     def _exif_verdict(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
         try:

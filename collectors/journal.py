@@ -7,7 +7,7 @@ instant repeats at most one call a worker.
 import sqlite3
 import threading
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -17,14 +17,26 @@ from typing import Any
 import orjson
 
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
+from flickrexif.collectors.search import Answer
 from flickrexif.collectors.verdicts import KEPT
 from flickrexif.core.errors import FlickrExifError
 
 NAME = "journal.sqlite"
 VERSION = 3
+KEPT_VIEW = "CREATE VIEW kept AS SELECT * FROM candidates WHERE verdict = 'kept' AND passed_over IS NULL"
 UPGRADES = {
     1: ("CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)",),
+    # Version 2 drew by the target, and dropped what it had read and not drawn: its searches are made again when a month
+    # goes on. Photos that it drew and judged stay.
     2: (
+        "ALTER TABLE months ADD COLUMN exhausted INTEGER NOT NULL DEFAULT 0",
+        "UPDATE months SET rounds = 0",
+        "DELETE FROM searches",
+        "ALTER TABLE searches ADD COLUMN shown INTEGER",
+        "ALTER TABLE candidates ADD COLUMN passed_over TEXT",
+        "CREATE TABLE doubts (month TEXT NOT NULL, query TEXT NOT NULL, doubt TEXT NOT NULL,"
+        " PRIMARY KEY (month, query, doubt)) WITHOUT ROWID",
+        KEPT_VIEW,
         "ALTER TABLE images ADD COLUMN original_reason TEXT",
         "DELETE FROM images WHERE path IS NULL AND size = 'o'",  # the smaller size was not tried
     ),
@@ -39,11 +51,21 @@ OF_PHOTOS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A photo that was drawn, with its verdict where it has one."""
+    """A photo that was drawn, with the verdict of its Exif where it was asked for."""
 
     photo_id: int
     owner: str
     verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthState:
+    """What a month was last asked for, and how far its crawl has come."""
+
+    target: int
+    rounds: int  # of windows, read and drawn
+    exhausted: bool  # whether every photo that the searches brought is drawn
+    done: bool  # whether the photos kept are those of the target, or all there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,77 +147,93 @@ class Journal:
 
     # -- months ---------------------------------------------------------------------------------------------
 
-    def start_month(self, month: str, target: int) -> tuple[int, bool]:
-        """Open `month` for `target` photos; return `(rounds drawn, done)`. A higher target opens it again."""
+    def start_month(self, month: str, target: int) -> MonthState:
+        """Open `month` for `target` photos; return how far it has come."""
         with self._transaction() as db:
             db.execute("DELETE FROM meta WHERE key = ?", (CLEAN,))
             db.execute("INSERT OR IGNORE INTO months (month, target) VALUES (?, ?)", (month, target))
-            db.execute(
-                "UPDATE months SET target = ?, done = 0 WHERE month = ? AND target < ?",
-                (target, month, target),
-            )
-            rounds, done = db.execute("SELECT rounds, done FROM months WHERE month = ?", (month,)).fetchone()
-        return rounds, bool(done)
+            db.execute("UPDATE months SET target = ?1, done = 0 WHERE month = ?2 AND target != ?1", (target, month))
+        return self.months()[month]
+
+    def search_again(self, month: str) -> None:
+        """Forget what the searches of `month` said, but not the photos that they brought."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM searches WHERE month = ?", (month,))
+            db.execute("DELETE FROM doubts WHERE month = ?", (month,))
+            db.execute("UPDATE candidates SET query = '' WHERE month = ? AND round IS NULL", (month,))
+            db.execute("UPDATE months SET rounds = 0, exhausted = 0, done = 0 WHERE month = ?", (month,))
+
+    def exhaust(self, month: str) -> None:
+        """Note that every photo of `month` is drawn."""
+        with self._transaction() as db:
+            db.execute("UPDATE months SET exhausted = 1 WHERE month = ?", (month,))
 
     def finish_month(self, month: str) -> None:
-        """Close `month` and drop what was read but never drawn."""
+        """Note that the photos kept of `month` are those of its target."""
         with self._transaction() as db:
-            db.execute("DELETE FROM candidates WHERE month = ? AND round IS NULL AND verdict IS NULL", (month,))
             db.execute("UPDATE months SET done = 1 WHERE month = ?", (month,))
 
-    def months(self) -> dict[str, tuple[int, bool]]:
-        """`{month: (target, done)}`, in the order of months."""
-        rows = self._rows("SELECT month, target, done FROM months ORDER BY month")
-        return {month: (target, bool(done)) for month, target, done in rows}
+    def months(self) -> dict[str, MonthState]:
+        """The state of each month, in their order."""
+        rows = self._rows("SELECT month, target, rounds, exhausted, done FROM months ORDER BY month")
+        return {
+            month: MonthState(target, rounds, bool(exhausted), bool(done))
+            for month, target, rounds, exhausted, done in rows
+        }
 
     # -- searches and candidates ----------------------------------------------------------------------------
 
-    def search_answer(self, month: str, query: str, page: int) -> tuple[int, int] | None:
-        """`(total, fresh)` of a page that was read before, or None."""
-        sql = "SELECT total, fresh FROM searches WHERE month = ? AND query = ? AND page = ?"
+    def search_answer(self, month: str, query: str, page: int) -> Answer | None:
+        """What a page said that was read before, or None."""
+        sql = "SELECT total, shown, fresh FROM searches WHERE month = ? AND query = ? AND page = ?"
         rows = self._rows(sql, month, query, page)
-        return (rows[0][0], rows[0][1]) if rows else None
+        return Answer(*rows[0]) if rows else None
 
     def add_search(
-        self,
-        month: str,
-        query: str,
-        page: int,
-        total: int,
-        photos: Iterable[tuple[SearchPhoto, int, str | None]],
-        forgotten: int = 0,
-    ) -> tuple[int, int]:
-        """Store a search answer with its photos, each `(photo, rank, verdict or None)`; return `(total, fresh)`.
+        self, month: str, query: str, page: int, answer: Answer, photos: Iterable[tuple[SearchPhoto, int, str | None]]
+    ) -> None:
+        """Store a search answer with its photos, each `(photo, rank, verdict or None)`.
 
-        `photos` lacks those on the list of takedowns. Their number, `forgotten`, counts as fresh: a page full of them
-        must not look like the end of the window.
+        A photo keeps the window that brought it first, until its month is searched again.
         """
         with self._transaction() as db:
-            before = db.total_changes
             db.executemany(
-                "INSERT OR IGNORE INTO candidates (photo_id, month, query, owner, rank, verdict, photo)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO candidates (photo_id, month, query, owner, rank, verdict, photo)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET query = excluded.query"
+                " WHERE query = '' AND month = excluded.month",
                 (
                     (p.id, month, query, p.owner, rank, verdict, None if verdict else orjson.dumps(p))
                     for p, rank, verdict in photos
                 ),
             )
-            fresh = db.total_changes - before + forgotten
-            db.execute("INSERT INTO searches VALUES (?, ?, ?, ?, ?)", (month, query, page, total, fresh))
-        return total, fresh
+            sql = "INSERT OR REPLACE INTO searches (month, query, page, total, shown, fresh) VALUES (?, ?, ?, ?, ?, ?)"
+            db.execute(sql, (month, query, page, *answer))
 
-    def draw(self, month: str, round_: int, quotas: Mapping[str, int]) -> int:
-        """Draw each window's next `quota` photos in the order of rank; return how many were drawn in all."""
-        drawn = 0
+    def add_doubt(self, month: str, query: str, doubt: str) -> None:
+        """Note why the photos of a window cannot be trusted to be all: one of `search.DOUBTS`."""
         with self._transaction() as db:
-            for query, quota in quotas.items():
-                drawn += db.execute(
-                    "UPDATE candidates SET round = ? WHERE photo_id IN (SELECT photo_id FROM candidates"
-                    " WHERE month = ? AND query = ? AND round IS NULL AND verdict IS NULL ORDER BY rank LIMIT ?)",
-                    (round_, month, query, quota),
-                ).rowcount
+            db.execute("INSERT OR IGNORE INTO doubts VALUES (?, ?, ?)", (month, query, doubt))
+
+    def doubts(self, month: str) -> dict[str, int]:
+        """How many windows of `month` each doubt is about."""
+        return dict(self._rows("SELECT doubt, COUNT(*) FROM doubts WHERE month = ? GROUP BY doubt", month))
+
+    def photos_in(self, month: str, query: str) -> set[int]:
+        """The ids of the photos that a window brought."""
+        sql = "SELECT photo_id FROM candidates WHERE month = ? AND query = ?"
+        return {row[0] for row in self._rows(sql, month, query)}
+
+    def undrawn(self, month: str) -> list[tuple[int, str]]:
+        """The photos that were read and not drawn, each with its window's key."""
+        sql = "SELECT photo_id, query FROM candidates WHERE month = ? AND round IS NULL AND verdict IS NULL"
+        return self._rows(sql, month)
+
+    def draw(self, month: str, round_: int, photo_ids: Iterable[int]) -> None:
+        """Draw photos in a round."""
+        with self._transaction() as db:
+            sql = "UPDATE candidates SET round = ? WHERE photo_id = ?"
+            db.executemany(sql, ((round_, photo_id) for photo_id in photo_ids))
             db.execute("UPDATE months SET rounds = ? WHERE month = ?", (round_ + 1, month))
-        return drawn
 
     def drawn(self, month: str, chunk: int = 1_000) -> Iterator[Candidate]:
         """Every photo drawn so far, in the order in which they are tried; read in chunks to keep memory small."""
@@ -212,12 +250,11 @@ class Journal:
         """What the search said of a candidate that is not rejected."""
         return _photo(self._rows("SELECT photo FROM candidates WHERE photo_id = ?", photo_id)[0][0])
 
-    def reject(self, photo_ids: Sequence[int], verdict: str) -> None:
-        """Reject candidates for good."""
+    def pass_over(self, reasons: Iterable[tuple[int, str | None]]) -> None:
+        """Set why drawn photos are not kept whatever their Exif says, `(id, reason)`; None: no such reason."""
         with self._transaction() as db:
             db.executemany(
-                "UPDATE candidates SET verdict = ?, photo = NULL WHERE photo_id = ?",
-                [(verdict, photo_id) for photo_id in photo_ids],
+                "UPDATE candidates SET passed_over = ?2 WHERE photo_id = ?1 AND passed_over IS NOT ?2", reasons
             )
 
     def add_exif(self, photo_id: int, answer: Mapping[str, Any], verdict: str, tags: Mapping[str, str]) -> None:
@@ -233,30 +270,32 @@ class Journal:
 
     def kept(self, month: str) -> list[tuple[SearchPhoto, dict[str, str]]]:
         """The kept photos with their raw Exif strings, sorted by id."""
-        sql = "SELECT photo, tags FROM candidates WHERE month = ? AND verdict = ? ORDER BY photo_id"
-        return [(_photo(photo), orjson.loads(tags)) for photo, tags in self._rows(sql, month, KEPT)]
+        sql = "SELECT photo, tags FROM kept WHERE month = ? ORDER BY photo_id"
+        return [(_photo(photo), orjson.loads(tags)) for photo, tags in self._rows(sql, month)]
 
     def verdicts(self, month: str) -> dict[str, int]:
-        """How many candidates got each verdict."""
-        sql = "SELECT verdict, COUNT(*) FROM candidates WHERE month = ? AND verdict IS NOT NULL GROUP BY verdict"
+        """How many candidates got each verdict, or were passed over for each reason."""
+        sql = (
+            "SELECT COALESCE(passed_over, verdict), COUNT(*) FROM candidates WHERE month = ?"
+            " AND (verdict IS NOT NULL OR passed_over IS NOT NULL) GROUP BY 1"
+        )
         return dict(self._rows(sql, month))
 
     def owners(self, month: str) -> int:
         """How many photographers the kept photos have."""
-        sql = "SELECT COUNT(DISTINCT owner) FROM candidates WHERE month = ? AND verdict = ?"
-        return int(self._rows(sql, month, KEPT)[0][0])
+        return int(self._rows("SELECT COUNT(DISTINCT owner) FROM kept WHERE month = ?", month)[0][0])
 
     # -- images ---------------------------------------------------------------------------------------------
 
     def without_image(self, month: str, *, originals: bool = False) -> list[int]:
         """The ids of kept photos that have no image record yet, or with `originals` whose original was not tried."""
         sql = (
-            "SELECT candidates.photo_id FROM candidates LEFT JOIN images USING (photo_id)"
-            " WHERE candidates.month = ? AND verdict = ? AND (images.photo_id IS NULL OR ? AND size IS NOT 'o'"
+            "SELECT kept.photo_id FROM kept LEFT JOIN images USING (photo_id)"
+            " WHERE kept.month = ? AND (images.photo_id IS NULL OR ? AND size IS NOT 'o'"
             " AND original_reason IS NULL AND reason IS NOT 'private'"
-            " AND json_extract(CAST(photo AS TEXT), '$.original.url') IS NOT NULL) ORDER BY candidates.photo_id"
+            " AND json_extract(CAST(photo AS TEXT), '$.original.url') IS NOT NULL) ORDER BY kept.photo_id"
         )
-        return [row[0] for row in self._rows(sql, month, KEPT, originals)]
+        return [row[0] for row in self._rows(sql, month, originals)]
 
     def add_image(self, month: str, record: ImageRecord) -> None:
         """Store a finished download."""
@@ -402,8 +441,8 @@ def _upgrade(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         while statements := UPGRADES.get(version := db.execute("PRAGMA user_version").fetchone()[0]):
-            for sql in statements:
-                db.execute(sql)
+            for statement in statements:
+                db.execute(statement)
             db.execute(f"PRAGMA user_version={version + 1}")
         db.execute("COMMIT")
     except BaseException:

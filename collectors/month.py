@@ -1,161 +1,107 @@
-"""How a month is sampled: which windows of time are read, and which of their photos are tried.
+"""How a month is sampled: which windows of time are read, and which of their photos are drawn.
 
-A search shows at most 4,000 results. So a month is halved into windows until each has at most 3,000 photos: by time
-down to a second, then by licence, then by date of upload.
+A search shows at most 4,000 photos. So a month is halved into windows until each has at most 3,000: by time down to a
+second, then by licence, then by date of upload.
 
-A small month is read whole. In a large one, each round places 20 evenly spaced ranks among the month's photos, reads
-the windows that hold a rank, and draws the same number of photos for each rank. Large windows are met more often, but
-each of their photos is then drawn less often: every photo of the month has the same chance (Cochran, Sampling
-Techniques, ch. 9A: systematic sampling in proportion to size).
+Every photo has a place in [0, 1): its window takes up a share of the month, in proportion to its photos, and within
+the window a keyed hash of its id says where it is. A small month is read whole. In a large one, 12 arcs begin at evenly
+spaced places, the first of them at random, and grow round by round until they meet; the photos within the arcs are
+drawn. The places do not depend on where the arcs begin, so every photo has exactly the same chance: the share of
+[0, 1) that the arcs cover (systematic sampling: Cochran, Sampling Techniques, ch. 8). This holds also where totals are
+wrong: a window is then met more often and gives fewer of its photos, or the other way round.
+
+Nothing here depends on the target: a larger target draws on where a smaller one stopped.
 """
 
-import calendar
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from math import ceil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from flickrexif.collectors.flickr.models import EXTRAS
-from flickrexif.core.draws import rng
+from flickrexif.collectors.search import MAX_WINDOW, Reader
+from flickrexif.collectors.window import Window
+from flickrexif.core.draws import rank, rng
 from flickrexif.core.errors import UsageError
 
-MAX_WINDOW = 3_000  # photos; Flickr repeats pages past 4,000 and its totals are estimates
-PER_PAGE = 500
-MAX_PAGES = 8  # of 500: where the pages begin to repeat
-
-RANKS = 20  # windows a round
-POOL = 5  # photos drawn a round for each photo of the target, as caps and missing Exif reject most of them
+ARCS = 12
+FIRST_DRAW = 1_000  # photos drawn in the first round of a large month
+GROWTH = 1.5  # each round draws on until so many times the photos of all rounds before are drawn
 READ_WHOLE = 36_000  # photos; a month up to this size is read whole, in about 100 calls
-MAX_ROUNDS = 20
-
 FIRST_MONTH = "2000-01"  # as in the paper
-FIRST_UPLOAD = int(datetime(2004, 2, 1, tzinfo=UTC).timestamp())  # Flickr opened
-LAST_UPLOAD = int(datetime(2038, 1, 1, tzinfo=UTC).timestamp())
-SECOND = timedelta(seconds=1)
 
-# Arguments of every search. Sorted by date of upload, oldest first: a new upload does not shift the pages.
-FILTERS: dict[str, str | int] = {
-    "safe_search": 1,
-    "media": "photos",
-    "content_types": 0,
-    "sort": "date-posted-asc",
-    "extras": EXTRAS,
-}
+Arc = tuple[float, float]  # of places: from the first, up to the second
+WHOLE: Arc = (0.0, 1.0)
+ANY_WINDOW = ""  # in place of a window's key: photos of whatever window
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One search: photos taken in [first, last] (the camera's clock, both ends inclusive) under `licenses`."""
-
-    first: datetime
-    last: datetime
-    licenses: tuple[int, ...]
-    uploaded: tuple[int, int] = (FIRST_UPLOAD, LAST_UPLOAD)  # seconds since 1970, both ends inclusive
-
-    @property
-    def key(self) -> str:
-        """The window as one line: its name in the journal."""
-        licenses = ",".join(map(str, self.licenses))
-        taken = f"{self.first:%Y-%m-%d %H:%M:%S}/{self.last:%Y-%m-%d %H:%M:%S}"
-        return f"{taken}/{licenses}/{self.uploaded[0]}-{self.uploaded[1]}"
-
-    def arguments(self) -> dict[str, str | int]:
-        """The arguments of flickr.photos.search."""
-        arguments: dict[str, str | int] = FILTERS | {
-            "min_taken_date": f"{self.first:%Y-%m-%d %H:%M:%S}",
-            "max_taken_date": f"{self.last:%Y-%m-%d %H:%M:%S}",
-            "license": ",".join(map(str, self.licenses)),
-        }
-        if self.uploaded != (FIRST_UPLOAD, LAST_UPLOAD):
-            arguments |= {"min_upload_date": self.uploaded[0], "max_upload_date": self.uploaded[1]}
-        return arguments
-
-    def halves(self) -> "tuple[Window, Window] | None":
-        """The two halves of this window: by time, else licence, else date of upload; None when it cannot be halved."""
-        if self.first < self.last:
-            middle = self.first + timedelta(seconds=int((self.last - self.first).total_seconds()) // 2)
-            return replace(self, last=middle), replace(self, first=middle + SECOND)
-        if (half := len(self.licenses) // 2) > 0:
-            return replace(self, licenses=self.licenses[:half]), replace(self, licenses=self.licenses[half:])
-        low, high = self.uploaded
-        if low < high:
-            half = (low + high) // 2
-            return replace(self, uploaded=(low, half)), replace(self, uploaded=(half + 1, high))
-        return None
+def place(seed: int, month: str, photo_id: int) -> float:
+    """Where a photo is in its window, in [0, 1)."""
+    return (rank(seed, f"places of {month}", str(photo_id)) >> 10) / 2**53
 
 
-Answer = tuple[int, int]  # Flickr's estimate of the total, and how many photos no earlier page had
-Search = Callable[[Window, int], Answer]  # (window, page)
-MapAll = Callable[[Callable[[Window], Answer], Iterable[Window]], Sequence[Answer]]  # map, in parallel
+def read_round(month: Window, round_: int, seed: int, reader: Reader) -> dict[str, list[Arc]] | None:
+    """Read the windows of a round whole; return `{window key: arcs in it}`, or None when no photo is left to draw.
 
-
-def month_window(month: str, licenses: Sequence[int]) -> Window:
-    """The whole of `month`, YYYY-MM."""
-    first = datetime.strptime(month, "%Y-%m")
-    days = calendar.monthrange(first.year, first.month)[1]
-    return Window(first, first + timedelta(days=days) - SECOND, tuple(sorted(licenses)))
-
-
-def read_round(
-    month: Window, round_: int, target: int, seed: int, search: Search, map_all: MapAll
-) -> dict[str, int] | None:
-    """Read all pages of one round's windows; return `{window key: photos to draw}`, or None when no round is left.
-
-    `search` takes pages that were read before from the journal, so a round that was cut short goes on from there.
+    The arcs of ANY_WINDOW are for all photos of the month.
     """
-    total, _ = search(month, 1)
-    whole = total <= max(READ_WHOLE, POOL * target)
-    if round_ >= (1 if whole else MAX_ROUNDS):
+    windows = _roots(month, reader)
+    total = sum(windows.values())
+    if total <= READ_WHOLE:
+        arcs = [WHOLE] if round_ == 0 else []
+    else:
+        arcs = _arcs(rng(seed, "arcs", month.key).random(), _covered(round_ - 1, total), _covered(round_, total))
+    if not arcs:
         return None
-    start = rng(seed, f"windows of round {round_}", month.key).random()
-    ranks = [(start + k) / RANKS for k in range(RANKS)]
-    leaves = _leaves(
-        {month: ranks},
-        whole,
-        lambda windows: [total for total, _ in map_all(lambda w: search(w, 1), windows)],
-    )
-    _read_whole(list(leaves), search, map_all)
-    take = ceil(POOL * target / RANKS)
-    return {window.key: MAX_WINDOW * MAX_PAGES if whole else take * len(ranks) for window, ranks in leaves.items()}
+    leaves = _leaves(_divided(windows, arcs), windows, reader)
+    reader.read(leaves)
+    return {ANY_WINDOW: arcs} if arcs == [WHOLE] else {window.key: arcs for window, arcs in leaves.items()}
+
+
+def _roots(month: Window, reader: Reader) -> dict[Window, int]:
+    """The month with its size; when it seems to be empty, each licence of it, as Flickr at times says 0 of several."""
+    sizes = reader.sizes([month])
+    return sizes if sizes[month] or len(month.licenses) == 1 else reader.sizes(month.by_license())
+
+
+def _covered(round_: int, total: int) -> float:
+    """The share of the month that the arcs cover after a round."""
+    return min(1.0, FIRST_DRAW * GROWTH**round_ / total) if round_ >= 0 else 0.0
+
+
+def _arcs(start: float, low: float, high: float) -> list[Arc]:
+    """What a round adds to the arcs when they grow from the share `low` of the month to the share `high`."""
+    if low == high:
+        return []
+    arcs = [((start + (k + low)) / ARCS, (start + (k + high)) / ARCS) for k in range(ARCS)]
+    turned = [(max(first, 1.0) - 1, last - 1) for first, last in arcs if last > 1]
+    return [*turned, *((first, min(last, 1.0)) for first, last in arcs if first < 1)]
 
 
 def _leaves(
-    frontier: Mapping[Window, list[float]], whole: bool, totals: Callable[[Sequence[Window]], Sequence[int]]
-) -> dict[Window, list[float]]:
-    """Halve the windows of `frontier` down to MAX_WINDOW photos; `whole`: keep all halves, else those with a rank.
-
-    A rank is a position in [0, 1) among the photos of its window, in the order of time.
-    """
-    leaves: dict[Window, list[float]] = {}
-    while frontier:
-        sizes = dict(zip(frontier, totals(list(frontier)), strict=True))
-        parents = {
-            window: halves for window, size in sizes.items() if size > MAX_WINDOW and (halves := window.halves())
-        }
-        leaves |= {window: ranks for window, ranks in frontier.items() if window not in parents and sizes[window]}
-        lefts = totals([left for left, _ in parents.values()])
-        children: dict[Window, list[float]] = {}
-        for (window, halves), left in zip(parents.items(), lefts, strict=True):
-            share = min(left / sizes[window], 1.0)
-            children[halves[0]] = [rank / share for rank in frontier[window] if rank < share]
-            children[halves[1]] = [(rank - share) / (1 - share) for rank in frontier[window] if rank >= share]
-        frontier = {window: ranks for window, ranks in children.items() if whole or ranks}
+    windows: Mapping[Window, list[Arc]], sizes: Mapping[Window, int], reader: Reader
+) -> dict[Window, list[Arc]]:
+    """Halve the windows down to MAX_WINDOW photos and keep those that an arc meets."""
+    leaves: dict[Window, list[Arc]] = {}
+    while windows:
+        parts = reader.parts({window: sizes[window] for window in windows if sizes[window] > MAX_WINDOW})
+        leaves |= {window: arcs for window, arcs in windows.items() if window not in parts}
+        halves = (_divided(part, windows[window]) for window, part in parts.items())
+        windows = {window: arcs for divided in halves for window, arcs in divided.items()}
+        sizes = reader.sizes(windows)
     return leaves
 
 
-def _read_whole(windows: Sequence[Window], search: Search, map_all: MapAll) -> None:
-    """Read every page of each window, up to the first that brings nothing new."""
-    for page in range(1, MAX_PAGES + 1):
-
-        def read(window: Window, page: int = page) -> Answer:
-            return search(window, page)
-
-        answers = map_all(read, windows)
-        windows = [
-            window
-            for window, (total, fresh) in zip(windows, answers, strict=True)
-            if fresh and page < min(ceil(total / PER_PAGE), MAX_PAGES)
-        ]
+def _divided(sizes: Mapping[Window, int], arcs: Sequence[Arc]) -> dict[Window, list[Arc]]:
+    """The arcs of each of some windows that lie side by side, in the places of that window; none without an arc."""
+    divided: dict[Window, list[Arc]] = {}
+    total, before = sum(sizes.values()), 0
+    for window, size in sizes.items():
+        if not size:
+            continue
+        low, high = before / total, (before + size) / total
+        inside = [(max(a, low), min(b, high)) for a, b in arcs if a < high and b > low]
+        if inside:
+            divided[window] = [((a - low) / (high - low), (b - low) / (high - low)) for a, b in inside]
+        before += size
+    return divided
 
 
 def months_of(months: Sequence[str], first: str | None, last: str | None) -> list[str]:

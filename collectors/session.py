@@ -136,8 +136,13 @@ def crawl_into(
     service: Service,
     progress: Progress,
     stop: threading.Event,
+    *,
+    again: bool = False,
 ) -> list[MonthSummary]:
-    """Crawl `months` into the journal of `data_dir`. Raises FlickrExifError; what was done stays in the journal."""
+    """Crawl `months` into the journal of `data_dir`, with `again` those that may have more photos anew.
+
+    Raises FlickrExifError; what was done stays in the journal.
+    """
     check_settings(settings)
     service.windows()  # refuses an impossible limit before a folder is created
     contact = os.environ.get("FLICKREXIF_CONTACT")
@@ -157,7 +162,7 @@ def crawl_into(
             folder = journal.path.parent / "images"
             agent = user_agent(contact)
             fetcher = image_fetcher(folder, settings.images, Limiter(pace, clock), clock, service, agent)
-        return crawl(months, settings, journal, client_for, stop, progress, fetcher, takedowns)
+        return crawl(months, settings, journal, client_for, stop, progress, fetcher, takedowns, again=again)
 
 
 def clients(
@@ -215,21 +220,16 @@ def image_fetcher(
 def estimate(journal: Journal | None, months: Sequence[str], settings: CrawlSettings) -> list[Estimate]:
     """The calls that each month still needs, judged by finished months, or else by typical figures."""
     kept = {month: journal.verdicts(month).get("kept", 0) for month in months} if journal else {}
-    crawled = journal.months() if journal else {}
+    states = journal.months() if journal else {}
     per_kept = _exif_per_kept(journal) if journal else EXIF_PER_KEPT
     rows = []
     for month in months:
-        target, done = crawled.get(month, (0, False))
-        missing = 0 if done and target >= settings.target else settings.target - kept.get(month, 0)
-        searches = 0 if month in crawled else SEARCHES_PER_MONTH
-        rows.append(
-            Estimate(
-                month,
-                kept.get(month, 0),
-                settings.target,
-                round(missing * per_kept) + searches if missing > 0 else 0,
-            )
-        )
+        state = states.get(month)
+        complete = state is not None and (state.exhausted or (state.done and state.target >= settings.target))
+        missing = 0 if complete else settings.target - kept.get(month, 0)
+        searches = 0 if state else SEARCHES_PER_MONTH
+        calls = round(missing * per_kept) + searches if missing > 0 else 0
+        rows.append(Estimate(month, kept.get(month, 0), settings.target, calls))
     return rows
 
 

@@ -16,7 +16,12 @@ BEFORE_EXIF = {
     "other_month": "taken in another month than the search says",
     "taken_after_upload": "taken more than a day after it was uploaded",
     "no_image": "no size up to 1024 px may be fetched",
-    "over_cap": "the photographer already has as many photos this month as the cap allows",
+}
+
+# Decided by what is kept and tried of the photographer's other photos of the month (walk.py).
+BY_CAP = {
+    "over_cap": "the photographer already has as many photos kept this month as the cap allows",
+    "photographer_without_exif": "twice as many photos of the photographer as the cap allows were tried",
 }
 
 # Decided by the answer of getExif.
@@ -30,7 +35,7 @@ BY_EXIF = {
     "no_exposure_setting": "no exposure time, f-number or focal length: a scanner",
 }
 
-REASONS = {KEPT: "in the data set", **BEFORE_EXIF, **BY_EXIF}
+REASONS = {KEPT: "in the data set", **BEFORE_EXIF, **BY_CAP, **BY_EXIF}
 
 SKIP_CODES = {1: "not_found", 2: "exif_hidden"}
 

@@ -158,9 +158,10 @@ def test_a_cap_takes_photos_of_one_owner(crawl: Callable[..., str], served: Sand
     owners = [row["owner_name"] for row in rows_of("labels")]
     assert sorted(owners) == ["ann", "jo"]
     asked = [arguments["photo_id"] for method, arguments in served.calls if method == "flickr.photos.getExif"]
-    assert len(asked) == 3  # one an owner; the cap is spent before any call
+    assert len(asked) == 4  # one of each of these, and two of the owner of scans
     with read_journal(journal_path(Path("data"))) as journal:
-        assert journal.verdicts("2024-08")["over_cap"] == 4
+        verdicts = journal.verdicts("2024-08")
+    assert (verdicts["kept"], verdicts["over_cap"], verdicts["photographer_without_exif"]) == (2, 2, 1)
 
 
 def test_the_checkout_the_folder_and_the_name_open_the_same_rows(crawl: Callable[..., str], served: Sandbox) -> None:

@@ -19,8 +19,8 @@ from PIL import Image
 
 import flickrexif
 from flickrexif.cards import write_card
-from flickrexif.collectors.month import PER_PAGE
 from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.search import PER_PAGE
 from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder

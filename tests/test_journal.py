@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
-from flickrexif.collectors.journal import ImageRecord, Journal, open_journal, read_journal
+from flickrexif.collectors.journal import ImageRecord, Journal, MonthState, open_journal, read_journal
+from flickrexif.collectors.search import Answer
 from flickrexif.core.errors import FlickrExifError
 
 MONTH = "2024-08"
@@ -56,6 +57,11 @@ def journal(path: Path) -> Iterator[Journal]:
 def photos(*ids: int) -> list[tuple[SearchPhoto, int, str | None]]:
     """Candidates whose rank is their id."""
     return [(replace(PHOTO, id=i, owner=f"{i % 3}@N01"), i, None) for i in ids]
+
+
+def page(shown: int, total: int | None = None) -> Answer:
+    """The answer with a page of photos that no earlier page had."""
+    return Answer(shown if total is None else total, shown, shown)
 
 
 def rows(path: Path, sql: str) -> list[Any]:
@@ -109,7 +115,7 @@ def test_a_photo_comes_out_as_it_went_in(shared: Journal, photo: SearchPhoto, ta
     with shared._transaction() as db:
         db.execute("DELETE FROM candidates")
         db.execute("DELETE FROM searches")
-    shared.add_search(MONTH, "w", 1, 1, [(photo, 0, None)])
+    shared.add_search(MONTH, "w", 1, page(1), [(photo, 0, None)])
     assert shared.photo(photo.id) == photo
     shared.add_exif(photo.id, ANSWER, "kept", tags)
     assert shared.kept(MONTH) == [(photo, tags)]
@@ -133,10 +139,13 @@ def test_an_answer_and_all_that_it_decides_are_in_the_file_at_once(path: Path, j
     assert exif_answer(path, 1) is None
     journal.record_call(12.5, "flickr.photos.search", MONTH)
     assert rows(path, "SELECT * FROM calls") == [(12.5, "flickr.photos.search", MONTH)]
-    assert journal.add_search(MONTH, "w", 1, 2, photos(1, 2)) == (2, 2)
-    assert rows(path, "SELECT total, fresh FROM searches") == [(2, 2)]
+    journal.add_search(MONTH, "w", 1, Answer(9, 2, 1), photos(1, 2))
+    assert rows(path, "SELECT total, shown, fresh FROM searches") == [(9, 2, 1)]
     assert rows(path, "SELECT photo_id, round, verdict FROM candidates") == [(1, None, None), (2, None, None)]
-    assert journal.draw(MONTH, 0, {"w": 2}) == 2
+    journal.add_doubt(MONTH, "w", "pages_missing")
+    assert rows(path, "SELECT doubt FROM doubts") == [("pages_missing",)]
+    assert journal.undrawn(MONTH) == [(1, "w"), (2, "w")]
+    journal.draw(MONTH, 0, [1, 2])
     assert rows(path, "SELECT rounds FROM months") == [(1,)]
     journal.add_exif(1, ANSWER, "kept", TAGS)
     journal.add_exif(2, {"stat": "fail", "code": 2}, "exif_hidden", {})
@@ -160,18 +169,20 @@ def test_half_a_step_leaves_nothing(path: Path, journal: Journal) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        journal.add_search(MONTH, "w", 1, 2, torn())
+        journal.add_search(MONTH, "w", 1, page(2), torn())
     assert rows(path, "SELECT COUNT(*) FROM candidates") == [(0,)]
     assert journal.search_answer(MONTH, "w", 1) is None
-    assert journal.add_search(MONTH, "w", 1, 2, photos(1)) == (2, 1)
-    assert journal.search_answer(MONTH, "w", 1) == (2, 1)
+    journal.add_search(MONTH, "w", 1, Answer(2, 1, 1), photos(1))
+    assert journal.search_answer(MONTH, "w", 1) == Answer(2, 1, 1)
 
 
-def test_a_photo_seen_twice_is_one_candidate(journal: Journal) -> None:
-    assert journal.add_search(MONTH, "w", 1, 3, photos(1, 2)) == (3, 2)
-    assert journal.add_search(MONTH, "w", 2, 3, photos(2, 3)) == (3, 1)
-    assert journal.add_search("2024-09", "w", 1, 3, photos(3)) == (3, 0)
-    assert journal.draw(MONTH, 0, {"w": 10}) == 3
+def test_a_photo_seen_twice_is_one_candidate_of_the_window_that_brought_it_first(journal: Journal) -> None:
+    journal.add_search(MONTH, "w", 1, page(2), photos(1, 2))
+    journal.add_search(MONTH, "v", 1, page(2), photos(2, 3))
+    journal.add_search("2024-09", "w", 1, page(1), photos(3))
+    assert journal.undrawn(MONTH) == [(1, "w"), (2, "w"), (3, "v")]
+    assert journal.photos_in(MONTH, "w") == {1, 2}
+    assert journal.undrawn("2024-09") == []
 
 
 # --- draws and months ------------------------------------------------------------------------------------------
@@ -183,59 +194,69 @@ def test_drawn_goes_by_round_then_rank_whatever_the_chunk(journal: Journal) -> N
     for round_ in range(3):
         ranks = {photo_id: draw.randrange(20) for photo_id in range(round_, 300, 3)}  # ties: the id decides
         ranked = [(photo, ranks[photo.id], None) for photo, _, _ in photos(*ranks)]
-        journal.add_search(MONTH, f"w{round_}", 1, 100, ranked)
-        journal.draw(MONTH, round_, {f"w{round_}": 70})
-        expected += sorted(ranks, key=lambda photo_id: (ranks[photo_id], photo_id))[:70]
+        journal.add_search(MONTH, f"w{round_}", 1, page(100), ranked)
+        chosen = draw.sample(sorted(ranks), 70)
+        journal.draw(MONTH, round_, chosen)
+        expected += sorted(chosen, key=lambda photo_id: (ranks[photo_id], photo_id))
     by_rank = [candidate.photo_id for candidate in journal.drawn(MONTH)]
     assert {candidate.photo_id % 3 for candidate in list(journal.drawn(MONTH))[70:140]} == {1}
-    assert [len(by_rank), len(set(by_rank))] == [210, 210]
-    # Which of several photos with the last rank are drawn is SQLite's choice; their order is not.
-    ranks_of = dict(rows(journal.path, "SELECT photo_id, rank FROM candidates"))
-    assert [ranks_of[i] for i in by_rank] == [ranks_of[i] for i in expected]
+    assert by_rank == expected
     for chunk in (1, 7, 70, 210, 211):
         assert [candidate.photo_id for candidate in journal.drawn(MONTH, chunk)] == by_rank
 
 
-def test_drawn_sees_what_is_decided_while_it_is_read(journal: Journal) -> None:
-    journal.add_search(MONTH, "w", 1, 9, photos(*range(1, 10)))
-    journal.draw(MONTH, 0, {"w": 9})
-    seen = []
-    for candidate in journal.drawn(MONTH, chunk=2):
-        seen.append((candidate.photo_id, candidate.owner, candidate.verdict))
-        journal.reject([candidate.photo_id, 9], "over_cap")
-    assert seen == [(i, f"{i % 3}@N01", "over_cap" if i == 9 else None) for i in range(1, 10)]
-
-
-def test_a_draw_takes_the_lowest_ranks_of_each_window_that_are_still_in(journal: Journal) -> None:
-    journal.add_search(MONTH, "a", 1, 5, [*photos(1, 2, 3, 4), (replace(PHOTO, id=5), 0, "license")])
-    journal.add_search(MONTH, "b", 1, 2, photos(10, 11))
-    assert journal.draw(MONTH, 0, {"a": 2, "b": 5, "none": 3}) == 4
-    assert journal.draw(MONTH, 1, {"a": 1}) == 1
-    assert [candidate.photo_id for candidate in journal.drawn(MONTH)] == [1, 2, 10, 11, 3]
+def test_photos_out_by_the_search_are_not_drawn(journal: Journal) -> None:
+    journal.add_search(MONTH, "a", 1, page(5), [*photos(1, 2, 3, 4), (replace(PHOTO, id=5), 0, "license")])
+    assert journal.undrawn(MONTH) == [(i, "a") for i in (1, 2, 3, 4)]
+    journal.draw(MONTH, 0, [2, 3])
+    assert journal.undrawn(MONTH) == [(1, "a"), (4, "a")]
     assert journal.verdicts(MONTH) == {"license": 1}
 
 
-def test_a_finished_month_drops_what_was_never_drawn(journal: Journal) -> None:
-    journal.add_search(MONTH, "w", 1, 3, [*photos(1, 2), (replace(PHOTO, id=3), 3, "license")])
-    journal.draw(MONTH, 0, {"w": 1})
-    journal.finish_month(MONTH)
-    assert journal.months() == {MONTH: (100, True)}
-    assert [i for (i,) in rows(journal.path, "SELECT photo_id FROM candidates ORDER BY 1")] == [1, 3]
+def test_a_photo_passed_over_is_not_kept_until_it_no_longer_is(journal: Journal) -> None:
+    journal.add_search(MONTH, "w", 1, page(3), photos(1, 2, 3))
+    journal.draw(MONTH, 0, [1, 2, 3])
+    for photo_id in (1, 2):
+        journal.add_exif(photo_id, ANSWER, "kept", TAGS)
+    journal.pass_over([(1, None), (2, "beyond_target"), (3, "over_cap")])
+    assert [photo.id for photo, _ in journal.kept(MONTH)] == [1]
+    assert journal.verdicts(MONTH) == {"kept": 1, "beyond_target": 1, "over_cap": 1}
+    assert (journal.owners(MONTH), journal.without_image(MONTH)) == (1, [1])
+    journal.pass_over([(1, None), (2, None), (3, "over_cap")])
+    assert [photo.id for photo, _ in journal.kept(MONTH)] == [1, 2]
 
 
-def test_a_higher_target_opens_a_month_again_and_a_lower_one_does_not(journal: Journal) -> None:
-    journal.draw(MONTH, 0, {})
+def test_a_finished_month_is_done_for_its_target_alone(journal: Journal) -> None:
+    journal.draw(MONTH, 0, [])
+    assert journal.start_month(MONTH, 100) == MonthState(target=100, rounds=1, exhausted=False, done=False)
     journal.finish_month(MONTH)
-    assert journal.start_month(MONTH, 50) == (1, True)
-    assert journal.start_month(MONTH, 100) == (1, True)
-    assert journal.start_month(MONTH, 101) == (1, False)
-    assert journal.months() == {MONTH: (101, False)}
-    assert journal.start_month("2000-01", 5) == (0, False)
+    assert journal.start_month(MONTH, 100).done
+    assert not journal.start_month(MONTH, 50).done
+    assert not journal.start_month(MONTH, 100).done  # what came for 50 may have changed what is kept
+    journal.exhaust(MONTH)
+    assert journal.months() == {MONTH: MonthState(target=100, rounds=1, exhausted=True, done=False)}
+    assert journal.start_month("2000-01", 5).rounds == 0
     assert list(journal.months()) == ["2000-01", MONTH]
 
 
+def test_searching_again_forgets_what_searches_said_and_keeps_the_photos(journal: Journal) -> None:
+    journal.add_search(MONTH, "w", 1, page(3), photos(1, 2, 3))
+    journal.draw(MONTH, 0, [1])
+    journal.add_exif(1, ANSWER, "kept", TAGS)
+    journal.add_doubt(MONTH, "w", "pages_missing")
+    journal.exhaust(MONTH)
+    journal.finish_month(MONTH)
+    journal.search_again(MONTH)
+    assert journal.months()[MONTH] == MonthState(target=100, rounds=0, exhausted=False, done=False)
+    assert journal.search_answer(MONTH, "w", 1) is None
+    assert journal.doubts(MONTH) == {}
+    assert [photo.id for photo, _ in journal.kept(MONTH)] == [1]
+    journal.add_search(MONTH, "v", 1, page(3), photos(1, 2, 4))
+    assert journal.undrawn(MONTH) == [(2, "v"), (3, ""), (4, "v")]
+
+
 def test_photos_without_an_image_are_the_kept_ones_not_settled(journal: Journal) -> None:
-    journal.add_search(MONTH, "w", 1, 4, photos(1, 2, 3, 4))
+    journal.add_search(MONTH, "w", 1, page(4), photos(1, 2, 3, 4))
     for photo_id in (4, 2, 1):
         journal.add_exif(photo_id, ANSWER, "kept", TAGS)
     journal.add_exif(3, ANSWER, "no_exif", {})
@@ -289,9 +310,9 @@ def test_the_first_setting_stays(journal: Journal) -> None:
 @pytest.mark.usefixtures("journal")
 def test_status_reads_while_a_crawl_writes(path: Path, journal: Journal) -> None:
     with read_journal(path) as reader:
-        assert reader.months() == {MONTH: (100, False)}
+        assert list(reader.months()) == [MONTH]
         journal.start_month("2024-09", 7)
-        assert reader.months() == {MONTH: (100, False), "2024-09": (7, False)}
+        assert [state.target for state in reader.months().values()] == [100, 7]
 
 
 def test_no_journal_to_read(path: Path) -> None:
@@ -343,7 +364,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(path: Path) 
 def test_a_journal_damaged_within_is_one_sentence(path: Path) -> None:
     with open_journal(path) as journal:
         journal.start_month(MONTH, 5)
-        journal.add_search(MONTH, "w", 1, 900, photos(*range(900)))
+        journal.add_search(MONTH, "w", 1, page(900), photos(*range(900)))
     data = bytearray(path.read_bytes())
     data[8_192:] = random.Random(1).randbytes(len(data) - 8_192)  # the header and the schema stay
     path.write_bytes(data)
@@ -372,7 +393,7 @@ def fill(journal: Journal) -> int:
     """Store photos one by one until the disk is full; return how many searches were stored."""
     for number in range(10_000):
         try:
-            journal.add_search(MONTH, f"w{number}", 1, 20, photos(*range(20 * number, 20 * number + 20)))
+            journal.add_search(MONTH, f"w{number}", 1, page(20), photos(*range(20 * number, 20 * number + 20)))
         except FlickrExifError as error:
             assert "is full" in error.message  # noqa: PT017
             return number
@@ -385,26 +406,26 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(path: Path, journal: Jour
     stored = fill(journal)
     assert stored > 0
     with pytest.raises(FlickrExifError, match=FULL):
-        journal.add_search(MONTH, "more", 1, 1, photos(*range(9_000, 9_100)))
+        journal.add_search(MONTH, "more", 1, page(1), photos(*range(9_000, 9_100)))
     assert rows(path, "SELECT COUNT(*) FROM searches") == [(stored,)]
     assert rows(path, "SELECT COUNT(*) FROM candidates") == [(20 * stored,)]
     journal._db.execute("PRAGMA max_page_count = 1000000")
-    assert journal.add_search(MONTH, f"w{stored}", 1, 1, photos(20 * stored)) == (1, 1)
+    journal.add_search(MONTH, f"w{stored}", 1, page(1), photos(20 * stored))
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_write_that_the_system_refuses_is_one_sentence_and_loses_nothing(path: Path, journal: Journal) -> None:
     """A limit on the size of files, in place of a quota."""
-    journal.add_search(MONTH, "before", 1, 1, photos(1))
+    journal.add_search(MONTH, "before", 1, page(1), photos(1))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
     try:
         with pytest.raises(FlickrExifError, match=r"cannot be read or written .*: nothing that was journaled is lost"):
-            journal.add_search(MONTH, "more", 1, 1, photos(*range(2, 9_000)))
+            journal.add_search(MONTH, "more", 1, page(1), photos(*range(2, 9_000)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert rows(path, "SELECT query FROM searches") == [("before",)]
-    assert journal.add_search(MONTH, "more", 1, 1, photos(2)) == (1, 1)
+    journal.add_search(MONTH, "more", 1, page(1), photos(2))
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
@@ -414,17 +435,14 @@ def test_a_write_that_the_system_refuses_is_one_sentence_and_loses_nothing(path:
 def crawled(journal: Journal) -> None:
     """Ten photos of three photographers, kept, rejected and untried, each with a title of its own."""
     ranked = [(replace(photo, title=f"<title of {photo.id:04}>"), rank, out) for photo, rank, out in photos(*range(10))]
-    journal.add_search(MONTH, "w", 1, 10, ranked)
-    journal.draw(MONTH, 0, {"w": 8})
+    journal.add_search(MONTH, "w", 1, page(10), ranked)
+    journal.draw(MONTH, 0, range(8))
     for photo_id in (0, 1, 2, 3):
         journal.add_exif(photo_id, ANSWER, "kept", TAGS | {"Artist": f"<artist of {photo_id:04}>"})
         journal.add_image(MONTH, ImageRecord(photo_id, None, "l", f"images/{photo_id:04}.jpg", "ab", 1, 1))
         journal.add_check(photo_id, 5.0, "ok")
     journal.add_exif(4, {"stat": "fail", "code": 2, "message": "<hidden by 0004>"}, "exif_hidden", {})
-    journal.reject([5], "over_cap")
-
-
-DRAWN = "SELECT photo_id FROM candidates WHERE round IS NOT NULL OR verdict IS NOT NULL"
+    journal.pass_over([(5, "over_cap")])
 
 
 def bytes_of(path: Path) -> bytes:
@@ -453,29 +471,26 @@ def test_what_is_forgotten_is_in_no_byte_of_the_journal(path: Path, journal: Jou
     assert [record.photo_id for record in journal.images(MONTH)] == [1, 3]
     assert (exif_answer(path, 0), exif_answer(path, 1)) == (None, ANSWER)
     assert journal.checks() == {1: (5.0, "ok"), 3: (5.0, "ok")}
-    assert journal.search_answer(MONTH, "w", 1) == (10, 10)  # what the sampling is replayed from stays
+    assert journal.search_answer(MONTH, "w", 1) == page(10)  # what the sampling is replayed from stays
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert (path.parent / "journal.sqlite-wal").stat().st_size == 0
 
 
 def test_what_was_dropped_before_is_gone_too(path: Path, journal: Journal) -> None:
-    """Photos that were read and never drawn have no row any more, but SQLite keeps their bytes; once is enough."""
+    """Version 0.1 deleted photos that it never drew, but SQLite keeps their bytes; one look is enough."""
     journal._db.execute("PRAGMA secure_delete = OFF")
     crawled(journal)
-    never_drawn = journal.photos_of(range(10), ()).keys() - {row[0] for row in rows(path, DRAWN)}
-    journal.finish_month(MONTH)
-    assert never_drawn
-    assert journal.holds(never_drawn) == 0
-    titles = [f"<title of {photo_id:04}>".encode() for photo_id in never_drawn]
+    journal._db.execute("DELETE FROM candidates WHERE photo_id IN (8, 9)")
+    titles = [f"<title of {photo_id:04}>".encode() for photo_id in (8, 9)]
     assert [title for title in titles if title in bytes_of(path)]
-    journal.forget(never_drawn)
+    journal.forget([8, 9])
     assert [title for title in titles if title in bytes_of(path)] == []
     before = path.read_bytes()
-    journal.forget(never_drawn)
+    journal.forget([8, 9])
     assert path.read_bytes() == before
     journal.start_month(MONTH, 50)  # a crawl may leave others
-    journal.add_search(MONTH, "v", 1, 10, [(replace(photo, title="<late>"), 1, None) for photo, _, _ in photos(77)])
-    journal.finish_month(MONTH)
+    journal.add_search(MONTH, "v", 1, page(1), [(replace(PHOTO, id=77, title="<late>"), 1, None)])
+    journal._db.execute("DELETE FROM candidates WHERE photo_id = 77")
     assert b"<late>" in bytes_of(path)
     journal.forget([77])
     assert b"<late>" not in bytes_of(path)
@@ -501,13 +516,7 @@ def test_a_done_month_stays_done_when_a_kept_photo_goes(journal: Journal) -> Non
     crawled(journal)
     journal.finish_month(MONTH)
     journal.forget([1])
-    assert journal.start_month(MONTH, 100) == (1, True)
-
-
-def test_forgotten_photos_of_a_page_count_as_fresh(journal: Journal) -> None:
-    assert journal.add_search(MONTH, "w", 1, 900, photos(1, 2), 498) == (900, 500)
-    assert journal.search_answer(MONTH, "w", 1) == (900, 500)
-    assert journal.draw(MONTH, 0, {"w": 900}) == 2
+    assert journal.start_month(MONTH, 100).done
 
 
 def test_the_span_is_that_of_the_calls_that_bring_photos(journal: Journal) -> None:
@@ -519,53 +528,63 @@ def test_the_span_is_that_of_the_calls_that_bring_photos(journal: Journal) -> No
     assert journal.call_span() == (100.0, 200.0)
 
 
-# What version 1 did not have, and what it was called.
-TO_VERSION_1 = "DROP TABLE checks; ALTER TABLE images DROP COLUMN original_reason; PRAGMA user_version = 1;"
-COLUMNS = (
-    "SELECT tables.name, columns.* FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
-    " ORDER BY tables.name, columns.cid"
-)
+SCHEMA_2 = (Path(__file__).parent / "data/journal-2.sql").read_text()  # of version 2; version 1 had no table of checks
+
+
+def earlier_journal(path: Path, version: int) -> None:
+    """A journal as version 0.1 wrote it: photo 1 kept, 2 without Exif, 3 over the cap, 4 drawn and not tried."""
+    path.parent.mkdir(parents=True)
+    db = sqlite3.connect(path)
+    db.executescript(f"{SCHEMA_2} PRAGMA user_version = {version};")
+    if version == 1:
+        db.execute("DROP TABLE checks")
+    db.execute("INSERT INTO months VALUES (?, 100, 3, 1)", (MONTH,))
+    db.execute("INSERT INTO searches VALUES (?, 'w', 1, 10, 10)", (MONTH,))
+    for photo_id, verdict in ((1, "kept"), (2, "no_exif"), (3, "over_cap"), (4, None)):
+        photo = None if verdict in ("no_exif", "over_cap") else json.dumps(asdict(replace(PHOTO, id=photo_id)))
+        values = (photo_id, MONTH, "w", "1@N01", photo_id, 0, verdict, photo, json.dumps(TAGS))
+        db.execute("INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    db.commit()
+    db.close()
+
+
+def columns(path: Path) -> list[Any]:
+    """The columns of every table and view, in no order."""
+    return sorted(rows(path, "SELECT m.name, c.name, c.type, c.pk FROM sqlite_master m, pragma_table_info(m.name) c"))
 
 
 @pytest.mark.parametrize("opener", [open_journal, read_journal])
-def test_a_journal_of_version_1_goes_on(path: Path, opener: Any) -> None:
-    with open_journal(path) as journal:
-        journal.start_month(MONTH, 100)
-        crawled(journal)
-        kept, verdicts = journal.kept(MONTH), journal.verdicts(MONTH)
-    columns = rows(path, COLUMNS)
-    db = sqlite3.connect(path)
-    db.executescript(TO_VERSION_1)
-    db.close()
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_journal_of_an_earlier_version_goes_on(path: Path, opener: Any, version: int) -> None:
+    earlier_journal(path, version)
     with opener(path) as journal:
-        assert (journal.kept(MONTH), journal.verdicts(MONTH)) == (kept, verdicts)
-        assert journal.checks() == {}
-        journal.add_check(3, 7.5, "gone")
+        assert journal.kept(MONTH) == [(PHOTO, TAGS)]
+        assert journal.verdicts(MONTH) == {"kept": 1, "no_exif": 1, "over_cap": 1}
+        assert journal.months() == {MONTH: MonthState(target=100, rounds=0, exhausted=False, done=True)}
+        assert journal.search_answer(MONTH, "w", 1) is None  # it drew otherwise
+        assert [photo.photo_id for photo in journal.drawn(MONTH)] == [1, 2, 3, 4]
+        journal.add_check(1, 7.5, "gone")
     with opener(path) as journal:
-        assert journal.checks() == {3: (7.5, "gone")}
-    assert rows(path, COLUMNS) == columns
+        assert journal.checks() == {1: (7.5, "gone")}
+    with open_journal(path.with_name("new.sqlite")):
+        assert columns(path) == columns(path.with_name("new.sqlite"))
     assert rows(path, "PRAGMA user_version") == [(3,)]
 
 
 def test_a_journal_of_version_2_tries_smaller_images_where_the_original_failed(path: Path) -> None:
     """It took no other size for them."""
-    refused, whole = ImageRecord(1, "refused", "o"), ImageRecord(2, None, "o", "images/2024-08/2.jpg", "ab", 4, 3)
-    with open_journal(path) as journal:
-        for record in (refused, whole):
-            journal.add_image(MONTH, record)
+    earlier_journal(path, 2)
     db = sqlite3.connect(path)
-    db.executescript("ALTER TABLE images DROP COLUMN original_reason; PRAGMA user_version = 2;")
+    db.execute("INSERT INTO images VALUES (1, ?, 'refused', 'o', NULL, NULL, NULL, NULL)", (MONTH,))
+    db.execute("INSERT INTO images VALUES (2, ?, NULL, 'o', 'images/2024-08/2.jpg', 'ab', 4, 3)", (MONTH,))
+    db.commit()
     db.close()
     with open_journal(path) as journal:
-        assert journal.images(MONTH) == [whole]
+        assert journal.images(MONTH) == [ImageRecord(2, None, "o", "images/2024-08/2.jpg", "ab", 4, 3)]
 
 
 def test_two_programs_bring_a_journal_to_this_version_at_once(path: Path) -> None:
-    with open_journal(path):
-        pass
-    db = sqlite3.connect(path)
-    db.executescript(TO_VERSION_1)
-    db.close()
+    earlier_journal(path, 1)
     code = (
         "import sys\nfrom pathlib import Path\nfrom flickrexif.collectors.journal import read_journal\n"
         "input()\nwith read_journal(Path(sys.argv[1])) as journal: print(journal.checks())"

@@ -17,6 +17,7 @@ from flickrexif.collectors.journal import open_journal, read_journal
 from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.search import Answer
 from flickrexif.collectors.session import (
     EXIF_PER_KEPT,
     SEARCHES_PER_MONTH,
@@ -215,12 +216,12 @@ def test_an_estimate_goes_on_from_the_journal(tmp_path: Path) -> None:
     with open_journal(journal_path(tmp_path)) as journal:
         for month, first, kept in (("2024-07", 0, 150), (MONTH, 1_000, 50)):
             journal.start_month(month, 1_000)
-            journal.add_search(month, "w", 1, 200, photos(*range(first, first + 200)))
+            journal.add_search(month, "w", 1, Answer(200, 200, 200), photos(*range(first, first + 200)))
             for photo_id in range(first, first + kept):
                 journal.add_exif(photo_id, ANSWER, "kept", TAGS)
         for _ in range(300):  # 200 kept: 1.5 calls each
             journal.record_call(0.0, "flickr.photos.getExif", "2024-07")
-        journal.finish_month("2024-07")
+        journal.exhaust("2024-07")
         months = ["2024-07", MONTH, "2024-09"]
         assert estimate(journal, months, SETTINGS) == [
             Estimate("2024-07", 150, 1_000, 0),  # no candidate is left
@@ -228,4 +229,5 @@ def test_an_estimate_goes_on_from_the_journal(tmp_path: Path) -> None:
             Estimate("2024-09", 0, 1_000, 1_500 + SEARCHES_PER_MONTH),
         ]
         higher = CrawlSettings(target=2_000, minimum=1)
-        assert estimate(journal, ["2024-07"], higher) == [Estimate("2024-07", 150, 2_000, round(1_850 * 1.5))]
+        assert estimate(journal, ["2024-07"], higher) == [Estimate("2024-07", 150, 2_000, 0)]
+        assert estimate(journal, [MONTH], higher) == [Estimate(MONTH, 50, 2_000, round(1_950 * 1.5))]

@@ -55,6 +55,10 @@ def crawl(
         typer.Option(help="With --sandbox: share of answers that fail, e.g. 0.2 or 429=0.1,500=0.05."),
     ] = None,
     workers: Annotated[int, typer.Option(help="Calls under way at once.")] = 16,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Search months anew that ended short, or whose searches cannot be trusted."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the calls and hours it would take; call nothing.")
     ] = False,
@@ -85,6 +89,7 @@ def crawl(
             sandbox=sandbox,
             faults=faults,
             workers=workers,
+            again=again,
             dry_run=dry_run,
             progress=progress,
         )
@@ -170,6 +175,7 @@ def print_loading(data_dir: Path) -> None:
 
 def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
     from flickrexif.collectors.images import REASONS as IMAGE_REASONS
+    from flickrexif.collectors.search import DOUBTS
     from flickrexif.collectors.verdicts import REASONS
 
     table(
@@ -183,18 +189,29 @@ def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
                 s.all_calls,
                 f"{s.all_calls / s.kept:.2f}" if s.kept else "",
                 s.images.get("fetched", 0),
-                "done" if s.done else "open",
+                _state(s),
             )
             for s in summaries
         ],
     )
+    _print_reasons("doubtful search", (s.doubts for s in summaries), DOUBTS, "searches")
+    if may_have_more := [s.month for s in summaries if s.may_have_more]:
+        say(f"There may be more photos of {_some(may_have_more)}: crawl again with --again to search anew.")
     _print_reasons("rejected", (s.rejected for s in summaries), REASONS)
     _print_reasons("without image", (s.images for s in summaries), IMAGE_REASONS)
 
 
-def _print_reasons(what: str, counts: Iterable[Mapping[str, int]], meanings: Mapping[str, str]) -> None:
-    """How many photos had each reason, most first; nothing where there is none."""
+def _state(summary: "MonthSummary") -> str:
+    if not summary.done:
+        return "open"
+    return "ended short" if summary.exhausted and summary.kept < summary.target else "done"
+
+
+def _print_reasons(
+    what: str, counts: Iterable[Mapping[str, int]], meanings: Mapping[str, str], of: str = "photos"
+) -> None:
+    """How many photos or searches had each reason, most first; nothing where there is none."""
     reasons = sum(map(Counter, counts), Counter[str]())
     rows = [(reason, count, meanings[reason]) for reason, count in reasons.most_common() if reason in meanings]
     if rows:
-        table((what, "photos", "meaning"), rows)
+        table((what, of, "meaning"), rows)

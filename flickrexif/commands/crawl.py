@@ -54,12 +54,14 @@ def crawl(
     sandbox: bool = False,
     faults: str | None = None,
     workers: int = 16,
+    again: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> CrawlReport:
     """Collect photos with camera metadata of one month, of several, or of the span `first` to `last`, and build them.
 
     A month ends at `target` usable photos; one with fewer than `minimum` (None: half of `target`) is reported as short.
+    With `again` months that ended short of their target, or whose searches cannot be trusted, are searched anew.
     `calls_per_hour=None` is 3,500, and no limit with `sandbox`. With `dry_run` nothing is called. The API key comes
     from the environment. Raises UsageError for impossible settings and when another command writes to the data folder,
     FlickrExifError when Flickr refuses the key or stops answering. All that was done is in the journal.
@@ -84,7 +86,8 @@ def crawl(
         service = service_of(stack, endpoint, sandbox, faults, calls_per_hour)
         stack.enter_context(folder.writing("crawl"))
         check_not_merged(folder.flickrexif)
-        summaries = crawl_into(folder.path, months, settings, service, progress or NoProgress(), threading.Event())
+        stop, shown = threading.Event(), progress or NoProgress()
+        summaries = crawl_into(folder.path, months, settings, service, shown, stop, again=again)
         built = _build(folder, months)
         unfetched = 0 if images == "none" else _unfetched(folder, months, images)
     return CrawlReport(
