@@ -352,30 +352,35 @@ class _MonthCrawl:
         return verdict == KEPT
 
     def _exif_verdict(self, photo_id: int) -> tuple[dict[str, Any], str, dict[str, str]]:
-        try:
-            answer = self._get_exif(photo_id)
-        except PhotoSkipped as error:
-            return _refused(error), SKIP_CODES.get(error.code, "skipped"), {}
-        except CallRefused as error:
-            self.client.identify()  # raises too when the server refuses every call, not only this photo
-            return _refused(error), "skipped", {}
-        except Unanswered as error:
-            self.client.identify()
-            return {"stat": "fail", "message": error.message}, "no_answer", {}
+        match answer := self._get_exif(photo_id):
+            case PhotoSkipped():
+                return _refused(answer), SKIP_CODES.get(answer.code, "skipped"), {}
+            case CallRefused():
+                return _refused(answer), "skipped", {}
+            case Unanswered():
+                return {"stat": "fail", "message": answer.message}, "no_answer", {}
         photo = answer.get("photo")
         entries = photo.get("exif") if isinstance(photo, dict) else None
         tags, _ = raw_tags(entries if isinstance(entries, list) else [])
         return answer, unusable(tags) or KEPT, tags
 
-    def _get_exif(self, photo_id: int) -> dict[str, Any]:
-        """getExif's answer. When all attempts fail but Flickr answers another call, they all start once more: the photo
-        must not be lost because an outage ended between the two."""
-        secret = self.journal.photo(photo_id).secret
-        try:
-            return self.client.get_exif(photo_id, secret)
-        except Unanswered:
-            self.client.identify()  # raises too when it is Flickr that does not answer
-            return self.client.get_exif(photo_id, secret)
+    def _get_exif(self, photo_id: int) -> dict[str, Any] | PhotoSkipped | CallRefused | Unanswered:
+        """getExif's answer, or why there is none although Flickr answers other calls.
+
+        When all attempts fail but another call is answered, they all start once more: the photo must not be lost
+        because an outage ended between the two. Raises as that other call when it fails too.
+        """
+        secret, failure = self.journal.photo(photo_id).secret, None
+        for _ in range(2):
+            try:
+                return self.client.get_exif(photo_id, secret)
+            except (PhotoSkipped, CallRefused) as error:
+                return error
+            except Unanswered as error:
+                failure = error
+            self.client.identify()
+        assert failure is not None
+        return failure
 
 
 def _refused(error: PhotoSkipped | CallRefused) -> dict[str, Any]:

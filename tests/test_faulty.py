@@ -255,7 +255,7 @@ def assert_one_sentence(errors: str, *parts: str) -> None:
     [
         (json_response(fail(100, "Invalid API Key (Key has expired)")), "Check FLICKR_API_KEY and FLICKR_API_SECRET"),
         (Response(401, b"oauth_problem=consumer_key_revoked"), "oauth_problem=consumer_key_revoked"),
-        (Response(401, b"oauth_problem=timestamp_refused"), "Set the clock"),
+        (Response(401, b"oauth_problem=timestamp_refused"), "clock"),
         (html_response(403, "403 Forbidden"), "HTTP 403"),
         (html_response(404, "404 Not Found"), "HTTP 404"),
         (json_response(fail(111, "Format not found")), "Format not found"),

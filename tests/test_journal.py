@@ -287,7 +287,7 @@ def test_originals_are_tried_once(
     journal: Journal, record: ImageRecord | None, original: Image | None, tried: bool
 ) -> None:
     (row,) = photos(1)
-    journal.add_search(MONTH, "w", 1, 1, [(replace(row[0], original=original), *row[1:])])
+    journal.add_search(MONTH, "w", 1, page(1), [(replace(row[0], original=original), *row[1:])])
     journal.add_exif(1, ANSWER, "kept", TAGS)
     if record:
         journal.add_image(MONTH, record)
