@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from flickrexif.core.addresses import data_set_address, expanded, split_query
 from flickrexif.core.errors import UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
@@ -69,7 +70,7 @@ def open_images(
     `spec` is a name of NAMES (a folder of `data_dir`), a folder, or a Hugging Face data set
     `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
-    folder = data_dir / spec if spec in NAMES else Path(spec).expanduser()
+    folder = data_dir / spec if spec in NAMES else expanded(spec)
     sources = list(_sources(spec, folder, variants))
     if not sources:
         raise UsageError(f"There is no image in {folder}.", HINT)
@@ -374,12 +375,12 @@ def _hub(spec: str) -> Iterator[Source]:
     """Every split of `name[?config=..&image=..&label=..]`, through the cache of `datasets`."""
     import datasets
 
-    path, _, query = (spec, "", "") if Path(spec).exists() else spec.partition("?")
+    path, query = split_query(spec)
     options = dict(parse_qsl(query))
     if wrong := set(options) - {"config", "image", "label"}:
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", "Known: config, image, label.")
     try:
-        splits = datasets.load_dataset(path, options.get("config"))
+        splits = datasets.load_dataset(data_set_address(path), options.get("config"))
     except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
         reason = reason_of(error, 200)
         raise UsageError(f"{spec} is no folder of images and no data set ({reason}).", HINT) from None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
@@ -127,7 +128,7 @@ def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
     by_place = {(source.variant, source.split): source for source in sources}
     labels = (source.columns.get("label", [-1]) for source in sources if source.split in (None, "train", "val"))
     name, stored = sources[0].dataset, frozenset(by_place)
-    origin = origin_of(data_dir / spec if spec in NAMES else Path(spec))
+    origin = origin_of(data_dir / spec if spec in NAMES else expanded(spec))
     return ImageSet(
         name=name,
         sources=by_place,

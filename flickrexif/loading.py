@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from flickrexif.core.addresses import address_of, cache_folder, expanded, no_cache
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import default_data_dir
 
@@ -36,7 +38,7 @@ def load_dataset(
         raise UsageError(f"{asked} on the Hub, and `data_dir` is a local folder.", "Give one of them.")
     if "/" in name:
         return _load_hub(name, config, {"revision": revision, **options})
-    place = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
+    place = default_data_dir() if data_dir is None else expanded(data_dir)
     folder = place.absolute() / name
     if revision is None and folder.is_dir():
         return _load_local(folder, config, options)
@@ -86,11 +88,23 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
         raise UsageError(f"The data set in {folder} has no config {config!r}.", f"Known: {_listed(configs)}.")
     # Given as an argument, the files' times enter the name of `datasets`' cache; through the card they do not.
     files = {split: [path.relative_to(folder).as_posix() for path in paths] for split, paths in configs[config].items()}
+    _check_cache(options.get("cache_dir"))
     try:
-        return datasets.load_dataset(str(folder), config, **{"data_files": files, **options})
+        return datasets.load_dataset(address_of(folder), config, **{"data_files": files, **options})
     except (FileNotFoundError, pa.ArrowInvalid, datasets.exceptions.DatasetBuildError) as error:
         message = f"{folder} has no readable files of config {config!r} ({error})."
         raise FlickrExifError(message, _make(kind)) from error
+
+
+def _check_cache(cache_dir: str | None) -> None:
+    """FlickrExifError when the cache of `datasets` cannot be written, which it tells as if the data were not there."""
+    cache = cache_folder(cache_dir)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=cache):
+            pass
+    except OSError as error:
+        raise no_cache(error, cache_dir) from None
 
 
 def _load_hub(repo: str, config: str | None, options: dict[str, Any]) -> Any:

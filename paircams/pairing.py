@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from flickrexif.core.addresses import data_set_address, expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pictures import BadPicture, open_picture, orientation, suffixes
 from flickrexif.exif import label
@@ -90,7 +91,7 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _listing(source: str | Path) -> Listing:
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_dir():
         parquet = any(any(folder.glob("*.parquet")) for folder in (path, path / "data"))
         listing = _data_set(str(path)) if parquet else _folder(path)
@@ -171,7 +172,7 @@ def _data_set(name: str) -> Listing:
     import datasets
 
     try:
-        rows = datasets.load_dataset(name, split="train")
+        rows = datasets.load_dataset(data_set_address(name), split="train")
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise FlickrExifError(f"The data set {name} cannot be loaded ({str(error)[:200]}).", LAYOUTS) from None
     columns = set(rows.column_names)

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets.utils.file_utils import xopen
 
+from flickrexif.core.addresses import address_of, data_set_address, split_query
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
@@ -76,13 +77,13 @@ class Columns(NamedTuple):
 
 def data_set(spec: str) -> dict[str, Lister]:
     """The splits of `name[?config=..&label=..&image=..&revision=..]`. Raises UsageError."""
-    name, _, query = (spec, "", "") if Path(spec).exists() else spec.partition("?")
+    name, query = split_query(spec)
     options = dict(parse_qsl(query))
     if wrong := set(options) - set(OPTIONS):
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", f"Known: {', '.join(OPTIONS)}.")
     config, revision = options.get("config"), options.get("revision")
     try:
-        names = datasets.get_dataset_split_names(name, config, revision=revision)
+        names = datasets.get_dataset_split_names(data_set_address(name), config, revision=revision)
     except ERRORS as error:
         raise UsageError(f"{spec} is no folder of images and no data set ({reason_of(error, 200)}).", LAYOUTS) from None
     places = {SPLITS.get(split, split): Place(name, split, config, revision) for split in names}
@@ -126,8 +127,10 @@ def _readable(place: Place) -> Iterator[None]:
 @lru_cache(maxsize=2)
 def _stream(place: Place, columns: tuple[str, ...] = ()) -> Any:
     """The split as a stream of these columns, or of all."""
-    files = {"data_files": {place.split: list(place.data_files)}} if place.data_files else {}
-    builder = datasets.load_dataset_builder(place.path, place.config, revision=place.revision, **files)
+    paths = [f"{address_of(Path(path).parent)}/{Path(path).name}" for path in place.data_files]
+    files = {"data_files": {place.split: paths}} if paths else {}
+    address = place.path if paths else data_set_address(place.path)
+    builder = datasets.load_dataset_builder(address, place.config, revision=place.revision, **files)
     if not columns:
         return builder.as_streaming_dataset(split=place.split)
     if hasattr(builder.config, "columns"):  # Parquet: the other columns are not even read

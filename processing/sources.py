@@ -17,6 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import read_below
@@ -48,13 +49,13 @@ def open_source(spec: str, split: str | None = None, limit: int | None = None) -
         raise UsageError(f"There is no image in the split {name!r} of {spec}.", LAYOUTS)
     if len(set(source.ids)) < len(source):
         raise UsageError(f"Two images of {spec} have the same id.", "Rename one of the files.")
-    folder = Path(spec).expanduser()
+    folder = expanded(spec)
     return replace(source, name=folder.resolve().name if folder.is_dir() else spec)
 
 
 def splits(spec: str) -> Mapping[str, Lister]:
     """The splits of a source, each with the function that lists it. Raises UsageError for anything else."""
-    folder = Path(spec).expanduser()
+    folder = expanded(spec)
     if folder.is_dir():
         for layout in (_inaturalist, _flickrexif, _image_folders):
             if listers := layout(folder):

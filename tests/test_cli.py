@@ -150,7 +150,7 @@ WRONG_USE = {
     "crawl --calls-per-hour 0": "Invalid value for '--calls-per-hour'",
     "crawl --month": "Option '--month' requires an argument",
     "status 7": "unexpected extra argument",
-    "sandbox --photos /no/such/folder": "'/no/such/folder' does not exist",
+    "sandbox --photos /no/such/folder": "There is no readable photo in /no/such/folder",
     "build --data-dir file": "'file' is a file",
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flickrexif.collectors.flickr.connection import check_connection
 from flickrexif.collectors.flickr.transport import PlainTransport, SignedTransport, Transport, is_loopback
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import UsageError
 
 KEY_PAGE = "https://www.flickr.com/services/apps/create/"
@@ -40,7 +41,7 @@ def from_environment(environ: Mapping[str, str], endpoint: str) -> Credentials:
     if values["KEY"]:
         return _credentials(values, "The environment")
     if file:
-        return _credentials(_read(Path(file).expanduser()), f"The file {file}")
+        return _credentials(_read(expanded(file)), f"The file {file}")
     if values["SECRET"]:
         raise UsageError("FLICKR_API_SECRET is set, but FLICKR_API_KEY is not.", "Set both.")
     if is_loopback(endpoint):

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.controls import CONTROLS
 from flickrexif.eval.encoders.extras import require_torch
@@ -30,6 +31,7 @@ from flickrexif.eval.encoders.record import Channels, EncoderRecord, Family, Int
 from flickrexif.eval.encoders.weights import LITE0
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
+HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
 SIZES = range(16, 4097)  # pixels a side
 
 LITE0_RECORD = EncoderRecord(
@@ -77,7 +79,7 @@ def collections() -> Mapping[str, tuple[str, ...]]:
 def resolve(name: str) -> EncoderRecord:
     """The record of one encoder. UsageError for an unknown name (with the nearest ones), a missing package or file, and
     a size that is none."""
-    name = name.strip()
+    name = HOME.sub(lambda _: str(expanded("~")), name.strip())
     parts = NAME.fullmatch(name)
     if parts is None:
         raise UsageError(f"{name[:80]!r} is no name of an encoder.", "Type: flickrexif encoders")
@@ -100,7 +102,7 @@ def _expanded(entry: str) -> Iterator[str]:
             raise UsageError(f"There is no collection {entry[:80]!r}.", f"Known: {', '.join(groups)}.")
         yield from groups[entry.lower()]
     elif entry.endswith(".txt"):
-        yield from _listed(Path(entry))
+        yield from _listed(expanded(entry))
     else:
         yield entry
 

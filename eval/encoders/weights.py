@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.record import EncoderRecord
@@ -73,7 +74,7 @@ def _packaged(source: str) -> Path | None:
 def _torch_cache(url: str) -> Path:
     """Where torch.hub keeps the file of `url` (torch.hub.get_dir, without importing torch)."""
     home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
-    return Path(home).expanduser() / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
+    return expanded(home) / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
 def _hub_cache(record: EncoderRecord) -> Path | None:

@@ -124,11 +124,7 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8600,
     photos: Annotated[
         Path | None,
-        typer.Option(
-            help="Serve the real photos of this folder instead of simulated ones.",
-            exists=True,
-            file_okay=False,
-        ),
+        typer.Option(help="Serve the real photos of this folder instead of simulated ones."),
     ] = None,
     faults: Annotated[
         str | None, typer.Option(help="Share of answers that fail, e.g. 0.2 or 429=0.1,500=0.05.")

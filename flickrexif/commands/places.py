@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.folder import DataFolder, default_data_dir
 
 Place: TypeAlias = str | os.PathLike[str]  # `~` at its start is the user's home
@@ -13,7 +14,7 @@ Value = TypeVar("Value", str, float)
 
 def path_of(place: Place) -> Path:
     """The path of a place, `~` expanded."""
-    return Path(place).expanduser()
+    return expanded(place)
 
 
 def optional_path(place: Place | None) -> Path | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
 
@@ -31,7 +32,7 @@ PATIENCE = 0.5  # seconds: a command that writes beside others holds the main lo
 
 def default_data_dir() -> Path:
     """`$FLICKREXIF_DATA`, else `data`."""
-    return Path(os.environ.get(ENVIRONMENT) or "data").expanduser()
+    return expanded(os.environ.get(ENVIRONMENT) or "data")
 
 
 @dataclass(frozen=True, slots=True)
