@@ -249,6 +249,16 @@ def test_large_after_original_keeps_the_originals(run: Run) -> None:
     assert run.records() == records
 
 
+def test_an_original_is_forgotten_too(run: Run) -> None:
+    assert run.crawl("original") == 0
+    photo_id = next(photo_id for photo_id, size in run.sizes().items() if size == "o")
+    files = {name for name in run.files() if name.endswith(f"/{photo_id}.jpg")}
+    assert files == {f"images/{MONTH}/original/{photo_id}.jpg"}
+    flickrexif.forget(run.data, photos=photo_id, reason="asked for")
+    assert not files & run.files()
+    assert photo_id not in run.records()
+
+
 def test_an_original_that_may_come_later_is_waited_for(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.crawl("large") == 0
     run.server.refuses = lambda path: "_o.jpg" in path  # and getInfo says that it is shared
