@@ -31,6 +31,14 @@ class ListPopulation:
         return b"\xff\xd8" + f"{photo.id} {size}".encode() * 100
 
 
+class Cameras(ListPopulation):
+    """Photos whose Exif is enough to be usable."""
+
+    def exif(self, photo: SandboxPhoto) -> list[Mapping[str, Any]]:  # noqa: ARG002
+        pairs = {"Make": "Canon", "Model": "Canon EOS 5D", "FNumber": "4.0"}
+        return [{"tagspace": "IFD0", "tag": tag, "raw": {"_content": raw}} for tag, raw in pairs.items()]
+
+
 def make_photo(number: int, **changes: Any) -> SandboxPhoto:
     fields: dict[str, Any] = {
         "id": 50_000_000_000 + number,

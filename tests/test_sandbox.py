@@ -25,7 +25,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests_oauthlib import OAuth1
 
-from flickrexif.collectors.sandbox.faults import API_KINDS, IMAGE_KINDS, KINDS, SEARCH_KINDS, Faults, parse_faults
+from flickrexif.collectors.sandbox.faults import (
+    API_KINDS,
+    IMAGE_KINDS,
+    KINDS,
+    MISTAKEN,
+    MISTOLD,
+    PERMANENT,
+    SEARCH_KINDS,
+    Faults,
+    parse_faults,
+)
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.core.errors import UsageError
@@ -366,7 +376,10 @@ STATUS = {"429": 429, "429-date": 429, "500": 500, "502": 502, "503": 503, "html
 STATUS |= {f"cdn-{status}": status for status in (401, 403, 404)}
 
 
-@pytest.mark.parametrize("kind", SEARCH_KINDS)
+WRONG = {*MISTOLD, *MISTAKEN} - {"no-total"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SEARCH_KINDS if kind not in WRONG])
 def test_each_fault_of_the_api_is_seen_by_a_client(kind: str) -> None:
     with Sandbox(ListPopulation(PHOTOS), faults=Faults({kind: 1.0})) as sandbox:
         if kind in ("drop", "stall", "truncated"):
@@ -395,6 +408,33 @@ def test_each_fault_of_the_api_is_seen_by_a_client(kind: str) -> None:
             if kind == "429-date":
                 assert parsedate_to_datetime(answer.headers["Retry-After"]).tzinfo is UTC
     assert (sandbox.calls, sandbox.attempts) == ([], 2 if kind == "no-total" else 1)
+
+
+MINUTE = {"min_taken_date": "2024-08-01 00:01:00", "max_taken_date": "2024-08-01 00:01:59"}
+FIVE_MINUTES = {"min_taken_date": "2024-08-01 00:00:00", "max_taken_date": "2024-08-01 00:04:59"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "told", "share"),
+    [
+        ("total-low", {}, {}, 0.8),
+        ("total-high", {}, {}, 1.25),
+        ("page-empty", {"page": 2}, {"page": 9}, 1),
+        ("page-repeated", {"page": 2}, {"page": 1}, 1),
+        ("page-repeated", {"page": 1}, {"page": 1}, 1),
+        ("licences-empty", {"license": "4,5"}, {"license": "99"}, 1),
+        ("licences-empty", {"license": "4"}, {"license": "4"}, 1),
+        ("time-coarse", MINUTE, FIVE_MINUTES, 1),
+    ],
+)
+def test_a_wrong_search_is_the_answer_to_another(
+    kind: str, asked: dict[str, Any], told: dict[str, Any], share: float
+) -> None:
+    common = WINDOW | {"per_page": 50}
+    with Sandbox(ListPopulation(PHOTOS), faults=Faults({kind: 1.0})) as wrong, Sandbox(ListPopulation(PHOTOS)) as right:
+        answer, truth = search(wrong, **common | asked), search(right, **common | told)
+    assert ids(answer) == ids(truth)
+    assert answer["photos"]["total"] == int(truth["photos"]["total"] * share)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("image-429", 429), ("image-403", 403), ("image-truncated", 0)])
@@ -448,7 +488,7 @@ def test_a_plain_share_draws_every_transient_kind_about_as_often_as_asked() -> N
     assert abs(sum(kind is not None for kind in drawn) / 20_000 - 0.2) < 0.015  # five standard deviations
     assert {faults.of_call("flickr.photos.getExif", number) for number in range(20_000)} == {None, *API_KINDS}
     assert {faults.of_image("/1/1_1_b.jpg", number) for number in range(2_000)} == {None, *IMAGE_KINDS}
-    assert set(KINDS) == {*SEARCH_KINDS, *IMAGE_KINDS, "image-unavailable", "image-private", "image-deleted"}
+    assert set(KINDS) == {*SEARCH_KINDS, *IMAGE_KINDS, *PERMANENT}
     assert drawn == [Faults(0.2).of_call("flickr.photos.search", number) for number in range(20_000)]
     assert drawn != [Faults(0.2, seed=1).of_call("flickr.photos.search", number) for number in range(20_000)]
 

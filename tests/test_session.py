@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,6 @@ from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
 from flickrexif.collectors.flickr.limiter import Window
 from flickrexif.collectors.journal import open_journal, read_journal
 from flickrexif.collectors.progress import CrawlProgress
-from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.search import Answer
 from flickrexif.collectors.session import (
@@ -29,7 +27,7 @@ from flickrexif.collectors.session import (
     user_agent,
 )
 from flickrexif.core.errors import Interrupted, UsageError
-from tests.populations import ListPopulation, make_photo
+from tests.populations import Cameras, make_photo
 from tests.scripted_server import ScriptedServer, closed_port
 from tests.test_images import Pictures
 from tests.test_journal import ANSWER, TAGS, photos
@@ -38,14 +36,6 @@ MONTH = "2024-08"
 PERMITTED = [make_photo(n, license=4, media="photo", safe=True, owner=f"{n}@N01") for n in range(40)]
 # An answer that has the API's headers and no call succeeds on: enough to see what was sent.
 REFUSED = (200, {}, b'{"stat":"fail","code":100,"message":"Invalid API Key"}')
-
-
-class Cameras(ListPopulation):
-    """Photos whose Exif is enough to be usable."""
-
-    def exif(self, photo: SandboxPhoto) -> list[Mapping[str, Any]]:  # noqa: ARG002
-        pairs = {"Make": "Canon", "Model": "Canon EOS 5D", "FNumber": "4.0"}
-        return [{"tagspace": "IFD0", "tag": tag, "raw": {"_content": raw}} for tag, raw in pairs.items()]
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import itertools
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -16,27 +14,23 @@ from hypothesis import strategies as st
 from flickrexif.collectors import crawl as crawling
 from flickrexif.collectors import month as sampling
 from flickrexif.collectors import search as searching
-from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress, crawl
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.limiter import Limiter
-from flickrexif.collectors.flickr.transport import Reply
 from flickrexif.collectors.journal import open_journal
 from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from tests.clock import FakeClock
-from tests.populations import START, ListPopulation, make_photo
+from tests.direct import Direct, Killed, Quiet
+from tests.populations import START, Cameras, make_photo
 
 MONTH, CAP = "2024-08", 2
 SMALL, LARGE = 80, 220  # photos of a month that is read whole, and of one that is drawn from, with the sizes below
 SIZES = {"PER_PAGE": 10, "MAX_WINDOW": 40, "READ_WHOLE": 100, "FIRST_DRAW": 25}
 
 
-class Killed(Exception):
-    """The program ends at this call."""
-
-
-class Cameras(ListPopulation):
+class Photographers(Cameras):
     """Photos of many photographers; a third hide the Exif of some photos, one of all."""
 
     def __init__(self, count: int, seed: int) -> None:
@@ -57,26 +51,6 @@ class Cameras(ListPopulation):
             exif_access="hidden" if owner == 1 or (owner % 3 == 0 and draw.random() < 0.7) else "shared",
         )
 
-    def exif(self, photo: SandboxPhoto) -> list[Mapping[str, Any]]:  # noqa: ARG002
-        pairs = {"Make": "Canon", "Model": "Canon EOS 5D", "FNumber": "4.0"}
-        return [{"tagspace": "IFD0", "tag": tag, "raw": {"_content": raw}} for tag, raw in pairs.items()]
-
-
-class Direct:
-    """Calls the embedded server without a socket; `lives`: calls until the program is killed."""
-
-    def __init__(self, sandbox: Sandbox, lives: float) -> None:
-        self.sandbox, self.lives, self._numbers = sandbox, lives, itertools.count(1)
-
-    def call(self, method: str, arguments: Mapping[str, str | int]) -> Reply:
-        if next(self._numbers) > self.lives:
-            raise Killed
-        fixed = {"method": method, "api_key": "sandbox", "format": "json", "nojsoncallback": "1"}
-        response = self.sandbox.call("GET", f"{self.sandbox.endpoint}?{urlencode({**arguments, **fixed})}", "", "")
-        headers = {name.lower(): value for name, value in response.headers}
-        whole = response.body if response.sent == "whole" else b""
-        return Reply(response.status, headers, whole)
-
 
 def run(
     path: Path, sandbox: Sandbox, target: int, *, lives: float = float("inf"), workers: int = 3
@@ -89,7 +63,7 @@ def run(
     chosen = CrawlSettings(target=target, minimum=0, per_user_cap=CAP, licenses=(4, 5, 9), workers=workers)
     with open_journal(path) as journal:
         try:
-            return crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), NoProgress())[0]
+            return crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), Quiet())[0]
         except Killed:
             return None
 
@@ -112,9 +86,9 @@ def _small_sizes() -> Iterator[None]:
 def sandboxes() -> Iterator[list[Sandbox]]:
     """Two months, without faults and with."""
     with (
-        Sandbox(Cameras(SMALL, 1)) as small,
-        Sandbox(Cameras(LARGE, 2)) as large,
-        Sandbox(Cameras(SMALL, 3), faults=Faults(0.1)) as failing,
+        Sandbox(Photographers(SMALL, 1)) as small,
+        Sandbox(Photographers(LARGE, 2)) as large,
+        Sandbox(Photographers(SMALL, 3), faults=Faults(0.1)) as failing,
     ):
         yield [small, large, failing]
 

@@ -1,19 +1,26 @@
 """Failures on demand: every way in which Flickr's API and image CDN are known to fail.
 
 Whether a request fails depends on the seed and the request's number, so the same request can succeed when repeated.
-What is gone or private stays so: `image-unavailable` depends on the image's path, `image-private` and `image-deleted`
-on the photo. As a client rightly gives such a photo up, these kinds must be named; a plain share does not include them.
+What is wrong for good stays so: the index of times is `time-coarse` for every search, `image-unavailable` depends on
+the image's path, `image-private` and `image-deleted` on the photo. These kinds must be named; a plain share does not
+include them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.utils import formatdate
+from typing import Any
+
+import orjson
 
 from flickrexif.collectors.sandbox.images import UNAVAILABLE_PATH, parse_path
 from flickrexif.collectors.sandbox.responses import Response, fail, html_response, json_response
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import UsageError
 
+SEARCH = "flickr.photos.search"
+TIME = "%Y-%m-%d %H:%M:%S"
 STALL_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1
 NOT_AVAILABLE = "Sorry, the Flickr API service is not currently available."
@@ -55,24 +62,48 @@ FIXED = {
     "image-private": html_response(403, "403 Forbidden"),  # and getInfo fails, see WITHHELD
     "image-deleted": html_response(403, "403 Forbidden"),
 }
-KINDS = (*FIXED, "429-date", "no-total", *TRUNCATED)
+# kind -> what an answer to a search says instead, from its `photos`
+MISTOLD: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "no-total": lambda said: {} if said["total"] else {"total": ""},  # of an empty search; other totals stay
+    "total-low": lambda said: {"total": said["total"] * 4 // 5},
+    "total-high": lambda said: {"total": said["total"] * 5 // 4},
+    "page-empty": lambda _: {"photo": []},
+}
+COARSE = 300  # seconds: shorter spans are searched as if they were so long
+MISTAKEN = ("page-repeated", "licences-empty", "time-coarse")  # another search is answered, see `mistaken`
+KINDS = (*FIXED, "429-date", *MISTOLD, *MISTAKEN, *TRUNCATED)
 UNAVAILABLE = "image-unavailable"
 # kind -> how getInfo fails for a photo whose images all answer 403 for ever
 WITHHELD = {"image-private": (2, "Permission denied"), "image-deleted": (1, "Photo not found")}
-PERMANENT = (UNAVAILABLE, *WITHHELD)
+PERMANENT = (UNAVAILABLE, *WITHHELD, "time-coarse")
 IMAGE_KINDS = tuple(kind for kind in KINDS if kind.startswith("image-") and kind not in PERMANENT)
-SEARCH_KINDS = tuple(kind for kind in KINDS if not kind.startswith("image-"))
-API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind not in ("10", "no-total"))
-# An empty search comes with the total "" now and then; other totals stay.
-EMPTY_SEARCH, WITHOUT_TOTAL = b'"total":0,"photo":[]', b'"total":"","photo":[]'
+SEARCH_KINDS = tuple(kind for kind in KINDS if not kind.startswith("image-") and kind not in PERMANENT)
+API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind not in ("10", *MISTOLD, *MISTAKEN))
+
+
+def mistaken(kind: str, arguments: Mapping[str, str]) -> dict[str, str]:
+    """The search that is answered in place of the one with these arguments."""
+    changed = dict(arguments)
+    if kind == "page-repeated" and arguments.get("page", "1") > "1":
+        changed["page"] = str(int(arguments["page"]) - 1)
+    elif kind == "licences-empty" and "," in arguments.get("license", ""):
+        changed["license"] = "-1"
+    elif kind == "time-coarse":
+        for name, up in (("min_taken_date", 0), ("max_taken_date", COARSE - 1)):
+            seconds = int(datetime.strptime(arguments[name], TIME).replace(tzinfo=UTC).timestamp())
+            changed[name] = f"{datetime.fromtimestamp(seconds // COARSE * COARSE + up, UTC):{TIME}}"
+    return changed
 
 
 def failed(kind: str, answer: Response, now: float) -> Response:
     """What is sent instead of `answer` when a request fails by `kind` at `now` (seconds since 1970)."""
     if kind in TRUNCATED:
         return replace(answer, sent="half")
-    if kind == "no-total":
-        return replace(answer, body=answer.body.replace(EMPTY_SEARCH, WITHOUT_TOTAL))
+    if kind in MISTOLD and b'"photos":' in answer.body:
+        said = orjson.loads(answer.body)
+        return replace(answer, body=orjson.dumps(said | {"photos": said["photos"] | MISTOLD[kind](said["photos"])}))
+    if kind in (*MISTOLD, *MISTAKEN):
+        return answer
     if kind == "429-date":
         return _too_many(formatdate(now + RETRY_AFTER_SECONDS, usegmt=True))
     return FIXED[kind]
@@ -101,8 +132,10 @@ class Faults:
 
     def of_call(self, method: str, number: int) -> str | None:
         """The kind of failure of API call `number` (all calls are counted), or None."""
-        kinds = SEARCH_KINDS if method == "flickr.photos.search" else API_KINDS
-        return self._draw(kinds, "fault", str(number))
+        if method != SEARCH:
+            return self._draw(API_KINDS, "fault", str(number))
+        coarse = isinstance(self.share, Mapping) and self.share.get("time-coarse")
+        return self._draw(SEARCH_KINDS, "fault", str(number)) or ("time-coarse" if coarse else None)
 
     def of_image(self, path: str, number: int) -> str | None:
         """The kind of failure of image request `number`, or None."""

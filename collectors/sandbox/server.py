@@ -22,7 +22,7 @@ from xml.sax.saxutils import quoteattr
 
 from flickrexif.collectors.sandbox import images, oauth
 from flickrexif.collectors.sandbox.answers import METHODS
-from flickrexif.collectors.sandbox.faults import STALL_SECONDS, WITHHELD, Faults, failed
+from flickrexif.collectors.sandbox.faults import MISTAKEN, STALL_SECONDS, WITHHELD, Faults, failed, mistaken
 from flickrexif.collectors.sandbox.population import Population
 from flickrexif.collectors.sandbox.responses import Response, fail, json_response
 from flickrexif.collectors.sandbox.search import Failure, Searcher
@@ -99,7 +99,7 @@ class Sandbox:
         arguments = {name: value for name, value in arguments.items() if not name.startswith("oauth_")}
         method = arguments.get("method", "")
         kind = self.faults.of_call(method, number) if self.faults else None
-        response, answered = self._answer(method, arguments)
+        response, answered = self._answer(method, mistaken(kind, arguments) if kind in MISTAKEN else arguments)
         if kind:
             return self._failed(kind, response)
         if answered:
