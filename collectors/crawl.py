@@ -28,13 +28,14 @@ from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import Journal, MonthState
 from flickrexif.collectors.month import ANY_WINDOW, Arc, place, read_round
 from flickrexif.collectors.search import END, MAX_WINDOW, PER_PAGE, Answer, Reader, is_doubtful
-from flickrexif.collectors.verdicts import BY_CAP, KEPT, REASONS, SKIP_CODES, before_exif, parse_date
+from flickrexif.collectors.verdicts import SKIP_CODES, before_exif, parse_date
 from flickrexif.collectors.walk import Drawn, Walk, passed_over
 from flickrexif.collectors.window import Window, month_window
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.photos import RawPhoto
 from flickrexif.core.takedowns import Takedowns
+from flickrexif.core.verdicts import BY_CAP, KEPT, REASONS
 from flickrexif.exif.tags import raw_tags, unusable
 
 NO_TAKEDOWNS = Takedowns()

@@ -18,8 +18,8 @@ import orjson
 
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
 from flickrexif.collectors.search import Answer
-from flickrexif.collectors.verdicts import KEPT
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.verdicts import KEPT
 
 NAME = "journal.sqlite"
 VERSION = 3

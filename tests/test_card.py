@@ -29,7 +29,7 @@ import flickrexif
 from flickrexif.cards import check_card, write_card
 from flickrexif.cards.card import readme, render, size_category
 from flickrexif.cards.description import read_description
-from flickrexif.collectors.month import FILTERS
+from flickrexif.collectors.window import FILTERS
 from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.photos import RawPhoto

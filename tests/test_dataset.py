@@ -186,7 +186,10 @@ def test_the_card_says_where_the_photos_came_from(crawl: Callable[..., str], ser
     assert "4 photos" in text
     collection = json.loads((checkout / "data/flickrexif/collection.json").read_text())
     assert collection["source"] == "sandbox:photos"
-    assert collection["settings"] == {"licenses": [4, 5, 7, 8, 9, 10, 11, 12], "per_user_cap": 10, "seed": 0}
+    sampling = {"licenses": [4, 5, 7, 8, 9, 10, 11, 12], "per_user_cap": 10, "seed": 0}
+    not_kept = {"no_make_or_model": 2, "no_exposure_setting": 1}
+    assert collection["settings"] == sampling | {"not_kept": not_kept}
+    assert "| no_make_or_model | 2 | the camera is not named |" in text
     crawl("--month", "2024-08", "--target", "5", "--sandbox", "--data-dir", "simulated")
     assert "SIMULATED DATA" in (checkout / "simulated/flickrexif/README.md").read_text()
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from flickrexif.collectors.crawl import SKIP_CODES
 from flickrexif.collectors.flickr.models import SearchPhoto
-from flickrexif.collectors.verdicts import BEFORE_EXIF, BY_EXIF, KEPT, REASONS, before_exif, parse_date
+from flickrexif.collectors.verdicts import before_exif, parse_date
+from flickrexif.core.verdicts import BEFORE_EXIF, BY_CAP, BY_EXIF, KEPT, REASONS
 from flickrexif.exif.tags import unusable
 from tests.test_journal import MONTH, PHOTO, search_photos
 
@@ -87,8 +88,8 @@ def test_other_text_is_no_date(text: str) -> None:
 
 
 def test_every_verdict_that_the_crawl_gives_has_a_meaning() -> None:
-    assert REASONS.keys() == {KEPT, *BEFORE_EXIF, *BY_EXIF}
-    assert not BEFORE_EXIF.keys() & BY_EXIF.keys()
+    assert REASONS.keys() == {KEPT, *BEFORE_EXIF, *BY_CAP, *BY_EXIF}
+    assert len(REASONS) == 1 + len(BEFORE_EXIF) + len(BY_CAP) + len(BY_EXIF)
     assert set(SKIP_CODES.values()) <= BY_EXIF.keys()
     reasons = {unusable(tags) for tags in ({}, {"Software": "x"}, {"Make": "a", "Model": "b"})}
     assert reasons == {"no_exif", "no_make_or_model", "no_exposure_setting"} <= BY_EXIF.keys()

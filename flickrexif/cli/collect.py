@@ -172,7 +172,7 @@ def print_loading(data_dir: Path) -> None:
 def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
     from flickrexif.collectors.images import REASONS as IMAGE_REASONS
     from flickrexif.collectors.search import DOUBTS
-    from flickrexif.collectors.verdicts import REASONS
+    from flickrexif.core.verdicts import REASONS
 
     table(
         ("month", "kept", "target", "photographers", "calls", "calls a photo", "images", "state"),

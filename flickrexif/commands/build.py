@@ -1,6 +1,7 @@
 """From the journal to the data set: `flickrexif build`."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ from flickrexif.collectors.journal import Journal, read_journal
 from flickrexif.collectors.session import data_root, journal_path
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.photos import Source
+from flickrexif.core.verdicts import BY_CAP, BY_EXIF
 from flickrexif.dataset.build import BuildReport, Collection, build
 from flickrexif.dataset.images import StoredImage
 
@@ -27,12 +29,17 @@ def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildR
         meta = journal.meta()
         if "source" not in meta:  # the first crawl ended before any answer came
             raise FlickrExifError(f"The crawl in {data_root(data_dir)} holds nothing yet.", "Run its command again.")
-        collection = Collection(
-            source=cast(Source, meta["source"]), settings=json.loads(meta.get("sampling", "{}")), dates=_dates(journal)
-        )
+        settings = json.loads(meta.get("sampling", "{}")) | {"not_kept": _not_kept(journal)}
+        collection = Collection(source=cast(Source, meta["source"]), settings=settings, dates=_dates(journal))
         rows = ((month, raw_photos(journal, month)) for month in names)
         images = partial(_stored, journal, journal_path(data_dir).parent) if any(map(journal.images, names)) else None
         return build(rows, data_root(data_dir), collection, images)
+
+
+def _not_kept(journal: Journal) -> dict[str, int]:
+    """How many photos that were drawn are not kept, by reason; none that other settings brought."""
+    counts = sum((Counter(journal.verdicts(month)) for month in journal.months()), Counter[str]())
+    return {reason: counts[reason] for reason in (*BY_CAP, *BY_EXIF) if counts[reason]}
 
 
 def _dates(journal: Journal) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.facts import Chart, Config, Facts, Table, counted, split_of
 from flickrexif.core.parquet import features, features_of, read_table
+from flickrexif.core.verdicts import REASONS
 from flickrexif.dataset import composition
 from flickrexif.dataset.build import Collection, read_collection
 from flickrexif.dataset.composition import Count
@@ -35,6 +36,7 @@ SETTINGS = {
     "seed": "Seed of every random choice",
     "per_user_cap": "Most photos a photographer and month",
 }
+NOT_KEPT = "not_kept"  # of the settings: reason -> photos
 LABELS = (
     "make",
     "model",
@@ -88,7 +90,9 @@ def flickrexif_facts(root: Path) -> Facts:
         rows=max((split.rows for config in configs for split in config.splits), default=0),
         configs=configs,
         collection=tuple(_told(collection, licenses)),
-        composition=tuple(t for t in _tables(table, photos, months, licenses, own) if t.rows),
+        composition=tuple(
+            t for t in (*_tables(table, photos, months, licenses, own), _not_kept(collection.settings)) if t.rows
+        ),
         charts=(*_charts(table, photos, months, licenses, own), *smart),
         splits=tuple(_splits(root)),
         split_files=tuple(f"splits/{path.name}" for path in sorted((root / "splits").glob(f"{STEM}*.json"))),
@@ -203,10 +207,20 @@ def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, 
 def _settings(settings: Mapping[str, Any], licenses: list[Count]) -> Iterator[tuple[str, str]]:
     names = {pair[0]: pair[1] for pair, _ in licenses}
     for key, value in sorted(settings.items()):
+        if key == NOT_KEPT:
+            continue
         if key == "licenses" and isinstance(value, list):
             yield "Licences asked for", ", ".join(f"{names[n]} ({n})" if n in names else f"id {n}" for n in value)
         else:
             yield SETTINGS.get(key, key), value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _not_kept(settings: Mapping[str, Any]) -> Table:
+    """How many of the photos that were drawn are not in the data set, by reason; of all parts of a merged one."""
+    parts = (settings, *(part.get("settings") or {} for part in settings.get("merged") or () if isinstance(part, dict)))
+    counts = sum((Counter(part.get(NOT_KEPT) or {}) for part in parts), Counter[str]())
+    rows = [(reason, count, REASONS[reason]) for reason, count in counts.most_common() if reason in REASONS]
+    return Table(title="Photos drawn and not kept", header=("Reason", "Photos", "Meaning"), rows=rows)
 
 
 def _tables(
