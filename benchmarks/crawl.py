@@ -115,7 +115,7 @@ def throughput(runs: int) -> None:
 
 def memory() -> None:
     """Print the peak memory of a crawl by the size of the month."""
-    for size in (20_000, 60_000, 200_000):
+    for size in (20_000, 60_000, 200_000, 1_000_000):
         with server(size, 0.0) as endpoint:
             found = crawl(*against(endpoint, 500))
         print(f"month of {size:7,} photos: {found.kept} kept, {found.calls:,} calls, peak {found.peak:.0f} MiB")

@@ -4,6 +4,7 @@ import itertools
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,42 +74,35 @@ def kept(path: Path) -> list[int]:
         return [photo.id for photo, _ in journal.kept(MONTH)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _small_sizes() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
+@contextmanager
+def servers() -> Iterator[list[Sandbox]]:
+    """A small month, one that is large for sizes that are small here, and one with faults."""
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         for (name, size), module in itertools.product(SIZES.items(), (searching, sampling, crawling)):
             if hasattr(module, name):
                 patch.setattr(module, name, size)
-        yield
+        months = (
+            (Photographers(SMALL, 1), None),
+            (Photographers(LARGE, 2), None),
+            (Photographers(SMALL, 3), Faults(0.1)),
+        )
+        yield [stack.enter_context(Sandbox(photos, faults=faults)) for photos, faults in months]
 
 
 @pytest.fixture(scope="module")
 def sandboxes() -> Iterator[list[Sandbox]]:
-    """Two months, without faults and with."""
-    with (
-        Sandbox(Photographers(SMALL, 1)) as small,
-        Sandbox(Photographers(LARGE, 2)) as large,
-        Sandbox(Photographers(SMALL, 3), faults=Faults(0.1)) as failing,
-    ):
-        yield [small, large, failing]
+    with servers() as running:
+        yield running
 
 
 targets = st.integers(1, 90)
 runs = st.lists(st.tuples(targets, st.none() | st.integers(1, 150), st.integers(1, 5)), max_size=4)
+sequences = given(which=st.integers(0, 2), before=runs, last=targets)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(which=st.integers(0, 2), before=runs, last=targets)
-@example(which=0, before=[(60, 20, 1), (30, None, 3)], last=60)  # killed, then less, then all: stuck at 30 once
-@example(which=1, before=[(20, None, 3)], last=150)  # ended in the round that a small target read, once
-def test_the_photos_kept_are_those_of_a_fresh_crawl(
-    sandboxes: list[Sandbox],
-    tmp_path_factory: pytest.TempPathFactory,
-    which: int,
-    before: list[tuple[int, int | None, int]],
-    last: int,
-) -> None:
-    folder, sandbox = tmp_path_factory.mktemp("sequence"), sandboxes[which]
+def assert_as_fresh(folder: Path, sandbox: Sandbox, before: list[tuple[int, int | None, int]], last: int) -> None:
+    """After the runs `before` (target, calls until it is killed, workers), one for `last` is like a fresh one."""
     for target, lives, workers in before:
         run(folder / "a.sqlite", sandbox, target, lives=lives or float("inf"), workers=workers)
     summary = run(folder / "a.sqlite", sandbox, last)
@@ -117,6 +111,21 @@ def test_the_photos_kept_are_those_of_a_fresh_crawl(
     assert fresh is not None
     assert kept(folder / "a.sqlite") == kept(folder / "b.sqlite")
     assert (summary.kept, summary.done, summary.rejected) == (fresh.kept, True, fresh.rejected)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@sequences
+@example(which=0, before=[(60, 20, 1), (30, None, 3)], last=60)  # killed, then less, then all: stuck at 30 once
+@example(which=1, before=[(20, None, 3)], last=150)  # ended in the round that a small target read, once
+@example(which=0, before=[(1, None, 1), (3, 1, 1)], last=1)  # a kill in between leaves more than was asked for
+def test_the_photos_kept_are_those_of_a_fresh_crawl(
+    sandboxes: list[Sandbox],
+    tmp_path_factory: pytest.TempPathFactory,
+    which: int,
+    before: list[tuple[int, int | None, int]],
+    last: int,
+) -> None:
+    assert_as_fresh(tmp_path_factory.mktemp("sequence"), sandboxes[which], before, last)
 
 
 def test_a_larger_target_keeps_the_photos_of_a_smaller(sandboxes: list[Sandbox], tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 """Failures on demand: every way in which Flickr's API and image CDN are known to fail.
 
 Whether a request fails depends on the seed and the request's number, so the same request can succeed when repeated.
-What is wrong for good stays so: the index of times is `time-coarse` for every search, `image-unavailable` depends on
-the image's path, `image-private` and `image-deleted` on the photo. These kinds must be named; a plain share does not
-include them.
+What is wrong for good stays so: `image-unavailable` depends on the image's path, `image-private` and `image-deleted` on
+the photo. These kinds must be named; a plain share does not include them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +50,7 @@ FIXED = {
     "undocumented-0": json_response(fail(0, "")),
     "undocumented-429": json_response(fail(429, "Too many requests")),
     "undocumented-502": json_response(fail(502, "Bad gateway")),
+    "95": json_response(fail(95, "SSL is required")),
     "106": json_response(fail(106, "Write operation failed")),
     "105": json_response(fail(105, "Service currently unavailable")),
     "0": json_response(fail(0, NOT_AVAILABLE)),
@@ -75,7 +75,7 @@ KINDS = (*FIXED, "429-date", *MISTOLD, *MISTAKEN, *TRUNCATED)
 UNAVAILABLE = "image-unavailable"
 # kind -> how getInfo fails for a photo whose images all answer 403 for ever
 WITHHELD = {"image-private": (2, "Permission denied"), "image-deleted": (1, "Photo not found")}
-PERMANENT = (UNAVAILABLE, *WITHHELD, "time-coarse")
+PERMANENT = (UNAVAILABLE, *WITHHELD, "time-coarse", "95")
 IMAGE_KINDS = tuple(kind for kind in KINDS if kind.startswith("image-") and kind not in PERMANENT)
 SEARCH_KINDS = tuple(kind for kind in KINDS if not kind.startswith("image-") and kind not in PERMANENT)
 API_KINDS = tuple(kind for kind in SEARCH_KINDS if kind not in ("10", *MISTOLD, *MISTAKEN))
@@ -132,10 +132,9 @@ class Faults:
 
     def of_call(self, method: str, number: int) -> str | None:
         """The kind of failure of API call `number` (all calls are counted), or None."""
-        if method != SEARCH:
-            return self._draw(API_KINDS, "fault", str(number))
-        coarse = isinstance(self.share, Mapping) and self.share.get("time-coarse")
-        return self._draw(SEARCH_KINDS, "fault", str(number)) or ("time-coarse" if coarse else None)
+        kinds = SEARCH_KINDS if method == SEARCH else API_KINDS
+        named = ("95", "time-coarse") if method == SEARCH else ("95",)
+        return self._draw((*kinds, *named) if isinstance(self.share, Mapping) else kinds, "fault", str(number))
 
     def of_image(self, path: str, number: int) -> str | None:
         """The kind of failure of image request `number`, or None."""

@@ -12,7 +12,7 @@ import orjson
 from flickrexif.collectors.sandbox.images import SUFFIXES, image_file, original_secret
 from flickrexif.collectors.sandbox.population import Population, SandboxPhoto
 
-MAX_WINDOW = 500_000  # photos that one search may look through; a simulated population spans decades
+MAX_WINDOW = 2_000_000  # photos that one search may look through; a simulated population spans decades
 CAP = 4_000  # results a query; later pages repeat the last one
 PER_PAGE, MAX_PER_PAGE = 100, 500
 FARM = 66
