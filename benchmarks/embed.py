@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     options = parser.parse_args()
     source = some(open_images(options.folder), options.images)
-    settings = EmbedSettings(workers=options.workers, batch_size=options.batch_size)
+    settings = EmbedSettings(out=Path(), workers=options.workers, batch_size=options.batch_size)
     measure(settings, load(resolve(options.encoder)), source, options.runs)
     if torch.cuda.is_available():
         measure_card(replace(settings, device="cuda", dtype="bf16"), source, options.runs)

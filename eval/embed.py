@@ -45,7 +45,7 @@ Progress = Callable[[int, int, Mapping[str, int]], None]
 class EmbedSettings:
     """How to embed; `device` is the one that the encoders are loaded on."""
 
-    out: Path = Path("data/embeddings")
+    out: Path
     on_the_fly: tuple[str, ...] = ()  # variants to make of the stored images; a parameter (jpeg) stands for its classes
     masks: tuple[float, ...] = (0.0,)  # shares of the area, 0 to 1
     batch_size: int = 64

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from flickrexif.core.addresses import data_set_address, expanded, split_query
 from flickrexif.core.errors import UsageError
+from flickrexif.core.folder import default_data_dir
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
 from flickrexif.core.text import as_utf8, reason_of
@@ -63,14 +64,14 @@ class Listing(NamedTuple):
 
 
 def open_images(
-    spec: str, *, data_dir: Path = Path("data"), variants: Sequence[str] = (), split: str | None = None
+    spec: str, *, data_dir: Path | None = None, variants: Sequence[str] = (), split: str | None = None
 ) -> list[Source]:
     """The sources of a data set: those of `variants` and `split`, or all that it has.
 
-    `spec` is a name of NAMES (a folder of `data_dir`), a folder, or a Hugging Face data set
-    `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
+    `spec` is a name of NAMES (a folder of `data_dir`; None: of the default data folder), a folder, or a Hugging Face
+    data set `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
-    folder = data_dir / spec if spec in NAMES else expanded(spec)
+    folder = (data_dir or default_data_dir()) / spec if spec in NAMES else expanded(spec)
     sources = list(_sources(spec, folder, variants))
     if not sources:
         raise UsageError(f"There is no image in {folder}.", HINT)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.text import plain
-from flickrexif.eval.embed import EmbedSettings, combos_of, embed
+from flickrexif.eval.embed import EmbedSettings, embed
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.images import Source
-from flickrexif.eval.preparing import Job, Preparer
+from flickrexif.eval.preparing import Combo, Job, Preparer
 from flickrexif.eval.suite_sets import IDENTITY, ImageSet, Need
 
 SAMPLE = 8  # images that an encoder's speed is measured on
@@ -116,7 +116,7 @@ def speed(encoder: Encoder, source: Source, device: str, clock: Callable[[], flo
     import torch
 
     count = min(SAMPLE, len(source))
-    preparer = Preparer(source.read, source.ids, combos_of(EmbedSettings()), (encoder.prepare,))
+    preparer = Preparer(source.read, source.ids, (Combo(None, None),), (encoder.prepare,))
     seconds = []
     for _ in range(2):  # the first is slower: libraries load, memory is taken
         began = clock()

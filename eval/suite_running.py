@@ -30,9 +30,9 @@ Progress = Callable[[float, float, str], None]
 class SuiteSettings:
     """What to measure; records go to `results`, embeddings to `embeddings`, both below the data folder."""
 
-    data_dir: Path = Path("data")
+    data_dir: Path
     images: tuple[str, ...] = ()  # image sets beside those of the data folder; variants are made on the fly
-    tasks: tuple[str, ...] = ()  # names of suite_tasks.TASKS; () for all
+    tasks: tuple[str, ...] = ()  # names of suite_tasks.TASKS; () for all but ON_REQUEST
     protocol: Protocol = "paper"  # of the probes
     seeds: int = 10
     resume: bool = True

@@ -1,7 +1,7 @@
 """Runs one measurement of the suite, and tells whether its record still holds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from flickrexif.eval.tasks_neighbors import (
     run_similarity,
 )
 from flickrexif.eval.tasks_pictures import run_strips, run_tsne
-from flickrexif.eval.tasks_probe import run_probe
+from flickrexif.eval.tasks_probe import run_mitigation, run_probe
 
 QUERIES = 1_000  # of the similarities
 FAILED, NOT_POSSIBLE = "failed", "not possible"
@@ -47,24 +47,7 @@ class Protocols:
 
 def run(measurement: Measurement, files: EmbeddingFiles, protocols: Protocols) -> Result:
     """The result record of a measurement, made from its embedding files. Raises as the tasks do."""
-    device, seeds, k = protocols.device, protocols.seeds, K.get(measurement.dataset, 10)
-    match measurement.task:
-        case "probe":
-            label: dict[str, Any] = {"parameter": measurement.parameter, "attribute": measurement.attribute}
-            return run_probe(files, protocols.of_probe, **label, splits=measurement.labels, seeds=seeds)
-        case "knn":
-            return run_knn(files, parameter=str(measurement.parameter), k=k, seeds=seeds, device=device)
-        case "similarity":
-            return run_similarity(files, parameter=str(measurement.parameter), queries=QUERIES, device=device)
-        case "masking":
-            return run_masking(files, ratios=MASKS, k=k, device=device)
-        case "neighbors":
-            return run_neighbors(files, labels=_labels(measurement), ks=_ks(measurement, files), device=device)
-        case "tsne":
-            return run_tsne(files, labels=_labels(measurement))
-        case "strips":
-            return run_strips(files, labels=measurement.labels, parameter=measurement.parameter)
-    return run_retrieval(files, device=device)
+    return RUNS[measurement.task].run(measurement, files, protocols)
 
 
 def _labels(measurement: Measurement) -> Path:
@@ -83,9 +66,6 @@ def no_result(measurement: Measurement, record: EncoderRecord, state: str, reaso
 
     Of the settings it has only those that make it another measurement than others of its task.
     """
-    k = {"k": K.get(measurement.dataset, 10)}
-    probe = {"protocol": protocols.probe, "mask": measurement.mask}
-    settings: Mapping[str, Mapping[str, Any]] = {"probe": probe, "knn": k, "masking": k}
     return Result(
         task=measurement.task,
         encoder=record.key,
@@ -95,7 +75,7 @@ def no_result(measurement: Measurement, record: EncoderRecord, state: str, reaso
         attribute=LABEL if measurement.labels and measurement.task in BY_CAMERA else measurement.attribute,
         metrics=dict.fromkeys(HEADLINES[measurement.task]),
         detail={"reason": reason, "state": state},
-        settings=settings.get(measurement.task, {}),
+        settings=RUNS[measurement.task].identity(measurement, protocols),
         versions=environment(),
     )
 
@@ -105,7 +85,8 @@ def no_result(measurement: Measurement, record: EncoderRecord, state: str, reaso
 
 def holds(result: Result, measurement: Measurement, files: EmbeddingFiles, protocols: Protocols) -> bool:
     """Whether the measurement, made again, would have the same settings and inputs. Raises where a file is missing."""
-    expected = json.loads(json.dumps(_settings(measurement, files, protocols) | files.settings()))
+    expected = RUNS[measurement.task].settings(measurement, files, protocols) | files.settings()
+    expected = json.loads(json.dumps(expected))
     settings = {name: result.settings.get(name) for name in expected}
     return (
         settings == expected
@@ -114,29 +95,6 @@ def holds(result: Result, measurement: Measurement, files: EmbeddingFiles, proto
         and result.detail.get("split_file") == _split_file(measurement)
         and result.fingerprints == _inputs(measurement, files)
     )
-
-
-def _settings(measurement: Measurement, files: EmbeddingFiles, protocols: Protocols) -> dict[str, Any]:
-    """The settings that the task would write, without those that never change."""
-    device, seeds, k = protocols.device, protocols.seeds, K.get(measurement.dataset, 10)
-    match measurement.task:
-        case "probe":
-            seeds = seeds if measurement.parameter else 1
-            return asdict(protocols.of_probe) | {"seeds": seeds, "mask": measurement.mask}
-        case "knn":
-            half = half_of(device)
-            return {"k": k, "seeds": seeds, "device": device, "half": half and str(half)}
-        case "similarity":
-            return {"queries": QUERIES, "seed": 0, "device": device}
-        case "masking":
-            return {"k": k, "ratios": list(MASKS), "device": device}
-        case "neighbors":
-            return {"k": list(_ks(measurement, files)), "device": device}
-        case "tsne":
-            return {"limit": 2_000, "perplexity": 30.0, "seed": 0}
-        case "strips":
-            return {"queries": 1, "k": 10, "seed": 0}
-    return {"device": device}
 
 
 def _split_file(measurement: Measurement) -> str | None:
@@ -158,3 +116,75 @@ def paths(measurement: Measurement, files: EmbeddingFiles) -> Mapping[Need, Path
 def path_of(need: Need, files: EmbeddingFiles) -> Path:
     """The path of the embedding file `need`, by the root and the encoder of `files`."""
     return replace(files, dataset=need.dataset, mask=need.mask).path(processing=need.processing, split=need.split)
+
+
+# --- the tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How the suite runs a task."""
+
+    run: Callable[[Measurement, EmbeddingFiles, Protocols], Result]
+    settings: Callable[[Measurement, EmbeddingFiles, Protocols], dict[str, Any]]
+    """The settings that the task would write, without those that never change."""
+    identity: Callable[[Measurement, Protocols], dict[str, Any]] = lambda *_: {}
+    """Of the settings those that make it another measurement than others of its task."""
+
+
+def _k(measurement: Measurement, _: Protocols) -> dict[str, Any]:
+    return {"k": K.get(measurement.dataset, 10)}
+
+
+RUNS: Mapping[str, Run] = {
+    "probe": Run(
+        run=lambda m, files, p: run_probe(
+            files, p.of_probe, parameter=m.parameter, attribute=m.attribute, splits=m.labels, seeds=p.seeds
+        ),
+        settings=lambda m, _, p: asdict(p.of_probe) | {"seeds": p.seeds if m.parameter else 1, "mask": m.mask},
+        identity=lambda m, p: {"protocol": p.probe, "mask": m.mask},
+    ),
+    "knn": Run(
+        run=lambda m, files, p: run_knn(files, parameter=str(m.parameter), **_k(m, p), seeds=p.seeds, device=p.device),
+        settings=lambda m, _, p: _k(m, p) | {"seeds": p.seeds, "device": p.device, "half": _half(p.device)},
+        identity=_k,
+    ),
+    "similarity": Run(
+        run=lambda m, files, p: run_similarity(files, parameter=str(m.parameter), queries=QUERIES, device=p.device),
+        settings=lambda _, __, p: {"queries": QUERIES, "seed": 0, "device": p.device},
+    ),
+    "masking": Run(
+        run=lambda m, files, p: run_masking(files, ratios=MASKS, **_k(m, p), device=p.device),
+        settings=lambda m, _, p: _k(m, p) | {"ratios": list(MASKS), "device": p.device},
+        identity=_k,
+    ),
+    "neighbors": Run(
+        run=lambda m, files, p: run_neighbors(files, labels=_labels(m), ks=_ks(m, files), device=p.device),
+        settings=lambda m, files, p: {"k": list(_ks(m, files)), "device": p.device},
+    ),
+    "retrieval": Run(
+        run=lambda _, files, p: run_retrieval(files, device=p.device),
+        settings=lambda _, __, p: {"device": p.device},
+    ),
+    "tsne": Run(
+        run=lambda m, files, _: run_tsne(files, labels=_labels(m)),
+        settings=lambda *_: {"limit": 2_000, "perplexity": 30.0, "seed": 0},
+    ),
+    "strips": Run(
+        run=lambda m, files, _: run_strips(files, labels=m.labels, parameter=m.parameter),
+        settings=lambda *_: {"queries": 1, "k": 10, "seed": 0},
+    ),
+    "mitigation": Run(
+        run=lambda m, files, p: run_mitigation(
+            files, p.of_probe, parameter=str(m.parameter), **_k(m, p), seeds=p.seeds
+        ),
+        settings=lambda m, _, p: asdict(p.of_probe) | _k(m, p) | {"seeds": p.seeds},
+        identity=lambda m, p: {"protocol": p.probe} | _k(m, p),
+    ),
+}
+"""How each of suite_tasks.TASKS is run."""
+
+
+def _half(device: str) -> str | None:
+    half = half_of(device)
+    return None if half is None else str(half)

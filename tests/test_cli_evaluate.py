@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
+from flickrexif.eval.embeddings import write_embeddings
 from flickrexif.eval.results import read_result
 
 
@@ -88,7 +92,10 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
         (("encoders", "--family", "XYZ"), "There is no family"),
         (("eval", "knn", "--dataset", "x", "--model", "m", "--variant", "v", "--parameter", "jpeg"), "x"),
         (("eval", "retrieval", "--model", "m", "--variant", "v"), "m"),
-        (("eval", "neighbors", "--model", "m", "--variant", "v", "--labels", "no.parquet", "--k", "1", "5"), "m"),
+        (
+            ("eval", "neighbors", "--model", "m", "--variant", "v", "--labels", "no.parquet", "--k", "1", "--k", "5"),
+            "m",
+        ),
         (("pairs", "check", "nowhere"), "nowhere"),
     ],
 )
@@ -102,6 +109,24 @@ def test_bad_input_is_one_sentence(
     assert out == ""
     assert sentence in err
     assert "Traceback" not in err
+
+
+def test_a_stray_number_after_neighbors_is_no_k(run: Any, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.parquet"
+    columns = {"is_smartphone": [n % 2 == 0 for n in range(9)], "owner": [f"owner {n}" for n in range(9)]}
+    pq.write_table(pa.table({"Flickr ID": range(9)} | columns), labels)
+    path = tmp_path / "FlickrExif" / "model=m_variant=v.safetensors"
+    write_embeddings(path, torch.eye(9), {"Flickr ID": torch.arange(9)})
+    place = ("eval", "neighbors", "--model", "m", "--variant", "v", "--embeddings", tmp_path, "--labels", labels)
+    record = ("--out", tmp_path / "record.json")
+    for stray in ((3,), ("--k", 2, 3)):
+        code, out, err = run(*place, *record, *stray)
+        assert (code, out) == (2, "")
+        assert "unexpected extra argument" in err
+        assert not (tmp_path / "record.json").exists()
+    code, _, err = run(*place, *record, "--k", 2, "--k", 3)
+    assert code == 0, err
+    assert read_result(tmp_path / "record.json").settings["k"] == [2, 3]
 
 
 @pytest.mark.parametrize("memory", ["x", "-1G", "0", "G", "4P"])

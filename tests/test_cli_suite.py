@@ -84,6 +84,26 @@ def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path:
     assert snapshot(data) == before
     assert "34 to do, 46 not possible" in out
     assert "its images have no class labels" in out
+    assert "Left out: mitigation, as each takes as long as four probes and four kNN. Name it with --tasks" in out
+
+
+def test_mitigation_is_made_when_it_is_named(run: Any, data: Path, tmp_path: Path) -> None:
+    code, out, _ = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, "--tasks", "mitigation", *FAST)
+    assert code == 0
+    place = ("--model", "control", "--variant", "colour", "--embeddings", data / "embeddings", "--dataset", "ImageNet")
+    for parameter in ("jpeg", "sharpening"):
+        path = tmp_path / "single" / "results" / "control-colour" / f"mitigation_ImageNet_{parameter}.json"
+        assert run("eval", "mitigation", *place, "--parameter", parameter, "--seeds", 2, "--out", path)[0] == 0
+    made, expected = records(data), records(tmp_path / "single")
+    assert {name: record for name, record in made.items() if "state" not in record["detail"]} == expected
+    unlabelled = made[f"control-colour/mitigation_{MADE}_jpeg.json"]
+    assert unlabelled["detail"]["reason"] == "its images have no class labels"
+    value = expected["control-colour/mitigation_ImageNet_jpeg.json"]["metrics"]["leace.all_same"]
+    assert f"{value:.3f}" in out
+    before = snapshot(data)
+    again = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, "--tasks", "mitigation", *FAST)
+    assert (again[0], again[1]) == (0, out)
+    assert snapshot(data) == before
 
 
 def test_an_encoder_that_cannot_be_loaded_is_a_reason_and_others_are_measured(

@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +44,7 @@ FUNCTIONS = {
     "pairs simulate": "simulate_pairs",
     "eval all": "evaluate",
 }  # others have the command's name
-ONLY_COMMAND = {"as_json", "more"}  # how it is printed, and words after --k
+ONLY_COMMAND = {"as_json"}  # how it is printed
 ONLY_FUNCTION = {
     "progress",
     "say",
@@ -152,7 +151,7 @@ Step = tuple[str, Callable[[], Any]]
 
 
 def steps(endpoint: str) -> dict[str, Step]:
-    """Name -> what is typed, and what is called; in the order they are done."""
+    """Name -> what is typed, with @ before a place, and what is called; in the order they are done."""
     months = f"--month {MONTH} --target 40 --minimum 10 --endpoint {endpoint}"
     encoder = "--encoder control:colour --device cpu"
     measured = "--dataset FlickrExif --model control --variant colour"
@@ -168,13 +167,13 @@ def steps(endpoint: str) -> dict[str, Step]:
         ),
         "build": ("build", lambda: f.build()),
         "process": (
-            "process data/flickrexif --parameter sharpening --workers 1",
+            "process @data/flickrexif --parameter sharpening --workers 1",
             lambda: f.process("data/flickrexif", parameter="sharpening", workers=1),
         ),
-        "simulate": ("pairs simulate data/shots --pairs 3", lambda: f.simulate_pairs("data/shots", pairs=3)),
-        "check": ("pairs check data/shots --page sheet", lambda: f.check_pairs("data/shots", page="sheet")),
-        "pairs": ("pairs build data/shots", lambda: f.build_pairs("data/shots")),
-        "label": ("label data/shots --out labelled", lambda: f.label("data/shots", out="labelled")),
+        "simulate": ("pairs simulate @data/shots --pairs 3", lambda: f.simulate_pairs("data/shots", pairs=3)),
+        "check": ("pairs check @data/shots --page @sheet", lambda: f.check_pairs("data/shots", page="sheet")),
+        "pairs": ("pairs build @data/shots", lambda: f.build_pairs("data/shots")),
+        "label": ("label @data/shots --out @labelled", lambda: f.label("data/shots", out="labelled")),
         "embed": (
             f"embed --dataset flickrexif {encoder} --shard 1/2",
             lambda: f.embed("flickrexif", "control:colour", device="cpu", shard="1/2"),
@@ -185,7 +184,7 @@ def steps(endpoint: str) -> dict[str, Step]:
         ),
         "merge-shards": ("merge-shards", lambda: f.merge_shards()),
         "neighbors": (
-            f"eval neighbors {measured} --labels data/flickrexif/labels --k 5 --out elsewhere/neighbors.json",
+            f"eval neighbors {measured} --labels @data/flickrexif/labels --k 5 --out @elsewhere/neighbors.json",
             lambda: f.measure(
                 "neighbors", **PLACE, labels="data/flickrexif/labels", k=[5], out="elsewhere/neighbors.json"
             ),
@@ -194,38 +193,46 @@ def steps(endpoint: str) -> dict[str, Step]:
             "eval all --encoder control:colour --protocol fast --seeds 2 --device cpu",
             lambda: f.evaluate("control:colour", **FAST),
         ),
-        "report": ("report --formats svg --out page", lambda: f.report(formats="svg", out="page")),
-        "card": ("card labelled", lambda: f.card("labelled")),
+        "report": ("report --formats svg --out @page", lambda: f.report(formats="svg", out="page")),
+        "card": ("card @labelled", lambda: f.card("labelled")),
         "browse": (
-            "browse data/flickrexif --photos 9 --out pages",
+            "browse @data/flickrexif --photos 9 --out @pages",
             lambda: f.browse("data/flickrexif", photos=9, out="pages"),
         ),
         "splits elsewhere": (
-            "splits --protocol proportional --attribute Make --min-photos 6 --out elsewhere",
+            "splits --protocol proportional --attribute Make --min-photos 6 --out @elsewhere",
             lambda: f.splits(protocol="proportional", attribute="Make", min_photos=6, out="elsewhere"),
         ),
         "publish": (
-            "publish data/flickrexif --repo jo/photos --tag v1",
+            "publish @data/flickrexif --repo jo/photos --tag v1",
             lambda: f.publish("data/flickrexif", repo="jo/photos", tag="v1"),
         ),
-        "merge": ("merge data ../other --data-dir both", lambda: f.merge(["data", "../other"], data_dir="both")),
+        "merge": ("merge @data @../other --data-dir @both", lambda: f.merge(["data", "../other"], data_dir="both")),
     }
 
 
 STATE = (".flickrexif", ".crawl", ".speed.csv")
 
 
-def files_of(folder: Path, data_dir: str) -> dict[str, str]:
+def files_of(folder: Path) -> dict[str, str]:
     """Name -> what is in it, but for the state of the programs and the time that something took."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not set(path.parts) & set(STATE)]
-    names = {re.sub(rf"^{data_dir}/", "data/", path.relative_to(folder).as_posix()): path for path in paths}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in names.items()}
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def _without_seconds(folder: Path, data_dir: str) -> None:
+def _without_seconds(folder: Path) -> None:
     """Records that do not tell how long they took."""
-    for path in (*folder.glob(f"{data_dir}/results/**/*.json"), *folder.glob("elsewhere/neighbors.json")):
+    for path in (*folder.glob("data/results/**/*.json"), *folder.glob("elsewhere/neighbors.json")):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 1.0}))
+
+
+def _type(words: list[str]) -> None:
+    """Run the command of these words."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["flickrexif", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert ended.value.code in (0, 3), words
 
 
 @pytest.fixture(scope="module")
@@ -234,10 +241,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(root: Path) -> Iterator[Mapping[str, tuple[Any, Any, Any]]]:
-    """Each step done in a folder by the command and in another by the function: files, files, and what it returned.
-
-    The command's data folder has another name, so that no default of its own can hit the function's.
+def done(root: Path) -> Iterator[Mapping[str, tuple[Any, ...]]]:
+    """Each step done by the function in the working directory, and by the command elsewhere, where the data folder is
+    named by the variable, and by the option: what the function returned, and the files of each.
     """
     result = {}
     with (
@@ -250,41 +256,53 @@ def done(root: Path) -> Iterator[Mapping[str, tuple[Any, Any, Any]]]:
         patch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
         patch.setenv("HF_TOKEN", TOKEN)
         flickrexif.crawl("2024-07", target=5, seed=1, endpoint=sandbox.endpoint, data_dir=root / "other")
+        for side in ("function", "variable", "option", "away"):
+            (root / side).mkdir()
         for name, (typed, call) in steps(sandbox.endpoint).items():
-            snapshots = []
-            for side, data_dir in (("command", "mine"), ("function", "data")):
-                (root / side).mkdir(exist_ok=True)
-                patch.chdir(root / side)
-                if side == "command":
-                    patch.setenv("FLICKREXIF_DATA", data_dir)
-                    words = [re.sub(r"^data\b", data_dir, word) for word in typed.split()]
-                    patch.setattr("sys.argv", ["flickrexif", *words])
-                    with pytest.raises(SystemExit) as ended:
-                        cli.main()
-                    assert ended.value.code in (0, 3), name
-                else:
-                    patch.delenv("FLICKREXIF_DATA")
-                    returned = call()
-                _without_seconds(root / side, data_dir)
-                snapshots.append(files_of(root / side, data_dir))
-            result[name] = (*snapshots, returned)
+            patch.chdir(root / "function")
+            patch.delenv("FLICKREXIF_DATA", raising=False)
+            returned = call()
+            patch.chdir(root / "away")
+            _type([*typed.replace("@", f"{root}/option/").split(), *_data_dir(typed, root / "option/data")])
+            patch.setenv("FLICKREXIF_DATA", str(root / "variable/data"))
+            _type(typed.replace("@", f"{root}/variable/").split())
+            for side in SIDES:
+                _without_seconds(root / side)
+            result[name] = (returned, *(files_of(root / side) for side in SIDES))
         yield result
 
 
+SIDES = ("function", "variable", "option")
+
+
+def _data_dir(typed: str, folder: Path) -> list[str]:
+    """The option --data-dir, where a command has it and it is not typed yet."""
+    command = max((name for name in COMMANDS if typed.startswith(name)), key=len)
+    named = "--data-dir" in typed or "data_dir" not in defaults(COMMANDS[command])
+    return [] if named else ["--data-dir", str(folder)]
+
+
 @pytest.mark.parametrize("name", list(steps("")))
-def test_a_function_makes_the_files_that_its_command_makes(done: Mapping[str, tuple[Any, Any, Any]], name: str) -> None:
-    command, function, returned = done[name]
-    assert command == function
+def test_a_function_makes_the_files_that_its_command_makes(done: Mapping[str, tuple[Any, ...]], name: str) -> None:
+    returned, function, variable, option = done[name]
+    assert function == variable == option
     assert returned is not None
     names = list(done)
-    before = done[names[names.index(name) - 1]][0] if name != "crawl" else {}
+    before = done[names[names.index(name) - 1]][1] if name != "crawl" else {}
     unchanging = ("build", "card", "publish")  # what is there is right already, or goes to the Hub
-    assert (command == before) == (name in unchanging)
+    assert (function == before) == (name in unchanging)
+
+
+@pytest.mark.usefixtures("done")
+def test_nothing_is_written_to_the_working_directory_when_the_data_folder_is_elsewhere(root: Path) -> None:
+    assert list((root / "away").iterdir()) == []
+    for side in SIDES:
+        assert [path.name for path in (root / side).iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.usefixtures("done")
 def test_what_is_written_elsewhere_is_in_the_register(root: Path) -> None:
-    names = {name for name in files_of(root / "function", "data") if not name.startswith(("data/", "both/"))}
+    names = {name for name in files_of(root / "function") if not name.startswith(("data/", "both/"))}
     assert {name.split("/")[0] for name in names} == {"elsewhere", "labelled", "page", "pages", "sheet"}
     registered = DataFolder(root / "function/data").registered()
     assert {name for name in names if not any((root / "function" / name).is_relative_to(r) for r in registered)} == {
@@ -293,13 +311,13 @@ def test_what_is_written_elsewhere_is_in_the_register(root: Path) -> None:
     assert DataFolder.of(root / "function/labelled") == DataFolder(root / "function/data")
 
 
-def test_reports_are_frozen_and_tell_what_was_made(done: Mapping[str, tuple[Any, Any, Any]]) -> None:
-    crawled, merged = done["crawl"][2], done["merge"][2]
+def test_reports_are_frozen_and_tell_what_was_made(done: Mapping[str, tuple[Any, ...]]) -> None:
+    crawled, merged = done["crawl"][0], done["merge"][0]
     assert crawled.months[0].kept == sum(crawled.built.rows.values()) == 40
     assert sum(month.photos for month in merged.months) == 45
-    assert all(result.metrics for result in done["eval all"][2].results)
-    assert done["publish"][2].report.commit
-    for report in (crawled, merged, done["publish"][2], done["eval all"][2]):
+    assert all(result.metrics for result in done["eval all"][0].results)
+    assert done["publish"][0].report.commit
+    for report in (crawled, merged, done["publish"][0], done["eval all"][0]):
         with pytest.raises(AttributeError):
             setattr(report, fields(report)[0].name, None)
 

@@ -1,14 +1,28 @@
 """A measurement that could not be made is told from others of its task, as the ones that were made are."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flickrexif.commands.measure import MEASUREMENTS
 from flickrexif.eval.encoders import resolve
 from flickrexif.eval.report.entries import group_of
 from flickrexif.eval.results import Result
-from flickrexif.eval.suite_runs import FAILED, Protocols, no_result
-from flickrexif.eval.suite_tasks import Measurement
+from flickrexif.eval.suite_runs import FAILED, RUNS, Protocols, no_result, run
+from flickrexif.eval.suite_tasks import HEADLINES, ON_REQUEST, TASKS, Measurement
+from flickrexif.eval.task_files import EmbeddingFiles
+
+
+def test_every_task_says_how_it_is_run_and_what_is_shown() -> None:
+    assert set(RUNS) == set(TASKS) == set(HEADLINES) == set(MEASUREMENTS)
+    assert set(ON_REQUEST) < set(TASKS)
+
+
+def test_a_task_without_a_run_is_no_other_task(tmp_path: Path) -> None:
+    files = EmbeddingFiles(root=tmp_path, dataset="PairCams", model="m", variant="v")
+    with pytest.raises(KeyError, match="retrieva1"):
+        run(Measurement(task="retrieva1", dataset="PairCams"), files, Protocols())
 
 
 @pytest.mark.parametrize(
@@ -18,6 +32,7 @@ from flickrexif.eval.suite_tasks import Measurement
         ({"task": "probe", "dataset": "ImageNet", "parameter": "jpeg"}, {"mask": None}),
         ({"task": "knn", "dataset": "ImageNet", "parameter": "jpeg"}, {"k": 10}),
         ({"task": "knn", "dataset": "iNaturalist", "parameter": "jpeg"}, {"k": 1}),
+        ({"task": "mitigation", "dataset": "iNaturalist", "parameter": "jpeg"}, {"k": 1}),
         ({"task": "masking", "dataset": "iNaturalist"}, {"k": 1}),
         ({"task": "similarity", "dataset": "ImageNet", "parameter": "jpeg"}, {}),
     ],
@@ -28,7 +43,7 @@ def test_a_failure_stands_beside_the_numbers_of_other_encoders(
 ) -> None:
     measurement, record = Measurement(**about), resolve("control:random")
     failed = no_result(measurement, record, FAILED, "no file", Protocols(probe=protocol))
-    expected = settings | ({"protocol": protocol} if about["task"] == "probe" else {})
+    expected = settings | ({"protocol": protocol} if about["task"] in ("probe", "mitigation") else {})
     fields = {name: value for name, value in about.items() if name != "mask"}
     measured = Result(encoder="other", family="OWN", metrics={}, settings=expected, **fields)
     assert group_of(failed) == group_of(measured)

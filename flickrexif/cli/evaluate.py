@@ -139,9 +139,9 @@ def neighbors(
     data_dir: DataDir = None,
     mask: Mask = None,
     k: Annotated[
-        list[int] | None, typer.Option(min=1, help="Neighbours: --k 10 25 50. [default: 10 25 50]", show_default=False)
+        list[int] | None,
+        typer.Option(min=1, help="Neighbours; may be repeated. [default: 10, 25, 50]", show_default=False),
     ] = None,
-    more: Annotated[list[int] | None, typer.Argument(hidden=True)] = None,  # what follows the first number of --k
     memory: Memory = "4G",
     device: Device = "cpu",
     out: Out = None,
@@ -157,7 +157,7 @@ def neighbors(
         mask=mask,
         out=out,
         labels=labels,
-        k=[*(k or ()), *(more or ())] or (10, 25, 50),
+        k=k or (10, 25, 50),
         memory=memory,
         device=device,
     )

@@ -33,7 +33,8 @@ def evaluate_all(
     tasks: Annotated[
         list[str] | None,
         typer.Option(
-            help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips; may be repeated. [default: all]",
+            help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips, mitigation; may be repeated. "
+            "[default: all but mitigation]",
             show_default=False,
         ),
     ] = None,
@@ -69,6 +70,8 @@ def evaluate_all(
         )
     if dry_run:
         _print_plan(evaluation.items)
+        for line in () if tasks else _left_out():
+            typer.echo(line)
         return
     _print_summary(evaluation.outcomes)
     for outcome in evaluation.failed:
@@ -108,6 +111,14 @@ def _lacking(items: "Sequence[Item]") -> Iterator[str]:
         affected = set.union(*measurements.values())
         of = "" if affected == encoders else f" by {', '.join(sorted(affected))}"
         yield f"Not possible on {dataset}{of} ({', '.join(measurements)}): {reason}."
+
+
+def _left_out() -> Iterator[str]:
+    """The tasks that are made only when they are named, and why."""
+    from flickrexif.eval.suite_tasks import ON_REQUEST
+
+    for task, reason in ON_REQUEST.items():
+        yield f"Left out: {task}, as {reason}. Name it with --tasks {task}."
 
 
 def _totals(items: "Sequence[Item]") -> str:
