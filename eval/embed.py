@@ -3,6 +3,7 @@
 Each image is read and decoded once, in a worker process, which also applies the variants; encoders with equal
 preprocessing share its inputs. The order of rows does not depend on the workers. Work is saved in blocks of rows: a run
 that was killed continues, a finished file is not made twice, and a file made with other settings is never overwritten.
+One that the same encoder made with other weights or code is made anew.
 """
 
 from collections import Counter
@@ -20,12 +21,12 @@ from flickrexif.core.files import AGAIN
 from flickrexif.eval.allocation import keep_freed_memory
 from flickrexif.eval.blocks import Block, Forward, Key
 from flickrexif.eval.embeddings import read_embeddings
+from flickrexif.eval.encoders.own import UNREVISED
 from flickrexif.eval.encoders.record import Encoder, Prepare
 from flickrexif.eval.images import Source
 from flickrexif.eval.preparing import Combo, CombosByPreparation, Job, Preparer, prepared
 from flickrexif.eval.targets import (
     Target,
-    feature_fields,
     finish,
     is_finished,
     read_failures,
@@ -105,17 +106,20 @@ def embed(
     where a file with other settings has the same path; FlickrExifError where a file cannot be written or a worker dies.
     """
     _check(settings, encoders, sources)
+    tell = tell or (lambda _: None)
     keep_freed_memory()
     combos = combos_of(settings)
     make = partial(
         Forward,
         batch_size=settings.batch_size,
         device=settings.device,
-        tell=tell or (lambda _: None),
+        tell=tell,
         compiled=settings.compile,
     )
     forwards = [make(encoder) for encoder in encoders]
     plans = _plans(settings, encoders, combos, sources)
+    for sentence in _changed(plans, encoders):
+        tell(sentence)
     ticker = _Ticker(progress or (lambda *_: None), plans)
     with ExitStack() as locks:
         for plan in plans:
@@ -141,6 +145,8 @@ def _check(settings: EmbedSettings, encoders: Sequence[Encoder], sources: Sequen
         raise UsageError(f"The number for --{wrong[0].replace('batch', 'batch-size')} is too small.", "Give 1 or more.")
     if not (encoders and sources and settings.masks):
         raise UsageError("There is nothing to embed.", "Name an encoder, images and a mask.")
+    if lacking := [encoder.record.key for encoder in encoders if not encoder.record.digest]:
+        raise UsageError(f"Nothing tells which weights {lacking[0]} has.", "Give its record a digest.")
     if settings.on_the_fly and any(source.variant != "IDENTITY" for source in sources):
         raise UsageError("Variants are applied to images as they came, not to stored variants.", "Take one of both.")
 
@@ -167,7 +173,6 @@ class _Plan:
 def _plans(
     settings: EmbedSettings, encoders: Sequence[Encoder], combos: tuple[Combo, ...], sources: Sequence[Source]
 ) -> list[_Plan]:
-    fields = [feature_fields(encoder.record) for encoder in encoders]
     make = partial(
         target_of,
         settings.out,
@@ -179,7 +184,7 @@ def _plans(
     plans = []
     for source in sources:
         targets = {
-            (number, combo_number): make(encoder.record, combo, source, encoder=fields[number])
+            (number, combo_number): make(encoder.record, combo, source)
             for (number, encoder), (combo_number, combo) in product(enumerate(encoders), enumerate(combos))
         }
         start, stop = shard_rows(len(source), settings.shard)
@@ -190,6 +195,15 @@ def _plans(
     if doubles := [path for path, count in paths.items() if count > 1]:
         raise UsageError(f"Two encoders or data sets would share {doubles[0]}.", "Give them different names.")
     return plans
+
+
+def _changed(plans: Sequence[_Plan], encoders: Sequence[Encoder]) -> Iterator[str]:
+    """A sentence for each encoder of which files are made anew, as others of its weights or code made them."""
+    for number, encoder in enumerate(encoders):
+        left = [(plan, key) for plan in plans for key in plan.targets.keys() - plan.finished if key[0] == number]
+        count = sum(plan.targets[key].path.exists() for plan, key in left)
+        if count and not encoder.record.digest.startswith(UNREVISED):
+            yield f"{encoder.record.key} was changed: {count:,} of its files are made anew."
 
 
 def _begin(plan: _Plan, locks: ExitStack) -> None:

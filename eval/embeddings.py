@@ -42,6 +42,12 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.image_embeddings)
 
+    @property
+    def encoder_digest(self) -> str:
+        """The digest of the encoder that made them; "" in files of other programs and of earlier versions."""
+        settings = json.loads(self.metadata.get("settings", "{}"))
+        return str(settings.get("encoder", {}).get("digest", ""))
+
     def image_ids(self) -> list[str]:
         """The id of each row: its `image_id`, else its Flickr ID, else (in released files) its number."""
         if IMAGE_ID in self.columns:

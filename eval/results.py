@@ -33,6 +33,7 @@ class Result:
 
     task: str  # probe, knn, retrieval, neighbors, similarity, masking, mitigation, tsne, strips
     encoder: str  # canonical name
+    encoder_digest: str = ""  # of its weights or code, or its revision; "" where the embeddings do not tell
     family: str | None  # CVL, SUP, SSL, ...; None for an encoder of one's own
     dataset: str
     parameter: str | None = None  # processing: jpeg, sharpening, resizing, interpolation
@@ -168,6 +169,7 @@ def _is_mapping_of(check: Any) -> Any:
 FIELDS = {  # field -> (check, what the check accepts)
     "task": (_is_text, "a name"),
     "encoder": (_is_text, "a name"),
+    "encoder_digest": (lambda value: isinstance(value, str), "a text"),
     "family": (_is_text_or_none, "a name or null"),
     "dataset": (_is_text, "a name"),
     "parameter": (_is_text_or_none, "a name or null"),

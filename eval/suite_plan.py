@@ -11,17 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
 from flickrexif.eval.embeddings import UNSAFE, read_embeddings
+from flickrexif.eval.encoders.digests import known_digest
 from flickrexif.eval.encoders.record import Encoder, EncoderRecord
 from flickrexif.eval.results import Result, read_result
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, holds, path_of
 from flickrexif.eval.suite_sets import ImageSet, Need
 from flickrexif.eval.suite_tasks import Measurement
-from flickrexif.eval.targets import feature_fields, file_names
+from flickrexif.eval.targets import file_names, same_encoder
 from flickrexif.eval.task_files import EmbeddingFiles
 
 State = Literal["done", "to do", "not possible"]
@@ -36,6 +37,11 @@ class Candidate:
 
     record: EncoderRecord
     encoder: Encoder | None = None  # of an encoder that was given as an object; others are loaded by their records
+
+    @property
+    def compared(self) -> EncoderRecord:
+        """The record with the digest, where loading is not needed to know it."""
+        return replace(self.record, digest=known_digest(self.record))
 
     def files(self, root: Path, measurement: Measurement) -> EmbeddingFiles:
         """The encoder's embeddings of the measurement's data set."""
@@ -132,21 +138,24 @@ def _items(
 def _is_up_to_date(need: Need, candidate: Candidate, files: EmbeddingFiles, sets: Mapping[str, ImageSet]) -> bool:
     """Whether the file exists and was made from these images by this encoder, as far as its settings tell."""
     path, source = path_of(need, files), sets[need.dataset].source(need)
-    if not path.exists() or source is None:
-        return path.exists()
-    try:
-        settings: dict[str, Any] = json.loads(read_embeddings(path).metadata.get("settings", "{}"))
-    except FlickrExifError:
+    if not path.exists():
         return False
-    encoder = json.loads(json.dumps(feature_fields(candidate.record)))
-    same_encoder = candidate.encoder is None or settings.get("encoder") == encoder
-    return same_encoder and settings.get("data") == source.fingerprint
+    try:
+        settings = json.loads(read_embeddings(path).metadata.get("settings", "null"))
+    except FlickrExifError:
+        return source is None  # measuring it will say so
+    if settings is None:  # of another program
+        return source is None
+    encoder = same_encoder(settings.get("encoder", {}), candidate.compared)
+    is_its_own = encoder == "same" or (encoder == "no digest" and candidate.encoder is None)
+    return is_its_own and (source is None or settings.get("data") == source.fingerprint)
 
 
 def _lost(missing: Sequence[Need], sets: Mapping[str, ImageSet]) -> str:
     """The reason why missing embeddings cannot be made; "" where they can."""
     lost = [need for need in missing if not sets[need.dataset].sources]
-    return f"{len(lost)} of its embedding files are not here, nor the images" if lost else ""
+    count = len(lost)
+    return f"{count} of its embedding files are not here or of other weights, nor are the images here" if lost else ""
 
 
 def _is_done(item: Item, inventory: Inventory, protocols: Protocols) -> bool:

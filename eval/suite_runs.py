@@ -69,6 +69,7 @@ def no_result(measurement: Measurement, record: EncoderRecord, state: str, reaso
     return Result(
         task=measurement.task,
         encoder=record.key,
+        encoder_digest=record.digest,
         family=record.family,
         dataset=measurement.dataset,
         parameter=measurement.parameter,

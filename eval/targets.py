@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text, remove
@@ -39,6 +39,7 @@ FORMAT = "flickrexif embeddings 1"
 ROW = "row"
 PACKAGES = ("flickrexif", "torch", "torchvision", "timm", "open_clip_torch", "pillow", "numpy")
 REMAKE = "Name another --out, or delete that file to make it again."
+SameEncoder = Literal["same", "changed", "no digest", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +92,12 @@ def target_of(
     combo: Combo,
     source: Source,
     *,
-    encoder: Mapping[str, Any],
     dtype: str,
     orient: bool,
     seed: int,
     shard: str,
 ) -> Target:
-    """A target with its path and settings; `encoder` is `feature_fields(record)`, `shard` is such as "3/8" or ""."""
+    """A target with its path and settings; `shard` is such as "3/8" or ""."""
     model, variant = file_names(record)
     processing = combo.variant.name if combo.variant else source.variant
     path = embedding_path(
@@ -106,7 +106,7 @@ def target_of(
     start, stop = shard_rows(len(source), shard)
     settings = {
         "format": FORMAT,
-        "encoder": encoder,
+        "encoder": feature_fields(record),
         "processing": processing,
         "steps": combo.variant.description if combo.variant else "as stored",
         "seed": seed if combo.variant and combo.variant.is_random else None,
@@ -145,25 +145,53 @@ def shard_rows(rows: int, shard: str) -> tuple[int, int]:
 
 
 def feature_fields(record: EncoderRecord) -> dict[str, Any]:
-    """The fields of a record that features depend on; a local checkpoint is replaced by the hash of its bytes."""
+    """The fields of a record that features depend on; a checkpoint is named by the digest."""
     fields = asdict(record)
-    for name in ("family", "licence", "size_bytes", "embedding_size"):
+    for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint"):
         fields.pop(name, None)
-    if record.checkpoint:
-        with Path(record.checkpoint).open("rb") as file:
-            fields["checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
     return fields
 
 
+def same_encoder(stored: Mapping[str, Any], record: EncoderRecord) -> SameEncoder:
+    """Whether the encoder that the settings of an embeddings file name is the one of `record`.
+
+    "changed": its weights or its code were others then. "no digest": the file is of an earlier version, which kept no
+    digest, and all else is the same. "other": another encoder, or the same with other preprocessing. Of a record
+    without a digest (of an encoder that is not loaded yet) the name alone is compared.
+    """
+    fields = json.loads(json.dumps(feature_fields(record)))
+    if any(stored.get(name) != fields[name] for name in ("name", "backend", "img_size")):
+        return "other"
+    if not record.digest:
+        return "same"
+    if stored.get("digest") not in (None, record.digest):
+        return "changed"
+    kept = {name: value for name, value in stored.items() if name != "checkpoint"} | {"digest": record.digest}
+    if kept != fields:
+        return "other"
+    if "digest" in stored:
+        return "same"
+    return "changed" if stored.get("checkpoint") and f"sha256:{stored['checkpoint']}" != record.digest else "no digest"
+
+
 def is_finished(target: Target) -> bool:
-    """Whether the file exists. UsageError where another file has its path: nothing is overwritten."""
+    """Whether the file exists and is the encoder's, which made it before a change of its weights or code if False.
+
+    UsageError where a file of another encoder, with other settings or of an earlier version has its path: it is not
+    overwritten.
+    """
     if not target.path.exists():
         return False
-    stored_hash = read_embeddings(target.path).metadata.get("settings_hash")
-    if stored_hash == target.hash:
-        return True
-    origin = "made with other settings" if stored_hash else "of another program"
-    raise UsageError(f"{target.path} is there already, {origin}.", REMAKE)
+    stored = json.loads(read_embeddings(target.path).metadata.get("settings", "null"))
+    if stored is None:
+        raise UsageError(f"{target.path} is there already, of another program.", REMAKE)
+    encoder = same_encoder(stored.get("encoder", {}), target.record)
+    if encoder == "other" or hash_of({**stored, "encoder": target.settings["encoder"]}) != target.hash:
+        raise UsageError(f"{target.path} is there already, made with other settings.", REMAKE)
+    if encoder == "no digest":
+        message = f"{target.path} is there already, of an earlier version, which did not keep which weights made it."
+        raise UsageError(message, REMAKE)
+    return encoder == "same"
 
 
 # --- blocks

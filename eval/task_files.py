@@ -73,7 +73,7 @@ class TrainAndTest:
 
 
 def encoder_and_dataset(files: EmbeddingFiles, embeddings: Embeddings) -> dict[str, Any]:
-    """The fields of a record that name the encoder, its family and the data set.
+    """The fields of a record that name the encoder, its digest and family, and the data set.
 
     Files of the paper's released code do not hold encoder and family; their names tell them.
     """
@@ -82,7 +82,8 @@ def encoder_and_dataset(files: EmbeddingFiles, embeddings: Embeddings) -> dict[s
     encoder = embeddings.metadata.get("encoder", f"paper:{files.model}/{files.variant}")
     record = registered_encoders().get(encoder)
     family = embeddings.metadata.get("family") or (record.family if record else None)
-    return {"encoder": encoder, "family": family, "dataset": files.dataset}
+    digest = embeddings.encoder_digest
+    return {"encoder": encoder, "encoder_digest": digest, "family": family, "dataset": files.dataset}
 
 
 def fingerprints(root: Path, paths: Sequence[Path]) -> dict[str, str]:
@@ -116,12 +117,22 @@ def train_and_test(sources: Sequence[tuple[EmbeddingFiles, str | None]]) -> Trai
     """
     if sources[0][0].held_out:
         images, read, left_out = _read_images([files.only_file(processing=name) for files, name in sources])
+        _check_encoder(read)
         in_test = torch.tensor([is_held_out(image_id) for image_id in images.ids], dtype=torch.bool)
         return TrainAndTest(images.of(~in_test), images.of(in_test), read, {"all": left_out})
     train, test = (
         _read_images([files.path(processing=name, split=split) for files, name in sources]) for split in SPLITS[:2]
     )
+    _check_encoder(train[1] + test[1])
     return TrainAndTest(train[0], test[0], train[1] + test[1], dict(zip(SPLITS[:2], (train[2], test[2]), strict=True)))
+
+
+def _check_encoder(read: ReadFiles) -> None:
+    """FlickrExifError where files that are measured together are of other weights or code of the encoder."""
+    first, digest = read[0][0], read[0][1].encoder_digest
+    if others := [path for path, embeddings in read if embeddings.encoder_digest != digest]:
+        message = f"{first} and {others[0]} were made by an encoder that was changed in between."
+        raise FlickrExifError(message, "Delete the older of these files, then embed again.")
 
 
 def is_held_out(image_id: str) -> bool:

@@ -53,7 +53,13 @@ class Linear:
     @property
     def record(self) -> EncoderRecord:
         return EncoderRecord(
-            name=self.name, family="OWN", backend="module", model="linear", embedding_size=self.size, input_size=SIDE
+            name=self.name,
+            family="OWN",
+            backend="module",
+            model="linear",
+            embedding_size=self.size,
+            input_size=SIDE,
+            digest="1",
         )
 
     def embed(self, batch: torch.Tensor) -> torch.Tensor:

@@ -51,6 +51,7 @@ ONLY_FUNCTION = {
     "planned",
     "answered",
     "name",
+    "revision",
 }  # who is told on the way; of an encoder object
 RENAMED = {"forget": {"photo": "photos", "owner": "owners"}}  # of which a function takes any number at once
 

@@ -1,6 +1,5 @@
 """The suite: every measurement that the data allow, nothing twice, a reason for what cannot be."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from flickrexif import evaluate
 from flickrexif.commands.evaluate import candidates_of
@@ -21,7 +19,6 @@ from flickrexif.eval.embeddings import embedding_path, pack_text, read_embedding
 from flickrexif.eval.encoders import resolve
 from flickrexif.eval.results import read_result
 from flickrexif.eval.suite import SuiteSettings, prepare
-from flickrexif.eval.suite_own import contents, own_record
 from flickrexif.eval.suite_plan import Candidate
 from flickrexif.eval.suite_running import groups
 from flickrexif.eval.suite_tasks import MASKS
@@ -395,44 +392,6 @@ def test_the_example_of_the_documentation_runs(
     exec(example, names)
     assert {result.task for result in names["results"]} == {"probe", "neighbors", "retrieval", "tsne", "strips"}
     assert all(result.encoder == "module:Means" and not result.detail.get("state") for result in names["results"])
-
-
-def test_a_changed_object_is_another_encoder() -> None:
-    class Other(Means):
-        def embed(self, batch: torch.Tensor) -> torch.Tensor:
-            return batch.amax((2, 3))
-
-    first, second = nn.Linear(3, 2), nn.Linear(3, 2)
-    hashes = [contents(encoder) for encoder in (Means(), Other(), first, second, nn.Linear(3, 2, bias=False))]
-    assert len(set(hashes)) == len(hashes)
-    assert contents(Means()) == hashes[0]
-    assert contents(first) == hashes[2]
-    with torch.no_grad():
-        first.bias += 1
-    assert contents(first) != hashes[2]
-    wider = Means()
-    wider.input_size = 32
-    assert contents(wider) != hashes[0]
-
-
-@pytest.mark.parametrize("seed", ["0", "1"])
-def test_an_object_is_the_same_encoder_in_every_process(seed: str) -> None:
-    code = "from flickrexif.eval.suite_own import contents; from tests.test_suite import Means, Blind; "
-    code += "print(contents(Means()), contents(Blind()))"
-    environment = {**os.environ, "PYTHONHASHSEED": seed}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == [contents(Means()), contents(Blind())]
-
-
-def test_a_function_is_an_encoder() -> None:
-    def tint(batch: torch.Tensor) -> torch.Tensor:
-        return batch.mean((2, 3))
-
-    assert own_record(tint).name == "module:tint"
-    assert own_record(tint, "mine").name == "mine"
-    assert own_record(Linear()) == Linear().record
 
 
 # --- the plan

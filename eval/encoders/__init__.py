@@ -1,17 +1,20 @@
 """Frozen image encoders by name: `resolve` finds the record of a name, `load` loads it, `list_encoders` lists all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flickrexif.core.errors import UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import AGAIN
 from flickrexif.eval.encoders.controls import CONTROLS
+from flickrexif.eval.encoders.digests import tensors_digest
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import Precision, network_encoder
-from flickrexif.eval.encoders.own import as_encoder, module_object, torchhub_network, transformers_network
+from flickrexif.eval.encoders.own import as_encoder, module_encoder, torchhub_network, transformers_network
 from flickrexif.eval.encoders.record import Encoder, EncoderRecord
 from flickrexif.eval.encoders.registry import FAMILIES, expand, registered_encoders, resolve
 from flickrexif.eval.encoders.scopes import seeded
 from flickrexif.eval.encoders.weights import cached, weights_file
+from flickrexif.eval.results import fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +54,7 @@ def _row(record: EncoderRecord, is_cached: bool) -> EncoderRow:
 
 
 def load(record: EncoderRecord, *, device: str = "cpu", dtype: Precision = "fp32", pretrained: bool = True) -> Encoder:
-    """The encoder of `record`, ready to run; the `.record` of what is returned always has the embedding size.
+    """The encoder of `record`, ready to run; its `.record` always has the embedding size and the digest.
 
     `pretrained=False` gives random weights, always the same. Raises UsageError for a missing package, checkpoint or
     device, or a size that the architecture cannot take; FlickrExifError for weights that cannot be fetched or read.
@@ -60,7 +63,7 @@ def load(record: EncoderRecord, *, device: str = "cpu", dtype: Precision = "fp32
         return CONTROLS[record.name]
     require_torch()
     if record.backend == "module":
-        return as_encoder(module_object(record), record.name, record, device=device, dtype=dtype)
+        return module_encoder(record, device=device, dtype=dtype)
     network, record = _network(record, pretrained)
     return network_encoder(network, record, device, dtype)
 
@@ -71,10 +74,15 @@ def _network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", Enco
 
     with seeded():
         if record.backend == "torchhub":
-            return torchhub_network(record, pretrained), record
+            return torchhub_network(record, pretrained)
         if record.backend == "transformers":
             return transformers_network(record, pretrained)
         network = build(record)
-    if pretrained:
-        load_weights(network, record, weights_file(record))
-    return image_tower(network), record
+    if not pretrained:
+        return image_tower(network), replace(record, digest=tensors_digest(image_tower(network)))
+    file = weights_file(record)
+    digest = fingerprint(file)
+    load_weights(network, record, file)
+    if fingerprint(file) != digest:
+        raise FlickrExifError(f"{file} was changed while it was read.", AGAIN)
+    return image_tower(network), replace(record, digest=digest)

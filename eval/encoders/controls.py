@@ -29,6 +29,7 @@ WINDOW = 512  # pixels: the centre of larger images is enough, and keeps an imag
 COEFFICIENTS = 20  # of 63, the lowest frequencies after the mean
 LARGEST = 12  # the last bin of a histogram counts this and all larger values
 RANDOM_SIZE = 256
+VERSION = 1  # raised when features change, so that embeddings of the old ones are made anew
 
 _FREQUENCIES = sorted(((v, u) for v in range(BLOCK) for u in range(BLOCK)), key=lambda pair: (sum(pair), pair))
 ROWS, COLUMNS = np.array(_FREQUENCIES[1 : COEFFICIENTS + 1]).T  # vertical and horizontal frequency of each
@@ -140,6 +141,7 @@ def _control(name: str, features: Features, size: int) -> Control:
         embedding_size=size,
         licence="Apache-2.0",
         size_bytes=0,
+        digest=f"features {VERSION}",
     )
     return Control(record, ControlPreparation(features))
 

@@ -1,6 +1,8 @@
 """Encoders of one's own or from elsewhere: a Python object, a factory in a module, torch.hub, transformers."""
 
 import importlib
+import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,16 +12,19 @@ import numpy as np
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
+from flickrexif.eval.encoders.digests import folder_digest, joined, tensors_digest
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import Precision, measured, network_encoder
 from flickrexif.eval.encoders.preprocessing import FILTERS, preprocessing
 from flickrexif.eval.encoders.record import Encoder, EncoderRecord, Prepare
+from flickrexif.eval.results import fingerprint
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 FIELDS = ("family", "input_size", "mean", "std", "interpolation", "embedding_size", "licence", "source")
+UNREVISED = "unrevised:"  # begins the digest of an object of which nothing tells whether it was changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +50,48 @@ class OwnEncoder:
 
 
 def as_encoder(
-    obj: Any, name: str, record: EncoderRecord | None = None, *, device: str = "cpu", dtype: Precision = "fp32"
+    obj: Any,
+    name: str,
+    record: EncoderRecord | None = None,
+    *,
+    device: str = "cpu",
+    dtype: Precision = "fp32",
+    revision: str = "",
 ) -> Encoder:
     """An object as an encoder called `name`.
 
     The object has a method `embed(batch [n, 3, size, size]) -> array [n, d]` or can itself be called like that. A
-    complete `Encoder` is returned as it is; a torch module without `embed` runs on `device` in `dtype`. Attributes
+    complete `Encoder` with a digest is returned as it is; a torch module without `embed` runs on `device` in `dtype`.
+    `revision` tells this state of the object from others: embeddings of one name and revision are taken for its own.
+    Without a revision or a digest, those of this very call alone are. Attributes
     `family`, `input_size`, `mean`, `std`, `interpolation`, `embedding_size`, `licence` and `source` go into the record
     (defaults: 224 px, ImageNet's mean and std, bicubic); a `prepare` of the object replaces ours. Without an
     `embedding_size`, one black image measures it. Raises UsageError where there is nothing to call.
     """
+    given = (record.digest if record else "") or f"{UNREVISED}{secrets.token_hex(16)}"
+    digest = f"revision:{revision}" if revision else given
     if isinstance(getattr(obj, "record", None), EncoderRecord) and hasattr(obj, "prepare") and hasattr(obj, "embed"):
-        return cast(Encoder, obj)
+        if obj.record.digest and not revision:
+            return cast(Encoder, obj)
+        return OwnEncoder(replace(obj.record, digest=digest), obj.prepare, obj.embed)
     function = getattr(obj, "embed", obj)
     if not callable(function):
         raise UsageError(f"{name} is no encoder.", "Give it a method embed(batch) that returns [n, d].")
-    base = record or EncoderRecord(name=name, family="OWN", backend="module", model=type(obj).__name__)
+    base = record or EncoderRecord(name=name, family="OWN", backend="module", model=own_name(obj))
     declared = {field: getattr(obj, field) for field in FIELDS if hasattr(obj, field)}
     if base.img_size is not None:  # the size in the name overrides the object's own
         declared.pop("input_size", None)
-    base = replace(base, **declared)
+    base = replace(base, **declared, digest=digest)
     prepare = getattr(obj, "prepare", None) or preprocessing(base)
     if function is obj and is_network(obj):
         return network_encoder(obj, base, device, dtype, prepare)
     encoder = OwnEncoder(base, prepare, function)
     return encoder if base.embedding_size else replace(encoder, record=measured(encoder))
+
+
+def own_name(obj: object) -> str:
+    """The name of a function or class, or of the object's class."""
+    return str(getattr(obj, "__name__", type(obj).__name__))
 
 
 def is_network(obj: object) -> bool:
@@ -82,11 +104,23 @@ def is_network(obj: object) -> bool:
 # --- by name
 
 
-def module_object(record: EncoderRecord) -> object:
-    """`module:package.mod:factory`: what `factory()` returns. UsageError when there is no such function."""
-    module, _, factory = record.model.partition(":")
+def module_encoder(record: EncoderRecord, *, device: str, dtype: Precision) -> Encoder:
+    """`module:package.mod:factory`: what `factory()` returns. UsageError when there is no such function.
+
+    Its digest is that of the module's source file, and of the weights if it is a torch module.
+    """
+    obj, source = _module_object(record)
+    digest = joined(source, tensors_digest(cast("nn.Module", obj))) if is_network(obj) else source
+    return as_encoder(obj, record.name, replace(record, digest=digest), device=device, dtype=dtype)
+
+
+def _module_object(record: EncoderRecord) -> tuple[object, str]:
+    """What the factory returns, and the hash of the module's source file."""
+    name, _, factory = record.model.partition(":")
     try:
-        make = getattr(importlib.import_module(module), factory)
+        # A module that this process has already is run anew: its file may have changed since.
+        module = importlib.reload(sys.modules[name]) if name in sys.modules else importlib.import_module(name)
+        make = getattr(module, factory)
     except ModuleNotFoundError as error:
         message = f"{record.name}: there is no module {error.name}."
         raise UsageError(message, "Install it, or name its folder in PYTHONPATH.") from None
@@ -94,11 +128,12 @@ def module_object(record: EncoderRecord) -> object:
         make = None
     if not callable(make):
         raise UsageError(f"{record.name} names no function.", "Write module:package.mod:factory.")
-    return make()
+    return make(), fingerprint(Path(module.__file__)) if module.__file__ else ""
 
 
-def torchhub_network(record: EncoderRecord, pretrained: bool) -> "nn.Module":
-    """The network of `torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by its `hubconf.py`.
+def torchhub_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
+    """The network of `torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by its `hubconf.py`, and
+    its record with the digest.
 
     This runs the repository's code. FlickrExifError where it cannot be fetched or has no such model.
     """
@@ -114,7 +149,12 @@ def torchhub_network(record: EncoderRecord, pretrained: bool) -> "nn.Module":
         reason = reason_of(error, 200)
         hint = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
         raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
-    return network
+    return network, replace(record, digest=_digest(network, Path(repository)))
+
+
+def _digest(network: "nn.Module", place: Path) -> str:
+    """The digest of the network that was made from `place`: a folder, or a name that is none."""
+    return joined(tensors_digest(network), folder_digest(place) if place.is_dir() else "")
 
 
 def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
@@ -137,6 +177,7 @@ def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.M
         mean=tuple(processor.image_mean),
         std=tuple(processor.image_std),
         interpolation=names[int(processor.resample)],
+        digest=_digest(model, Path(record.model)),
     )
     return _pooled(model), record
 

@@ -41,6 +41,7 @@ class EncoderRecord:
     checkpoint: str | None = None  # a local file instead
     size_bytes: int | None = None  # of the weights' file, about
     img_size: int | None = None  # the input size where the name overrides it with ?img_size=
+    digest: str = ""  # of weights and code, see `digests`; "": known once the encoder is loaded
 
     @property
     def key(self) -> str:
@@ -57,7 +58,7 @@ class Encoder(Protocol):
 
     @property
     def record(self) -> EncoderRecord:
-        """The encoder's record, with its `embedding_size`."""
+        """The encoder's record, with its `embedding_size` and `digest`."""
 
     @property
     def prepare(self) -> Prepare:

@@ -14,11 +14,11 @@ from flickrexif.eval.embed import EmbedReport, EmbedSettings
 from flickrexif.eval.embed import Progress as EmbedProgress
 from flickrexif.eval.embed import embed as make_embeddings
 from flickrexif.eval.encoders import as_encoder, expand, load
+from flickrexif.eval.encoders.own import UNREVISED, own_name
 from flickrexif.eval.image_sets import NAMES, open_images
 from flickrexif.eval.merging import merge_shards as join_shards
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite import Outcome, Suite, SuiteSettings, prepare, run_suite
-from flickrexif.eval.suite_own import own_record
 from flickrexif.eval.suite_plan import Candidate, Item
 from flickrexif.eval.suite_running import Progress
 
@@ -62,18 +62,19 @@ def embed(
     compiled: bool = False,
     shard: str = "",
     seed: int = 0,
+    revision: str = "",
     progress: EmbedProgress | None = None,
     say: Say = lambda _: None,
 ) -> EmbedReport:
     """Embed the images of `dataset`: one file an encoder, variant, mask and split, below `embeddings`.
 
     `dataset` is flickrexif, paircams or imagenet-traces of the data folder, a folder, or a Hugging Face data set;
-    `encoder` a name, several, or an object as `evaluate` takes it; `embeddings=None` is that folder in the data
-    folder. Several calls may run at once. Raises UsageError for impossible arguments, FlickrExifError when a file
-    cannot be written or a worker dies; the same call then goes on.
+    `encoder` a name, several, or an object with its `revision` as `evaluate` takes it; `embeddings=None` is that folder
+    in the data folder. Several calls may run at once. Raises UsageError for impossible arguments, FlickrExifError when
+    a file cannot be written or a worker dies; the same call then goes on.
     """
     place = pick_device(device)
-    candidates = candidates_of(encoder, device=place)
+    candidates = candidates_of(encoder, device=place, revision=revision, say=say)
     root = path_of(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
     settings = EmbedSettings(
         out=root,
@@ -111,6 +112,7 @@ def evaluate(
     *,
     data_dir: Place | None = None,
     name: str = "",
+    revision: str = "",
     images: str | Iterable[str] | None = None,
     tasks: str | Iterable[str] | None = None,
     protocol: Literal["paper", "fast"] = "paper",
@@ -126,7 +128,9 @@ def evaluate(
     """Make every measurement of `encoder` that the data folder allows; the records are in its folder `results`.
 
     `encoder` is a name (`lite0`, `@ctl`), several names, or an object with `embed(batch [n, 3, size, size]) -> [n, d]`,
-    see `eval.encoders.as_encoder`, named `name` (default: its class). `planned` gets the plan before the work begins;
+    see `eval.encoders.as_encoder`, named `name` (default: its class or function). `revision` is a text for the state of
+    the object: its embeddings are used again for the same revision alone; without one, they are made anew in each call.
+    `planned` gets the plan before the work begins;
     with `dry_run` only the plan is made. A measurement that failed has metrics of None and `detail["reason"]`. Raises
     UsageError when there is nothing to measure or another command writes. After an interruption the same call goes on.
     """
@@ -141,27 +145,35 @@ def evaluate(
         device=pick_device(device),
         workers=workers,
     )
-    candidates = candidates_of(encoder, name, settings.device)
+    candidates = candidates_of(encoder, name, settings.device, revision, say)
     if dry_run:
         return Evaluation(folder=settings.results, items=tuple(prepare(settings, candidates).items))
     if not folder.path.is_dir():
         raise UsageError(f"There is no data folder {folder.path}.", "Name it with --data-dir.")
     with folder.writing("eval all"):
-        suite: Suite = prepare(settings, candidates)
+        suite: Suite = prepare(settings, candidates, say)
         planned(suite.items)
         _register_elsewhere(settings)
         outcomes = run_suite(suite, progress, say)
     return Evaluation(folder=settings.results, items=tuple(suite.items), outcomes=tuple(outcomes))
 
 
-def candidates_of(encoder: Any, name: str = "", device: str = "cpu") -> list[Candidate]:
-    """The encoders of these names, not loaded, or the one that is an object. Raises UsageError for unknown names."""
+def candidates_of(
+    encoder: Any, name: str = "", device: str = "cpu", revision: str = "", say: Say = lambda _: None
+) -> list[Candidate]:
+    """The encoders of these names, not loaded, or the one that is an object.
+
+    Raises UsageError for unknown names, and where they are given with a revision.
+    """
     if isinstance(encoder, str):
         encoder = [encoder]
     if isinstance(encoder, list | tuple | set) and all(isinstance(name, str) for name in encoder):
+        if revision:
+            raise UsageError("An encoder with a name has no revision.", "Give `revision` with an encoder object.")
         return [Candidate(record) for record in expand(list(encoder))]
-    record = own_record(encoder, name)
-    own = as_encoder(encoder, record.name, record, device=device)
+    own = as_encoder(encoder, name or f"module:{own_name(encoder)}", device=device, revision=revision)
+    if own.record.digest.startswith(UNREVISED):
+        say(f"{own.record.key} has no revision, so its embeddings are made anew: give revision='…' to use them again.")
     return [Candidate(own.record, own)]
 
 

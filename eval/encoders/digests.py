@@ -1,0 +1,54 @@
+"""The digest of an encoder: a hash of its weights and code, by which embeddings of changed ones are noticed.
+
+It is that of the weights' file where all weights come from one (timm, open_clip), so that it can be asked without
+loading; else of all tensors that were loaded and the local files that made the network. The rest of what features
+depend on, such as the preprocessing, is in the other fields of the `EncoderRecord`.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.weights import local_file
+from flickrexif.eval.results import fingerprint
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OF_A_FILE = ("timm", "open_clip")  # backends whose weights all come from one file
+
+
+def known_digest(record: EncoderRecord) -> str:
+    """The digest as far as it is known without loading or fetching anything; "" where it is not."""
+    file = local_file(record) if record.backend in OF_A_FILE and not record.digest else None
+    return fingerprint(file) if file else record.digest
+
+
+def tensors_digest(network: "nn.Module") -> str:
+    """A hash of the names, types, shapes and values of all parameters and buffers that belong to the state."""
+    import torch
+
+    state = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        if not isinstance(value, torch.Tensor):  # a module may keep anything as its extra state
+            state.update(repr((name, value)).encode())
+            continue
+        state.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
+        state.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return f"sha256:{state.hexdigest()}"
+
+
+def folder_digest(folder: Path) -> str:
+    """A hash of the names and contents of all files below `folder`, without hidden ones and Python's caches."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and not _is_passed_over(path.relative_to(folder)))
+    return joined(*(f"{path.relative_to(folder).as_posix()} {fingerprint(path)}" for path in sorted(paths)))
+
+
+def _is_passed_over(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def joined(*parts: str) -> str:
+    """One digest of several."""
+    return f"sha256:{hashlib.sha256(chr(0).join(parts).encode('utf-8', 'surrogateescape')).hexdigest()}"
