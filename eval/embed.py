@@ -105,7 +105,9 @@ def embed(
     `tell` gets messages on the way, such as that a batch was halved. Raises UsageError for impossible settings, and
     where a file with other settings has the same path; FlickrExifError where a file cannot be written or a worker dies.
     """
-    _check(settings, encoders, sources)
+    check(settings, encoders, sources)
+    if lacking := [encoder.record.key for encoder in encoders if not encoder.record.digest]:
+        raise UsageError(f"Nothing tells which weights {lacking[0]} has.", "Give its record a digest.")
     tell = tell or (lambda _: None)
     keep_freed_memory()
     combos = combos_of(settings)
@@ -139,14 +141,14 @@ def combos_of(settings: EmbedSettings) -> tuple[Combo, ...]:
     return tuple(dict.fromkeys(Combo(*pair) for pair in product(processings, masks)))
 
 
-def _check(settings: EmbedSettings, encoders: Sequence[Encoder], sources: Sequence[Source]) -> None:
+def check(settings: EmbedSettings, encoders: Sequence[object], sources: Sequence[Source]) -> None:
+    """Raises UsageError for impossible settings, and where there is nothing to do."""
+    combos_of(settings)
     counts = {"batch": settings.batch_size, "block": settings.block, "workers": settings.workers + 1}
     if wrong := [name for name, count in counts.items() if count < 1]:
         raise UsageError(f"The number for --{wrong[0].replace('batch', 'batch-size')} is too small.", "Give 1 or more.")
     if not (encoders and sources and settings.masks):
         raise UsageError("There is nothing to embed.", "Name an encoder, images and a mask.")
-    if lacking := [encoder.record.key for encoder in encoders if not encoder.record.digest]:
-        raise UsageError(f"Nothing tells which weights {lacking[0]} has.", "Give its record a digest.")
     if settings.on_the_fly and any(source.variant != "IDENTITY" for source in sources):
         raise UsageError("Variants are applied to images as they came, not to stored variants.", "Take one of both.")
 

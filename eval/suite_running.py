@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flickrexif.eval.embed import EmbedSettings
 from flickrexif.eval.encoders import load
+from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.probe import Protocol
 from flickrexif.eval.results import Result, write_result
@@ -17,8 +18,6 @@ from flickrexif.eval.suite_embed import Failure, Pass, error_line, passes, run_p
 from flickrexif.eval.suite_plan import Candidate, Inventory, Item, Key, has_values, write_speeds
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
 
-GROUP_BYTES = 4_000_000_000  # most bytes of weights of the encoders that share a pass over the images
-UNKNOWN_BYTES = 1_000_000_000  # assumed for an encoder whose size is not known
 GUESSED_SPEED = 20.0  # images a second, assumed for an encoder that was never timed; only for the progress bar
 GUESSED_SECONDS = 2.0  # assumed for each measurement; only for the progress bar
 
@@ -94,17 +93,8 @@ def groups(items: Iterable[Item]) -> Iterator[list[Item]]:
     by_encoder: dict[str, list[Item]] = {}
     for item in items:
         by_encoder.setdefault(item.candidate.record.key, []).append(item)
-    group: list[Item] = []
-    size = 0
-    for encoder_items in by_encoder.values():
-        record = encoder_items[0].candidate.record
-        weight_bytes = 0 if record.backend == "control" else record.size_bytes or UNKNOWN_BYTES
-        if group and size + weight_bytes > GROUP_BYTES:
-            yield group
-            group, size = [], 0
-        group, size = group + encoder_items, size + weight_bytes
-    if group:
-        yield group
+    for group in by_memory(encoder_items[0].candidate.record for encoder_items in by_encoder.values()):
+        yield [item for record in group for item in by_encoder[record.key]]
 
 
 @dataclass(slots=True)

@@ -131,7 +131,8 @@ def _check_encoder(read: ReadFiles) -> None:
     """FlickrExifError where files that are measured together are of other weights or code of the encoder."""
     first, digest = read[0][0], read[0][1].encoder_digest
     if others := [path for path, embeddings in read if embeddings.encoder_digest != digest]:
-        message = f"{first} and {others[0]} were made by an encoder that was changed in between."
+        why = "the encoder was changed in between, or an earlier version kept no digest of it"
+        message = f"{first} and {others[0]} tell different weights: {why}."
         raise FlickrExifError(message, "Delete the older of these files, then embed again.")
 
 

@@ -303,7 +303,7 @@ def test_weights_of_two_states_are_never_measured_together(tmp_path: Path, place
     files = sorted((tmp_path / "out").rglob("*.safetensors"))
     variant = files[0].name.split("_variant=")[1].split("_split=")[0]
     knn: dict[str, Any] = {"model": "timm", "variant": variant, "dataset": "images", "embeddings": tmp_path / "out"}
-    with pytest.raises(FlickrExifError, match="was changed in between"):
+    with pytest.raises(FlickrExifError, match="tell different weights"):
         measure("knn", parameter="jpeg", k=1, **knn)
     embed(images, name, on_the_fly="jpeg", **options)
     result = measure("knn", parameter="jpeg", k=1, **knn)

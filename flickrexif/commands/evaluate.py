@@ -12,7 +12,7 @@ from flickrexif.core.folder import DataFolder
 from flickrexif.eval.devices import pick_device
 from flickrexif.eval.embed import EmbedReport, EmbedSettings
 from flickrexif.eval.embed import Progress as EmbedProgress
-from flickrexif.eval.embed import embed as make_embeddings
+from flickrexif.eval.embed_in_turn import embed_in_turn
 from flickrexif.eval.encoders import as_encoder, expand, load
 from flickrexif.eval.encoders.own import UNREVISED, own_name
 from flickrexif.eval.image_sets import NAMES, open_images
@@ -93,8 +93,15 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        loaded = [own.encoder or load(own.record, device=place, dtype=dtype) for own in candidates]
-        return make_embeddings(settings, loaded, sources, progress, say)
+        objects = {own.record.key: own.encoder for own in candidates}
+        return embed_in_turn(
+            settings,
+            [own.record for own in candidates],
+            lambda record: objects[record.key] or load(record, device=place, dtype=dtype),
+            sources,
+            progress or (lambda *_: None),
+            say,
+        )
 
 
 def merge_shards(*, embeddings: Place | None = None, data_dir: Place | None = None) -> tuple[Path, ...]:
