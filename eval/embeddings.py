@@ -8,9 +8,10 @@ released code have no `image_id` and no metadata; they can be read too.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import FlickrExifError, UsageError
@@ -24,6 +25,7 @@ IMAGE_ID = "image_id"
 METADATA = "flickrexif"  # the entry of the header that holds our metadata, as JSON
 FLICKR_ID = "Flickr ID"
 SUFFIX = ".safetensors"
+MASK_FOLDER = re.compile(r"mask=(\d+(?:\.\d+)?(?:e-?\d+)?)")
 UNSAFE = str.maketrans(dict.fromkeys('/\\:?*"<>|', "-"))  # the layout's `/`, and what Windows forbids
 MAKE_AGAIN = "Delete it, then make it again with `flickrexif embed`."
 
@@ -47,6 +49,19 @@ class Embeddings:
         """The digest of the encoder that made them; "" in files of other programs and of earlier versions."""
         settings = json.loads(self.metadata.get("settings", "{}"))
         return str(settings.get("encoder", {}).get("digest", ""))
+
+    @property
+    def origin(self) -> str:
+        """Where the photos came from, as their data set told (`core.kinds`); "" where the file does not tell."""
+        return str(self.metadata.get("origin", ""))
+
+    @property
+    def mask(self) -> float | None:
+        """The share of the area that was masked; None where the file does not tell, as those of other programs."""
+        try:
+            return float(json.loads(self.metadata["settings"])["mask"])
+        except (LookupError, TypeError, ValueError):
+            return None
 
     def image_ids(self) -> list[str]:
         """The id of each row: its `image_id`, else its Flickr ID, else (in released files) its number."""
@@ -78,6 +93,17 @@ def embedding_path(
         folder /= f"mask={mask:g}"
     suffix = f"_split={split}" if split else ""
     return folder / f"model={model.translate(UNSAFE)}_variant={variant.translate(UNSAFE)}{suffix}{SUFFIX}"
+
+
+def mask_of_folder(path: PurePath) -> float:
+    """The mask that the folder of a file is named after, see `embedding_path`; 0 for another folder."""
+    named = MASK_FOLDER.fullmatch(path.parent.name)
+    return float(named[1]) if named else 0.0
+
+
+def mask_of(path: PurePath, embeddings: Embeddings) -> float:
+    """The mask that the file tells; where it tells none, that of its folder."""
+    return mask_of_folder(path) if embeddings.mask is None else embeddings.mask
 
 
 def failures_path(path: Path) -> Path:

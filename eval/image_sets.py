@@ -18,7 +18,7 @@ from flickrexif.core.parquet import opened, read_columns
 from flickrexif.core.text import as_utf8, reason_of
 from flickrexif.dataset.kind import FLICKREXIF, FOLDER
 from flickrexif.eval.images import Files, HubRows, Reader, Source, fingerprint, parquet_files
-from flickrexif.kinds import recognised
+from flickrexif.kinds import origin_of, recognised
 from flickrexif.processing.kind import TRACES
 from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.variants import variant
@@ -72,7 +72,8 @@ def open_images(
     data set `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
     folder = (data_dir or default_data_dir()) / spec if spec in NAMES else expanded(spec)
-    sources = list(_sources(spec, folder, variants))
+    origin = origin_of(folder)
+    sources = [replace(source, origin=origin) for source in _sources(spec, folder, variants)]
     if not sources:
         raise UsageError(f"There is no image in {folder}.", HINT)
     if split is not None:

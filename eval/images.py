@@ -40,6 +40,7 @@ class Source:
     variant: str = "IDENTITY"  # that the images are stored in
     missing: Mapping[str, str] = field(default_factory=dict)  # id -> reason, of images that the data set lacks
     class_names: Sequence[str] = ()
+    origin: str = ""  # where the photos came from (core.kinds); "" where the data set does not tell
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -12,19 +12,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
+from flickrexif.eval.embeddings import mask_of_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
-COLUMNS = ("task", "dataset", "parameter", "attribute", "encoder", "family", "metric", "value", "low", "high")
+MEASURED = ("task", "dataset", "origin", "parameter", "attribute", "mask", "encoder", "family")
+COLUMNS = (*MEASURED, "metric", "value", "low", "high")
 MEASURE_AGAIN = "Measure again, or delete the file."
+NOT_REAL = {"sandbox:simulated": "simulated", "simulated": "simulated", "sandbox:photos": "not from Flickr"}
+"""Origin -> words, of photos whose measurements are never shown among those of real ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +40,21 @@ class Result:
     encoder_digest: str = ""  # of its weights or code, or its revision; "" where the embeddings do not tell
     family: str | None  # CVL, SUP, SSL, ...; None for an encoder of one's own
     dataset: str
+    origin: str  # of the photos: flickr, sandbox:simulated, real, ... (core.kinds); "" where no file tells
     parameter: str | None = None  # processing: jpeg, sharpening, resizing, interpolation
     attribute: str | None = None  # acquisition: Make, Model, ...
     metrics: Mapping[str, float | None]  # from -1 to 1
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95%, of the metrics that have one
     detail: Mapping[str, Any] = field(default_factory=dict)  # what the metrics were computed from, counts, reasons
-    settings: Mapping[str, Any] = field(default_factory=dict)  # all that changes the numbers
+    settings: Mapping[str, Any] = field(default_factory=dict)  # all that changes the numbers; see `mask`
     versions: Mapping[str, str] = field(default_factory=dict)  # see `environment`
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # file -> "sha256:..."
     seconds: float = 0.0
+
+    @property
+    def mask(self) -> float | None:
+        """The share of the area that was masked in the images; None for the task masking, whose metrics name it."""
+        return self.settings.get("mask")
 
 
 def environment() -> dict[str, str]:
@@ -128,11 +138,28 @@ def from_json(text: str, where: str = "The text") -> Result:
         record = json.loads(text)
     except ValueError as error:
         raise FlickrExifError(f"{where} is no JSON ({error}).", MEASURE_AGAIN) from None
+    if isinstance(record, dict) and record.get("schema_version") == 1:
+        record = _from_version_1(record)
     if problems := list(_problems(record)):
         raise FlickrExifError(f"{where} is no result record: {'; '.join(problems)}.", MEASURE_AGAIN)
     values = {name: value for name, value in record.items() if name != "schema_version"}
     values["intervals"] = {name: (low, high) for name, (low, high) in values.get("intervals", {}).items()}
     return Result(**values)
+
+
+def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of version 1 as one of this version, as far as it is well-formed.
+
+    It says where its photos came from only if the suite wrote it, in a setting. Only a probe has the mask as a setting;
+    of the others the names of the embedding files tell it.
+    """
+    settings, files = record.get("settings", {}), record.get("fingerprints", {})
+    if not isinstance(settings, dict) or not isinstance(files, dict):
+        return {**record, "schema_version": SCHEMA_VERSION, "origin": ""}
+    kept = {name: value for name, value in settings.items() if name != "source"}
+    if "ratios" not in kept:
+        kept["mask"] = kept.get("mask") or max((mask_of_folder(PurePosixPath(file)) for file in files), default=0.0)
+    return {**record, "schema_version": SCHEMA_VERSION, "origin": settings.get("source", ""), "settings": kept}
 
 
 # --- the schema
@@ -146,6 +173,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _is_origin(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _is_text_or_none(value: object) -> bool:
     return value is None or _is_text(value)
 
@@ -156,6 +187,12 @@ def _is_metric(value: object) -> bool:
 
 def _is_interval(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
+
+
+def _has_mask(settings: object) -> bool:
+    """Whether settings tell the mask: as `mask`, or as the `ratios` of the task masking."""
+    mask = settings.get("mask") if isinstance(settings, dict) else None
+    return (_is_number(mask) and 0 <= mask <= 1) or (isinstance(settings, dict) and "ratios" in settings)  # type: ignore[operator]
 
 
 def _is_mapping(value: object) -> bool:
@@ -172,17 +209,18 @@ FIELDS = {  # field -> (check, what the check accepts)
     "encoder_digest": (lambda value: isinstance(value, str), "a text"),
     "family": (_is_text_or_none, "a name or null"),
     "dataset": (_is_text, "a name"),
+    "origin": (_is_origin, "a text"),
     "parameter": (_is_text_or_none, "a name or null"),
     "attribute": (_is_text_or_none, "a name or null"),
     "metrics": (_is_mapping_of(_is_metric), "names with numbers from -1 to 1, or nulls"),
     "intervals": (_is_mapping_of(_is_interval), "names with two numbers, low and high"),
     "detail": (_is_mapping, "an object"),
-    "settings": (_is_mapping, "an object"),
+    "settings": (_has_mask, "an object with a `mask` from 0 to 1"),
     "versions": (_is_mapping_of(_is_text), "names with versions"),
     "fingerprints": (_is_mapping_of(_is_text), "files with hashes"),
     "seconds": (_is_number, "a number"),
 }
-REQUIRED = ("task", "encoder", "family", "dataset", "metrics")
+REQUIRED = ("task", "encoder", "family", "dataset", "origin", "metrics", "settings")
 
 
 def _problems(record: object) -> Iterable[str]:
@@ -211,7 +249,7 @@ def results_table(results: Iterable[Result]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [
-        (*(getattr(result, name) for name in COLUMNS[:6]), metric, value, *result.intervals.get(metric, (None, None)))
+        (*(getattr(result, name) for name in MEASURED), metric, value, *result.intervals.get(metric, (None, None)))
         for result in results
         for metric, value in result.metrics.items()
     ]

@@ -81,6 +81,10 @@ class Inventory:
     records: Mapping[Path, Result]
     speeds: Mapping[Key, float]  # images a second
 
+    def origin(self, dataset: str) -> str:
+        """Where the photos of a data set came from; "" where it cannot be opened or does not tell."""
+        return self.sets[dataset].origin if dataset in self.sets else ""
+
 
 def plan(
     candidates: Sequence[Candidate],
@@ -148,7 +152,9 @@ def _is_up_to_date(need: Need, candidate: Candidate, files: EmbeddingFiles, sets
         return source is None
     encoder = same_encoder(settings.get("encoder", {}), candidate.compared)
     is_its_own = encoder == "same" or (encoder == "no digest" and candidate.encoder is None)
-    return is_its_own and (source is None or settings.get("data") == source.fingerprint)
+    if not is_its_own or source is None:
+        return is_its_own
+    return bool(settings.get("data") == source.fingerprint and settings.get("mask") == (need.mask or 0))
 
 
 def _lost(missing: Sequence[Need], sets: Mapping[str, ImageSet]) -> str:
@@ -161,7 +167,8 @@ def _lost(missing: Sequence[Need], sets: Mapping[str, ImageSet]) -> str:
 def _is_done(item: Item, inventory: Inventory, protocols: Protocols) -> bool:
     record = inventory.records.get(item.path)
     try:
-        return record is not None and holds(record, item.measurement, item.files, protocols)
+        origin = inventory.origin(item.measurement.dataset)
+        return record is not None and holds(record, item.measurement, item.files, origin, protocols)
     except FlickrExifError:  # an unreadable file: running the measurement will say so
         return False
 

@@ -216,14 +216,16 @@ class _Run:
             result = run(item.measurement, item.files, self._settings.protocols)
         except Exception as error:  # the embeddings come from a stranger's code; the others must go on
             return self._record_failure(item, FAILED, error_line(error))
-        if origin := self._inventory.sets[item.measurement.dataset].origin:
-            result = replace(result, settings={**result.settings, "source": origin})
+        origin = self._inventory.origin(item.measurement.dataset)  # that of the images which the files were made from
+        result = replace(result, origin=result.origin or origin)
         write_result(item.path, result)
         return Outcome(item, result, result.detail.get("reason") or "")
 
     def _record_failure(self, item: Item, state: str, reason: str) -> Outcome:
         """Write a record that says why the measurement was not made, unless an earlier record has values."""
-        result = no_result(item.measurement, item.candidate.record, state, reason, self._settings.protocols)
+        measurement, record = item.measurement, item.candidate.record
+        origin = self._inventory.origin(measurement.dataset)
+        result = no_result(measurement, record, origin, state, reason, self._settings.protocols)
         if has_values(self._inventory.records.get(item.path)):
             self._tell(f"{item.path} is kept: it could not be made anew ({reason}).")
         else:

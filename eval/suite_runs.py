@@ -12,7 +12,7 @@ from flickrexif.eval.probe import ProbeSettings, Protocol
 from flickrexif.eval.results import Result, environment, fingerprint
 from flickrexif.eval.suite_sets import Need
 from flickrexif.eval.suite_tasks import BY_CAMERA, HEADLINES, KS, MASKS, K, Measurement
-from flickrexif.eval.task_files import EmbeddingFiles, split_path
+from flickrexif.eval.task_files import EmbeddingFiles, shared_origin, split_path, with_inputs
 from flickrexif.eval.tasks_neighbors import (
     LABEL,
     half_of,
@@ -61,22 +61,27 @@ def _ks(measurement: Measurement, files: EmbeddingFiles) -> tuple[int, ...]:
     return tuple(k for k in KS if k < len(photos)) or KS
 
 
-def no_result(measurement: Measurement, record: EncoderRecord, state: str, reason: str, protocols: Protocols) -> Result:
-    """The record of a measurement that was not made; `state` is FAILED or NOT_POSSIBLE.
+def no_result(
+    measurement: Measurement, record: EncoderRecord, origin: str, state: str, reason: str, protocols: Protocols
+) -> Result:
+    """The record of a measurement that was not made, of photos of that origin; `state` is FAILED or NOT_POSSIBLE.
 
     Of the settings it has only those that make it another measurement than others of its task.
     """
+    settings = RUNS[measurement.task].identity(measurement, protocols)
+    mask = {} if "ratios" in settings else {"mask": measurement.mask or 0.0}
     return Result(
         task=measurement.task,
         encoder=record.key,
         encoder_digest=record.digest,
         family=record.family,
         dataset=measurement.dataset,
+        origin=origin,
         parameter=measurement.parameter,
         attribute=LABEL if measurement.labels and measurement.task in BY_CAMERA else measurement.attribute,
         metrics=dict.fromkeys(HEADLINES[measurement.task]),
         detail={"reason": reason, "state": state},
-        settings=RUNS[measurement.task].identity(measurement, protocols),
+        settings=settings | mask,
         versions=environment(),
     )
 
@@ -84,13 +89,16 @@ def no_result(measurement: Measurement, record: EncoderRecord, state: str, reaso
 # --- whether a record still holds
 
 
-def holds(result: Result, measurement: Measurement, files: EmbeddingFiles, protocols: Protocols) -> bool:
-    """Whether the measurement, made again, would have the same settings and inputs. Raises where a file is missing."""
-    expected = RUNS[measurement.task].settings(measurement, files, protocols) | files.settings()
-    expected = json.loads(json.dumps(expected))
+def holds(result: Result, measurement: Measurement, files: EmbeddingFiles, origin: str, protocols: Protocols) -> bool:
+    """Whether the measurement, made again, would have the same settings and inputs; `origin` is that of the images,
+    which embedding files may not tell. Raises where a file is missing."""
+    read = [(path, read_embeddings(path)) for path in paths(measurement, files).values()]
+    settings = RUNS[measurement.task].settings(measurement, files, protocols)
+    expected = json.loads(json.dumps(with_inputs(settings, files, read)))
     settings = {name: result.settings.get(name) for name in expected}
     return (
         settings == expected
+        and result.origin == (shared_origin(embeddings for _, embeddings in read) or origin)
         and ("test_images" in result.settings) == files.held_out
         and result.detail.get("state") not in (FAILED, NOT_POSSIBLE)
         and result.detail.get("split_file") == _split_file(measurement)
@@ -128,9 +136,9 @@ class Run:
 
     run: Callable[[Measurement, EmbeddingFiles, Protocols], Result]
     settings: Callable[[Measurement, EmbeddingFiles, Protocols], dict[str, Any]]
-    """The settings that the task would write, without those that never change."""
+    """The settings that the task would write, without those that never change and those that files tell."""
     identity: Callable[[Measurement, Protocols], dict[str, Any]] = lambda *_: {}
-    """Of the settings those that make it another measurement than others of its task."""
+    """Of the settings those that make it another measurement than others of its task, without the mask."""
 
 
 def _k(measurement: Measurement, _: Protocols) -> dict[str, Any]:
@@ -142,8 +150,8 @@ RUNS: Mapping[str, Run] = {
         run=lambda m, files, p: run_probe(
             files, p.of_probe, parameter=m.parameter, attribute=m.attribute, splits=m.labels, seeds=p.seeds
         ),
-        settings=lambda m, _, p: asdict(p.of_probe) | {"seeds": p.seeds if m.parameter else 1, "mask": m.mask},
-        identity=lambda m, p: {"protocol": p.probe, "mask": m.mask},
+        settings=lambda m, _, p: asdict(p.of_probe) | {"seeds": p.seeds if m.parameter else 1},
+        identity=lambda _, p: {"protocol": p.probe},
     ),
     "knn": Run(
         run=lambda m, files, p: run_knn(files, parameter=str(m.parameter), **_k(m, p), seeds=p.seeds, device=p.device),
@@ -157,7 +165,7 @@ RUNS: Mapping[str, Run] = {
     "masking": Run(
         run=lambda m, files, p: run_masking(files, ratios=MASKS, **_k(m, p), device=p.device),
         settings=lambda m, _, p: _k(m, p) | {"ratios": list(MASKS), "device": p.device},
-        identity=_k,
+        identity=lambda m, p: _k(m, p) | {"ratios": list(MASKS)},
     ),
     "neighbors": Run(
         run=lambda m, files, p: run_neighbors(files, labels=_labels(m), ks=_ks(m, files), device=p.device),

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
 from flickrexif.eval.embeddings import SUFFIX, UNSAFE, read_embeddings
 from flickrexif.eval.image_sets import NAMES, SPLITS, WHOLE, dataset_of, open_images, stored_variants
 from flickrexif.eval.images import Source
-from flickrexif.kinds import data_sets, origin_of
+from flickrexif.kinds import data_sets
 from flickrexif.processing.variants import VARIANTS
 
 IDENTITY = "IDENTITY"
@@ -41,7 +40,7 @@ class ImageSet:
     stored: frozenset[tuple[str, str | None]]  # the variants and splits that exist
     classes: int  # number of classes of the labels; 0 where an image has no label
     processed: bool  # whether the measurements of processing are made of it
-    origin: str = ""  # where the photos came from, if known: flickr, sandbox:simulated, simulated, ...
+    origin: str = ""  # where the photos came from, see `Source`
 
     @property
     def on_the_fly(self) -> bool:
@@ -128,14 +127,13 @@ def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
     by_place = {(source.variant, source.split): source for source in sources}
     labels = (source.columns.get("label", [-1]) for source in sources if source.split in (None, "train", "val"))
     name, stored = sources[0].dataset, frozenset(by_place)
-    origin = origin_of(data_dir / spec if spec in NAMES else expanded(spec))
     return ImageSet(
         name=name,
         sources=by_place,
         stored=stored,
         classes=_classes(labels),
         processed=processed,
-        origin="" if origin == "real" else origin,
+        origin=sources[0].origin,
     )
 
 
@@ -153,16 +151,23 @@ def _add(sets: dict[str, ImageSet], new: ImageSet) -> None:
 
 def _embedded(folder: Path) -> ImageSet | None:
     """The data set of a folder of embedding files; None where the folder has none."""
-    stored, labels = set(), []
+    stored, labels, origins = set(), [], set()
     for place in (folder, *sorted(folder / name for name in VARIANTS)):
         files = [*place.glob(f"model=*{SUFFIX}"), *place.glob(f"mask=*/model=*{SUFFIX}")]
         for split, path in {_split(path): path for path in sorted(files)}.items():
             stored.add((IDENTITY if place == folder else place.name, split))
             labels.append(_labels(path))
+            origins.add(_origin(path))
     if not stored:
         return None
     processed = folder.name not in WHOLE or any(variant != IDENTITY for variant, _ in stored)
-    return ImageSet(name=folder.name, stored=frozenset(stored), classes=_classes(labels), processed=processed)
+    return ImageSet(
+        name=folder.name,
+        stored=frozenset(stored),
+        classes=_classes(labels),
+        processed=processed,
+        origin=origins.pop() if len(origins) == 1 else "",
+    )
 
 
 def _split(path: Path) -> str | None:
@@ -175,3 +180,10 @@ def _labels(path: Path) -> list[int]:
     except FlickrExifError:
         return [-1]
     return columns["label"].tolist() if "label" in columns else [-1]
+
+
+def _origin(path: Path) -> str:
+    try:
+        return read_embeddings(path).origin
+    except FlickrExifError:
+        return ""

@@ -1,7 +1,8 @@
 """Reads what the tasks measure: embedding files of one encoder, joined over variants, and published split files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ from torch import Tensor
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import plain
 from flickrexif.dataset import split_files
 from flickrexif.dataset.split_files import SPLITS, STEM, Split
-from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, embedding_path, read_embeddings
+from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, embedding_path, mask_of, read_embeddings
 from flickrexif.eval.knn import uniform_draws
-from flickrexif.eval.results import fingerprint
+from flickrexif.eval.results import NOT_REAL, environment, fingerprint
 from flickrexif.processing.variants import classes as classes_of
 
 ReadFiles = list[tuple[Path, Embeddings]]
+EMBED_AGAIN = "Delete them, then make them again with `flickrexif embed`."
 HELD_OUT = 5  # where a data set has no validation split, one in five images is a test image
 
 
@@ -70,6 +73,61 @@ class TrainAndTest:
     test: Images
     read: ReadFiles
     left_out: dict[str, int]  # split -> how many images are not in all files
+
+
+def input_fields(
+    files: EmbeddingFiles, read: ReadFiles, settings: Mapping[str, Any], others: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """The fields of a record that its files tell, and its settings, which here lack what the files tell.
+
+    These are the encoder, its family, the data set, the origin of the photos, the mask, the versions and the
+    fingerprints, also of `others`: files of labels. Raises FlickrExifError where the embedding files differ in mask or
+    origin.
+    """
+    return {
+        **encoder_and_dataset(files, read[0][1]),
+        "origin": shared_origin(embeddings for _, embeddings in read),
+        "settings": with_inputs(settings, files, read),
+        "versions": environment(),
+        "fingerprints": fingerprints(files.root, [path for path, _ in read])
+        | {path.name: fingerprint(path) for path in others},
+    }
+
+
+def with_inputs(settings: Mapping[str, Any], files: EmbeddingFiles, read: ReadFiles) -> dict[str, Any]:
+    """The settings of a task with those that its files tell: the mask, which for the task masking are the ratios, and
+    how test images were drawn."""
+    mask = {} if "ratios" in settings else {"mask": shared_mask(read)}
+    return {**settings, **mask, **files.settings()}
+
+
+def shared_mask(read: ReadFiles) -> float:
+    """The mask of the images of all files. FlickrExifError where they differ: such a measurement has no meaning."""
+    masks = {mask_of(path, embeddings) for path, embeddings in read}
+    if len(masks) > 1:
+        names = ", ".join(f"{mask:g}" for mask in sorted(masks))
+        raise FlickrExifError(f"The embeddings are of images under different masks: {names}.", EMBED_AGAIN)
+    return masks.pop()
+
+
+def check_ratios(read: ReadFiles, ratios: Sequence[float]) -> None:
+    """Raises FlickrExifError where a file has another mask than its ratio; the ratios are repeated for each split."""
+    for (path, embeddings), ratio in zip(read, cycle(ratios), strict=False):
+        if (mask := mask_of(path, embeddings)) != ratio and f"{mask:g}" != f"{ratio:g}":
+            raise FlickrExifError(f"{path} is of images under the mask {mask:g}, not {ratio:g}.", EMBED_AGAIN)
+
+
+def shared_origin(files: Iterable[Embeddings]) -> str:
+    """Where the photos of all files came from; "" where a file does not tell and no other tells of unreal photos.
+
+    Raises FlickrExifError where they came from different places: simulated and real photos never mix.
+    """
+    origins = {embeddings.origin for embeddings in files}
+    told = sorted(origins - {""})
+    if len(told) > 1:
+        message = f"The embeddings are of photos of different origin: {', '.join(plain(name, 40) for name in told)}."
+        raise FlickrExifError(message, EMBED_AGAIN)
+    return told[0] if told and ("" not in origins or told[0] in NOT_REAL) else ""
 
 
 def encoder_and_dataset(files: EmbeddingFiles, embeddings: Embeddings) -> dict[str, Any]:

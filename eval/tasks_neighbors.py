@@ -18,15 +18,15 @@ from flickrexif.eval.intervals import bootstrap_interval
 from flickrexif.eval.knn import five_setups, uniform_draws
 from flickrexif.eval.masking import masked_accuracy
 from flickrexif.eval.neighbors import same_label_share
-from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.results import Result
 from flickrexif.eval.retrieval import NEGATIVES, TYPES, paircams_recall
 from flickrexif.eval.similarity import GROUPS, similarity_distributions
 from flickrexif.eval.task_files import (
     EmbeddingFiles,
     Images,
-    encoder_and_dataset,
-    fingerprints,
+    check_ratios,
     flickr_ids,
+    input_fields,
     read_split,
     read_variants,
     train_and_test,
@@ -84,17 +84,14 @@ def run_knn(
     )
     detail = {"matrix": record.matrix, "vote_ties": record.vote_ties, "unproven": record.unproven}
     detail |= {"left_out": images.left_out, "images": [len(images.train.ids), len(images.test.ids)]}
+    settings = {"k": k, "seeds": seeds, "device": device, "half": half and str(half), "interval": OVER_IMAGES}
     return Result(
         task="knn",
-        **encoder_and_dataset(files, images.read[0][1]),
+        **input_fields(files, images.read, settings),
         parameter=parameter.lower(),
         metrics=record.accuracy,
         intervals={name: bootstrap_interval(correct) for name, correct in record.correct.items()},
         detail=detail | {"classes": list(classes_of(parameter))},
-        settings={"k": k, "seeds": seeds, "device": device, "half": half and str(half), "interval": OVER_IMAGES}
-        | files.settings(),
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 
@@ -129,9 +126,10 @@ def run_neighbors(
     )
     owners = [photos.owner.get(i, str(i)) for i in labelled_ids] if photos.owner else None
     counts = {"no_label": len(ids) - len(rows), "no_embedding": len(photos.label.keys() - set(ids))}
+    settings = {"k": list(ks), "device": device, "interval": _interval_name(owners)}
     return Result(
         task="neighbors",
-        **encoder_and_dataset(files, embeddings),
+        **input_fields(files, [(path, embeddings)], settings, label_files(labels)),
         attribute=LABEL,
         metrics={str(k): share for k, share in record.share.items()},
         intervals={str(k): bootstrap_interval(values, owners) for k, values in record.per_query.items()},
@@ -141,9 +139,6 @@ def run_neighbors(
             "images": len(rows),
             "left_out": counts,
         },
-        settings={"k": list(ks), "device": device, "interval": _interval_name(owners)},
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path]) | {file.name: fingerprint(file) for file in label_files(labels)},
         seconds=clock() - began,
     )
 
@@ -166,9 +161,10 @@ def run_retrieval(
         for number, kind in enumerate(TYPES):
             intervals[f"{name}_{kind}"] = bootstrap_interval(right[is_phone == number])
     ids = embeddings.image_ids()
+    settings = {"device": device, "interval": "bootstrap over subjects", "negatives": list(NEGATIVES)}
     return Result(
         task="retrieval",
-        **encoder_and_dataset(files, embeddings),
+        **input_fields(files, [(path, embeddings)], settings),
         metrics=record.recall,
         intervals=intervals,
         detail={
@@ -176,9 +172,6 @@ def run_retrieval(
             "unpaired": [ids[row] for row in record.unpaired.tolist()],
             "ties": record.ties,
         },
-        settings={"device": device, "interval": "bootstrap over subjects", "negatives": list(NEGATIVES)},
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path]),
         seconds=clock() - began,
     )
 
@@ -221,9 +214,10 @@ def run_similarity(
         device=device,
     )
     per_query = {name: values[~values.isnan()] for name, values in zip(GROUPS, record.per_query.T, strict=True)}
+    settings = {"queries": queries, "seed": seed, "device": device, "interval": OVER_IMAGES}
     return Result(
         task="similarity",
-        **encoder_and_dataset(files, images.read[0][1]),
+        **input_fields(files, images.read, settings),
         parameter=parameter.lower(),
         metrics={name: float(values.double().mean()) if len(values) else None for name, values in per_query.items()},
         intervals={name: bootstrap_interval(values) for name, values in per_query.items() if len(values)},
@@ -234,9 +228,6 @@ def run_similarity(
             "queries": {name: len(values) for name, values in per_query.items()},
             "left_out": images.left_out,
         },
-        settings={"queries": queries, "seed": seed, "device": device, "interval": OVER_IMAGES} | files.settings(),
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 
@@ -255,6 +246,7 @@ def run_masking(
     if not ratios:
         raise UsageError("No mask ratio was named.", "Give some, such as --ratios 0 0.5 0.9.")
     images = train_and_test([(replace(files, mask=ratio), None) for ratio in ratios])
+    check_ratios(images.read, ratios)
     _need_column(images.read, "label")
     record = masked_accuracy(
         embeddings=dict(zip(ratios, zip(images.test.embeddings, images.train.embeddings, strict=True), strict=True)),
@@ -264,15 +256,13 @@ def run_masking(
         memory=memory,
         device=device,
     )
+    settings = {"k": k, "ratios": list(ratios), "device": device, "interval": OVER_IMAGES}
     return Result(
         task="masking",
-        **encoder_and_dataset(files, images.read[0][1]),
+        **input_fields(files, images.read, settings),
         metrics={f"{ratio:g}": value for ratio, value in record.accuracy.items()},
         intervals={f"{ratio:g}": bootstrap_interval(right) for ratio, right in record.correct.items()},
         detail={"vote_ties": {f"{r:g}": share for r, share in record.vote_ties.items()}, "left_out": images.left_out},
-        settings={"k": k, "ratios": list(ratios), "device": device, "interval": OVER_IMAGES} | files.settings(),
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 

@@ -20,13 +20,12 @@ from flickrexif.eval import tiles
 from flickrexif.eval.embeddings import Embeddings, read_embeddings
 from flickrexif.eval.knn import uniform_draws
 from flickrexif.eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_no_tsne
-from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.results import Result
 from flickrexif.eval.task_files import (
     EmbeddingFiles,
     ReadFiles,
-    encoder_and_dataset,
-    fingerprints,
     flickr_ids,
+    input_fields,
     read_variants,
 )
 from flickrexif.eval.tasks_neighbors import LABEL, label_files, read_labels
@@ -82,15 +81,13 @@ def run_tsne(
         points = tsne(embeddings, perplexity=used_perplexity, random_state=rank(seed, "t-SNE", "") % 2**32)
         metrics = dict(zip(TSNE_METRICS, (same_label_in_plane(points, kinds), chance_of(kinds)), strict=True))
         projection = {"x": points[:, 0], "y": points[:, 1], "label": kinds, "perplexity": used_perplexity}
+    settings = {"limit": limit, "perplexity": float(perplexity), "seed": seed}
     return Result(
         task="tsne",
-        **encoder_and_dataset(files, album.read[0][1]),
+        **input_fields(files, album.read, settings, label_files(labels)),
         attribute=LABEL,
         metrics=metrics,
         detail=projection | {"classes": list(album.names), "images": len(rows), "left_out": album.left_out},
-        settings={"limit": limit, "perplexity": float(perplexity), "seed": seed},
-        versions=environment(),
-        fingerprints=_inputs(files, album, labels),
         seconds=clock() - began,
     )
 
@@ -123,16 +120,14 @@ def run_strips(
     query_rows = drawn_queries(album, queries, seed)
     strips = _strips(album, query_rows, min(k, len(album.ids) - 1))
     same = [neighbor["same"] for strip in strips for neighbor in strip["neighbors"]]
+    settings = {"queries": queries, "k": k, "seed": seed}
     return Result(
         task="strips",
-        **encoder_and_dataset(files, album.read[0][1]),
+        **input_fields(files, album.read, settings, label_files(labels) if labels else ()),
         parameter=parameter and parameter.lower(),
         attribute=None if parameter else LABEL,
         metrics={"same": sum(same) / len(same)},
         detail={"queries": strips, "images": len(album.ids), "left_out": album.left_out},
-        settings={"queries": queries, "k": k, "seed": seed} | files.settings(),
-        versions=environment(),
-        fingerprints=_inputs(files, album, labels),
         seconds=clock() - began,
     )
 
@@ -240,8 +235,3 @@ def _image(album: Album, row: int) -> dict[str, Any]:
 def _neighbor(album: Album, query: int, row: int, similarity: float) -> dict[str, Any]:
     same = album.kind[row] == album.kind[query]
     return _image(album, row) | {"similarity": round(similarity, DECIMALS), "same": same}
-
-
-def _inputs(files: EmbeddingFiles, album: Album, labels: Path | None) -> dict[str, str]:
-    inputs = fingerprints(files.root, [path for path, _ in album.read])
-    return inputs | {file.name: fingerprint(file) for file in (label_files(labels) if labels else ())}

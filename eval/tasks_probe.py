@@ -17,14 +17,13 @@ from flickrexif.eval.knn import SETUPS, five_setups
 from flickrexif.eval.mitigation import mitigations
 from flickrexif.eval.probe import Part, ProbeData, ProbeOutcome, ProbeSettings, labelled_data, probe, processing_data
 from flickrexif.eval.probe_heads import Heads
-from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.results import Result, fingerprint
 from flickrexif.eval.task_files import (
     EmbeddingFiles,
     ReadFiles,
     attributes_with_split,
-    encoder_and_dataset,
-    fingerprints,
     flickr_ids,
+    input_fields,
     read_split,
     read_variants,
     split_path,
@@ -62,19 +61,15 @@ def run_probe(
     if weights is not None and outcome.heads is not None:
         save_heads(weights, outcome.heads, data.classes)
     metrics = {name: getattr(outcome, name) for name in ("accuracy", "accuracy_std", "chance", "mean_per_class_recall")}
+    used = asdict(settings) | {"seeds": data.seeds, "interval": "bootstrap over test images"}
     return Result(
         task="probe",
-        **encoder_and_dataset(files, read[0][1]),
+        **input_fields(files, read, used),
         parameter=parameter and parameter.lower(),
         attribute=attribute,
         metrics=metrics,
         intervals={"accuracy": outcome.interval} if outcome.interval else {},
         detail=_detail(outcome, data) | counts,
-        settings=asdict(settings)
-        | {"seeds": data.seeds, "interval": "bootstrap over test images", "mask": files.mask}
-        | files.settings(),
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in read]),
         seconds=clock() - began,
     )
 
@@ -113,18 +108,14 @@ def run_mitigation(
         metrics |= {f"{name}.{setup}": neighbours.accuracy[setup] for setup in SETUPS}
         intervals |= {f"{name}.accuracy": outcome.interval} if outcome.interval else {}
         detail[name] = {"best": dict(outcome.best), "recall": dict(outcome.recall), "reason": outcome.reason}
+    used = asdict(settings) | {"seeds": seeds, "k": k, "interval": "bootstrap over test images"}
     return Result(
         task="mitigation",
-        **encoder_and_dataset(files, images.read[0][1]),
+        **input_fields(files, images.read, used),
         parameter=parameter.lower(),
         metrics=metrics | {"chance": 1 / len(names)},
         intervals=intervals,
         detail=detail | {"left_out": images.left_out},
-        settings=asdict(settings)
-        | {"seeds": seeds, "k": k, "interval": "bootstrap over test images"}
-        | files.settings(),
-        versions=environment(),
-        fingerprints=fingerprints(files.root, [path for path, _ in images.read]),
         seconds=clock() - began,
     )
 

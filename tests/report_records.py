@@ -75,10 +75,15 @@ def _stem(encoder: str) -> str:
 
 def _result(encoder: str, family: str, fields: dict[str, Any]) -> Result:
     digest = hashlib.sha256(json.dumps([encoder, fields["task"], fields["dataset"]]).encode()).hexdigest()
+    settings = {"mask": 0.0, **fields.pop("settings")}
+    if fields["task"] == "masking":
+        del settings["mask"]  # its metrics are by ratio
     return Result(
+        settings=settings,
         encoder=encoder,
         family=family,
         versions={"python": "3.11.9", "platform": "Linux", "flickrexif": "0.1.0", "numpy": "2.4.6", "torch": "2.13.0"},
+        origin="",
         fingerprints={f"{fields['dataset']}/{_stem(encoder)}.safetensors": f"sha256:{digest}"},
         seconds=12.5,
         **fields,
@@ -91,7 +96,7 @@ def _tasks(maker: Maker, points: int, *, fails: bool) -> Iterator[tuple[str, dic
             stem = f"{dataset.split()[0]}-{parameter}"
             failed = fails and parameter == "sharpening"
             about = {"dataset": dataset, "parameter": parameter}
-            yield f"probe-{stem}", about | _probe(maker, stem, PARAMETERS[parameter], failed=failed, mask=None)
+            yield f"probe-{stem}", about | _probe(maker, stem, PARAMETERS[parameter], failed=failed, mask=0.0)
             yield f"knn-{stem}", about | _knn(maker, stem, 10 if dataset == "ImageNet" else 1)
             yield f"similarity-{stem}", about | _similarity(maker, stem)
             yield f"mitigation-{stem}", about | _mitigation(maker, stem, len(PARAMETERS[parameter]))
@@ -110,7 +115,7 @@ def _around(value: float, half: float) -> tuple[float, float]:
     return max(-1.0, round(value - half, 6)), min(1.0, round(value + half, 6))
 
 
-def _probe(maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, mask: float | None) -> dict[str, Any]:
+def _probe(maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, mask: float) -> dict[str, Any]:
     chance, draws = 1 / len(classes), maker.draws(f"probe {key}")
     accuracy = maker.between(f"probe {key}", chance)
     count = 500
@@ -179,7 +184,7 @@ def _mitigation(maker: Maker, key: str, classes: int) -> dict[str, Any]:
         intervals[f"{name}.accuracy"] = _around(metrics[f"{name}.accuracy"], 0.01)
         metrics |= {f"{name}.{setup}": value for setup, value in _setups(maker, f"{name} {key}").items()}
     return {"task": "mitigation", "metrics": metrics, "intervals": intervals, "detail": {"left_out": {}},
-            "settings": {"protocol": "paper", "seeds": 10, "k": 10, "mask": None}}  # fmt: skip
+            "settings": {"protocol": "paper", "seeds": 10, "k": 10}}  # fmt: skip
 
 
 def _masking(maker: Maker) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def test_a_null_metric_is_a_gap_with_its_reason(drawn: dict[str, Figure]) -> Non
 
 
 def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
-    failed = Result(task="knn", encoder="e", family="OWN", dataset="d", parameter="jpeg", metrics={},
+    failed = Result(task="knn", encoder="e", family="OWN", dataset="d", origin="", parameter="jpeg", metrics={},
                     detail={"reason": "no file"})  # fmt: skip
     for task, kind in (("knn", "setups-jpeg-imagenet"), ("mitigation", "mitigation-jpeg-imagenet-accuracy")):
         measured = [(path, result) for path, result in RECORDS if path.endswith(f"/{task}-ImageNet-jpeg.json")][:2]
@@ -222,7 +222,7 @@ def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
 def test_what_no_encoder_has_a_number_of_is_told_and_not_drawn(task: str, section: str, titles: list[str]) -> None:
     metrics = dict.fromkeys(HEADLINES.get(task, ("none.accuracy", "none.all_same")))
     failed = [
-        (name, Result(task=task, encoder=name, family="OWN", dataset="d", parameter="jpeg", metrics=metrics,
+        (name, Result(task=task, encoder=name, family="OWN", dataset="d", origin="", parameter="jpeg", metrics=metrics,
                       detail={"reason": f"no file {name in 'ab'}"}))
         for name in "abc"
     ]  # fmt: skip
@@ -240,7 +240,7 @@ def test_what_one_encoder_has_a_number_of_is_measured() -> None:
 @pytest.mark.parametrize("attribute", ["is_smartphone", "Is Smartphone"])
 def test_smart_or_not_is_told_in_words(attribute: str) -> None:
     detail = {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 2.0], "label": [0, 1, 1], "classes": ["False", "True"]}
-    about: dict[str, Any] = {"encoder": "e", "family": "OWN", "dataset": "d", "metrics": {}}
+    about: dict[str, Any] = {"encoder": "e", "family": "OWN", "dataset": "d", "origin": "", "metrics": {}}
     cloud = Result(task="tsne", attribute=attribute, detail=detail, **about)
     (figure,) = figures([("p", cloud)])
     assert isinstance(figure.content, Cloud)
@@ -310,7 +310,9 @@ def test_the_alt_text_of_a_cloud_counts_its_neighbours(drawn: dict[str, Figure])
 def test_rare_labels_of_a_cloud_are_others() -> None:
     label = [n for n in range(9) for _ in range(10 - n)]
     detail = {"x": [0.5] * len(label), "y": [0.5] * len(label), "label": label, "classes": list("abcdefghi")}
-    (figure,) = figures([("p", Result(task="tsne", encoder="e", family="OWN", dataset="d", metrics={}, detail=detail))])
+    (figure,) = figures(
+        [("p", Result(task="tsne", encoder="e", family="OWN", dataset="d", origin="", metrics={}, detail=detail))]
+    )
     assert isinstance(figure.content, Cloud)
     assert Counter(figure.content.labels) == {"a": 10, "b": 9, "c": 8, "d": 7, "other": 6 + 5 + 4 + 3 + 2}
 
@@ -355,7 +357,7 @@ BROKEN: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("task", "detail"), BROKEN)
 def test_a_detail_of_another_shape_is_refused_by_name(task: str, detail: dict[str, Any]) -> None:
-    result = Result(task=task, encoder="e", family="OWN", dataset="d", metrics={}, detail=detail)
+    result = Result(task=task, encoder="e", family="OWN", dataset="d", origin="", metrics={}, detail=detail)
     with pytest.raises(FlickrExifError, match=r"record one/two\.json has no usable `\w+`.*Measure again") as caught:
         figures([("one/two.json", result)])
     assert caught.value.hint

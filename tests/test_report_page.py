@@ -85,7 +85,7 @@ def _flickr(root: Path) -> None:
     for number, family in enumerate(("CVL", "SUP", "SSL", "OWN")):
         about = {"task": "strips", "encoder": f"e{number}", "family": family, "dataset": "FlickrExif", "metrics": {}}
         detail = {"queries": queries(1 + 11 * number)}
-        result = Result(**about, detail=detail, settings={"source": "sandbox:simulated"})  # type: ignore[arg-type]
+        result = Result(**about, detail=detail, origin="sandbox:simulated", settings={"mask": 0})  # type: ignore[arg-type]
         write_result(root / "strips" / f"{number}.json", result)
     write_report(root / "strips", root / "flickr", data_dir=root / "data", formats=())
 
@@ -364,7 +364,8 @@ def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
     photos(tmp_path, {number: jpeg(number, size) for number, size in enumerate(sizes, 1)})
     near = [{"id": str(n), "label": "True", "variant": None, "similarity": 0.9, "same": True} for n in (2, 3, 4, 5, 2)]
     result = Result(
-        task="strips", encoder="e", family="OWN", dataset="FlickrExif", attribute="is_smartphone", metrics={},
+        task="strips", encoder="e", family="OWN", dataset="FlickrExif", origin="flickr",
+        attribute="is_smartphone", metrics={}, settings={"mask": 0},
         detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}]},
     )  # fmt: skip
     write_result(tmp_path / "results/strips.json", result)
@@ -398,8 +399,8 @@ def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
 
 def test_what_was_not_measured_is_told_in_its_section(browser: Browser, tmp_path: Path) -> None:
     for name, reason in (("a", "no labels"), ("b", "<b>no file")):
-        failed = Result(task="knn", encoder=name, family="OWN", dataset="d", parameter="jpeg",
-                        metrics={"all_same": None}, detail={"reason": reason})  # fmt: skip
+        failed = Result(task="knn", encoder=name, family="OWN", dataset="d", origin="", parameter="jpeg",
+                        settings={"mask": 0}, metrics={"all_same": None}, detail={"reason": reason})  # fmt: skip
         write_result(tmp_path / "results" / f"{name}.json", failed)
     write_report(tmp_path / "results", tmp_path / "report")
     with visit(browser, tmp_path / "report/index.html") as opened:

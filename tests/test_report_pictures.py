@@ -256,8 +256,8 @@ def strips(dataset: str, ids: str, **fields: Any) -> Result:
     query, *near = ({"id": image, "label": "a", "variant": None} for image in ids)
     neighbors = [image | {"similarity": 0.5, "same": True} for image in near]
     return Result(
-        task="strips", encoder="lite0", family="SUP", dataset=dataset, metrics={"same": 1.0},
-        detail={"queries": [query | {"neighbors": neighbors}]}, **fields,
+        task="strips", encoder="lite0", family="SUP", dataset=dataset, origin="", metrics={"same": 1.0},
+        detail={"queries": [query | {"neighbors": neighbors}]}, settings={"mask": 0}, **fields,
     )  # fmt: skip
 
 

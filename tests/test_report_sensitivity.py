@@ -15,7 +15,8 @@ Entry = tuple[str, Result]
 
 
 def record(encoder: str, task: str, metrics: dict[str, float | None], **fields: Any) -> Entry:
-    result = Result(**{"task": task, "encoder": encoder, "family": "CVL", "dataset": "D", "metrics": metrics, **fields})
+    about = {"task": task, "encoder": encoder, "family": "CVL", "dataset": "D", "origin": "", "metrics": metrics}
+    result = Result(**{**about, **fields})
     return f"{encoder}/{task}{result.parameter or ''}{result.attribute or ''}.json", result
 
 

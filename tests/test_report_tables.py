@@ -139,7 +139,9 @@ def test_hostile_names_in_both_formats() -> None:
 
 
 def neighbors(dataset: str = "FlickrExif") -> Result:
-    return Result(task="neighbors", encoder="e", family=None, dataset=dataset, attribute="is_smartphone", metrics={})
+    return Result(
+        task="neighbors", encoder="e", family=None, dataset=dataset, origin="", attribute="is_smartphone", metrics={}
+    )
 
 
 def test_the_papers_table_2_is_told_for_its_own_data_set_alone() -> None:
@@ -157,7 +159,8 @@ def test_every_encoder_that_the_paper_names_is_known() -> None:
 
 
 def test_levels_need_the_papers_mask() -> None:
-    about = {"task": "probe", "encoder": "e", "family": "CVL", "dataset": "FlickrExif", "attribute": "Is Smartphone"}
+    about = {"task": "probe", "encoder": "e", "family": "CVL", "dataset": "FlickrExif", "origin": "",
+             "attribute": "Is Smartphone"}  # fmt: skip
     masked = Result(**about, metrics={"accuracy": 0.5}, settings={"mask": 0.9})
     assert published(masked, "accuracy") == [("most CVL encoders over", 0.7)]
     assert published(replace(masked, settings={}), "accuracy") == []
@@ -239,24 +242,21 @@ def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind
 
 
 def test_banners_name_what_is_not_from_flickr() -> None:
-    def of(**sources: object) -> list[str]:
+    def of(**origins: str) -> list[str]:
         return banners(
-            (
-                name,
-                Result(task="probe", encoder="e", family=None, dataset=name, metrics={}, settings={"source": source}),
-            )
-            for name, source in sources.items()
+            (name, Result(task="probe", encoder="e", family=None, dataset=name, origin=origin, metrics={}))
+            for name, origin in origins.items()
         )
 
     assert of(d="sandbox:simulated") == [SIMULATED.format("d")]
     assert of(d="sandbox:photos") == [NOT_FLICKR.format("d")]
-    assert of(d="flickr") == of(d=None) == of(d=["x"]) == []
-    mixed = of(b="simulated", real="flickr", served="sandbox:photos", other=None, a="sandbox:simulated")
+    assert of(d="flickr") == of(d="") == of(d="x") == []
+    mixed = of(b="simulated", real="flickr", served="sandbox:photos", other="", a="sandbox:simulated")
     assert mixed == [SIMULATED.format("a, b"), NOT_FLICKR.format("served")]
     assert mixed[0].startswith("SIMULATED DATA (a, b): ")
     (hostile,) = banners([
         ("p", Result(task="probe", encoder="e", family=None, dataset="{}\u202e" + "x" * 900, metrics={},
-                     settings={"source": "simulated"}))
+                     origin="simulated"))
     ])  # fmt: skip
     assert hostile.isprintable()
     assert len(hostile) < 200

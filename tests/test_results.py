@@ -31,11 +31,12 @@ RESULT = Result(
     encoder="paper:clip/ViT-B-16",
     family="CVL",
     dataset="ImageNet",
+    origin="flickr",
     parameter="jpeg",
     metrics={"accuracy": 0.8125, "chance": 1 / 6, "accuracy_std": None},
     intervals={"accuracy": (0.8, 0.825)},
     detail={"best": {"lr": 3.5}, "confusion": [[1, 2], [3, 4]]},
-    settings={"seeds": 10},
+    settings={"seeds": 10, "mask": 0.0},
     versions={"python": "3.11.7"},
     fingerprints={"ImageNet/a.safetensors": "sha256:00"},
     seconds=12.5,
@@ -47,7 +48,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert outcome == "written"
     assert read_result(path) == RESULT
     assert write_result(path, RESULT)[0] == "unchanged"
-    assert json.loads(path.read_text())["schema_version"] == 1
+    assert json.loads(path.read_text())["schema_version"] == 2
 
 
 names = st.text(min_size=1, max_size=10)
@@ -72,7 +73,7 @@ def test_arrays_become_lists_and_what_is_no_number_null() -> None:
 
 
 BROKEN = [
-    ({"schema_version": 2}, "its schema_version is 2, not 1"),
+    ({"schema_version": 3}, "its schema_version is 3, not 2"),
     ({"task": ""}, "`task` is not a name"),
     ({"family": 3}, "`family` is not a name or null"),
     ({"metrics": {"accuracy": 81.2}}, "`metrics` is not names with numbers from -1 to 1, or nulls"),
@@ -81,6 +82,10 @@ BROKEN = [
     ({"intervals": {"accuracy": [0.9, 0.1]}}, "`intervals` is not names with two numbers, low and high"),
     ({"intervals": {"accuracy": [0.9]}}, "`intervals` is not"),
     ({"versions": {"torch": 2.1}}, "`versions` is not names with versions"),
+    ({"origin": None}, "`origin` is not a text"),
+    ({"settings": {"seeds": 10}}, "`settings` is not an object with a `mask` from 0 to 1"),
+    ({"settings": {"mask": 1.5}}, "`settings` is not"),
+    ({"settings": {"mask": None}}, "`settings` is not"),
     ({"seconds": "12"}, "`seconds` is not a number"),
     ({"accuracy": 0.8}, "`accuracy` is unknown"),
 ]
@@ -95,8 +100,8 @@ def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
 
 def test_all_problems_are_named_together() -> None:
     with pytest.raises(FlickrExifError) as error:
-        from_json('{"schema_version": 1, "task": "", "seconds": []}')
-    for name in ("task", "encoder", "family", "dataset", "metrics", "seconds"):
+        from_json('{"schema_version": 2, "task": "", "seconds": []}')
+    for name in ("task", "encoder", "family", "dataset", "origin", "metrics", "settings", "seconds"):
         assert f"`{name}`" in error.value.message
 
 
@@ -126,10 +131,10 @@ def test_a_table_has_one_row_a_metric() -> None:
     table = results_table([RESULT, replace(RESULT, encoder="other", metrics={"accuracy": None}, intervals={})])
     assert tuple(table.columns) == COLUMNS
     rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
-    identity = ["probe", "ImageNet", "jpeg", None, "paper:clip/ViT-B-16", "CVL"]
+    identity = ["probe", "ImageNet", "flickr", "jpeg", None, 0.0, "paper:clip/ViT-B-16", "CVL"]
     assert rows[0] == [*identity, "accuracy", 0.8125, 0.8, 0.825]
     assert rows[1] == [*identity, "chance", 1 / 6, None, None]
-    assert (len(rows), rows[3][4:]) == (4, ["other", "CVL", "accuracy", None, None, None])
+    assert (len(rows), rows[3][6:]) == (4, ["other", "CVL", "accuracy", None, None, None])
     assert table.groupby("encoder")["value"].count().to_dict() == {"paper:clip/ViT-B-16": 2, "other": 0}
 
 

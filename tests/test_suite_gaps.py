@@ -10,7 +10,7 @@ from flickrexif.eval.encoders import resolve
 from flickrexif.eval.report.entries import group_of
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite_runs import FAILED, RUNS, Protocols, no_result, run
-from flickrexif.eval.suite_tasks import HEADLINES, ON_REQUEST, TASKS, Measurement
+from flickrexif.eval.suite_tasks import HEADLINES, MASKS, ON_REQUEST, TASKS, Measurement
 from flickrexif.eval.task_files import EmbeddingFiles
 
 
@@ -42,10 +42,11 @@ def test_a_failure_stands_beside_the_numbers_of_other_encoders(
     about: dict[str, Any], settings: dict[str, Any], protocol: Any
 ) -> None:
     measurement, record = Measurement(**about), resolve("control:random")
-    failed = no_result(measurement, record, FAILED, "no file", Protocols(probe=protocol))
+    failed = no_result(measurement, record, "simulated", FAILED, "no file", Protocols(probe=protocol))
     expected = settings | ({"protocol": protocol} if about["task"] in ("probe", "mitigation") else {})
+    expected = expected | ({"ratios": list(MASKS)} if about["task"] == "masking" else {"mask": about.get("mask") or 0})
     fields = {name: value for name, value in about.items() if name != "mask"}
-    measured = Result(encoder="other", family="OWN", metrics={}, settings=expected, **fields)
+    measured = Result(encoder="other", family="OWN", origin="simulated", metrics={}, settings=expected, **fields)
     assert group_of(failed) == group_of(measured)
     assert failed.settings == expected
     assert (failed.detail["reason"], failed.detail["state"]) == ("no file", "failed")

@@ -434,7 +434,8 @@ def _weights(photo: int) -> bytes:
 def test_records_and_pages_of_the_report_go(data: Path, forget: Forget) -> None:
     photo = a_photo(data)
     folder = data / "results/lite0"
-    result = Result(task="strips", encoder="lite0", family=None, dataset="FlickrExif", metrics={"same": 1.0})
+    result = Result(task="strips", encoder="lite0", family=None, dataset="FlickrExif", origin="flickr",
+                    metrics={"same": 1.0}, settings={"mask": 0})  # fmt: skip
     for name, seen in (("strips_a", photo), ("strips_b", photo + 1)):
         write_result(folder / f"{name}.json", replace(result, detail={"queries": [{"id": str(seen), "neighbors": []}]}))
     forget(data, photo)

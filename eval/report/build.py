@@ -20,7 +20,7 @@ from flickrexif.eval.report.paper import FORMATS, save_all
 from flickrexif.eval.report.pictures import MOST_FLICKR, keys_of, pictures, shot_of
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
 from flickrexif.eval.report.published import published
-from flickrexif.eval.report.reading import Records, banners, read_records
+from flickrexif.eval.report.reading import Records, banners, origins, read_records
 from flickrexif.eval.report.sensitivity import Board, board_of
 from flickrexif.eval.report.spec import Figure, Strips, Table
 from flickrexif.eval.report.table_files import compared_csv, numbers_csv, to_csv, to_tex
@@ -104,6 +104,7 @@ def _view(
     compared = _compared([table for _, table in section_tables], [table for _, table in tables(before)])
     return View(
         banners=banners(entries),
+        origins=origins(used),
         encoders=len({result.encoder for _, result in used}),
         records=len(used),
         headlines=headlines(used, board),

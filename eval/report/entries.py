@@ -11,18 +11,18 @@ from typing import Any
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.style import FAMILIES, family_order, plain
-from flickrexif.eval.results import MEASURE_AGAIN, Result
+from flickrexif.eval.results import MEASURE_AGAIN, NOT_REAL, Result
 
 Entry = tuple[str, Result]
 """The path of a record, relative to the results folder, and the record."""
 
 DECISIVE: Mapping[str, Mapping[str, Any]] = {
-    "probe": {"mask": None, "protocol": "paper"},
-    "mitigation": {"mask": None, "protocol": "paper", "k": 10},
-    "knn": {"mask": None, "k": 10},
+    "probe": {"protocol": "paper"},
+    "mitigation": {"protocol": "paper", "k": 10},
+    "knn": {"k": 10},
     "masking": {"k": 10},
 }
-"""Task -> settings that make it another measurement, with their usual values."""
+"""Task -> settings that make it another measurement, with their usual values; a mask does so for every task."""
 
 BEST_KNOWN = (
     *("paper:clip/ViT-L-14@336px", "paper:clip/ViT-L-14", "paper:clip/ViT-B-16", "paper:clip/ViT-B-32"),
@@ -35,11 +35,13 @@ BEST_KNOWN = (
 
 
 def decisive(result: Result) -> dict[str, Any]:
-    """The settings that differ from what is usual for the task: {"mask": 0.9, "protocol": "fast"}."""
+    """What differs from what is usual for the task: {"mask": 0.9, "protocol": "fast", "origin": "simulated"}."""
     usual = DECISIVE.get(result.task, {})
     values = {name: result.settings.get(name, value) for name, value in usual.items()}
-    unmasked = {"mask"} if not values.get("mask") else set()
-    return {name: value for name, value in values.items() if value != usual[name] and name not in unmasked}
+    differing = {name: value for name, value in values.items() if value != usual[name]}
+    mask = {"mask": result.mask} if result.mask else {}
+    origin = {"origin": NOT_REAL[result.origin]} if result.origin in NOT_REAL else {}
+    return mask | differing | origin
 
 
 def group_of(result: Result) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from flickrexif.eval.report.wording import (
     gaps,
     settings_of,
     subject_of,
+    where_of,
 )
 from flickrexif.eval.results import Result
 
@@ -130,7 +131,7 @@ def recall_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
         yield Figure(
             name=name_of("retrieval", result),
             section="Neighbours",
-            title=f"Finding the pair on {dataset_of(result)}",
+            title=f"Finding the pair on {dataset_of(result)}{settings_of(result)}",
             caption="recall@1 of the other picture of the subject among negatives of the other type of camera "
             "(across) and of the query's own (up). Below the diagonal, pictures from the same type of camera are "
             f"mistaken for the pair. {INTERVALS}{gaps(x)}",
@@ -163,7 +164,7 @@ def similarity_figures(entries: Sequence[Entry]) -> Iterator[Figure]:
         if not chosen:
             continue
         result = chosen[0][1]
-        where = f"{subject_of(result)} on {dataset_of(result)}"
+        where = where_of(result)
         yield Figure(
             name=name_of("similarity", result),
             section="Semantics",

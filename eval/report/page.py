@@ -52,6 +52,7 @@ class View:
     """Everything that the page shows."""
 
     banners: Sequence[str]
+    origins: Sequence[tuple[str, str]]  # (whose photos, names of data sets)
     encoders: int
     records: int
     headlines: Sequence[Headline]

@@ -6,7 +6,7 @@ from typing import Any
 from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.sensitivity import Board
 from flickrexif.eval.report.style import plain
-from flickrexif.eval.report.wording import capital, subject_of
+from flickrexif.eval.report.wording import capital, dataset_of, photos_of, settings_of, subject_of
 from flickrexif.eval.results import Result
 
 TEXT = 300  # characters of a text of a record
@@ -26,8 +26,8 @@ class _Numbering:
 def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
     """What the page shows of each record, in the order of `entries`.
 
-    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason], where
-    settings, versions and files are indices into the lists of the same names.
+    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason,
+    whose photos], where settings, versions and files are indices into the lists of the same names.
     """
     settings, versions, files = _Numbering(), _Numbering(), _Numbering()
     records = [
@@ -36,13 +36,14 @@ def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
             plain(r.encoder, TEXT),
             plain(r.family or "", 20),
             plain(r.task, 40),
-            plain(r.dataset, 60),
+            dataset_of(r),
             capital(subject_of(r)),
             settings.place(_pairs(r.settings)),
             versions.place(_pairs(r.versions)),
             [files.place((plain(name, TEXT), plain(value, 100))) for name, value in sorted(r.fingerprints.items())],
             round(r.seconds, 3),
             plain(r.detail.get("reason") or "", TEXT),
+            photos_of(r.origin),
         ]
         for path, r in entries
     ]
@@ -85,4 +86,4 @@ def gaps_of(entries: Sequence[Entry]) -> list[tuple[str, str, list[str]]]:
 
 def _measurement(result: Result) -> str:
     subject = subject_of(result)
-    return f"{plain(result.task, 40)}{f', {subject}' if subject else ''}, {plain(result.dataset, 60)}"
+    return f"{plain(result.task, 40)}{f', {subject}' if subject else ''}, {dataset_of(result)}{settings_of(result)}"

@@ -19,7 +19,7 @@ class PaperNumber:
     dataset: str
     parameter: str
     attribute: str
-    mask: float | None
+    mask: float
     metric: str
     relation: str
     encoder: str  # canonical name; "" for a level
@@ -31,7 +31,7 @@ class PaperNumber:
         """Whether the record is of the same measurement."""
         own = self.task, self.dataset, self.parameter, self.attribute
         theirs = result.task, result.dataset, result.parameter or "", result.attribute or ""
-        return own == theirs and (self.mask is None or result.settings.get("mask") == self.mask)
+        return own == theirs and (result.mask or 0) == self.mask
 
 
 @cache
@@ -41,7 +41,7 @@ def paper_numbers() -> tuple[PaperNumber, ...]:
     return tuple(
         PaperNumber(
             **{name: value for name, value in row.items() if name not in ("mask", "value")},
-            mask=float(row["mask"]) if row["mask"] else None,
+            mask=float(row["mask"] or 0),
             value=float(row["value"]),
         )
         for row in csv.DictReader(text.splitlines())

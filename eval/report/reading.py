@@ -7,7 +7,7 @@ from pathlib import Path
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.report.entries import Entry, group_of, used_entries
 from flickrexif.eval.report.figures import figures
-from flickrexif.eval.report.wording import dataset_of
+from flickrexif.eval.report.wording import dataset_of, photos_of
 from flickrexif.eval.results import read_result
 
 MEASURE = "Measure first: flickrexif eval all --encoder lite0."
@@ -52,10 +52,18 @@ def banners(entries: Iterable[Entry]) -> list[str]:
     """The warnings about photos that are simulated or not from Flickr, with the names of their data sets."""
     datasets: dict[str, set[str]] = {}
     for _, result in entries:
-        if text := BANNERS.get(str(result.settings.get("source"))):
+        if text := BANNERS.get(result.origin):
             datasets.setdefault(text, set()).add(dataset_of(result))
     texts = dict.fromkeys(BANNERS.values())
     return [text.format(", ".join(sorted(datasets[text]))) for text in texts if text in datasets]
+
+
+def origins(entries: Iterable[Entry]) -> list[tuple[str, str]]:
+    """(whose photos, the data sets that are of them), for each origin that records tell or do not tell, sorted."""
+    datasets: dict[str, set[str]] = {}
+    for _, result in entries:
+        datasets.setdefault(photos_of(result.origin), set()).add(dataset_of(result))
+    return [(photos, ", ".join(sorted(names))) for photos, names in sorted(datasets.items())]
 
 
 def _drawable(entries: Sequence[Entry]) -> tuple[list[Entry], list[tuple[str, str]]]:

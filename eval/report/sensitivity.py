@@ -147,12 +147,16 @@ def cell_of(entry: Entry) -> Cell | None:
 
 def _share(result: Result) -> tuple[str, float | None]:
     """The part that the record belongs to ("" for none), and its share."""
-    metrics = result.metrics
+    metrics, mask = result.metrics, result.mask or 0
+    if result.task == "probe" and not result.parameter:
+        is_read_out = mask >= MASKED or _has_reason(result)
+        share = above_chance(metrics.get("accuracy"), metrics.get("chance"))
+        return ("acquisition", share) if is_read_out else ("", None)
+    if mask:  # the other parts are of whole images
+        return "", None
     match result.task:
-        case "probe" if result.parameter:
+        case "probe":
             return "processing", above_chance(metrics.get("accuracy"), metrics.get("chance"))
-        case "probe" if _number(result.settings.get("mask")) >= MASKED or _has_reason(result):
-            return "acquisition", above_chance(metrics.get("accuracy"), metrics.get("chance"))
         case "knn":
             return "pull", lost(metrics.get("all_same"), metrics.get("neg_same"))
         case "neighbors":

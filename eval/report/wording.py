@@ -27,6 +27,15 @@ ATTRIBUTES = {
     "Year": "year taken",
     "is_smartphone": "smart or non-smart",
 }
+PHOTOS = {  # origin -> whose photos, in words
+    "flickr": "photos from Flickr",
+    "sandbox:simulated": "simulated photos",
+    "sandbox:photos": "photos not from Flickr",
+    "folder": "photos of a folder of one's own",
+    "real": "real photos",
+    "simulated": "simulated photos",
+    "": "origin of the photos not told",
+}
 CLASSES = {"False": "non-smart", "True": "smart"}  # of the attributes that are smart or not
 INTERVALS = "Whiskers are 95% intervals."
 
@@ -55,6 +64,11 @@ def dataset_of(result: Result) -> str:
     return plain(result.dataset, 60)
 
 
+def photos_of(origin: str) -> str:
+    """Whose photos these are, in words; what a stranger's file calls them, as it is."""
+    return PHOTOS.get(origin) or f"origin of the photos: {plain(origin, 40)}"
+
+
 def where_of(result: Result) -> str:
     """The label, the data set and the decisive settings: "focal length on FlickrExif, 90% masked"."""
     subject = subject_of(result)
@@ -69,6 +83,8 @@ def settings_of(result: Result) -> str:
 def _setting(name: str, value: object) -> str:
     if name == "mask" and isinstance(value, int | float):
         return f"{percent(value, 0)} masked"
+    if name == "origin":
+        return plain(value, 20)
     return f"{plain(value, 20)} protocol" if name == "protocol" else f"{name} = {plain(value, 20)}"
 
 

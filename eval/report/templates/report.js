@@ -184,8 +184,8 @@
   const part = (title, entries) => (entries.length ? [make("h3", {}, title), pairs(entries)] : []);
   const record = (place) => {
     const { records, settings: all_settings, versions, files } = sources();
-    const [path, encoder, family, task, dataset, subject, set, made, read, seconds, reason] = records[place];
-    const what = [["Record", path], ["Encoder", encoder], ["Family", family || "not known"], ["Task", task], ["Data set", dataset]];
+    const [path, encoder, family, task, dataset, subject, set, made, read, seconds, reason, photos] = records[place];
+    const what = [["Record", path], ["Encoder", encoder], ["Family", family || "not known"], ["Task", task], ["Data set", dataset], ["Photos", photos]];
     if (subject) what.push(["Label", subject]);
     if (reason) what.push(["No number", reason]);
     what.push(["Took", `${seconds} s`]);
