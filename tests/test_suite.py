@@ -1,5 +1,6 @@
 """The suite: every measurement that the data allow, nothing twice, a reason for what cannot be."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from flickrexif import evaluate
+from flickrexif import embed, evaluate, measure
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import resolve
-from flickrexif.eval.results import read_result
+from flickrexif.eval.results import read_result, read_results
 from flickrexif.eval.suite import SuiteSettings, prepare
 from flickrexif.eval.suite_plan import Candidate
 from flickrexif.eval.suite_running import groups
@@ -281,7 +282,7 @@ def test_embeddings_alone_can_be_measured(finished: Path, tmp_path: Path) -> Non
 KILLED = """
 import sys
 from pathlib import Path
-from flickrexif import evaluate
+from flickrexif import embed, evaluate, measure
 from tests.embed_encoders import Linear
 from tests.test_suite import FAST
 evaluate(Linear(dies_after=int(sys.argv[2])), data_dir=Path(sys.argv[1]), **FAST)
@@ -448,3 +449,45 @@ def test_dct_reads_the_compression_of_photographs_and_random_does_not(tmp_path: 
     assert jpeg["control-dct"] > 0.6
     assert jpeg["control-random"] == pytest.approx(1 / 6, abs=0.06)
     assert jpeg["control-colour"] < 0.4
+
+
+# --- what the records of a folder are of
+
+
+def test_a_record_of_masked_images_is_not_taken_for_that_of_whole_ones(data: Path) -> None:
+    evaluate(Linear(), data_dir=data, tasks="retrieval", **FAST)
+    path = data / "results" / OURS / "retrieval_PairCams.json"
+    whole = read_result(path)
+    place = {"model": "module", "variant": "tests-linear", "data_dir": data}
+    embed("paircams", Linear(), data_dir=data, mask=0.9, device="cpu")
+    measure("retrieval", **place, mask=0.9, out=path)
+    assert states(data, tasks=("retrieval",)) == {"retrieval PairCams": "to do"}
+    evaluate(Linear(), data_dir=data, tasks="retrieval", **FAST)
+    assert replace(read_result(path), seconds=whole.seconds) == whole
+    assert whole.mask == 0
+
+
+def test_records_of_the_first_version_still_hold(finished: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(finished, tmp_path / "data"))
+    for path in (data / "results").rglob("*.json"):
+        record = json.loads(path.read_text())
+        assert record.pop("origin") == ""
+        record["schema_version"] = 1
+        if record["task"] == "probe":
+            record["settings"]["mask"] = record["settings"]["mask"] or None
+        else:
+            record["settings"].pop("mask", None)
+        path.write_text(json.dumps(record))
+    assert set(states(data).values()) == {"done", "not possible"}
+
+
+def test_a_record_that_lacks_a_known_origin_is_made_anew(finished: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(finished, tmp_path / "data"))
+    (data / "flickrexif/collection.json").write_text(json.dumps({"source": "sandbox:simulated"}))
+    todo = [name for name, state in states(data).items() if state == "to do"]
+    assert todo
+    assert all(name.endswith(("FlickrExif", MADE)) for name in todo)
+    evaluate(Linear(), data_dir=data, **FAST)
+    of_dataset = {result.dataset: result.origin for result in read_results(data / "results")}
+    assert of_dataset == {"FlickrExif": "sandbox:simulated", MADE: "sandbox:simulated", "ImageNet": "", "PairCams": ""}
+    assert set(states(data).values()) == {"done", "not possible"}
