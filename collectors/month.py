@@ -4,7 +4,7 @@ A search shows at most 4,000 photos. So a month is halved into windows until eac
 second, then by licence, then by date of upload.
 
 Every photo has a place in [0, 1): its window takes up a share of the month, in proportion to its photos, and within
-the window a keyed hash of its id says where it is. A small month is read whole. In a large one, 12 arcs begin at evenly
+the window a keyed hash of its id says where it is. A small month is read whole. In a large one, 8 arcs begin at evenly
 spaced places, the first of them at random, and grow round by round until they meet; the photos within the arcs are
 drawn. The places do not depend on where the arcs begin, so every photo has exactly the same chance: the share of
 [0, 1) that the arcs cover (systematic sampling: Cochran, Sampling Techniques, ch. 8). This holds also where totals are
@@ -21,7 +21,7 @@ from flickrexif.collectors.window import Window
 from flickrexif.core.draws import rank, rng
 from flickrexif.core.errors import UsageError
 
-ARCS = 12
+ARCS = 8
 FIRST_DRAW = 1_000  # photos drawn in the first round of a large month
 GROWTH = 1.5  # each round draws on until so many times the photos of all rounds before are drawn
 READ_WHOLE = 36_000  # photos; a month up to this size is read whole, in about 100 calls
@@ -85,7 +85,7 @@ def _leaves(
         leaves |= {window: arcs for window, arcs in windows.items() if window not in parts}
         halves = (_divided(part, windows[window]) for window, part in parts.items())
         windows = {window: arcs for divided in halves for window, arcs in divided.items()}
-        sizes = reader.sizes(windows)
+        sizes = {half: size for part in parts.values() for half, size in part.items()}
     return leaves
 
 

@@ -18,8 +18,8 @@ MAX_PAGES = 8  # of 500: where the pages begin to repeat
 MAX_WINDOW = 3_000  # photos to aim at, as totals are estimates and 4,000 are shown at most
 END = -1  # told in place of a total: there is no such page
 LARGEST_ERROR = 750  # photos by which Flickr's totals were seen to be off
-ADDS_UP = 0.75, 1.5  # of the window's size, by which the sizes of its parts may differ from it
-EVEN = 0.1, 0.75  # of the window's size in its first part: then the second part is taken to hold the rest
+ADDS_UP = 0.75, 1.5  # of the window's size, which its parts may have together
+ONE_EMPTY = 0.95  # the least of them when one part is said to be empty
 
 # Doubts: why the photos of a window may not be all, or not those that were asked for.
 DOUBTS = {
@@ -79,16 +79,10 @@ class Reader(NamedTuple):
         ways = zip_longest(*([(window, *halves) for halves in window.halves()] for window in sizes))
         for way in ways:
             halves = {given[0]: given[1:] for given in way if given and given[0] not in parts}
-            first = self.sizes(left for left, _ in halves.values())
-            rest = {right: sizes[window] - first[left] for window, (left, right) in halves.items()}
-            low, high = EVEN
-            rest |= self.sizes(
-                right for window, (left, right) in halves.items() if not low <= first[left] / sizes[window] <= high
-            )
-            low, high = ADDS_UP
-            for window, (left, right) in halves.items():
-                if low <= (first[left] + rest[right]) / sizes[window] <= high:
-                    parts[window] = {left: first[left], right: rest[right]}
+            told = self.sizes(half for pair in halves.values() for half in pair)
+            for window, (first, second) in halves.items():
+                if _add_up(sizes[window], told[first], told[second]):
+                    parts[window] = {first: told[first], second: told[second]}
         for window in sizes:
             if window not in parts and window.halves():
                 self.doubt(window, "parts_do_not_add_up")
@@ -109,6 +103,12 @@ class Reader(NamedTuple):
         for window, pages in answers.items():
             for doubt in doubts(pages):
                 self.doubt(window, doubt)
+
+
+def _add_up(size: int, first: int, second: int) -> bool:
+    """Whether two parts may be those of a window of this size."""
+    low, high = ADDS_UP
+    return (low if first and second else ONE_EMPTY) <= (first + second) / size <= high
 
 
 def _goes_on(pages: Sequence[Answer]) -> bool:

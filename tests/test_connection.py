@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
 import requests
+from requests.certs import where
 
 from flickrexif.collectors.flickr.connection import check_connection, proxy_variable
 from flickrexif.collectors.flickr.credentials import SANDBOX, transport
@@ -65,8 +65,6 @@ def refusal(url: str) -> str:
 def test_a_socks_proxy_without_its_package(
     monkeypatch: pytest.MonkeyPatch, url: str, variable: str, scheme: str
 ) -> None:
-    with pytest.raises(ImportError):
-        import socks  # noqa: F401
     monkeypatch.setenv(variable, f"{scheme}://user:{PASSWORD}@127.0.0.1:{closed_port()}")
     text = refusal(url)
     assert text.startswith(f"{variable} names a SOCKS proxy")
@@ -161,7 +159,7 @@ def test_certificates_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_certificates_as_requests_reads_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for path in (certifi.where(), tmp_path):
+    for path in (where(), tmp_path):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
         monkeypatch.setenv("CURL_CA_BUNDLE", "/nowhere")
         transport(SANDBOX, HTTPS, AGENT)

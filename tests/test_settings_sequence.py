@@ -76,7 +76,7 @@ def kept(path: Path) -> list[int]:
 
 @contextmanager
 def servers() -> Iterator[list[Sandbox]]:
-    """A small month, one that is large for sizes that are small here, and one with faults."""
+    """A small month, one that is large for sizes that are small here, and one with faults of calls."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for (name, size), module in itertools.product(SIZES.items(), (searching, sampling, crawling)):
