@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.encoders.faults import EncoderError, out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +21,9 @@ class Batcher:
 
     def add(self, places: "torch.Tensor", inputs: "torch.Tensor") -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
         """Add inputs [m, ...] and their places [m]; yields (places, inputs) of every batch that is full."""
+        if self._pieces and inputs.shape[1:] != self._pieces[0][1].shape[1:]:
+            shapes = [tuple(piece.shape[1:]) for piece in (self._pieces[0][1], inputs)]
+            raise EncoderError(f"its `prepare` gave arrays of different shapes: {shapes}")
         self._pieces.append((places, inputs))
         self._waiting += len(inputs)
         while self._waiting >= self._size:
@@ -51,7 +54,7 @@ class Batcher:
 def embed_within(embed: Embed, batch: "torch.Tensor", limit: int) -> "tuple[torch.Tensor, int]":
     """Embed images [n, ...], at most `limit` at a time; whenever memory runs out, the limit is halved.
 
-    Returns embeddings [n, d] on the encoder's device, and the last limit. Raises FlickrExifError where the memory does
+    Returns embeddings [n, d] on the encoder's device, and the last limit. Raises EncoderError where the memory does
     not suffice for one image.
     """
     import torch
@@ -66,9 +69,8 @@ def embed_within(embed: Embed, batch: "torch.Tensor", limit: int) -> "tuple[torc
             start += len(part)
             continue
         if len(part) == 1:
-            raise FlickrExifError(
-                "The memory does not suffice for a single image.", "Take --device cpu, --dtype bf16 or another encoder."
-            )
+            reason = "the memory does not suffice for a single image"
+            raise EncoderError(reason, "Take --device cpu, --dtype bf16 or another encoder.")
         limit = len(part) // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -80,13 +82,6 @@ def _embed_or_none(embed: Embed, part: "torch.Tensor") -> "torch.Tensor | None":
     try:
         return embed(part)
     except RuntimeError as error:  # the caller tries again once this frame has let go of the tensors it held
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
     return None
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    import torch
-
-    words = ("DefaultCPUAllocator", "MPS backend out of memory")  # of devices without an exception of their own
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flickrexif.core.errors import UsageError
 from flickrexif.eval.batching import Batcher, Embed, embed_within
+from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.preparing import Prepared
 from flickrexif.eval.targets import Target, write_block
@@ -26,6 +26,7 @@ class Forward:
         self.batch_size, self.device = batch_size, device
         self._embed: Embed = _compiled(encoder.embed) if compiled else encoder.embed
         self._tell = tell
+        self._width: int | None = None  # of its embeddings so far
 
     def __call__(self, inputs: "torch.Tensor") -> "torch.Tensor":
         embeddings, limit = embed_within(self._on_device, inputs, self.limit)
@@ -37,13 +38,14 @@ class Forward:
     def _on_device(self, inputs: "torch.Tensor") -> "torch.Tensor":
         import torch
 
-        with torch.inference_mode():
+        with encoder_code(f"embedding with {self.record.key}"), torch.inference_mode():
             embeddings = self._embed(inputs.to(self.device, non_blocking=True))
-        if embeddings.ndim != 2 or len(embeddings) != len(inputs):
             shape, count = list(embeddings.shape), len(inputs)
-            message = f"{self.record.key} made {shape} of {count} images, not [{count}, d]."
-            raise UsageError(message, "Mend its `embed`.")
-        return embeddings.float()
+            if len(shape) != 2 or shape[0] != count or not shape[1] or self._width not in (None, shape[1]):
+                rows = f"[{count}, {self._width or 'd'}]"
+                raise EncoderError(f"{self.record.key} made {shape} of {count} images, not {rows}")
+            self._width = shape[1]
+            return embeddings.float()
 
 
 def _compiled(function: Embed) -> Embed:

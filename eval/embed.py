@@ -8,18 +8,16 @@ One that the same encoder made with other weights or code is made anew.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, product
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import AGAIN
+from flickrexif.core.errors import UsageError
 from flickrexif.eval.allocation import keep_freed_memory
 from flickrexif.eval.blocks import Block, Forward, Key
+from flickrexif.eval.claims import claimed
 from flickrexif.eval.embeddings import read_embeddings
 from flickrexif.eval.encoders.own import UNREVISED
 from flickrexif.eval.encoders.record import Encoder, Prepare
@@ -103,7 +101,8 @@ def embed(
     """Make the files that do not exist yet. After an interruption, call it again with the same settings.
 
     `tell` gets messages on the way, such as that a batch was halved. Raises UsageError for impossible settings, and
-    where a file with other settings has the same path; FlickrExifError where a file cannot be written or a worker dies.
+    where a file with other settings has the same path; MachineError where a file cannot be written or a worker dies,
+    EncoderError for what an encoder raises.
     """
     check(settings, encoders, sources)
     if lacking := [encoder.record.key for encoder in encoders if not encoder.record.digest]:
@@ -123,9 +122,7 @@ def embed(
     for sentence in _changed(plans, encoders):
         tell(sentence)
     ticker = _Ticker(progress or (lambda *_: None), plans)
-    with ExitStack() as locks:
-        for plan in plans:
-            _begin(plan, locks)
+    with claimed(settings.out, [target for plan in plans for target in plan.unfinished()]):
         files = [file for plan in plans for file in _run(settings, plan, forwards, ticker)]
     return EmbedReport(tuple(files), {forward.record.key: forward.limit for forward in forwards})
 
@@ -165,6 +162,10 @@ class _Plan:
     targets: Mapping[Key, Target]
     finished: frozenset[Key]
     bounds: tuple[tuple[int, int], ...]  # of the blocks
+
+    def unfinished(self) -> list[Target]:
+        """The targets that are still to be made."""
+        return [target for key, target in self.targets.items() if key not in self.finished]
 
     def missing(self, start: int, stop: int) -> list[Key]:
         """The unfinished targets that lack the block of the rows start to stop - 1."""
@@ -206,20 +207,6 @@ def _changed(plans: Sequence[_Plan], encoders: Sequence[Encoder]) -> Iterator[st
         count = sum(plan.targets[key].path.exists() for plan, key in left)
         if count and not encoder.record.digest.startswith(UNREVISED):
             yield f"{encoder.record.key} was changed: {count:,} of its files are made anew."
-
-
-def _begin(plan: _Plan, locks: ExitStack) -> None:
-    """Lock the targets of a plan, so that no other run makes the same files at the same time."""
-    for key, target in plan.targets.items():
-        if key in plan.finished:
-            continue
-        try:
-            target.blocks.mkdir(parents=True, exist_ok=True)
-            locks.enter_context(FileLock(target.blocks / ".lock", timeout=0))
-        except Timeout:
-            raise UsageError(f"Another run is making {target.path}.", "Wait for it, or name another --out.") from None
-        except OSError as error:
-            raise FlickrExifError(f"{target.blocks} cannot be written ({error.strerror}).", AGAIN) from None
 
 
 class _Ticker:

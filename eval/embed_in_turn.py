@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.eval.embed import EmbedReport, EmbedSettings, Progress, check, embed
 from flickrexif.eval.embeddings import UNSAFE
 from flickrexif.eval.encoders.groups import by_memory
@@ -36,6 +36,8 @@ def embed_in_turn(
         for record in group:
             try:
                 encoders.append(load(record))
+            except MachineError:
+                raise
             except FlickrExifError as error:
                 errors.append(error)
                 if len(records) > 1:

@@ -173,7 +173,8 @@ def _save(path: Path, embeddings: Embeddings) -> None:
         save_file({EMBEDDINGS: embeddings.image_embeddings.cpu().contiguous(), **columns}, path, metadata)
         path.chmod(mode)
     except SafetensorError as error:  # such as a full disk
-        raise OSError(str(error)) from None
+        number = re.search(r"os error (\d+)", str(error))
+        raise (OSError(int(number[1]), str(error)) if number else OSError(str(error))) from None
 
 
 def _own_metadata(stored: Mapping[str, str]) -> Mapping[str, str]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from PIL import Image
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.core.text import reason_of
+from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.record import Prepare
 from flickrexif.eval.images import Reader
 from flickrexif.processing.operations import REASONS as DECODING_REASONS
@@ -104,7 +105,8 @@ class Preparer:
             for prepare, places, input_of in zip(self.prepares, combos, inputs, strict=True):
                 for place in places:
                     if self.combos[place].variant == variant:
-                        input_of[place] = prepare(pixels, image_id, self.combos[place].mask)
+                        with encoder_code("preparing an image"):
+                            input_of[place] = _array(prepare(pixels, image_id, self.combos[place].mask))
         return [[input_of[place] for place in places] for input_of, places in zip(inputs, combos, strict=True)]
 
     def _variants(
@@ -125,10 +127,22 @@ class _Unusable(FlickrExifError):
         self.reason = reason
 
 
+def _array(prepared_image: Any) -> "np.ndarray":
+    """What an encoder prepared of an image, of numbers. EncoderError for anything else."""
+    import numpy as np
+
+    if not isinstance(prepared_image, np.ndarray) or prepared_image.dtype.kind not in "fiub":
+        what = getattr(prepared_image, "dtype", type(prepared_image).__name__)
+        raise EncoderError(f"its `prepare` gave {what}, not an array of numbers")
+    return prepared_image
+
+
 def _stack(arrays: "list[np.ndarray]") -> "torch.Tensor | None":
     import numpy as np
     import torch
 
+    if len(shapes := {array.shape for array in arrays}) > 1:
+        raise EncoderError(f"its `prepare` gave arrays of different shapes: {sorted(shapes)[:3]}")
     return torch.from_numpy(np.stack(arrays)) if arrays else None
 
 
@@ -138,7 +152,7 @@ def _stack(arrays: "list[np.ndarray]") -> "torch.Tensor | None":
 def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator[Prepared, None, None]:
     """The inputs of `jobs` in their order, prepared by `workers` processes (0: by this one).
 
-    Raises FlickrExifError where a worker dies, or the data can no longer be read.
+    Raises MachineError where a worker dies, FlickrExifError where the data can no longer be read.
     """
     if not workers:
         yield from map(preparer, jobs)
@@ -162,10 +176,10 @@ def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator
                 raise outcome
             yield outcome
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if "DataLoader worker (pid" not in str(error):  # torch's own words for one that died, not for what one raised
             raise
         message = f"A worker process died ({reason_of(error, 200)})."
-        raise FlickrExifError(message, "Give fewer --workers, or the machine more memory or /dev/shm.") from None
+        raise MachineError(message, "Give fewer --workers, or the machine more memory or /dev/shm.") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ SCHEMA_VERSION = 2
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
 MEASURED = ("task", "dataset", "origin", "parameter", "attribute", "mask", "encoder", "family")
 COLUMNS = (*MEASURED, "metric", "value", "low", "high")
+LOG = "flickrexif: a measurement failed\n"  # first line of a log
 MEASURE_AGAIN = "Measure again, or delete the file."
 NOT_REAL = {"sandbox:simulated": "simulated", "simulated": "simulated", "sandbox:photos": "not from Flickr"}
 """Origin -> words, of photos whose measurements are never shown among those of real ones."""
@@ -111,6 +112,11 @@ def _plain(value: Any) -> Any:
 def write_result(path: Path, result: Result) -> tuple[Outcome, Path]:
     """Write the record, whole or not at all. Raises FlickrExifError where it cannot be written."""
     return put_text(path, to_json(result))
+
+
+def log_path(path: Path) -> Path:
+    """The log beside a record of a measurement that failed: LOG, the reason, the traceback of the encoder."""
+    return path.with_suffix(".log")
 
 
 def read_result(path: Path) -> Result:

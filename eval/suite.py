@@ -11,7 +11,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.devices import pick_device
 from flickrexif.eval.encoders import load
 from flickrexif.eval.encoders.digests import OF_A_FILE
-from flickrexif.eval.suite_embed import error_line
+from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.suite_plan import Candidate, Inventory, Item, earlier_records, plan, read_speeds
 from flickrexif.eval.suite_running import Outcome, Suite, SuiteSettings, run_suite
 from flickrexif.eval.suite_sets import image_sets
@@ -75,7 +75,8 @@ def _with_embeddings_of_unknown(items: Sequence[Item]) -> dict[str, Candidate]:
 def _loaded_once(candidate: Candidate, tell: Callable[[str], None]) -> Candidate:
     """The candidate with its record complete; it is loaded for this, and let go."""
     try:
-        return replace(candidate, record=load(candidate.record).record)
-    except Exception as error:  # an encoder is a stranger's code, and the others must go on
-        tell(f"{candidate.record.key} cannot be loaded ({error_line(error)}); its embeddings are taken as they are.")
+        with encoder_code(f"loading {candidate.record.key}"):
+            return replace(candidate, record=load(candidate.record).record)
+    except EncoderError as error:
+        tell(f"{candidate.record.key} cannot be loaded ({error.reason}); its embeddings are taken as they are.")
         return candidate

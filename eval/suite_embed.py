@@ -1,30 +1,48 @@
 """Embeds for the suite: makes the files that measurements lack, in as few passes over the images as possible.
 
-Failures are reported by file: a pass that fails is split into smaller ones, down to the encoder, images, variant
-and the mask that fail.
+Failures of encoders and of images are reported by file: a pass that fails is split into smaller ones, down to the
+encoder, images, variant and the mask that fail. Our own faults and a full disk end the run.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import NamedTuple
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.text import plain
+from flickrexif.eval.blocks import Forward
 from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.images import Source
 from flickrexif.eval.preparing import Combo, Job, Preparer
 from flickrexif.eval.suite_sets import IDENTITY, ImageSet, Need
 
+ALL = ("encoders", "sources", "on_the_fly", "masks")  # what a fault of an encoder, or of a file, may depend on
 SAMPLE = 8  # images that an encoder's speed is measured on
 
 Progress = Callable[[int, int], None]
 """Called with the number of embeddings of the pass that are made, and of all of them."""
 
 
-class Failure(NamedTuple):
-    """An embedding file that could not be made."""
+class Fault(NamedTuple):
+    """Why something could not be made, on one line, and the traceback of an encoder that failed."""
+
+    reason: str
+    log: str = ""
+
+    @classmethod
+    def of(cls, error: FlickrExifError) -> "Fault":
+        """What an error says."""
+        if isinstance(error, EncoderError):
+            return cls(error.reason, error.log)
+        return cls(plain(str(error), 500))
+
+
+class File(NamedTuple):
+    """An embedding file of an encoder."""
 
     encoder: str
     need: Need
@@ -44,18 +62,19 @@ class Pass:
         """How many embeddings the pass makes."""
         return sum(map(len, self.sources)) * len(self.encoders) * max(1, len(self.on_the_fly)) * len(self.masks)
 
-    def parts(self) -> Iterator["Pass"]:
-        """The pass split into smaller ones; nothing where it makes a single file."""
-        for name in ("encoders", "sources", "on_the_fly", "masks"):
+    def parts(self, names: Sequence[str]) -> Iterator["Pass"]:
+        """The pass split by the first of these fields that has several values; nothing where none has."""
+        for name in names:
             if len(values := getattr(self, name)) > 1:
                 yield from (replace(self, **{name: (value,)}) for value in values)
                 return
 
-    def failure(self) -> Failure:
-        """The file of a pass that makes a single one."""
-        (source,), (mask,) = self.sources, self.masks
-        processing = self.on_the_fly[0] if self.on_the_fly else source.variant
-        return Failure(self.encoders[0].record.key, Need(source.dataset, processing, mask or None, source.split))
+    def files(self) -> Iterator[File]:
+        """The files that the pass makes."""
+        variants = self.on_the_fly or (None,)
+        for encoder, source, variant, mask in product(self.encoders, self.sources, variants, self.masks):
+            need = Need(source.dataset, variant or source.variant, mask or None, source.split)
+            yield File(encoder.record.key, need)
 
 
 def passes(images: ImageSet, needs: Iterable[Need], encoders: Sequence[Encoder]) -> Iterator[Pass]:
@@ -84,8 +103,11 @@ def _sources(images: ImageSet, needs: Iterable[Need]) -> tuple[Source, ...]:
 
 def run_pass(
     image_pass: Pass, settings: EmbedSettings, progress: Progress, tell: Callable[[str], None]
-) -> Mapping[Failure, str]:
-    """Make the files of a pass that do not exist yet; returns the reason for each that could not be made."""
+) -> Mapping[File, Fault]:
+    """Make the files of a pass that do not exist yet; returns why others could not be made.
+
+    Raises MachineError, and whatever our own faults raise.
+    """
     try:
         embed(
             replace(settings, on_the_fly=image_pass.on_the_fly, masks=image_pass.masks),
@@ -94,36 +116,30 @@ def run_pass(
             lambda done, total, _: progress(done, total),
             tell,
         )
-    except Exception as error:  # an encoder is a stranger's code, and the others must go on
-        parts = list(image_pass.parts())
+    except MachineError:
+        raise
+    except FlickrExifError as error:
+        parts = list(image_pass.parts(ALL if isinstance(error, EncoderError | UsageError) else ("sources",)))
         if not parts:
-            return {image_pass.failure(): error_line(error)}
-        failures: dict[Failure, str] = {}
+            return dict.fromkeys(image_pass.files(), Fault.of(error))
+        faults: dict[File, Fault] = {}
         for part in parts:
-            failures |= run_pass(part, settings, progress, tell)
-        return failures
+            faults |= run_pass(part, settings, progress, tell)
+        return faults
     return {}
-
-
-def error_line(error: Exception) -> str:
-    """The message of an error on one line of bounded length."""
-    text = str(error) if isinstance(error, FlickrExifError) else f"{type(error).__name__}: {error}"
-    return plain(text, 500)
 
 
 def speed(encoder: Encoder, source: Source, device: str, clock: Callable[[], float] = time.perf_counter) -> float:
     """Images a second that one process embeds from stored bytes, timed on a few images; 0 where none can be read."""
-    import torch
-
     count = min(SAMPLE, len(source))
     preparer = Preparer(source.read, source.ids, (Combo(None, None),), (encoder.prepare,))
+    forward = Forward(encoder, count, device, lambda _: None)
     seconds = []
     for _ in range(2):  # the first is slower: libraries load, memory is taken
         began = clock()
         inputs = preparer(Job(0, count, ((0,),))).inputs[0]
         if inputs is None:
             return 0.0
-        with torch.inference_mode():
-            encoder.embed(inputs.to(device)).cpu()
+        forward(inputs).cpu()
         seconds.append(clock() - began)
     return count / max(seconds[1], 1e-6)

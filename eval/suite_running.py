@@ -1,20 +1,24 @@
 """Carries out the suite's plan.
 
 Encoders are loaded in groups that share one pass over the images. Each embedding file and each record is made once;
-those that exist and still hold are kept. A measurement that fails becomes a record with a reason; the rest goes on.
+those that exist and still hold are kept. What an encoder raises, or what is wrong with the data, becomes a record with
+a reason, and a log beside it with the traceback; the rest goes on. Our own faults and a full disk end the run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flickrexif.core.errors import FlickrExifError, MachineError
+from flickrexif.core.files import put_text, remove
 from flickrexif.eval.embed import EmbedSettings
 from flickrexif.eval.encoders import load
+from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.encoders.record import Encoder
 from flickrexif.eval.probe import Protocol
-from flickrexif.eval.results import Result, write_result
-from flickrexif.eval.suite_embed import Failure, Pass, error_line, passes, run_pass, speed
+from flickrexif.eval.results import LOG, Result, log_path, write_result
+from flickrexif.eval.suite_embed import Fault, File, Pass, passes, run_pass, speed
 from flickrexif.eval.suite_plan import Candidate, Inventory, Item, Key, has_values, write_speeds
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
 
@@ -140,40 +144,41 @@ class _Run:
             return Outcome(item, record, record.detail.get("reason") or "")
         if not (measurement.recorded or measurement.broken):
             return Outcome(item, None)
-        return self._record_failure(item, FAILED if measurement.broken else NOT_POSSIBLE, item.reason)
+        return self._record_failure(item, FAILED if measurement.broken else NOT_POSSIBLE, Fault(item.reason))
 
     def group(self, items: Sequence[Item]) -> dict[Path, Outcome]:
         """Embed and measure for a group of encoders; returns the outcome of each item, by the record's path."""
         encoders, unusable = self._load([item.candidate for item in items if item.missing])
-        failures: dict[Failure, str] = {}
+        faults: dict[File, Fault] = {}
         for dataset, images in self._inventory.sets.items():
             needs = {need for item in items for need in item.missing if need.dataset == dataset}
             work = self._meter.embedding(items, dataset)
             todo = list(passes(images, needs, encoders)) if encoders else []
             embeddings = sum(image_pass.embeddings for image_pass in todo)
             for image_pass in todo:
-                failures |= self._embed(image_pass, work * image_pass.embeddings / embeddings)
+                faults |= self._embed(image_pass, work * image_pass.embeddings / embeddings)
         outcomes = {}
         for item in items:
             key = item.candidate.record.key
-            reasons = [failures[Failure(key, need)] for need in item.missing if Failure(key, need) in failures]
+            reasons = [faults[File(key, need)] for need in item.missing if File(key, need) in faults]
             reasons += [unusable[key]] if item.missing and key in unusable else []
             outcomes[item.path] = self._measure(item, reasons[:1])
         return outcomes
 
-    def _load(self, candidates: Iterable[Candidate]) -> tuple[list[Encoder], dict[str, str]]:
+    def _load(self, candidates: Iterable[Candidate]) -> tuple[list[Encoder], dict[str, Fault]]:
         """The encoders that could be loaded, and by key the reasons why the others could not."""
         loaded: dict[str, Encoder] = {}
-        unusable: dict[str, str] = {}
+        unusable: dict[str, Fault] = {}
         for key, candidate in {candidate.record.key: candidate for candidate in candidates}.items():
             self._meter.add(0, f"{key}: loading")
             try:
-                loaded[key] = candidate.encoder or load(candidate.record, device=self._settings.device)
-            except Exception as error:  # an encoder is a stranger's code, and the others must go on
-                unusable[key] = error_line(error)
+                with encoder_code(f"loading {key}"):
+                    loaded[key] = candidate.encoder or load(candidate.record, device=self._settings.device)
+            except EncoderError as error:
+                unusable[key] = Fault.of(error)
         return list(loaded.values()), unusable
 
-    def _embed(self, image_pass: Pass, work: float) -> Mapping[Failure, str]:
+    def _embed(self, image_pass: Pass, work: float) -> Mapping[File, Fault]:
         """Make the files of a pass, which is `work` seconds of the meter; returns why some could not be made."""
         self._time(image_pass)
         keys = [encoder.record.key for encoder in image_pass.encoders]
@@ -200,11 +205,13 @@ class _Run:
                 continue
             try:
                 self._speeds[key] = speed(encoder, source, self._settings.device)
-            except Exception:  # noqa: S112  # embedding will fail in the same way, and report it
+            except MachineError:
+                raise
+            except FlickrExifError:  # embedding will fail in the same way, and report it
                 continue
             write_speeds(self._settings.results, self._speeds)
 
-    def _measure(self, item: Item, reasons: Sequence[str]) -> Outcome:
+    def _measure(self, item: Item, reasons: Sequence[Fault]) -> Outcome:
         measurement, key = item.measurement, item.candidate.record.key
         self._meter.add(0, f"{key}: {measurement.task} {measurement.label} {measurement.dataset}".replace("  ", " "))
         outcome = self._record_failure(item, FAILED, reasons[0]) if reasons else self._run_measurement(item)
@@ -214,15 +221,24 @@ class _Run:
     def _run_measurement(self, item: Item) -> Outcome:
         try:
             result = run(item.measurement, item.files, self._settings.protocols)
-        except Exception as error:  # the embeddings come from a stranger's code; the others must go on
-            return self._record_failure(item, FAILED, error_line(error))
+        except MachineError:
+            raise
+        except FlickrExifError as error:  # of the data
+            return self._record_failure(item, FAILED, Fault.of(error))
         origin = self._inventory.origin(item.measurement.dataset)  # that of the images which the files were made from
         result = replace(result, origin=result.origin or origin)
         write_result(item.path, result)
+        remove([log_path(item.path)])
         return Outcome(item, result, result.detail.get("reason") or "")
 
-    def _record_failure(self, item: Item, state: str, reason: str) -> Outcome:
-        """Write a record that says why the measurement was not made, unless an earlier record has values."""
+    def _record_failure(self, item: Item, state: str, fault: Fault) -> Outcome:
+        """Write a record that says why the measurement was not made, unless an earlier record has values; and the log
+        of an encoder that failed."""
+        reason = fault.reason
+        if fault.log:
+            put_text(log_path(item.path), f"{LOG}{reason}\n\n{fault.log}")
+        else:
+            remove([log_path(item.path)])
         measurement, record = item.measurement, item.candidate.record
         origin = self._inventory.origin(measurement.dataset)
         result = no_result(measurement, record, origin, state, reason, self._settings.protocols)

@@ -210,9 +210,11 @@ def shared_images(files: Sequence[Embeddings]) -> tuple[list[Tensor], list[str],
     """The images that all files have, in the order of the first file.
 
     Returns the embeddings [n, d] of each file, the ids, the rows [n] in the first file and how many images are left
-    out: a file lacks those that could not be decoded. Raises FlickrExifError where the files share no image, and where
-    files without ids differ in length, so that their rows cannot be matched.
+    out: a file lacks those that could not be decoded. Raises FlickrExifError where the files share no image or are of
+    different widths, and where files without ids differ in length, so that their rows cannot be matched.
     """
+    if len(widths := {file.image_embeddings.shape[1] for file in files}) > 1:
+        raise FlickrExifError(f"The embeddings of the classes have {sorted(widths)} numbers.", "Embed them again.")
     ids_by_file = [file.image_ids() for file in files]
     if all(ids == ids_by_file[0] for ids in ids_by_file):
         return [file.image_embeddings for file in files], ids_by_file[0], torch.arange(len(ids_by_file[0])), 0

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import remove_unfinished
+from flickrexif.core.files import remove_unfinished, unwritable
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
@@ -45,7 +45,6 @@ from flickrexif.processing.shards import (
     read_marker,
     shard_name,
     slices,
-    unwritable,
 )
 from flickrexif.processing.source import Source
 from flickrexif.processing.sources import open_source, splits

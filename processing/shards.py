@@ -6,7 +6,6 @@ a shard with its marker is never made again.
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -18,8 +17,8 @@ from types import TracebackType
 import PIL
 from PIL import features as pillow
 
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import keep, put_text, sync_all, temporary
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import keep, put_text, sync_all, temporary, unwritable
 from flickrexif.core.parquet import image_writer
 from flickrexif.core.pictures import BadPicture
 from flickrexif.processing import operations
@@ -135,13 +134,6 @@ def content_of(rows: Iterable[tuple[str, int, int, str]]) -> str:
 def content_line(image_id: str, label: int, variant: int, sha256: str) -> bytes:
     """The bytes that a row adds to the hash of its shard."""
     return f"{image_id}\0{label}\0{variant}\0{sha256}\n".encode()
-
-
-def unwritable(path: Path, error: OSError) -> FlickrExifError:
-    """The error for a file that cannot be written, for example on a full disk."""
-    again = "Mend that, then run the same command again: finished shards are kept."
-    reason = os.strerror(error.errno) if error.errno else str(error)  # Arrow's own text is long
-    return FlickrExifError(f"{path} cannot be written ({reason}).", again)
 
 
 # --- the work

@@ -18,6 +18,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.embed import EmbedReport, EmbedSettings, embed, summary
 from flickrexif.eval.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.eval.image_sets import open_images
 from flickrexif.eval.merging import merge_shards
 from flickrexif.processing.build import ProcessSettings, process
@@ -334,7 +335,7 @@ def test_an_encoder_of_the_wrong_shape_is_told(folder: Path, tmp_path: Path) -> 
         def embed(self, batch: torch.Tensor) -> torch.Tensor:
             return super().embed(batch).ravel()
 
-    with pytest.raises(UsageError, match=r"made \[40\] of 5 images, not \[5, d\]"):
+    with pytest.raises(EncoderError, match=r"made \[40\] of 5 images, not \[5, d\]"):
         run(folder, tmp_path, [Wrong()])
 
 

@@ -2,6 +2,7 @@
 
     FlickrExifError          exit code 1   something went wrong; the message says what to type next
     ├── UsageError           exit code 2   the command cannot do what was asked
+    ├── MachineError         exit code 1   the disk is full or a worker died; nothing else can be done either
     └── Interrupted          exit code 130 stopped by the user; finished work is saved
 
 A message is one sentence; after it comes what to type next.
@@ -23,6 +24,10 @@ class UsageError(FlickrExifError):
     """The arguments, the data folder or the environment do not allow what was asked."""
 
     exit_code = 2
+
+
+class MachineError(FlickrExifError):
+    """The machine fails: a disk is full or gone, a worker died. It ends a run that goes on after other failures."""
 
 
 class Interrupted(FlickrExifError):

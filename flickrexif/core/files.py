@@ -3,6 +3,7 @@
 A temporary name, `.NAME.PID-RANDOM.tmp`, says which process writes the file, so that no other removes it.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,13 +14,22 @@ from glob import escape
 from pathlib import Path
 from typing import Literal
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import MachineError
 
 Outcome = Literal["written", "unchanged", "removed"]
 AGAIN = "Mend that, then run the same command again."
+FULL = (errno.ENOSPC, errno.EDQUOT)
 MAX_NAME = 200  # bytes of a file's name in its temporary one: file systems allow 255 for the whole
 
 _ours: set[Path] = set()  # what this process is writing
+
+
+def unwritable(path: Path, error: OSError, hint: str = AGAIN) -> MachineError:
+    """The error for a file or folder that cannot be written."""
+    if error.errno in FULL:
+        hint = "Free some space, then run the same command again: what is finished is kept."
+    reason = os.strerror(error.errno) if error.errno else str(error)  # the texts of libraries are long
+    return MachineError(f"{path} cannot be written ({reason}).", hint)
 
 
 @contextmanager
@@ -59,7 +69,7 @@ def put(path: Path, write: Callable[[Path], object], *, durable: bool = True) ->
                 return "unchanged", path
             keep(unfinished, path, durable=durable)
     except OSError as error:
-        raise FlickrExifError(f"{path} cannot be written ({error.strerror or error}).", AGAIN) from None
+        raise unwritable(path, error) from None
     return "written", path
 
 
@@ -84,7 +94,7 @@ def read_below(root: Path, name: str) -> bytes | None:
         try:
             os.scandir(root).close()
         except OSError as error:
-            raise FlickrExifError(f"{root} can no longer be read ({error.strerror}).", AGAIN) from None
+            raise MachineError(f"{root} can no longer be read ({error.strerror}).", AGAIN) from None
         return None
 
 
@@ -97,7 +107,7 @@ def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise FlickrExifError(f"{path} cannot be removed ({error.strerror}).", AGAIN) from None
+            raise MachineError(f"{path} cannot be removed ({error.strerror}).", AGAIN) from None
         removed.append(("removed", path))
     for folder in {path.parent for _, path in removed}:
         _sync_folder(folder)
@@ -145,7 +155,7 @@ def sync_all(paths: Sequence[Path]) -> None:
         try:
             _sync(path)
         except OSError as error:
-            raise FlickrExifError(f"{path} cannot be written ({error.strerror or error}).", AGAIN) from None
+            raise unwritable(path, error) from None
 
     with ThreadPoolExecutor(len(paths)) as pool:
         list(pool.map(sync, paths))

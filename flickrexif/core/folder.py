@@ -22,8 +22,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flickrexif.core.addresses import expanded
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put_text
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put_text, unwritable
 
 STATE = ".flickrexif"  # folder of this module's files
 ENVIRONMENT = "FLICKREXIF_DATA"
@@ -161,8 +161,7 @@ def _writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"The folder {folder} cannot be written ({error.strerror or error})."
-        raise FlickrExifError(message, "Name a folder that you may write, with --data-dir or --out.") from None
+        raise unwritable(folder, error, "Name a folder that you may write, with --data-dir or --out.") from None
 
 
 @contextmanager

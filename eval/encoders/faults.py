@@ -1,0 +1,60 @@
+"""What a stranger's encoder raises, in one class: a run of many encoders goes on after it, and after no other fault."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flickrexif.core.errors import FlickrExifError, MachineError
+from flickrexif.core.files import FULL
+from flickrexif.core.text import plain
+
+
+class EncoderError(FlickrExifError):
+    """An encoder cannot be used: what its code raised, or why what it gave are no embeddings."""
+
+    def __init__(self, reason: str, hint: str = "Mend the encoder, or take another.", log: str = "") -> None:
+        super().__init__(f"The encoder failed: {reason}.", hint)
+        self.reason = reason
+        self.log = log  # the traceback; "" where nothing was raised
+
+    def __reduce__(self) -> tuple[type["EncoderError"], tuple[str, str, str]]:
+        """Pickled as it was made, for worker processes."""
+        return type(self), (self.reason, self.hint, self.log)
+
+
+@contextmanager
+def encoder_code(doing: str) -> Iterator[None]:
+    """Around a stranger's code alone: what it raises becomes an EncoderError; `doing` is what it is called for.
+
+    Running out of memory passes, as the caller may try fewer images. Raises MachineError where its disk was full.
+    """
+    try:
+        yield
+    except (EncoderError, MachineError):
+        raise
+    except Exception as error:
+        if isinstance(error, RuntimeError) and out_of_memory(error):
+            raise
+        if full := _full_disk(error):
+            message = f"The disk is full ({full.filename or doing})."
+            raise MachineError(message, "Free some space, then run the same command again.") from error
+        own = isinstance(error, FlickrExifError)
+        reason = plain(str(error) if own else f"{type(error).__name__}: {error}", 500)
+        raise EncoderError(reason, log=f"While {doing}:\n{''.join(traceback.format_exception(error))}") from error
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether the memory of the device did not suffice."""
+    import torch
+
+    words = ("DefaultCPUAllocator", "MPS backend out of memory")  # of devices without an exception of their own
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def _full_disk(error: BaseException | None) -> OSError | None:
+    """The full disk that an error comes from, if it does."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
