@@ -47,8 +47,10 @@ class Embeddings:
     @property
     def encoder_digest(self) -> str:
         """The digest of the encoder that made them; "" in files of other programs and of earlier versions."""
-        settings = json.loads(self.metadata.get("settings", "{}"))
-        return str(settings.get("encoder", {}).get("digest", ""))
+        try:
+            return str(json.loads(self.metadata["settings"])["encoder"]["digest"])
+        except (LookupError, TypeError, ValueError):
+            return ""
 
     @property
     def origin(self) -> str:

@@ -102,6 +102,17 @@ def test_released_files_are_read_as_they_are(tmp_path: Path, columns: dict[str, 
     assert embeddings.image_ids() == (["10", "11", "12"] if "Flickr ID" in columns else ["0", "1", "2"])
 
 
+STRANGE = (None, "no JSON", "[]", "null", '{"encoder": "mine"}', '{"encoder": null, "mask": []}')
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_what_files_of_other_programs_say_of_settings_is_nothing(tmp_path: Path, text: str | None) -> None:
+    metadata = {} if text is None else {"settings": text}
+    write_embeddings(tmp_path / "a.safetensors", torch.ones(2, 3), {}, metadata)
+    embeddings = read_embeddings(tmp_path / "a.safetensors")
+    assert (embeddings.encoder_digest, embeddings.mask, embeddings.origin) == ("", None, "")
+
+
 def test_equal_contents_are_equal_bytes(tmp_path: Path) -> None:
     metadata = {name: "x" * n for n, name in enumerate("abcdefghij")}
     hashes = set()
