@@ -97,7 +97,7 @@ def sandboxes() -> Iterator[list[Sandbox]]:
 
 
 targets = st.integers(1, 90)
-runs = st.lists(st.tuples(targets, st.none() | st.integers(1, 150), st.integers(1, 5)), max_size=4)
+runs = st.lists(st.tuples(targets, st.none() | st.integers(1, 150), st.integers(1, 5)), max_size=3)
 sequences = given(which=st.integers(0, 2), before=runs, last=targets)
 
 
