@@ -19,7 +19,7 @@ from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.journal import open_journal
-from flickrexif.collectors.sandbox.faults import Faults
+from flickrexif.collectors.sandbox.faults import API_KINDS, Faults
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from tests.clock import FakeClock
@@ -85,7 +85,7 @@ def servers() -> Iterator[list[Sandbox]]:
         months = (
             (Photographers(SMALL, 1), None),
             (Photographers(LARGE, 2), None),
-            (Photographers(SMALL, 3), Faults(0.1)),
+            (Photographers(SMALL, 3), Faults(dict.fromkeys(API_KINDS, 0.005))),
         )
         yield [stack.enter_context(Sandbox(photos, faults=faults)) for photos, faults in months]
 
