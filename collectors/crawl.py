@@ -77,6 +77,7 @@ class MonthSummary:
     calls: dict[str, int]
     images: dict[str, int]  # "fetched" or a reason -> how many
     doubts: dict[str, int]  # one of search.DOUBTS -> windows whose photos may not be all
+    beyond_target: int  # photos tried for an earlier, larger target; that target keeps them again without a call
 
     @property
     def may_have_more(self) -> bool:
@@ -171,6 +172,7 @@ def summary(journal: Journal, month: str) -> MonthSummary:
         calls=journal.calls().get(month, {}),
         images=images,
         doubts=journal.doubts(month),
+        beyond_target=verdicts.get("beyond_target", 0),
     )
 
 

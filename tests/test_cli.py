@@ -363,6 +363,18 @@ def test_short_of_the_minimum_it_finishes_says_so_and_exits_3(run: Callable[...,
     assert "Below the minimum of 45 photos" in run(*command).err  # half of the target
 
 
+def test_a_smaller_target_says_how_the_other_photos_come_back(run: Callable[..., Done], sandbox: Sandbox) -> None:
+    month = ("crawl", "--month", MONTH, "--minimum", "0", "--endpoint", sandbox.endpoint, "--target")
+    large = run(*month, "20")
+    said = f"An earlier --target of {MONTH} was larger: with it, photos left out come back without a call.\n"
+    small = run(*month, "8")
+    assert (small.code, small.err) == (0, said)
+    assert "8 photos of 1 month(s)" in small.out
+    asked = [method for method, _ in sandbox.calls].count("flickr.photos.getExif")
+    assert run(*month, "20") == large
+    assert [method for method, _ in sandbox.calls].count("flickr.photos.getExif") == asked
+
+
 def test_months_may_be_repeated_and_need_no_order(run: Callable[..., Done], sandbox: Sandbox) -> None:
     months = ("--month", MONTH, "--month", "2024-07", "--month", MONTH)
     done = run("crawl", *months, "--target", "5", "--minimum", "0", "--endpoint", sandbox.endpoint)
@@ -426,6 +438,7 @@ def test_status_shows_the_months(run: Callable[..., Done], sandbox: Sandbox) -> 
         "images": {},
         "exhausted": False,
         "doubts": {},
+        "beyond_target": 0,
     }
 
 
