@@ -366,7 +366,7 @@ def test_short_of_the_minimum_it_finishes_says_so_and_exits_3(run: Callable[...,
 def test_a_smaller_target_says_how_the_other_photos_come_back(run: Callable[..., Done], sandbox: Sandbox) -> None:
     month = ("crawl", "--month", MONTH, "--minimum", "0", "--endpoint", sandbox.endpoint, "--target")
     large = run(*month, "20")
-    said = f"An earlier --target of {MONTH} was larger: with it, photos left out come back without a call.\n"
+    said = f"An earlier --target of {MONTH} was larger; with it, photos come back without a call.\n"
     small = run(*month, "8")
     assert (small.code, small.err) == (0, said)
     assert "8 photos of 1 month(s)" in small.out
