@@ -194,9 +194,7 @@ def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:
     if may_have_more := [s.month for s in summaries if s.may_have_more]:
         say(f"There may be more photos of {_some(may_have_more)}: crawl again with --again to search anew.")
     if smaller := [s.month for s in summaries if s.beyond_target]:
-        say(
-            f"An earlier --target of {_some(smaller)} was larger: with it, the photos left out come back without a call."
-        )
+        say(f"An earlier --target of {_some(smaller)} was larger; with it, photos come back without a call.")
     _print_reasons("rejected", (s.rejected for s in summaries), REASONS)
     _print_reasons("without image", (s.images for s in summaries), IMAGE_REASONS)
 
