@@ -16,7 +16,7 @@ from flickrexif.collectors import crawl as crawling
 from flickrexif.collectors import month as sampling
 from flickrexif.collectors import search as searching
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
-from flickrexif.collectors.flickr.client import Client, Retry
+from flickrexif.collectors.flickr.client import CallRefused, Client, Retry
 from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.journal import open_journal
 from flickrexif.collectors.sandbox.faults import API_KINDS, Faults
@@ -56,7 +56,7 @@ class Photographers(Cameras):
 def run(
     path: Path, sandbox: Sandbox, target: int, *, lives: float = float("inf"), workers: int = 3
 ) -> MonthSummary | None:
-    """A crawl of MONTH into the journal; None when it was killed."""
+    """A crawl of MONTH into the journal; None when it was killed, or ended by a refusal that all attempts met."""
     clock = FakeClock()
     client = Client(
         Direct(sandbox, lives), Limiter([], clock), clock, random.Random(0), lambda *_: None, Retry(base_seconds=0)
@@ -65,8 +65,13 @@ def run(
     with open_journal(path) as journal:
         try:
             return crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), Quiet())[0]
-        except Killed:
+        except (Killed, CallRefused):
             return None
+
+
+def finished(path: Path, sandbox: Sandbox, target: int) -> MonthSummary:
+    """A crawl that is run again until nothing ends it."""
+    return next(summary for _ in itertools.count() if (summary := run(path, sandbox, target)))
 
 
 def kept(path: Path) -> list[int]:
@@ -105,10 +110,7 @@ def assert_as_fresh(folder: Path, sandbox: Sandbox, before: list[tuple[int, int 
     """After the runs `before` (target, calls until it is killed, workers), one for `last` is like a fresh one."""
     for target, lives, workers in before:
         run(folder / "a.sqlite", sandbox, target, lives=lives or float("inf"), workers=workers)
-    summary = run(folder / "a.sqlite", sandbox, last)
-    fresh = run(folder / "b.sqlite", sandbox, last)
-    assert summary is not None
-    assert fresh is not None
+    summary, fresh = (finished(folder / name, sandbox, last) for name in ("a.sqlite", "b.sqlite"))
     assert kept(folder / "a.sqlite") == kept(folder / "b.sqlite")
     assert (summary.kept, summary.done, summary.rejected) == (fresh.kept, True, fresh.rejected)
 
