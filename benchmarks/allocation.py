@@ -15,9 +15,9 @@ import tempfile
 RUN = """
 import json, resource, sys, time
 from pathlib import Path
-from flickrexif.eval import embed
+from flickrexif.eval.embed import run as embed
 from flickrexif.eval.encoders import expand, load
-from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.data.formats import open_images
 folder, name, out, way = sys.argv[1:]
 if way == "given back":
     embed.keep_freed_memory = lambda: False

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flickrexif.eval.embed import EmbedSettings, embed
-from flickrexif.eval.encoders import Encoder, EncoderRecord, load, resolve
-from flickrexif.eval.encoders.record import Prepare
-from flickrexif.eval.image_sets import open_images
-from flickrexif.eval.images import Source
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.data.source import Source
+from flickrexif.eval.embed.run import EmbedSettings, embed
+from flickrexif.eval.encoders import Encoder, EncoderSpec, load, resolve
+from flickrexif.eval.encoders.spec import Prepare
 from flickrexif.processing.variants import PARAMETERS
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Timed:
     seconds: float = 0.0
 
     @property
-    def record(self) -> EncoderRecord:
-        return self.encoder.record
+    def spec(self) -> EncoderSpec:
+        return self.encoder.spec
 
     @property
     def prepare(self) -> Prepare:
@@ -78,7 +78,7 @@ def measure(settings: EmbedSettings, encoder: Encoder, source: Source, runs: int
         apart.append(seconds(lambda: pass_by_pass(settings, encoder, source)))
     made = 6 * len(source)
     rates = [made / statistics.median(times) for times in (together, apart)]
-    print(f"{encoder.record.key}, {settings.workers} workers, batch {settings.batch_size}, {made:,} embeddings:")
+    print(f"{encoder.spec.key}, {settings.workers} workers, batch {settings.batch_size}, {made:,} embeddings:")
     print(f"  one pass        {rates[0]:8.1f} images/s, {rates[0] / rates[1]:.2f} times a pass a variant")
     print(f"  pass by pass    {rates[1]:8.1f} images/s")
     print(f"  not the forward pass: {statistics.median(shares):.1%} of the time (wanted < 15%)")
@@ -102,7 +102,7 @@ def on_the_card(encoder: Encoder, batch: int, size: int) -> float:
 def measure_card(settings: EmbedSettings, source: Source, runs: int) -> None:
     for name in GPU_ENCODERS:
         encoder = load(resolve(name), device="cuda", dtype="bf16", pretrained=False)
-        alone = on_the_card(encoder, settings.batch_size, encoder.record.input_size)
+        alone = on_the_card(encoder, settings.batch_size, encoder.spec.input_size)
         times = [seconds(lambda e=encoder: one_pass(settings, e, source)) for _ in range(runs)]  # type: ignore[misc]
         rate = 6 * len(source) / statistics.median(times)
         print(f"{name} in bf16: {rate:,.0f} images/s from files, {alone:,.0f} of tensors; idle {1 - rate / alone:.0%}")

@@ -19,8 +19,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from flickrexif.eval import tiles
-from flickrexif.eval.knn import five_setups
+from flickrexif.eval.measure import tiles
+from flickrexif.eval.measure.knn import five_setups
 
 TEST, WIDTH, VARIANTS, CLASSES, SEEDS, K = 2_000, 512, 6, 1_000, 10, 10
 ROWS = (5_000, 20_000, 80_000)

@@ -18,12 +18,12 @@ from typing import TypeVar
 
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.core.draws import rng
-from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders import load, resolve
-from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.tasks_neighbors import run_retrieval
 from flickrexif.eval.results import Result
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import run_retrieval
 from flickrexif.paircams.build import build_pairs
 from flickrexif.paircams.check import inspect, summary
 from flickrexif.paircams.page import write_pages

@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from flickrexif.eval import probe_paper
-from flickrexif.eval.probe import Part, ProbeData, ProbeSettings, probe, processing_data
-from flickrexif.eval.probe_heads import batch_order, starting_heads
+from flickrexif.eval.measure.probe import paper as probe_paper
+from flickrexif.eval.measure.probe.heads import batch_order, starting_heads
+from flickrexif.eval.measure.probe.probe import Part, ProbeData, ProbeSettings, probe, processing_data
 
 WIDTH, CLASSES, SEEDS, TEST = 512, 6, 10, 2_000
 PLAIN_RUNS = 3

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
-from flickrexif.eval.embeddings import mask_of_folder
+from flickrexif.eval.data.embeddings import mask_of_folder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.devices import pick_device
+from flickrexif.eval.data.catalog import image_sets
 from flickrexif.eval.encoders import load
+from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.digests import OF_A_FILE
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.suite_plan import Candidate, Inventory, Item, earlier_records, plan, read_speeds
 from flickrexif.eval.suite_running import Outcome, Suite, SuiteSettings, run_suite
-from flickrexif.eval.suite_sets import image_sets
 from flickrexif.eval.suite_tasks import check_tasks, measurements
 
 __all__ = ["Outcome", "Suite", "SuiteSettings", "prepare", "run_suite"]
@@ -50,7 +50,7 @@ def prepare(
     items = planned(candidates)
     if tell is not None and (unknown := _with_embeddings_of_unknown(items)):
         compared = {key: _loaded_once(candidate, tell) for key, candidate in unknown.items()}
-        items = planned([compared.get(candidate.record.key, candidate) for candidate in candidates])
+        items = planned([compared.get(candidate.spec.key, candidate) for candidate in candidates])
     if all(item.state == "not possible" and not item.measurement.broken for item in items):
         reasons = dict.fromkeys(f"{item.measurement.dataset}: {item.reason}" for item in items)
         raise UsageError(f"There is nothing to measure in {settings.data_dir}.", "; ".join(reasons) + ".")
@@ -63,20 +63,20 @@ def _with_embeddings_of_unknown(items: Sequence[Item]) -> dict[str, Candidate]:
     Where weights of one file are not on this machine, its embeddings are taken for its own.
     """
     return {
-        item.candidate.record.key: item.candidate
+        item.candidate.spec.key: item.candidate
         for item in items
         if item.state != "not possible"
         and len(item.missing) < len(item.measurement.needs)
-        and item.candidate.record.backend not in OF_A_FILE
-        and not item.candidate.record.digest
+        and item.candidate.spec.backend not in OF_A_FILE
+        and not item.candidate.spec.digest
     }
 
 
 def _loaded_once(candidate: Candidate, tell: Callable[[str], None]) -> Candidate:
     """The candidate with its record complete; it is loaded for this, and let go."""
     try:
-        with encoder_code(f"loading {candidate.record.key}"):
-            return replace(candidate, record=load(candidate.record).record)
+        with encoder_code(f"loading {candidate.spec.key}"):
+            return replace(candidate, spec=load(candidate.spec).spec)
     except EncoderError as error:
-        tell(f"{candidate.record.key} cannot be loaded ({error.reason}); its embeddings are taken as they are.")
+        tell(f"{candidate.spec.key} cannot be loaded ({error.reason}); its embeddings are taken as they are.")
         return candidate

@@ -15,15 +15,15 @@ from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
-from flickrexif.eval.embeddings import UNSAFE, read_embeddings
+from flickrexif.eval.data.catalog import ImageSet, Need
+from flickrexif.eval.data.embeddings import UNSAFE, read_embeddings
+from flickrexif.eval.embed.store import file_names, same_encoder
 from flickrexif.eval.encoders.digests import known_digest
-from flickrexif.eval.encoders.record import Encoder, EncoderRecord
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec
+from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.results import Result, read_result
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, holds, path_of
-from flickrexif.eval.suite_sets import ImageSet, Need
 from flickrexif.eval.suite_tasks import Measurement
-from flickrexif.eval.targets import file_names, same_encoder
-from flickrexif.eval.task_files import EmbeddingFiles
 
 State = Literal["done", "to do", "not possible"]
 Key = tuple[str, str, str]  # encoder, data set, device
@@ -35,17 +35,17 @@ HEADER = ("encoder", "dataset", "device", "images_per_second")
 class Candidate:
     """An encoder to measure."""
 
-    record: EncoderRecord
+    spec: EncoderSpec
     encoder: Encoder | None = None  # of an encoder that was given as an object; others are loaded by their records
 
     @property
-    def compared(self) -> EncoderRecord:
+    def compared(self) -> EncoderSpec:
         """The record with the digest, where loading is not needed to know it."""
-        return replace(self.record, digest=known_digest(self.record))
+        return replace(self.spec, digest=known_digest(self.spec))
 
     def files(self, root: Path, measurement: Measurement) -> EmbeddingFiles:
         """The encoder's embeddings of the measurement's data set."""
-        model, variant = file_names(self.record)
+        model, variant = file_names(self.spec)
         return EmbeddingFiles(
             root=root,
             dataset=measurement.dataset,
@@ -97,15 +97,15 @@ def plan(
     """An item for each encoder and measurement. UsageError where two encoders would write the same records."""
     folders: dict[str, str] = {}
     for candidate in candidates:
-        key = candidate.record.key
-        if (first := folders.setdefault(folder_of(candidate.record), key)) != key:
+        key = candidate.spec.key
+        if (first := folders.setdefault(folder_of(candidate.spec), key)) != key:
             raise UsageError(f"{first} and {key} would share their records.", "Measure them in different folders.")
     return [item for candidate in candidates for item in _items(candidate, measured, inventory, protocols, resume)]
 
 
-def folder_of(record: EncoderRecord) -> str:
+def folder_of(spec: EncoderSpec) -> str:
     """The folder of an encoder's records."""
-    return record.key.translate(UNSAFE)
+    return spec.key.translate(UNSAFE)
 
 
 def _items(
@@ -124,7 +124,7 @@ def _items(
             candidate=candidate,
             measurement=measurement,
             files=files,
-            path=inventory.results / folder_of(candidate.record) / measurement.file_name,
+            path=inventory.results / folder_of(candidate.spec) / measurement.file_name,
             state="to do",
             missing=tuple(need for need in measurement.needs if not up_to_date[need]),
         )
@@ -187,18 +187,18 @@ def _images(need: Need, sets: Mapping[str, ImageSet]) -> int:
 
 
 def _seconds(item: Item, images: Mapping[Need, int], inventory: Inventory, protocols: Protocols) -> float | None:
-    embedding = embedding_seconds(images, item.candidate.record, inventory.speeds, protocols.device)
+    embedding = embedding_seconds(images, item.candidate.spec, inventory.speeds, protocols.device)
     measuring = _measuring_seconds(item, inventory, protocols)
     return None if embedding is None or measuring is None else embedding + measuring
 
 
 def embedding_seconds(
-    images: Mapping[Need, int], record: EncoderRecord, speeds: Mapping[Key, float], device: str
+    images: Mapping[Need, int], spec: EncoderSpec, speeds: Mapping[Key, float], device: str
 ) -> float | None:
     """Seconds to embed the images of each file; None where the encoder's speed is not known."""
     total = 0.0
     for need, count in images.items():
-        speed = speeds.get((record.key, need.dataset, device))
+        speed = speeds.get((spec.key, need.dataset, device))
         if speed is None:
             return None
         total += count / speed

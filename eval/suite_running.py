@@ -11,14 +11,14 @@ from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.files import put_text, remove
-from flickrexif.eval.embed import EmbedSettings
+from flickrexif.eval.embed.passes import Fault, File, Pass, passes, run_pass, speed
+from flickrexif.eval.embed.run import EmbedSettings
 from flickrexif.eval.encoders import load
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.groups import by_memory
-from flickrexif.eval.encoders.record import Encoder
-from flickrexif.eval.probe import Protocol
+from flickrexif.eval.encoders.spec import Encoder
+from flickrexif.eval.measure.probe.probe import Protocol
 from flickrexif.eval.results import LOG, Result, log_path, write_result
-from flickrexif.eval.suite_embed import Fault, File, Pass, passes, run_pass, speed
 from flickrexif.eval.suite_plan import Candidate, Inventory, Item, Key, has_values, write_speeds
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
 
@@ -96,8 +96,8 @@ def groups(items: Iterable[Item]) -> Iterator[list[Item]]:
     """The items in groups, each of as many encoders as may be in memory together."""
     by_encoder: dict[str, list[Item]] = {}
     for item in items:
-        by_encoder.setdefault(item.candidate.record.key, []).append(item)
-    for group in by_memory(encoder_items[0].candidate.record for encoder_items in by_encoder.values()):
+        by_encoder.setdefault(item.candidate.spec.key, []).append(item)
+    for group in by_memory(encoder_items[0].candidate.spec for encoder_items in by_encoder.values()):
         yield [item for record in group for item in by_encoder[record.key]]
 
 
@@ -114,7 +114,7 @@ class _Meter:
     def embedding(self, items: Iterable[Item], dataset: str | None = None) -> float:
         """The estimated seconds of embedding for the items, of one data set or all."""
         return sum(
-            count / self.speeds.get((item.candidate.record.key, need.dataset, self.device), GUESSED_SPEED)
+            count / self.speeds.get((item.candidate.spec.key, need.dataset, self.device), GUESSED_SPEED)
             for item in items
             for need, count in item.images.items()
             if dataset in (None, need.dataset)
@@ -159,7 +159,7 @@ class _Run:
                 faults |= self._embed(image_pass, work * image_pass.embeddings / embeddings)
         outcomes = {}
         for item in items:
-            key = item.candidate.record.key
+            key = item.candidate.spec.key
             reasons = [faults[File(key, need)] for need in item.missing if File(key, need) in faults]
             reasons += [unusable[key]] if item.missing and key in unusable else []
             outcomes[item.path] = self._measure(item, reasons[:1])
@@ -169,11 +169,11 @@ class _Run:
         """The encoders that could be loaded, and by key the reasons why the others could not."""
         loaded: dict[str, Encoder] = {}
         unusable: dict[str, Fault] = {}
-        for key, candidate in {candidate.record.key: candidate for candidate in candidates}.items():
+        for key, candidate in {candidate.spec.key: candidate for candidate in candidates}.items():
             self._meter.add(0, f"{key}: loading")
             try:
                 with encoder_code(f"loading {key}"):
-                    loaded[key] = candidate.encoder or load(candidate.record, device=self._settings.device)
+                    loaded[key] = candidate.encoder or load(candidate.spec, device=self._settings.device)
             except EncoderError as error:
                 unusable[key] = Fault.of(error)
         return list(loaded.values()), unusable
@@ -181,7 +181,7 @@ class _Run:
     def _embed(self, image_pass: Pass, work: float) -> Mapping[File, Fault]:
         """Make the files of a pass, which is `work` seconds of the meter; returns why some could not be made."""
         self._time(image_pass)
-        keys = [encoder.record.key for encoder in image_pass.encoders]
+        keys = [encoder.spec.key for encoder in image_pass.encoders]
         names = ", ".join(keys[:3] + ["…"] * (len(keys) > 3))
         reported = 0.0
 
@@ -200,7 +200,7 @@ class _Run:
         """Measure the speeds that are not known, and keep them for the next plan."""
         source = image_pass.sources[0]
         for encoder in image_pass.encoders:
-            key = (encoder.record.key, source.dataset, self._settings.device)
+            key = (encoder.spec.key, source.dataset, self._settings.device)
             if key in self._speeds or not len(source):
                 continue
             try:
@@ -212,7 +212,7 @@ class _Run:
             write_speeds(self._settings.results, self._speeds)
 
     def _measure(self, item: Item, reasons: Sequence[Fault]) -> Outcome:
-        measurement, key = item.measurement, item.candidate.record.key
+        measurement, key = item.measurement, item.candidate.spec.key
         self._meter.add(0, f"{key}: {measurement.task} {measurement.label} {measurement.dataset}".replace("  ", " "))
         outcome = self._record_failure(item, FAILED, reasons[0]) if reasons else self._run_measurement(item)
         self._meter.add(GUESSED_SECONDS, "")
@@ -239,7 +239,7 @@ class _Run:
             put_text(log_path(item.path), f"{LOG}{reason}\n\n{fault.log}")
         else:
             remove([log_path(item.path)])
-        measurement, record = item.measurement, item.candidate.record
+        measurement, record = item.measurement, item.candidate.spec
         origin = self._inventory.origin(measurement.dataset)
         result = no_result(measurement, record, origin, state, reason, self._settings.protocols)
         if has_values(self._inventory.records.get(item.path)):

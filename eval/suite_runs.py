@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flickrexif.eval.embeddings import FLICKR_ID, read_embeddings
-from flickrexif.eval.encoders.record import EncoderRecord
-from flickrexif.eval.probe import ProbeSettings, Protocol
-from flickrexif.eval.results import Result, environment, fingerprint
-from flickrexif.eval.suite_sets import Need
-from flickrexif.eval.suite_tasks import BY_CAMERA, HEADLINES, KS, MASKS, K, Measurement
-from flickrexif.eval.task_files import EmbeddingFiles, shared_origin, split_path, with_inputs
-from flickrexif.eval.tasks_neighbors import (
+from flickrexif.eval.data.catalog import Need
+from flickrexif.eval.data.embeddings import FLICKR_ID, read_embeddings
+from flickrexif.eval.encoders.spec import EncoderSpec
+from flickrexif.eval.measure.inputs import EmbeddingFiles, shared_origin, split_path, with_inputs
+from flickrexif.eval.measure.probe.probe import ProbeSettings, Protocol
+from flickrexif.eval.measure.tasks_neighbors import (
     LABEL,
     half_of,
     label_files,
@@ -24,8 +22,10 @@ from flickrexif.eval.tasks_neighbors import (
     run_retrieval,
     run_similarity,
 )
-from flickrexif.eval.tasks_pictures import run_strips, run_tsne
-from flickrexif.eval.tasks_probe import run_mitigation, run_probe
+from flickrexif.eval.measure.tasks_pictures import run_strips, run_tsne
+from flickrexif.eval.measure.tasks_probe import run_mitigation, run_probe
+from flickrexif.eval.results import Result, environment, fingerprint
+from flickrexif.eval.suite_tasks import BY_CAMERA, HEADLINES, KS, MASKS, K, Measurement
 
 QUERIES = 1_000  # of the similarities
 FAILED, NOT_POSSIBLE = "failed", "not possible"
@@ -62,7 +62,7 @@ def _ks(measurement: Measurement, files: EmbeddingFiles) -> tuple[int, ...]:
 
 
 def no_result(
-    measurement: Measurement, record: EncoderRecord, origin: str, state: str, reason: str, protocols: Protocols
+    measurement: Measurement, spec: EncoderSpec, origin: str, state: str, reason: str, protocols: Protocols
 ) -> Result:
     """The record of a measurement that was not made, of photos of that origin; `state` is FAILED or NOT_POSSIBLE.
 
@@ -72,9 +72,9 @@ def no_result(
     mask = {} if "ratios" in settings else {"mask": measurement.mask or 0.0}
     return Result(
         task=measurement.task,
-        encoder=record.key,
-        encoder_digest=record.digest,
-        family=record.family,
+        encoder=spec.key,
+        encoder_digest=spec.digest,
+        family=spec.family,
         dataset=measurement.dataset,
         origin=origin,
         parameter=measurement.parameter,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.embeddings import UNSAFE
-from flickrexif.eval.suite_sets import FLICKREXIF, IDENTITY, NO_IMAGES, PAIRCAMS, ImageSet, Need, Unreadable
-from flickrexif.eval.task_files import attributes_with_split, read_split, split_path
+from flickrexif.eval.data.catalog import FLICKREXIF, IDENTITY, NO_IMAGES, PAIRCAMS, ImageSet, Need, Unreadable
+from flickrexif.eval.data.embeddings import UNSAFE
+from flickrexif.eval.measure.inputs import attributes_with_split, read_split, split_path
 from flickrexif.processing.variants import PARAMETERS
 
 TASKS = ("probe", "knn", "similarity", "masking", "neighbors", "retrieval", "tsne", "strips", "mitigation")

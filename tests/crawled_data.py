@@ -20,9 +20,9 @@ from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import Service, crawl_into
-from flickrexif.eval.embed import EmbedReport, EmbedSettings, embed
-from flickrexif.eval.embeddings import read_embeddings
-from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.data.embeddings import read_embeddings
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, embed
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process
 from tests.embed_encoders import Linear
 from tests.populations import ListPopulation, make_photo

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from flickrexif.eval.encoders.record import EncoderRecord, Prepare
+from flickrexif.eval.encoders.spec import EncoderSpec, Prepare
 
 SIDE = 12
 
@@ -51,8 +51,8 @@ class Linear:
     batches: list[int] = field(default_factory=list)
 
     @property
-    def record(self) -> EncoderRecord:
-        return EncoderRecord(
+    def spec(self) -> EncoderSpec:
+        return EncoderSpec(
             name=self.name,
             family="OWN",
             backend="module",

@@ -10,9 +10,9 @@ from typing import Any
 
 from flickrexif.core.draws import rng
 from flickrexif.eval.encoders.registry import registered_encoders
-from flickrexif.eval.knn import SETUPS
+from flickrexif.eval.measure.knn import SETUPS
+from flickrexif.eval.measure.similarity import BINS, GROUPS
 from flickrexif.eval.results import Result, write_result
-from flickrexif.eval.similarity import BINS, GROUPS
 from flickrexif.processing.variants import PARAMETERS
 
 Entry = tuple[str, Result]  # the record's path, and the record

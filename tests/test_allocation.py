@@ -7,7 +7,7 @@ import sys
 COUNT = """
 import resource, sys
 import numpy as np
-from flickrexif.eval.allocation import keep_freed_memory
+from flickrexif.eval.embed.allocation import keep_freed_memory
 if sys.argv[1] == "keep":
     print(keep_freed_memory())
 np.ones(2**23)

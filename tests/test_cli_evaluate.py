@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from flickrexif.eval.embeddings import write_embeddings
+from flickrexif.eval.data.embeddings import write_embeddings
 from flickrexif.eval.results import read_result
 
 
@@ -36,7 +36,7 @@ def embedded(run: Any, images: Path, out: Path, *options: object) -> tuple[int, 
 
 def test_encoders_lists_the_papers_47(run: Any) -> None:
     code, out, _ = run("encoders", "--json")
-    names = [row["record"]["name"] for row in json.loads(out)]
+    names = [row["spec"]["name"] for row in json.loads(out)]
     assert code == 0
     assert sum(name.startswith("paper:") for name in names) == 47
     assert {"lite0", "control:dct", "control:colour", "control:random"} <= set(names)

@@ -22,7 +22,7 @@ from flickrexif.commands import measure
 from flickrexif.commands.places import path_of, several
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.eval.probe import ProbeSettings
+from flickrexif.eval.measure.probe.probe import ProbeSettings
 from tests.hub import Hub, serving
 from tests.hub_repo import User
 

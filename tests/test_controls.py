@@ -113,7 +113,7 @@ def test_random_knows_the_id_and_nothing_else() -> None:
 def test_any_image_gives_the_size_that_the_record_tells(name: str, size: tuple[int, int]) -> None:
     encoder = load(resolve(name))
     features = encoder.prepare(noise(*size), "id", None)
-    assert features.shape == (encoder.record.embedding_size,) == (SIZES[name],)
+    assert features.shape == (encoder.spec.embedding_size,) == (SIZES[name],)
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
     batch = torch.from_numpy(np.stack([features, features]))

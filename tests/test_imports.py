@@ -53,10 +53,10 @@ def test_every_package_has_its_layer() -> None:
 def test_the_rule_sees_a_forbidden_import(tmp_path: Path) -> None:
     file = tmp_path / "bad.py"
     file.write_text(
-        "def f():\n    from flickrexif.collectors.crawl import crawl\n    import flickrexif.eval.knn as k\n"
+        "def f():\n    from flickrexif.collectors.crawl import crawl\n    import flickrexif.eval.measure.knn as k\n"
     )
-    assert sorted(imports(file)) == ["flickrexif.collectors.crawl.crawl", "flickrexif.eval.knn"]
-    assert wrong("collectors", imports(file)) == {"flickrexif.eval.knn"}
+    assert sorted(imports(file)) == ["flickrexif.collectors.crawl.crawl", "flickrexif.eval.measure.knn"]
+    assert wrong("collectors", imports(file)) == {"flickrexif.eval.measure.knn"}
     assert wrong("dataset", imports(file)) == set(imports(file))
     assert not wrong("cli", imports(file))
 

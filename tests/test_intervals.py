@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.intervals import bootstrap_interval
+from flickrexif.eval.measure.intervals import bootstrap_interval
 
 
 @pytest.mark.parametrize("kind", ["right or wrong", "all different"])

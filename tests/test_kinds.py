@@ -20,8 +20,8 @@ from flickrexif.cards.publish import PublishSettings, plan
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.kinds import DataSetKind
-from flickrexif.eval.image_sets import open_images
-from flickrexif.eval.suite_sets import image_sets
+from flickrexif.eval.data.catalog import image_sets
+from flickrexif.eval.data.formats import open_images
 from flickrexif.kinds import KINDS, data_sets, kind_of, origin_of, recognised
 from tests.hub import Hub, serving
 from tests.pushing import TOKEN, USERS

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval import tiles
-from flickrexif.eval.knn import KnnRecord, five_setups, uniform_draws, vote
+from flickrexif.eval.measure import tiles
+from flickrexif.eval.measure.knn import KnnRecord, five_setups, uniform_draws, vote
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.variants import classes
 

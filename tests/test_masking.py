@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.embeddings import pack_text, write_embeddings
-from flickrexif.eval.masking import masked_accuracy
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import run_masking
+from flickrexif.eval.data.embeddings import pack_text, write_embeddings
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.masking import masked_accuracy
+from flickrexif.eval.measure.tasks_neighbors import run_masking
 
 
 def plain_knn(test: np.ndarray, train: np.ndarray, labels: np.ndarray, k: int) -> list[tuple[int, bool]]:

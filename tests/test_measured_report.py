@@ -18,7 +18,7 @@ import pytest
 import flickrexif
 from flickrexif.commands.measure import MEASUREMENTS
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.embeddings import embedding_path, read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import embedding_path, read_embeddings, write_embeddings
 from flickrexif.eval.report.build import write_report
 from flickrexif.eval.results import SCHEMA_VERSION, read_result, write_result
 from tests.measured import ENCODER, MASKS, ORIGINS, PLACE, SHARPENING, SIMULATED, Record, measure_all, write_embedded

@@ -6,12 +6,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from flickrexif.eval.embeddings import pack_text, write_embeddings
-from flickrexif.eval.mitigation import averaging, centring, leace, mitigations
-from flickrexif.eval.probe import ProbeSettings
+from flickrexif.eval.data.embeddings import pack_text, write_embeddings
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.mitigation import averaging, centring, leace, mitigations
+from flickrexif.eval.measure.probe.probe import ProbeSettings
+from flickrexif.eval.measure.tasks_probe import run_mitigation
 from flickrexif.eval.results import from_json, to_json
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_probe import run_mitigation
 from flickrexif.processing.variants import classes
 
 torch.set_num_threads(1)

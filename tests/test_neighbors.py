@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval import tiles
-from flickrexif.eval.embeddings import embedding_path, write_embeddings
-from flickrexif.eval.neighbors import same_label_share
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import read_labels, run_knn, run_neighbors
+from flickrexif.eval.data.embeddings import embedding_path, write_embeddings
+from flickrexif.eval.measure import tiles
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.neighbors import same_label_share
+from flickrexif.eval.measure.tasks_neighbors import read_labels, run_knn, run_neighbors
 from flickrexif.processing.variants import classes
 
 

@@ -123,7 +123,7 @@ def test_any_size_and_mode_is_processed_as_the_protocol_has_it(
 
 
 def test_resizing_is_torchvisions() -> None:
-    import flickrexif.eval.torchvision_operators  # noqa: F401  (declares what torchvision needs)
+    import flickrexif.eval.encoders.torchvision_operators  # noqa: F401  (declares what torchvision needs)
 
     # isort: split
     from torchvision.transforms import InterpolationMode

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
-from flickrexif.eval.embed import EmbedSettings, embed
-from flickrexif.eval.embeddings import read_embeddings
+from flickrexif.eval.data.embeddings import read_embeddings
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders import load, resolve
-from flickrexif.eval.image_sets import open_images
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import run_retrieval
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.tasks_neighbors import run_retrieval
 from flickrexif.paircams.build import build_pairs
 
 PAIRS = 60

@@ -38,7 +38,7 @@ from flickrexif.core.pictures import (
     suffixes,
     upright,
 )
-from flickrexif.eval.preparing import Combo, Job, Preparer
+from flickrexif.eval.embed.loader import Combo, Job, Preparer
 from flickrexif.exif.files import photo_of
 from flickrexif.paircams import pairing
 from flickrexif.paircams.check import inspect

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import flickrexif.eval.torchvision_operators  # noqa: F401
+import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
 from flickrexif.eval.encoders.preprocessing import FILTERS, Preprocessing, preprocessing, resize_and_crop
-from flickrexif.eval.encoders.record import IMAGENET_MEAN, IMAGENET_STD, EncoderRecord, Interpolation
 from flickrexif.eval.encoders.registry import registered_encoders
+from flickrexif.eval.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec, Interpolation
 
 transforms: Any = import_module("torchvision.transforms")  # after torchvision_operators
 
-PAPER = [record for record in registered_encoders().values() if record.name.startswith("paper:")]
+PAPER = [spec for spec in registered_encoders().values() if spec.name.startswith("paper:")]
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -48,11 +48,11 @@ def test_it_is_torchvisions_to_the_bit(width: int, height: int, size: int, name:
     assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("record", PAPER[::5], ids=lambda record: record.name)
-def test_a_records_preprocessing_is_torchvisions_with_its_numbers(record: EncoderRecord) -> None:
+@pytest.mark.parametrize("spec", PAPER[::5], ids=lambda spec: spec.name)
+def test_a_records_preprocessing_is_torchvisions_with_its_numbers(spec: EncoderSpec) -> None:
     image = noise(500, 375)
-    ours = preprocessing(record)(image, "id")
-    expected = torchvision_preprocessing(image, record.input_size, record.mean, record.std, record.interpolation)
+    ours = preprocessing(spec)(image, "id")
+    expected = torchvision_preprocessing(image, spec.input_size, spec.mean, spec.std, spec.interpolation)
     assert np.array_equal(ours, expected)
 
 

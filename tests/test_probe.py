@@ -15,15 +15,22 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval import probe_paper
-from flickrexif.eval.embeddings import embedding_path, pack_text, write_embeddings
-from flickrexif.eval.knn import uniform_draws
-from flickrexif.eval.probe import Part, ProbeSettings, labelled_data, probe, processing_data, validation_rows
-from flickrexif.eval.probe_heads import Heads, Sgd, batch_order, starting_heads, train_heads
-from flickrexif.eval.probe_paper import Paper, Trial
+from flickrexif.eval.data.embeddings import embedding_path, pack_text, write_embeddings
+from flickrexif.eval.measure.inputs import EmbeddingFiles, read_split
+from flickrexif.eval.measure.knn import uniform_draws
+from flickrexif.eval.measure.probe import paper as probe_paper
+from flickrexif.eval.measure.probe.heads import Heads, Sgd, batch_order, starting_heads, train_heads
+from flickrexif.eval.measure.probe.paper import Paper, Trial
+from flickrexif.eval.measure.probe.probe import (
+    Part,
+    ProbeSettings,
+    labelled_data,
+    probe,
+    processing_data,
+    validation_rows,
+)
+from flickrexif.eval.measure.tasks_probe import run_probe
 from flickrexif.eval.results import from_json, to_json
-from flickrexif.eval.task_files import EmbeddingFiles, read_split
-from flickrexif.eval.tasks_probe import run_probe
 from tests.samples import SPLIT_FILES
 
 torch.set_num_threads(1)

@@ -6,10 +6,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from flickrexif.eval import probe_fast
-from flickrexif.eval.probe import Part, ProbeSettings, labelled_data, probe, processing_data
-from flickrexif.eval.probe_fast import Fast
-from flickrexif.eval.probe_paper import Paper
+from flickrexif.eval.measure.probe import fast as probe_fast
+from flickrexif.eval.measure.probe.fast import Fast
+from flickrexif.eval.measure.probe.paper import Paper
+from flickrexif.eval.measure.probe.probe import Part, ProbeSettings, labelled_data, probe, processing_data
 from tests.test_probe import processed, samples
 
 torch.set_num_threads(1)

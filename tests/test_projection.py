@@ -9,7 +9,7 @@ from sklearn.manifold import trustworthiness
 from threadpoolctl import threadpool_limits
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.projection import (
+from flickrexif.eval.measure.tsne import (
     FEWEST,
     NEAREST,
     chance_of,

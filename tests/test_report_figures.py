@@ -415,8 +415,8 @@ def test_the_papers_numbers_stand_beside_ours() -> None:
 def test_names_are_those_of_the_measurements() -> None:
     import torch
 
-    from flickrexif.eval import knn, similarity
-    from flickrexif.eval.mitigation import mitigations
+    from flickrexif.eval.measure import knn, similarity
+    from flickrexif.eval.measure.mitigation import mitigations
 
     assert SETUPS == knn.SETUPS
     assert tuple(GROUPS) == similarity.GROUPS

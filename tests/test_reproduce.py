@@ -312,11 +312,11 @@ def test_calls_and_hours_are_those_of_the_dry_run(run: Any, target: int, tmp_pat
 
 def test_numbers_of_encoders_and_variants_are_those_of_the_code() -> None:
     candidates = candidates_of(["@paper47"])
-    widths = [one.record.embedding_size for one in candidates]
+    widths = [one.spec.embedding_size for one in candidates]
     assert f"{sum(width or 0 for width in widths):,} numbers" in PAGE
-    known = [one.record.size_bytes for one in candidates]
+    known = [one.spec.size_bytes for one in candidates]
     assert f"{sum(size or 0 for size in known) / 1e9:.0f} GB, and MoCo v3's three files" in PAGE
-    assert [one.record.key for one in candidates if one.record.size_bytes is None] == [
+    assert [one.spec.key for one in candidates if one.spec.size_bytes is None] == [
         f"paper:mocov3/{name}" for name in ("vit_small", "vit_base", "resnet50")
     ]
     distinct = len({name for names in PARAMETERS.values() for name in names})

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.embeddings import write_embeddings
-from flickrexif.eval.retrieval import paircams_recall
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import run_retrieval
+from flickrexif.eval.data.embeddings import write_embeddings
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.retrieval import paircams_recall
+from flickrexif.eval.measure.tasks_neighbors import run_retrieval
 
 
 def plain_recall(x: np.ndarray, subject: list[int], phone: list[int]):  # type: ignore[no-untyped-def]

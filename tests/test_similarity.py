@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.embeddings import embedding_path, write_embeddings
-from flickrexif.eval.similarity import GROUPS, similarity_distributions
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import run_similarity
+from flickrexif.eval.data.embeddings import embedding_path, write_embeddings
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.similarity import GROUPS, similarity_distributions
+from flickrexif.eval.measure.tasks_neighbors import run_similarity
 from flickrexif.processing.variants import classes
 
 

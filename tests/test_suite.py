@@ -16,15 +16,15 @@ import torch
 from flickrexif import embed, evaluate, measure
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import resolve
+from flickrexif.eval.measure.inputs import EmbeddingFiles, is_held_out
+from flickrexif.eval.measure.tasks_neighbors import run_knn
 from flickrexif.eval.results import read_result, read_results
 from flickrexif.eval.suite import SuiteSettings, prepare
 from flickrexif.eval.suite_plan import Candidate
 from flickrexif.eval.suite_running import groups
 from flickrexif.eval.suite_tasks import MASKS
-from flickrexif.eval.task_files import EmbeddingFiles, is_held_out
-from flickrexif.eval.tasks_neighbors import run_knn
 from flickrexif.processing.variants import classes
 from tests.embed_encoders import Linear
 from tests.samples import write_image_folder
@@ -57,7 +57,7 @@ def finished(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def states(data: Path, **options: Any) -> dict[str, str]:
     """The state of every measurement in the plan, by task, label and data set."""
     settings = SuiteSettings(data_dir=data, **{**FAST, **options})
-    suite = prepare(settings, [Candidate(Linear().record, Linear())])
+    suite = prepare(settings, [Candidate(Linear().spec, Linear())])
     return {
         " ".join(filter(None, (m.task, m.label, m.dataset))): item.state
         for item in suite.items
@@ -354,8 +354,8 @@ def replace_weights(encoder: Linear) -> Linear:
 
     class Changed(Linear):
         @property
-        def record(self) -> Any:
-            return replace(super().record, tag="changed")
+        def spec(self) -> Any:
+            return replace(super().spec, tag="changed")
 
     return Changed(encoder.name)
 
@@ -405,9 +405,9 @@ def test_seconds_are_those_of_earlier_records(data: Path) -> None:
     evaluate("control:colour", data_dir=data, **FAST)
     items = prepare(replace(settings, resume=False), candidates).items
     for item in items:
-        if item.state == "to do" and item.candidate.record.name == "control:colour":
+        if item.state == "to do" and item.candidate.spec.name == "control:colour":
             assert item.seconds == read_result(item.path).seconds  # nothing is to be embedded
-    of_random = [item for item in items if item.state == "to do" and item.candidate.record.name == "control:random"]
+    of_random = [item for item in items if item.state == "to do" and item.candidate.spec.name == "control:random"]
     assert {item.seconds is None for item in of_random} == {True, False}
     for item in of_random:
         like = read_result(data / "results" / "control-colour" / item.path.name)
@@ -417,7 +417,7 @@ def test_seconds_are_those_of_earlier_records(data: Path) -> None:
 def test_encoders_share_a_pass_as_memory_allows(untouched: Path) -> None:
     names = ["paper:clip/RN50x64", "control:dct", "paper:openclip/ViT-g-14-laion2B", "control:colour", "lite0"]
     items = prepare(SuiteSettings(data_dir=untouched), candidates_of(names)).items
-    names_by_group = [[*dict.fromkeys(i.candidate.record.name for i in g)] for g in groups(items)]
+    names_by_group = [[*dict.fromkeys(i.candidate.spec.name for i in g)] for g in groups(items)]
     sizes = {name: resolve(name).size_bytes or 0 for name in names}
     assert [name for group in names_by_group for name in group] == names
     assert len(names_by_group) > 1
@@ -426,7 +426,7 @@ def test_encoders_share_a_pass_as_memory_allows(untouched: Path) -> None:
 
 def test_encoders_that_would_share_records_are_refused(untouched: Path) -> None:
     with pytest.raises(UsageError, match="would share their records"):
-        prepare(SuiteSettings(data_dir=untouched), [Candidate(Linear(n).record) for n in ("module:a/b", "module:a-b")])
+        prepare(SuiteSettings(data_dir=untouched), [Candidate(Linear(n).spec) for n in ("module:a/b", "module:a-b")])
 
 
 def test_the_import_of_flickrexif_is_cheap() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from flickrexif.commands.measure import MEASUREMENTS
 from flickrexif.eval.encoders import resolve
+from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.report.entries import group_of
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite_runs import FAILED, RUNS, Protocols, no_result, run
 from flickrexif.eval.suite_tasks import HEADLINES, MASKS, ON_REQUEST, TASKS, Measurement
-from flickrexif.eval.task_files import EmbeddingFiles
 
 
 def test_every_task_says_how_it_is_run_and_what_is_shown() -> None:

@@ -28,11 +28,11 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.takedowns import takedown_path
 from flickrexif.dataset.build import Collection, build
-from flickrexif.eval.embed import EmbedReport, EmbedSettings, embed
-from flickrexif.eval.embeddings import read_embeddings, write_embeddings
-from flickrexif.eval.image_sets import open_images
+from flickrexif.eval.data.embeddings import read_embeddings, write_embeddings
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, embed
+from flickrexif.eval.embed.store import read_failures, shard_path
 from flickrexif.eval.results import Result, write_result
-from flickrexif.eval.targets import read_failures, shard_path
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process
 from tests.crawled_data import PHOTOS, Cameras, crawl, kept, traces
 from tests.embed_encoders import Linear

@@ -20,14 +20,14 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.embed import EmbedSettings, embed
-from flickrexif.eval.embeddings import read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import read_embeddings, write_embeddings
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders import load, resolve
-from flickrexif.eval.image_sets import open_images
-from flickrexif.eval.projection import FEWEST
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.tasks_pictures import Album, balanced, drawn_queries, run_strips, run_tsne
+from flickrexif.eval.measure.tsne import FEWEST
 from flickrexif.eval.results import Result, from_json, read_result, to_json
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_pictures import Album, balanced, drawn_queries, run_strips, run_tsne
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.variants import classes
 from tests.samples import crop, photographs, samples_and

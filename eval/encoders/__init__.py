@@ -1,4 +1,4 @@
-"""Frozen image encoders by name: `resolve` finds the record of a name, `load` loads it, `list_encoders` lists all."""
+"""Frozen image encoders by name: `resolve` finds the spec of a name, `load` loads it, `list_encoders` lists all."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ from flickrexif.eval.encoders.digests import tensors_digest
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import Precision, network_encoder
 from flickrexif.eval.encoders.own import as_encoder, module_encoder, torchhub_network, transformers_network
-from flickrexif.eval.encoders.record import Encoder, EncoderRecord
 from flickrexif.eval.encoders.registry import FAMILIES, expand, registered_encoders, resolve
 from flickrexif.eval.encoders.scopes import seeded
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec
 from flickrexif.eval.encoders.weights import cached, weights_file
 from flickrexif.eval.results import fingerprint
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Encoder",
-    "EncoderRecord",
     "EncoderRow",
+    "EncoderSpec",
     "as_encoder",
     "cached",
     "expand",
@@ -36,7 +36,7 @@ __all__ = [
 class EncoderRow:
     """An encoder of the list, and what is still to be downloaded for it."""
 
-    record: EncoderRecord
+    spec: EncoderSpec
     cached: bool
     missing_bytes: int | None  # to download; None where the size is not known
 
@@ -45,44 +45,44 @@ def list_encoders(family: str | None = None) -> list[EncoderRow]:
     """The registry's encoders, of one family or of all, in the paper's order. UsageError for an unknown family."""
     if family is not None and family.upper() not in FAMILIES:
         raise UsageError(f"There is no family {family[:40]!r}.", f"Known: {', '.join(FAMILIES)}.")
-    records = [record for record in registered_encoders().values() if family is None or record.family == family.upper()]
-    return [_row(record, cached(record)) for record in records]
+    specs = [spec for spec in registered_encoders().values() if family is None or spec.family == family.upper()]
+    return [_row(spec, cached(spec)) for spec in specs]
 
 
-def _row(record: EncoderRecord, is_cached: bool) -> EncoderRow:
-    return EncoderRow(record, is_cached, 0 if is_cached else record.size_bytes)
+def _row(spec: EncoderSpec, is_cached: bool) -> EncoderRow:
+    return EncoderRow(spec, is_cached, 0 if is_cached else spec.size_bytes)
 
 
-def load(record: EncoderRecord, *, device: str = "cpu", dtype: Precision = "fp32", pretrained: bool = True) -> Encoder:
-    """The encoder of `record`, ready to run; its `.record` always has the embedding size and the digest.
+def load(spec: EncoderSpec, *, device: str = "cpu", dtype: Precision = "fp32", pretrained: bool = True) -> Encoder:
+    """The encoder of `spec`, ready to run; its `.spec` always has the embedding size and the digest.
 
     `pretrained=False` gives random weights, always the same. Raises UsageError for a missing package, checkpoint or
     device, or a size that the architecture cannot take; FlickrExifError for weights that cannot be fetched or read.
     """
-    if record.backend == "control":
-        return CONTROLS[record.name]
+    if spec.backend == "control":
+        return CONTROLS[spec.name]
     require_torch()
-    if record.backend == "module":
-        return module_encoder(record, device=device, dtype=dtype)
-    network, record = _network(record, pretrained)
-    return network_encoder(network, record, device, dtype)
+    if spec.backend == "module":
+        return module_encoder(spec, device=device, dtype=dtype)
+    network, spec = _network(spec, pretrained)
+    return network_encoder(network, spec, device, dtype)
 
 
-def _network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
-    """The image tower of `record`, and the record with what only its backend can tell."""
+def _network(spec: EncoderSpec, pretrained: bool) -> tuple["nn.Module", EncoderSpec]:
+    """The image tower of `spec`, and the spec with what only its backend can tell."""
     from flickrexif.eval.encoders.networks import build, image_tower, load_weights
 
     with seeded():
-        if record.backend == "torchhub":
-            return torchhub_network(record, pretrained)
-        if record.backend == "transformers":
-            return transformers_network(record, pretrained)
-        network = build(record)
+        if spec.backend == "torchhub":
+            return torchhub_network(spec, pretrained)
+        if spec.backend == "transformers":
+            return transformers_network(spec, pretrained)
+        network = build(spec)
     if not pretrained:
-        return image_tower(network), replace(record, digest=tensors_digest(image_tower(network)))
-    file = weights_file(record)
+        return image_tower(network), replace(spec, digest=tensors_digest(image_tower(network)))
+    file = weights_file(spec)
     digest = fingerprint(file)
-    load_weights(network, record, file)
+    load_weights(network, spec, file)
     if fingerprint(file) != digest:
         raise FlickrExifError(f"{file} was changed while it was read.", AGAIN)
-    return image_tower(network), replace(record, digest=digest)
+    return image_tower(network), replace(spec, digest=digest)

@@ -17,7 +17,7 @@ from PIL import Image, ImageStat
 
 from flickrexif.core.draws import rank
 from flickrexif.eval.encoders.preprocessing import masked
-from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.spec import EncoderSpec
 
 if TYPE_CHECKING:
     import torch
@@ -109,7 +109,7 @@ def random_features(image: Image.Image, image_id: str) -> np.ndarray:  # noqa: A
 
 @dataclass(frozen=True, slots=True)
 class ControlPreparation:
-    """Computes the features of a control from an image, as `record.Prepare` does for an encoder."""
+    """Computes the features of a control from an image, as `spec.Prepare` does for an encoder."""
 
     features: Features
 
@@ -121,7 +121,7 @@ class ControlPreparation:
 class Control:
     """An `Encoder` whose features are computed when an image is prepared; `embed` passes them on."""
 
-    record: EncoderRecord
+    spec: EncoderSpec
     prepare: ControlPreparation
 
     def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
@@ -130,7 +130,7 @@ class Control:
 
 
 def _control(name: str, features: Features, size: int) -> Control:
-    record = EncoderRecord(
+    spec = EncoderSpec(
         name=f"control:{name}",
         family="CTL",
         backend="control",
@@ -143,7 +143,7 @@ def _control(name: str, features: Features, size: int) -> Control:
         size_bytes=0,
         digest=f"features {VERSION}",
     )
-    return Control(record, ControlPreparation(features))
+    return Control(spec, ControlPreparation(features))
 
 
 _ALL = (
@@ -151,5 +151,5 @@ _ALL = (
     _control("colour", colour_features, 6),
     _control("random", random_features, RANDOM_SIZE),
 )
-CONTROLS: Mapping[str, Control] = MappingProxyType({control.record.name: control for control in _ALL})
+CONTROLS: Mapping[str, Control] = MappingProxyType({control.spec.name: control for control in _ALL})
 """The controls by name."""

@@ -2,14 +2,14 @@
 
 It is that of the weights' file where all weights come from one (timm, open_clip), so that it can be asked without
 loading; else of all tensors that were loaded and the local files that made the network. The rest of what features
-depend on, such as the preprocessing, is in the other fields of the `EncoderRecord`.
+depend on, such as the preprocessing, is in the other fields of the `EncoderSpec`.
 """
 
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.encoders.weights import local_file
 from flickrexif.eval.results import fingerprint
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 OF_A_FILE = ("timm", "open_clip")  # backends whose weights all come from one file
 
 
-def known_digest(record: EncoderRecord) -> str:
+def known_digest(spec: EncoderSpec) -> str:
     """The digest as far as it is known without loading or fetching anything; "" where it is not."""
-    file = local_file(record) if record.backend in OF_A_FILE and not record.digest else None
-    return fingerprint(file) if file else record.digest
+    file = local_file(spec) if spec.backend in OF_A_FILE and not spec.digest else None
+    return fingerprint(file) if file else spec.digest
 
 
 def tensors_digest(network: "nn.Module") -> str:

@@ -16,4 +16,4 @@ def require(*packages: str, extra: str) -> None:
 def require_torch(*packages: str, extra: str = "eval") -> None:
     """As `require`, of torch and `packages`; afterwards they can be imported beside any build of torch."""
     require("torch", *packages, extra=extra)
-    import_module("flickrexif.eval.torchvision_operators")
+    import_module("flickrexif.eval.encoders.torchvision_operators")

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from flickrexif.eval.encoders.record import EncoderRecord
+from flickrexif.eval.encoders.spec import EncoderSpec
 
 GROUP_BYTES = 4_000_000_000  # most bytes of weights of the encoders that share a pass over the images
 UNKNOWN_BYTES = 1_000_000_000  # assumed for an encoder whose size is not known
 
 
-def by_memory(records: Iterable[EncoderRecord]) -> Iterator[list[EncoderRecord]]:
-    """The records in their order, in groups."""
-    group: list[EncoderRecord] = []
+def by_memory(specs: Iterable[EncoderSpec]) -> Iterator[list[EncoderSpec]]:
+    """The specs in their order, in groups."""
+    group: list[EncoderSpec] = []
     size = 0
-    for record in records:
-        weight_bytes = 0 if record.backend == "control" else record.size_bytes or UNKNOWN_BYTES
+    for spec in specs:
+        weight_bytes = 0 if spec.backend == "control" else spec.size_bytes or UNKNOWN_BYTES
         if group and size + weight_bytes > GROUP_BYTES:
             yield group
             group, size = [], 0
-        group, size = [*group, record], size + weight_bytes
+        group, size = [*group, spec], size + weight_bytes
     if group:
         yield group

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.preprocessing import preprocessing
-from flickrexif.eval.encoders.record import Encoder, EncoderRecord, Prepare
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Prepare
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 class NetworkEncoder:
     """`network` maps images [n, 3, size, size] to embeddings [n, d]; below fp32 it runs under autocast."""
 
-    record: EncoderRecord
+    spec: EncoderSpec
     prepare: Prepare
     network: "nn.Module"
     device: "torch.device"
@@ -37,9 +37,9 @@ class NetworkEncoder:
 
 
 def network_encoder(
-    network: "nn.Module", record: EncoderRecord, device: str, dtype: Precision, prepare: Prepare | None = None
+    network: "nn.Module", spec: EncoderSpec, device: str, dtype: Precision, prepare: Prepare | None = None
 ) -> Encoder:
-    """`network`, frozen, on `device`; an embedding size that the record lacks is measured.
+    """`network`, frozen, on `device`; an embedding size that the spec lacks is measured.
 
     Raises UsageError for an unknown precision or device.
     """
@@ -51,8 +51,8 @@ def network_encoder(
     network = network.eval().requires_grad_(False).to(target)
     if target.type == "cuda":  # convolutions run faster so
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder = NetworkEncoder(record, prepare or preprocessing(record), network, target, dtype)
-    return encoder if record.embedding_size else replace(encoder, record=measured(encoder))
+    encoder = NetworkEncoder(spec, prepare or preprocessing(spec), network, target, dtype)
+    return encoder if spec.embedding_size else replace(encoder, spec=measured(encoder))
 
 
 def checked_device(name: str) -> "torch.device":
@@ -67,11 +67,11 @@ def checked_device(name: str) -> "torch.device":
     return device
 
 
-def measured(encoder: Encoder) -> EncoderRecord:
-    """The encoder's record with the embedding size, which is measured by embedding one black image."""
+def measured(encoder: Encoder) -> EncoderSpec:
+    """The encoder's spec with the embedding size, which is measured by embedding one black image."""
     import torch
     from PIL import Image
 
-    image = Image.new("RGB", (encoder.record.input_size or 64,) * 2)
+    image = Image.new("RGB", (encoder.spec.input_size or 64,) * 2)
     batch = torch.from_numpy(encoder.prepare(image, "", None))[None]
-    return replace(encoder.record, embedding_size=int(encoder.embed(batch).shape[1]))
+    return replace(encoder.spec, embedding_size=int(encoder.embed(batch).shape[1]))

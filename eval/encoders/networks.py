@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.record import EncoderRecord
 from flickrexif.eval.encoders.scopes import quiet
+from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.encoders.weights import LITE0
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # of timm; an encoder does not need their weights
 
 
-def build(record: EncoderRecord) -> "nn.Module":
-    """The whole network of `record` with random weights, on torch's default device; `image_tower` gives its encoder.
+def build(spec: EncoderSpec) -> "nn.Module":
+    """The whole network of `spec` with random weights, on torch's default device; `image_tower` gives its encoder.
 
     Raises UsageError for a missing package, and for a size that the architecture cannot take.
     """
     require_torch("timm", "open_clip")
-    network = {"timm": _timm, "open_clip": _open_clip}[record.backend](record)
-    _check_size(record, _patch(image_tower(network)))
+    network = {"timm": _timm, "open_clip": _open_clip}[spec.backend](spec)
+    _check_size(spec, _patch(image_tower(network)))
     return network.eval()
 
 
@@ -47,26 +47,26 @@ def image_tower(network: "nn.Module") -> "nn.Module":
     return tower
 
 
-def load_weights(network: "nn.Module", record: EncoderRecord, file: Path) -> None:
+def load_weights(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
     """Load the weights in `file` into a `network` made by `build`. FlickrExifError where they are not its weights."""
     from safetensors import SafetensorError
 
     unusable = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
     malformed = (AttributeError, KeyError, TypeError, ValueError)  # a file that holds something else
     try:
-        {"timm": _load_timm, "open_clip": _load_open_clip}[record.backend](network, record, file)
+        {"timm": _load_timm, "open_clip": _load_open_clip}[spec.backend](network, spec, file)
     except (*unusable, *malformed) as error:
         reason = reason_of(error, 200)
-        message = f"{file} holds no weights of {record.model} ({reason or type(error).__name__})."
+        message = f"{file} holds no weights of {spec.model} ({reason or type(error).__name__})."
         hint = "Fetch the file again, or name the architecture that it was saved from."
         raise FlickrExifError(message, hint) from None
 
 
-def _check_size(record: EncoderRecord, patch: int) -> None:
-    if record.input_size < patch or record.input_size % patch:
-        near = max(1, round(record.input_size / patch)) * patch
-        message = f"{record.name} takes images of a multiple of {patch} px, not of {record.input_size}."
-        raise UsageError(message, f"Write {record.name}?img_size={near}.")
+def _check_size(spec: EncoderSpec, patch: int) -> None:
+    if spec.input_size < patch or spec.input_size % patch:
+        near = max(1, round(spec.input_size / patch)) * patch
+        message = f"{spec.name} takes images of a multiple of {patch} px, not of {spec.input_size}."
+        raise UsageError(message, f"Write {spec.name}?img_size={near}.")
 
 
 def _patch(tower: "nn.Module") -> int:
@@ -79,23 +79,23 @@ def _patch(tower: "nn.Module") -> int:
 # --- timm
 
 
-def _timm(record: EncoderRecord) -> "nn.Module":
+def _timm(spec: EncoderSpec) -> "nn.Module":
     import timm
 
     # A tag of weights that timm does not keep is no part of its name.
-    name = f"{record.model}.{record.tag}" if record.tag and "://" not in record.source else record.model
+    name = f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
     cfg = timm.get_pretrained_cfg(name)
-    size: dict[str, Any] = {"img_size": record.input_size} if cfg is not None and cfg.fixed_input_size else {}
-    options = OPTIONS.get((record.model, record.tag), {})
+    size: dict[str, Any] = {"img_size": spec.input_size} if cfg is not None and cfg.fixed_input_size else {}
+    options = OPTIONS.get((spec.model, spec.tag), {})
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **size, **options)
     return network
 
 
-def _load_timm(network: "nn.Module", record: EncoderRecord, file: Path) -> None:
+def _load_timm(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
     import timm.models
 
     state: State = timm.models.load_state_dict(str(file), use_ema=False, device="cpu", weights_only=True)
-    if record.source == LITE0 and record.checkpoint is None:
+    if spec.source == LITE0 and spec.checkpoint is None:
         state = renamed(state, network)
     state = base_encoder(state)
     convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
@@ -124,31 +124,31 @@ def renamed(state: State, network: "nn.Module") -> State:
 # --- open_clip
 
 
-def _open_clip(record: EncoderRecord) -> "nn.Module":
+def _open_clip(spec: EncoderSpec) -> "nn.Module":
     import open_clip
     import torch
 
-    config = open_clip.get_model_config(record.model)
+    config = open_clip.get_model_config(spec.model)
     vision = config["vision_cfg"]
-    other_size = record.input_size != vision.get("image_size", record.input_size)
+    other_size = spec.input_size != vision.get("image_size", spec.input_size)
     if other_size and isinstance(vision.get("layers"), list):  # CLIP's ResNets pool with one position a cell
         native = vision["image_size"]
-        raise UsageError(f"{record.name} takes images of {native} px alone.", f"Write {record.name}.")
+        raise UsageError(f"{spec.name} takes images of {native} px alone.", f"Write {spec.name}.")
     # The activation is a fact of the weights, and open_clip's names do not always tell it.
-    activation = open_clip.pretrained.get_pretrained_cfg(record.model, record.tag).get("quick_gelu", False)
+    activation = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag).get("quick_gelu", False)
     with quiet():
         network: nn.Module = open_clip.create_model(
-            record.model,
+            spec.model,
             pretrained_image=False,
             pretrained_text=False,
             force_quick_gelu=activation,
-            force_image_size=record.input_size if other_size else None,
+            force_image_size=spec.input_size if other_size else None,
             device=torch.get_default_device(),
         )
     return network
 
 
-def _load_open_clip(network: "nn.Module", record: EncoderRecord, file: Path) -> None:  # noqa: ARG001
+def _load_open_clip(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:  # noqa: ARG001
     import open_clip
 
     with quiet():

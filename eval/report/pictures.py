@@ -9,9 +9,9 @@ from typing import NamedTuple
 from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import Row, check_columns, read_rows
 from flickrexif.core.pictures import BadPicture, upright
-from flickrexif.eval.embeddings import FLICKR_ID
-from flickrexif.eval.image_sets import dataset_of, open_images, stored_variants
-from flickrexif.eval.images import Source
+from flickrexif.eval.data.embeddings import FLICKR_ID
+from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
+from flickrexif.eval.data.source import Source
 from flickrexif.eval.report.entries import Entry
 from flickrexif.eval.report.figures_pictures import strip_figures, without_picture
 from flickrexif.eval.report.spec import Shot

@@ -30,11 +30,11 @@ def encoders(
         ("encoder", "family", "input px", "embedding", "licence", "to fetch"),
         [
             (
-                r.record.name,
-                r.record.family,
-                r.record.input_size,
-                r.record.embedding_size or "",
-                r.record.licence,
+                r.spec.name,
+                r.spec.family,
+                r.spec.input_size,
+                r.spec.embedding_size or "",
+                r.spec.licence,
                 _to_fetch(r.missing_bytes),
             )
             for r in rows
@@ -81,7 +81,7 @@ def embed(
 
     Stop it at any time: the same command goes on where it was.
     """
-    from flickrexif.eval.embed import summary
+    from flickrexif.eval.embed.run import summary
     from flickrexif.processing.progress import ProcessProgress
 
     with closing(ProcessProgress()) as progress:

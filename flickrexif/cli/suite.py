@@ -91,7 +91,7 @@ def _print_plan(items: "Sequence[Item]") -> None:
         if item.state != "not possible":
             m, images = item.measurement, sum(item.images.values())
             seconds = "" if item.state == "done" else "?" if item.seconds is None else f"{item.seconds:,.1f}"
-            rows.append((item.candidate.record.key, m.task, m.label, m.dataset, images or "", seconds, item.state))
+            rows.append((item.candidate.spec.key, m.task, m.label, m.dataset, images or "", seconds, item.state))
     table(("encoder", "task", "label", "data set", "to embed", "seconds", "state"), rows)
     for line in _lacking(items):
         typer.echo(line)
@@ -100,13 +100,13 @@ def _print_plan(items: "Sequence[Item]") -> None:
 
 def _lacking(items: "Sequence[Item]") -> Iterator[str]:
     """The measurements that are not possible, by data set and reason; names the encoders unless all are meant."""
-    encoders = {item.candidate.record.key for item in items}
+    encoders = {item.candidate.spec.key for item in items}
     lacking: dict[tuple[str, str], dict[str, set[str]]] = {}
     for item in items:
         if item.state == "not possible":
             m = item.measurement
             measurements = lacking.setdefault((m.dataset, item.reason), {})
-            measurements.setdefault(f"{m.task} {m.label}".strip(), set()).add(item.candidate.record.key)
+            measurements.setdefault(f"{m.task} {m.label}".strip(), set()).add(item.candidate.spec.key)
     for (dataset, reason), measurements in lacking.items():
         affected = set.union(*measurements.values())
         of = "" if affected == encoders else f" by {', '.join(sorted(affected))}"
@@ -185,7 +185,7 @@ def _print_part(title: str, outcomes: "Sequence[Outcome]", columns: Sequence[tup
     for outcome in outcomes:
         for column in columns:
             if _label(outcome) == column[0]:
-                rows.setdefault(outcome.item.candidate.record.key, {})[column] = _cell(outcome, column[1])
+                rows.setdefault(outcome.item.candidate.spec.key, {})[column] = _cell(outcome, column[1])
                 if (chance := _chance(outcome, column[1])) is not None:
                     chances[column] = f"{chance:.3f}"
     named = {"(chance)": chances, **rows} if chances else rows
@@ -214,4 +214,4 @@ def _chance(outcome: "Outcome", metric: str) -> float | None:
 
 def _name(item: "Item") -> str:
     m = item.measurement
-    return " ".join(filter(None, (item.candidate.record.key, m.task, m.label, m.dataset)))
+    return " ".join(filter(None, (item.candidate.spec.key, m.task, m.label, m.dataset)))

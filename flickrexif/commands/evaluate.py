@@ -9,14 +9,14 @@ from typing import Any, Literal
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.eval.devices import pick_device
-from flickrexif.eval.embed import EmbedReport, EmbedSettings
-from flickrexif.eval.embed import Progress as EmbedProgress
-from flickrexif.eval.embed_in_turn import embed_in_turn
+from flickrexif.eval.data.formats import NAMES, open_images
+from flickrexif.eval.embed.in_turn import embed_in_turn
+from flickrexif.eval.embed.merging import merge_shards as join_shards
+from flickrexif.eval.embed.run import EmbedReport, EmbedSettings
+from flickrexif.eval.embed.run import Progress as EmbedProgress
 from flickrexif.eval.encoders import as_encoder, expand, load
+from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
-from flickrexif.eval.image_sets import NAMES, open_images
-from flickrexif.eval.merging import merge_shards as join_shards
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite import Outcome, Suite, SuiteSettings, prepare, run_suite
 from flickrexif.eval.suite_plan import Candidate, Item
@@ -93,10 +93,10 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        objects = {own.record.key: own.encoder for own in candidates}
+        objects = {own.spec.key: own.encoder for own in candidates}
         return embed_in_turn(
             settings,
-            [own.record for own in candidates],
+            [own.spec for own in candidates],
             lambda record: objects[record.key] or load(record, device=place, dtype=dtype),
             sources,
             progress or (lambda *_: None),
@@ -179,9 +179,9 @@ def candidates_of(
             raise UsageError("An encoder with a name has no revision.", "Give `revision` with an encoder object.")
         return [Candidate(record) for record in expand(list(encoder))]
     own = as_encoder(encoder, name or f"module:{own_name(encoder)}", device=device, revision=revision)
-    if own.record.digest.startswith(UNREVISED):
-        say(f"{own.record.key} has no revision, so its embeddings are made anew: give revision='…' to use them again.")
-    return [Candidate(own.record, own)]
+    if own.spec.digest.startswith(UNREVISED):
+        say(f"{own.spec.key} has no revision, so its embeddings are made anew: give revision='…' to use them again.")
+    return [Candidate(own.spec, own)]
 
 
 def _register_elsewhere(settings: SuiteSettings) -> None:

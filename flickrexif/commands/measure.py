@@ -6,12 +6,12 @@ from typing import Any
 from flickrexif.commands.places import Place, data_folder, path_of
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.eval.probe import ProbeSettings
+from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure.probe.probe import ProbeSettings
+from flickrexif.eval.measure.tasks_neighbors import run_knn, run_masking, run_neighbors, run_retrieval, run_similarity
+from flickrexif.eval.measure.tasks_pictures import run_strips, run_tsne
+from flickrexif.eval.measure.tasks_probe import run_mitigation, run_probe
 from flickrexif.eval.results import Result, write_result
-from flickrexif.eval.task_files import EmbeddingFiles
-from flickrexif.eval.tasks_neighbors import run_knn, run_masking, run_neighbors, run_retrieval, run_similarity
-from flickrexif.eval.tasks_pictures import run_strips, run_tsne
-from flickrexif.eval.tasks_probe import run_mitigation, run_probe
 
 MEASUREMENTS: dict[str, Callable[..., Result]] = {
     "knn": run_knn,

@@ -24,7 +24,7 @@ from flickrexif.core.takedowns import one_line
 from flickrexif.dataset.build import read_collection
 from flickrexif.dataset.holder import HOLDER as PHOTOS
 from flickrexif.dataset.split_holder import HOLDER as SPLITS
-from flickrexif.eval.embeddings_holder import HOLDER as EMBEDDINGS
+from flickrexif.eval.embed.holder import HOLDER as EMBEDDINGS
 from flickrexif.eval.report.holder import HOLDER as FIGURES
 from flickrexif.eval.results_holder import HOLDER as RECORDS
 from flickrexif.kinds import recognised

@@ -14,8 +14,8 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import plain
 from flickrexif.dataset import split_files
 from flickrexif.dataset.split_files import SPLITS, STEM, Split
-from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, embedding_path, mask_of, read_embeddings
-from flickrexif.eval.knn import uniform_draws
+from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings, embedding_path, mask_of, read_embeddings
+from flickrexif.eval.measure.knn import uniform_draws
 from flickrexif.eval.results import NOT_REAL, environment, fingerprint
 from flickrexif.processing.variants import classes as classes_of
 

@@ -10,9 +10,9 @@ from PIL import Image
 from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.core.text import reason_of
+from flickrexif.eval.data.source import Reader
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
-from flickrexif.eval.encoders.record import Prepare
-from flickrexif.eval.images import Reader
+from flickrexif.eval.encoders.spec import Prepare
 from flickrexif.processing.operations import REASONS as DECODING_REASONS
 from flickrexif.processing.operations import decode, iter_variants
 from flickrexif.processing.variants import Variant

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval import tiles
-from flickrexif.eval.knn import vote
+from flickrexif.eval.measure import tiles
+from flickrexif.eval.measure.knn import vote
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import remove
-from flickrexif.eval.embeddings import (
+from flickrexif.eval.data.embeddings import (
     IMAGE_ID,
     SUFFIX,
     Embeddings,
@@ -16,7 +16,7 @@ from flickrexif.eval.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from flickrexif.eval.targets import REMAKE, read_failures, reasons, shard_path, write_failures
+from flickrexif.eval.embed.store import REMAKE, read_failures, reasons, shard_path, write_failures
 
 if TYPE_CHECKING:
     import torch

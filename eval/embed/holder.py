@@ -19,7 +19,7 @@ from flickrexif.core.files import remove
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.kinds import Holder
 from flickrexif.core.photo_ids import are_row_numbers, naming
-from flickrexif.eval.embeddings import (
+from flickrexif.eval.data.embeddings import (
     FLICKR_ID,
     IMAGE_ID,
     SUFFIX,
@@ -31,8 +31,8 @@ from flickrexif.eval.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from flickrexif.eval.image_sets import dataset_of, sources_in
-from flickrexif.eval.targets import hash_of, read_failures, reasons, write_failures
+from flickrexif.eval.data.formats import dataset_of, sources_in
+from flickrexif.eval.embed.store import hash_of, read_failures, reasons, write_failures
 from flickrexif.processing.sources import EXTENSIONS
 
 if TYPE_CHECKING:

@@ -16,19 +16,19 @@ from torch import Tensor
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
-from flickrexif.eval import tiles
-from flickrexif.eval.embeddings import Embeddings, read_embeddings
-from flickrexif.eval.knn import uniform_draws
-from flickrexif.eval.projection import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_no_tsne
-from flickrexif.eval.results import Result
-from flickrexif.eval.task_files import (
+from flickrexif.eval.data.embeddings import Embeddings, read_embeddings
+from flickrexif.eval.measure import tiles
+from flickrexif.eval.measure.inputs import (
     EmbeddingFiles,
     ReadFiles,
     flickr_ids,
     input_fields,
     read_variants,
 )
-from flickrexif.eval.tasks_neighbors import LABEL, label_files, read_labels
+from flickrexif.eval.measure.knn import uniform_draws
+from flickrexif.eval.measure.tasks_neighbors import LABEL, label_files, read_labels
+from flickrexif.eval.measure.tsne import FEWEST, chance_of, fitting_perplexity, same_label_in_plane, tsne, why_no_tsne
+from flickrexif.eval.results import Result
 from flickrexif.processing.variants import classes as classes_of
 
 TSNE_METRICS = ("same_label_in_plane", "chance")

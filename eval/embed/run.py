@@ -15,15 +15,13 @@ from itertools import chain, islice, product
 from pathlib import Path
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.allocation import keep_freed_memory
-from flickrexif.eval.blocks import Block, Forward, Key
-from flickrexif.eval.claims import claimed
-from flickrexif.eval.embeddings import read_embeddings
-from flickrexif.eval.encoders.own import UNREVISED
-from flickrexif.eval.encoders.record import Encoder, Prepare
-from flickrexif.eval.images import Source
-from flickrexif.eval.preparing import Combo, CombosByPreparation, Job, Preparer, prepared
-from flickrexif.eval.targets import (
+from flickrexif.eval.data.embeddings import read_embeddings
+from flickrexif.eval.data.source import Source
+from flickrexif.eval.embed.allocation import keep_freed_memory
+from flickrexif.eval.embed.blocks import Block, Forward, Key
+from flickrexif.eval.embed.claims import claimed
+from flickrexif.eval.embed.loader import Combo, CombosByPreparation, Job, Preparer, prepared
+from flickrexif.eval.embed.store import (
     Target,
     finish,
     is_finished,
@@ -32,6 +30,8 @@ from flickrexif.eval.targets import (
     shard_rows,
     target_of,
 )
+from flickrexif.eval.encoders.own import UNREVISED
+from flickrexif.eval.encoders.spec import Encoder, Prepare
 from flickrexif.processing.variants import PARAMETERS, centre_mask, classes, variant
 
 JOB_INPUTS = 32  # prepared inputs that a worker hands over at once
@@ -105,8 +105,8 @@ def embed(
     EncoderError for what an encoder raises.
     """
     check(settings, encoders, sources)
-    if lacking := [encoder.record.key for encoder in encoders if not encoder.record.digest]:
-        raise UsageError(f"Nothing tells which weights {lacking[0]} has.", "Give its record a digest.")
+    if lacking := [encoder.spec.key for encoder in encoders if not encoder.spec.digest]:
+        raise UsageError(f"Nothing tells which weights {lacking[0]} has.", "Give its spec a digest.")
     tell = tell or (lambda _: None)
     keep_freed_memory()
     combos = combos_of(settings)
@@ -124,7 +124,7 @@ def embed(
     ticker = _Ticker(progress or (lambda *_: None), plans)
     with claimed(settings.out, [target for plan in plans for target in plan.unfinished()]):
         files = [file for plan in plans for file in _run(settings, plan, forwards, ticker)]
-    return EmbedReport(tuple(files), {forward.record.key: forward.limit for forward in forwards})
+    return EmbedReport(tuple(files), {forward.spec.key: forward.limit for forward in forwards})
 
 
 def combos_of(settings: EmbedSettings) -> tuple[Combo, ...]:
@@ -187,7 +187,7 @@ def _plans(
     plans = []
     for source in sources:
         targets = {
-            (number, combo_number): make(encoder.record, combo, source)
+            (number, combo_number): make(encoder.spec, combo, source)
             for (number, encoder), (combo_number, combo) in product(enumerate(encoders), enumerate(combos))
         }
         start, stop = shard_rows(len(source), settings.shard)
@@ -205,8 +205,8 @@ def _changed(plans: Sequence[_Plan], encoders: Sequence[Encoder]) -> Iterator[st
     for number, encoder in enumerate(encoders):
         left = [(plan, key) for plan in plans for key in plan.targets.keys() - plan.finished if key[0] == number]
         count = sum(plan.targets[key].path.exists() for plan, key in left)
-        if count and not encoder.record.digest.startswith(UNREVISED):
-            yield f"{encoder.record.key} was changed: {count:,} of its files are made anew."
+        if count and not encoder.spec.digest.startswith(UNREVISED):
+            yield f"{encoder.spec.key} was changed: {count:,} of its files are made anew."
 
 
 class _Ticker:

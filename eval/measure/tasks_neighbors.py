@@ -13,15 +13,8 @@ from torch import Tensor
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import read_table
-from flickrexif.eval.embeddings import FLICKR_ID, Embeddings, read_embeddings
-from flickrexif.eval.intervals import bootstrap_interval
-from flickrexif.eval.knn import five_setups, uniform_draws
-from flickrexif.eval.masking import masked_accuracy
-from flickrexif.eval.neighbors import same_label_share
-from flickrexif.eval.results import Result
-from flickrexif.eval.retrieval import NEGATIVES, TYPES, paircams_recall
-from flickrexif.eval.similarity import GROUPS, similarity_distributions
-from flickrexif.eval.task_files import (
+from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings, read_embeddings
+from flickrexif.eval.measure.inputs import (
     EmbeddingFiles,
     Images,
     check_ratios,
@@ -31,7 +24,14 @@ from flickrexif.eval.task_files import (
     read_variants,
     train_and_test,
 )
-from flickrexif.eval.tiles import DEFAULT_MEMORY
+from flickrexif.eval.measure.intervals import bootstrap_interval
+from flickrexif.eval.measure.knn import five_setups, uniform_draws
+from flickrexif.eval.measure.masking import masked_accuracy
+from flickrexif.eval.measure.neighbors import same_label_share
+from flickrexif.eval.measure.retrieval import NEGATIVES, TYPES, paircams_recall
+from flickrexif.eval.measure.similarity import GROUPS, similarity_distributions
+from flickrexif.eval.measure.tiles import DEFAULT_MEMORY
+from flickrexif.eval.results import Result
 from flickrexif.processing.variants import classes as classes_of
 
 OVER_IMAGES = "bootstrap over test images"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flickrexif.eval.probe_heads import Heads, gradient_of, logits_of, subtract_labels
+from flickrexif.eval.measure.probe.heads import Heads, gradient_of, logits_of, subtract_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

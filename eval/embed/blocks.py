@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flickrexif.eval.batching import Batcher, Embed, embed_within
+from flickrexif.eval.embed.batching import Batcher, Embed, embed_within
+from flickrexif.eval.embed.loader import Prepared
+from flickrexif.eval.embed.store import Target, write_block
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
-from flickrexif.eval.encoders.record import Encoder
-from flickrexif.eval.preparing import Prepared
-from flickrexif.eval.targets import Target, write_block
+from flickrexif.eval.encoders.spec import Encoder
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ class Forward:
     def __init__(
         self, encoder: Encoder, batch_size: int, device: str, tell: Callable[[str], None], *, compiled: bool = False
     ) -> None:
-        self.record, self.prepare, self.limit = encoder.record, encoder.prepare, batch_size
+        self.spec, self.prepare, self.limit = encoder.spec, encoder.prepare, batch_size
         self.batch_size, self.device = batch_size, device
         self._embed: Embed = _compiled(encoder.embed) if compiled else encoder.embed
         self._tell = tell
@@ -31,19 +31,19 @@ class Forward:
     def __call__(self, inputs: "torch.Tensor") -> "torch.Tensor":
         embeddings, limit = embed_within(self._on_device, inputs, self.limit)
         if limit < self.limit:
-            self._tell(f"Out of memory: {self.record.key} goes on with a batch of {limit}, not {self.limit}.")
+            self._tell(f"Out of memory: {self.spec.key} goes on with a batch of {limit}, not {self.limit}.")
             self.limit = limit
         return embeddings
 
     def _on_device(self, inputs: "torch.Tensor") -> "torch.Tensor":
         import torch
 
-        with encoder_code(f"embedding with {self.record.key}"), torch.inference_mode():
+        with encoder_code(f"embedding with {self.spec.key}"), torch.inference_mode():
             embeddings = self._embed(inputs.to(self.device, non_blocking=True))
             shape, count = list(embeddings.shape), len(inputs)
             if len(shape) != 2 or shape[0] != count or not shape[1] or self._width not in (None, shape[1]):
                 rows = f"[{count}, {self._width or 'd'}]"
-                raise EncoderError(f"{self.record.key} made {shape} of {count} images, not {rows}")
+                raise EncoderError(f"{self.spec.key} made {shape} of {count} images, not {rows}")
             self._width = shape[1]
             return embeddings.float()
 

@@ -12,13 +12,8 @@ import torch
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes
 from flickrexif.dataset.split_files import SPLITS
-from flickrexif.eval.embeddings import read_embeddings
-from flickrexif.eval.knn import SETUPS, five_setups
-from flickrexif.eval.mitigation import mitigations
-from flickrexif.eval.probe import Part, ProbeData, ProbeOutcome, ProbeSettings, labelled_data, probe, processing_data
-from flickrexif.eval.probe_heads import Heads
-from flickrexif.eval.results import Result, fingerprint
-from flickrexif.eval.task_files import (
+from flickrexif.eval.data.embeddings import read_embeddings
+from flickrexif.eval.measure.inputs import (
     EmbeddingFiles,
     ReadFiles,
     attributes_with_split,
@@ -28,7 +23,20 @@ from flickrexif.eval.task_files import (
     read_variants,
     split_path,
 )
-from flickrexif.eval.tiles import unit_rows
+from flickrexif.eval.measure.knn import SETUPS, five_setups
+from flickrexif.eval.measure.mitigation import mitigations
+from flickrexif.eval.measure.probe.heads import Heads
+from flickrexif.eval.measure.probe.probe import (
+    Part,
+    ProbeData,
+    ProbeOutcome,
+    ProbeSettings,
+    labelled_data,
+    probe,
+    processing_data,
+)
+from flickrexif.eval.measure.tiles import unit_rows
+from flickrexif.eval.results import Result, fingerprint
 from flickrexif.processing.variants import classes as classes_of
 
 # --- the tasks

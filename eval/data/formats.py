@@ -17,7 +17,7 @@ from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
 from flickrexif.core.text import as_utf8, reason_of
 from flickrexif.dataset.kind import FLICKREXIF, FOLDER
-from flickrexif.eval.images import Files, HubRows, Reader, Source, fingerprint, parquet_files
+from flickrexif.eval.data.source import Files, HubRows, Reader, Source, fingerprint, parquet_files
 from flickrexif.kinds import origin_of, recognised
 from flickrexif.processing.kind import TRACES
 from flickrexif.processing.sources import EXTENSIONS

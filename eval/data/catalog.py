@@ -8,9 +8,9 @@ from typing import NamedTuple
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
-from flickrexif.eval.embeddings import SUFFIX, UNSAFE, read_embeddings
-from flickrexif.eval.image_sets import NAMES, SPLITS, WHOLE, dataset_of, open_images, stored_variants
-from flickrexif.eval.images import Source
+from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, read_embeddings
+from flickrexif.eval.data.formats import NAMES, SPLITS, WHOLE, dataset_of, open_images, stored_variants
+from flickrexif.eval.data.source import Source
 from flickrexif.kinds import data_sets
 from flickrexif.processing.variants import VARIANTS
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.text import plain
-from flickrexif.eval.blocks import Forward
-from flickrexif.eval.embed import EmbedSettings, embed
+from flickrexif.eval.data.catalog import IDENTITY, ImageSet, Need
+from flickrexif.eval.data.source import Source
+from flickrexif.eval.embed.blocks import Forward
+from flickrexif.eval.embed.loader import Combo, Job, Preparer
+from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders.faults import EncoderError
-from flickrexif.eval.encoders.record import Encoder
-from flickrexif.eval.images import Source
-from flickrexif.eval.preparing import Combo, Job, Preparer
-from flickrexif.eval.suite_sets import IDENTITY, ImageSet, Need
+from flickrexif.eval.encoders.spec import Encoder
 
 ALL = ("encoders", "sources", "on_the_fly", "masks")  # what a fault of an encoder, or of a file, may depend on
 SAMPLE = 8  # images that an encoder's speed is measured on
@@ -74,7 +74,7 @@ class Pass:
         variants = self.on_the_fly or (None,)
         for encoder, source, variant, mask in product(self.encoders, self.sources, variants, self.masks):
             need = Need(source.dataset, variant or source.variant, mask or None, source.split)
-            yield File(encoder.record.key, need)
+            yield File(encoder.spec.key, need)
 
 
 def passes(images: ImageSet, needs: Iterable[Need], encoders: Sequence[Encoder]) -> Iterator[Pass]:

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
-from flickrexif.eval.embed import EmbedReport, EmbedSettings, Progress, check, embed
-from flickrexif.eval.embeddings import UNSAFE
+from flickrexif.eval.data.embeddings import UNSAFE
+from flickrexif.eval.data.source import Source
+from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, Progress, check, embed
+from flickrexif.eval.embed.store import file_names
 from flickrexif.eval.encoders.groups import by_memory
-from flickrexif.eval.encoders.record import Encoder, EncoderRecord
-from flickrexif.eval.images import Source
-from flickrexif.eval.targets import file_names
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec
 
 
 def embed_in_turn(
     settings: EmbedSettings,
-    records: Sequence[EncoderRecord],
-    load: Callable[[EncoderRecord], Encoder],
+    specs: Sequence[EncoderSpec],
+    load: Callable[[EncoderSpec], Encoder],
     sources: Sequence[Source],
     progress: Progress,
     tell: Callable[[str], None],
@@ -24,29 +24,29 @@ def embed_in_turn(
 
     Raises as `embed`. One that cannot be loaded raises its error when the files of all others are made.
     """
-    check(settings, records, sources)
-    names = Counter(" ".join(file_names(record)).translate(UNSAFE) for record in records)
+    check(settings, specs, sources)
+    names = Counter(" ".join(file_names(spec)).translate(UNSAFE) for spec in specs)
     if doubles := [name for name, count in names.items() if count > 1]:
         raise UsageError(f"Two encoders would share the files of {doubles[0]}.", "Give each its own --out.")
     reports: list[EmbedReport] = []
     errors: list[FlickrExifError] = []
 
-    def embed_group(group: Sequence[EncoderRecord]) -> None:
+    def embed_group(group: Sequence[EncoderSpec]) -> None:
         encoders = []
-        for record in group:
+        for spec in group:
             try:
-                encoders.append(load(record))
+                encoders.append(load(spec))
             except MachineError:
                 raise
             except FlickrExifError as error:
                 errors.append(error)
-                if len(records) > 1:
-                    tell(f"{record.key} is left out: {error.message}")
+                if len(specs) > 1:
+                    tell(f"{spec.key} is left out: {error.message}")
         if encoders:
-            shared = _share(progress, reports, len(encoders), len(records))
+            shared = _share(progress, reports, len(encoders), len(specs))
             reports.append(embed(settings, encoders, sources, shared, tell))
 
-    for group in by_memory(records):
+    for group in by_memory(specs):
         embed_group(group)  # whose encoders leave memory before those of the next are loaded
     if errors:
         raise errors[0]

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import unwritable
-from flickrexif.eval.targets import Target
+from flickrexif.eval.embed.store import Target
 
 CLAIM = ".run"
 PATIENCE = 0.5  # seconds: another run may look for an instant whether a third, which was killed, still lasts

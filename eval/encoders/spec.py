@@ -1,4 +1,4 @@
-"""`EncoderRecord` describes an encoder; `Encoder` is one that is loaded and can embed images."""
+"""`EncoderSpec` describes an encoder; `Encoder` is one that is loaded and can embed images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ Prepare = Callable[["Image", str, float | None], "np.ndarray"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderRecord:
+class EncoderSpec:
     """Everything that an encoder's features depend on, and where its weights come from."""
 
     name: str  # canonical, without img_size, e.g. paper:clip/ViT-B-16
@@ -48,8 +48,8 @@ class EncoderRecord:
         """The canonical name with the size, if overridden: encoders with one key have the same features."""
         return self.name if self.img_size is None else f"{self.name}?img_size={self.img_size}"
 
-    def resized(self, img_size: int) -> "EncoderRecord":
-        """The record with another input size; its own size gives the record itself."""
+    def resized(self, img_size: int) -> "EncoderSpec":
+        """The spec with another input size; its own size gives the spec itself."""
         return self if img_size == self.input_size else replace(self, input_size=img_size, img_size=img_size)
 
 
@@ -57,8 +57,8 @@ class Encoder(Protocol):
     """A frozen encoder, ready to run."""
 
     @property
-    def record(self) -> EncoderRecord:
-        """The encoder's record, with its `embedding_size` and `digest`."""
+    def spec(self) -> EncoderSpec:
+        """The encoder's spec, with its `embedding_size` and `digest`."""
 
     @property
     def prepare(self) -> Prepare:

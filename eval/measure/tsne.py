@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.tiles import unit_rows
+from flickrexif.eval.measure.tiles import unit_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
-from flickrexif.eval import probe_fast, probe_paper
-from flickrexif.eval.intervals import bootstrap_interval
-from flickrexif.eval.probe_fast import Fast
-from flickrexif.eval.probe_heads import Heads
-from flickrexif.eval.probe_paper import Paper
-from flickrexif.eval.tiles import unit_rows
+from flickrexif.eval.measure.intervals import bootstrap_interval
+from flickrexif.eval.measure.probe import fast as probe_fast
+from flickrexif.eval.measure.probe import paper as probe_paper
+from flickrexif.eval.measure.probe.fast import Fast
+from flickrexif.eval.measure.probe.heads import Heads
+from flickrexif.eval.measure.probe.paper import Paper
+from flickrexif.eval.measure.tiles import unit_rows
 
 Protocol = Literal["paper", "fast"]
 VALIDATION = 0.2  # of the training images

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text, remove
-from flickrexif.eval.embeddings import (
+from flickrexif.eval.data.embeddings import (
     IMAGE_ID,
     SUFFIX,
     embedding_path,
@@ -27,9 +27,9 @@ from flickrexif.eval.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from flickrexif.eval.encoders.record import EncoderRecord
-from flickrexif.eval.images import Source
-from flickrexif.eval.preparing import Combo
+from flickrexif.eval.data.source import Source
+from flickrexif.eval.embed.loader import Combo
+from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.results import installed_versions
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Target:
     """The embeddings file of one encoder for one source, in one variant and under one mask."""
 
     path: Path
-    record: EncoderRecord
+    spec: EncoderSpec
     combo: Combo
     source: Source
     start: int  # the rows of the source: all, or those of a shard
@@ -75,12 +75,12 @@ def hash_of(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def file_names(record: EncoderRecord) -> tuple[str, str]:
+def file_names(spec: EncoderSpec) -> tuple[str, str]:
     """`model` and `variant` of an encoder in the layout; paper:clip/ViT-B-16 is model=clip variant=ViT-B-16.
 
     For other encoders they are the backend and what follows the colon; a name without a colon is the model.
     """
-    kind, colon, rest = record.key.partition(":")
+    kind, colon, rest = spec.key.partition(":")
     if kind == "paper":
         kind, _, rest = rest.partition("/")
     return kind, rest if colon else "default"
@@ -88,7 +88,7 @@ def file_names(record: EncoderRecord) -> tuple[str, str]:
 
 def target_of(
     root: Path,
-    record: EncoderRecord,
+    spec: EncoderSpec,
     combo: Combo,
     source: Source,
     *,
@@ -98,7 +98,7 @@ def target_of(
     shard: str,
 ) -> Target:
     """A target with its path and settings; `shard` is such as "3/8" or ""."""
-    model, variant = file_names(record)
+    model, variant = file_names(spec)
     processing = combo.variant.name if combo.variant else source.variant
     path = embedding_path(
         root, source.dataset, model, variant, processing=processing, split=source.split, mask=combo.mask
@@ -106,7 +106,7 @@ def target_of(
     start, stop = shard_rows(len(source), shard)
     settings = {
         "format": FORMAT,
-        "encoder": feature_fields(record),
+        "encoder": feature_fields(spec),
         "processing": processing,
         "steps": combo.variant.description if combo.variant else "as stored",
         "seed": seed if combo.variant and combo.variant.is_random else None,
@@ -119,7 +119,7 @@ def target_of(
         path = shard_path(path, *map(int, shard.split("/")))
     return Target(
         path=path,
-        record=record,
+        spec=spec,
         combo=combo,
         source=source,
         start=start,
@@ -144,34 +144,34 @@ def shard_rows(rows: int, shard: str) -> tuple[int, int]:
     return rows * (int(number) - 1) // int(count), rows * int(number) // int(count)
 
 
-def feature_fields(record: EncoderRecord) -> dict[str, Any]:
-    """The fields of a record that features depend on; a checkpoint is named by the digest."""
-    fields = asdict(record)
+def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
+    """The fields of a spec that features depend on; a checkpoint is named by the digest."""
+    fields = asdict(spec)
     for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint"):
         fields.pop(name, None)
     return fields
 
 
-def same_encoder(stored: Mapping[str, Any], record: EncoderRecord) -> SameEncoder:
-    """Whether the encoder that the settings of an embeddings file name is the one of `record`.
+def same_encoder(stored: Mapping[str, Any], spec: EncoderSpec) -> SameEncoder:
+    """Whether the encoder that the settings of an embeddings file name is the one of `spec`.
 
     "changed": its weights or its code were others then. "no digest": the file is of an earlier version, which kept no
-    digest, and all else is the same. "other": another encoder, or the same with other preprocessing. Of a record
+    digest, and all else is the same. "other": another encoder, or the same with other preprocessing. Of a spec
     without a digest (of an encoder that is not loaded yet) the name alone is compared.
     """
-    fields = json.loads(json.dumps(feature_fields(record)))
+    fields = json.loads(json.dumps(feature_fields(spec)))
     if any(stored.get(name) != fields[name] for name in ("name", "backend", "img_size")):
         return "other"
-    if not record.digest:
+    if not spec.digest:
         return "same"
-    if stored.get("digest") not in (None, record.digest):
+    if stored.get("digest") not in (None, spec.digest):
         return "changed"
-    kept = {name: value for name, value in stored.items() if name != "checkpoint"} | {"digest": record.digest}
+    kept = {name: value for name, value in stored.items() if name != "checkpoint"} | {"digest": spec.digest}
     if kept != fields:
         return "other"
     if "digest" in stored:
         return "same"
-    return "changed" if stored.get("checkpoint") and f"sha256:{stored['checkpoint']}" != record.digest else "no digest"
+    return "changed" if stored.get("checkpoint") and f"sha256:{stored['checkpoint']}" != spec.digest else "no digest"
 
 
 def is_finished(target: Target) -> bool:
@@ -185,7 +185,7 @@ def is_finished(target: Target) -> bool:
     stored = json.loads(read_embeddings(target.path).metadata.get("settings", "null"))
     if stored is None:
         raise UsageError(f"{target.path} is there already, of another program.", REMAKE)
-    encoder = same_encoder(stored.get("encoder", {}), target.record)
+    encoder = same_encoder(stored.get("encoder", {}), target.spec)
     if encoder == "other" or hash_of({**stored, "encoder": target.settings["encoder"]}) != target.hash:
         raise UsageError(f"{target.path} is there already, made with other settings.", REMAKE)
     if encoder == "no digest":
@@ -217,7 +217,7 @@ def finish(target: Target, bounds: Sequence[tuple[int, int]]) -> None:
     import torch
 
     blocks = [read_embeddings(target.block(start, stop)) for start, stop in bounds]
-    size = target.record.embedding_size or 0
+    size = target.spec.embedding_size or 0
     full = [block.image_embeddings for block in blocks if len(block)] or [torch.empty(0, size)]
     rows = torch.cat([block.columns[ROW] for block in blocks] or [torch.empty(0, dtype=torch.int64)])
     failed = {row: reason for block in blocks for row, reason in json.loads(block.metadata["failures"])}
@@ -240,12 +240,12 @@ def _columns(source: Source, rows: "torch.Tensor") -> "dict[str, torch.Tensor]":
 
 
 def _metadata(target: Target, failures: Sequence[tuple[str, str]]) -> dict[str, str]:
-    source, record = target.source, target.record
+    source, spec = target.source, target.spec
     metadata: dict[str, Any] = {
         "format": FORMAT,
-        "encoder": record.key,
-        "family": record.family,
-        "record": asdict(record),
+        "encoder": spec.key,
+        "family": spec.family,
+        "record": asdict(spec),
         "dataset": source.dataset,
         "origin": source.origin,
         "split": source.split or "",

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from flickrexif.core.draws import rank
-from flickrexif.eval.probe_heads import Heads, Sgd, train_heads
+from flickrexif.eval.measure.probe.heads import Heads, Sgd, train_heads
 
 Pair = tuple[float, float]
 """Learning rate and weight decay."""

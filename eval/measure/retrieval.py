@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval import tiles
+from flickrexif.eval.measure import tiles
 
 NEGATIVES = ("same", "different")
 TYPES = ("camera", "phone")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval import tiles
+from flickrexif.eval.measure import tiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval import tiles
+from flickrexif.eval.measure import tiles
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
 FIRST_LOOK = 8  # times k: how many training images a drawn list examines at first

@@ -1,0 +1,1 @@
+"""Images and embeddings: what there is to measure."""

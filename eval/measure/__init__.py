@@ -1,0 +1,1 @@
+"""Embedding files to result records."""
