@@ -13,7 +13,6 @@ from flickrexif.eval.measure.inputs import EmbeddingFiles, shared_origin, split_
 from flickrexif.eval.measure.probe.probe import ProbeSettings, Protocol
 from flickrexif.eval.measure.tasks_neighbors import (
     LABEL,
-    half_of,
     label_files,
     read_labels,
     run_knn,
@@ -155,7 +154,7 @@ RUNS: Mapping[str, Run] = {
     ),
     "knn": Run(
         run=lambda m, files, p: run_knn(files, parameter=str(m.parameter), **_k(m, p), seeds=p.seeds, device=p.device),
-        settings=lambda m, _, p: _k(m, p) | {"seeds": p.seeds, "device": p.device, "half": _half(p.device)},
+        settings=lambda m, _, p: _k(m, p) | {"seeds": p.seeds, "device": p.device},
         identity=_k,
     ),
     "similarity": Run(
@@ -192,8 +191,3 @@ RUNS: Mapping[str, Run] = {
     ),
 }
 """How each of suite_tasks.TASKS is run."""
-
-
-def _half(device: str) -> str | None:
-    half = half_of(device)
-    return None if half is None else str(half)

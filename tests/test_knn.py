@@ -143,63 +143,6 @@ def test_a_variant_far_above_the_others_does_not_hide_the_drawn_ones() -> None:
     check(setups(case), *plain_setups(*case), 3, 2)
 
 
-# --- half precision
-
-
-@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
-def test_a_shortlist_in_half_precision_gives_the_neighbours_of_float32(half: torch.dtype) -> None:
-    case = random_case(7, v=3, n=20, m=1500, c=5, seeds=2, k=5)
-    record = setups(case, half=half)
-    check(record, *plain_setups(*case), 3, 2)
-    assert record.unproven < 20  # else nothing was shown of the shortlist
-
-
-@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
-def test_what_a_shortlist_cannot_prove_is_done_in_float32(half: torch.dtype) -> None:
-    """All training images within the rounding of half precision: their order is beyond it."""
-    generator = np.random.default_rng(11)
-    base = generator.normal(size=16)
-    near = lambda count: [base + 1e-4 * generator.normal(size=(count, 16)) for _ in range(2)]  # noqa: E731
-    test, train = ([x / np.linalg.norm(x, axis=1, keepdims=True) for x in near(count)] for count in (6, 300))
-    # float64 decides the plain answer: similarities apart by more than float32's rounding
-    test = [x + 0.3 * generator.normal(size=x.shape) for x in test]
-    test = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in test]
-    case = (
-        test,
-        generator.integers(0, 3, 6),
-        train,
-        generator.integers(0, 3, 300),
-        generator.integers(0, 2, (2, 300)),
-        3,
-    )
-    record, exact = setups(case, half=half), setups(case)
-    assert record.unproven == 6
-    for name in record.correct:
-        torch.testing.assert_close(record.correct[name], exact.correct[name], rtol=0, atol=0)
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    distinct=st.integers(1, 40),
-    half=st.sampled_from([torch.float16, torch.bfloat16]),
-    **SIZES,
-)
-@settings(max_examples=25, deadline=None)
-def test_half_precision_keeps_the_order_of_ties(seed: int, distinct: int, half: torch.dtype, **sizes: int) -> None:
-    case = random_case(seed, distinct=distinct, **sizes)
-    check(setups(case, half=half), *plain_setups(*case), sizes["v"], sizes["seeds"])
-
-
-@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("width", [8, 512])
-def test_the_margin_covers_the_rounding(half: torch.dtype, width: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    q, x = (tiles.unit_rows(torch.randn(500, width, generator=generator), slice(0, 500)) for _ in range(2))
-    x[:250] = tiles.unit_rows(q[:250] + 1e-3 * x[:250], slice(0, 250))  # similarities near 1 too
-    error = ((q.to(half) @ x.to(half).T).double() - q.double() @ x.double().T).abs().max()
-    assert 0 < error < tiles.margin(half, width) < 0.02
-
-
 # --- inputs
 
 

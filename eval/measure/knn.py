@@ -20,7 +20,7 @@ image n is that of the pair (i, draw(n)).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -41,7 +41,6 @@ class KnnRecord:
     matrix: Mapping[str, Tensor]  # set-up -> [V, V], or [V, seeds]: the accuracy of each run; NaN where there is none
     correct: Mapping[str, Tensor]  # set-up -> [n]: the share of the runs in which each test image is right
     vote_ties: Mapping[str, float]  # set-up -> the share of votes without a single winner
-    unproven: int  # test images whose half-precision shortlists were not proven complete: done again in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,12 @@ def five_setups(
     k: int,
     memory: int = tiles.DEFAULT_MEMORY,
     device: str = "cpu",
-    half: torch.dtype | None = None,
 ) -> KnnRecord:
     """Measure the five set-ups on V variants of the same test and training images.
 
     `test` and `train`: V matrices [n, d] and [m, d] of embeddings, of any float type, memory-mapped or not; labels
     [n] and [m], integers from 0; `draws` [seeds, m]: the variant (0 to V - 1) of each training image in the set-up
-    uniform. The products take at most `memory` bytes. With `half` (float16 or bfloat16, for a GPU) they make shortlists
-    of 4 k, which float32 ranks again; a test image whose shortlists are not proven complete is done again in float32.
+    uniform. The products take at most `memory` bytes.
 
     FlickrExifError for shapes that do not fit and for embeddings without a direction, UsageError for k or V too low.
     """
@@ -106,18 +103,17 @@ def five_setups(
     tiles.check_shapes(test, train)
     _check(test, test_labels, train, train_labels, draws)
     labels, train_labels, draws = (t.long().to(device) for t in (test_labels, train_labels, draws))
-    places = len(test) * (2 * len(test) + len(draws)) * (tiles.SHORTLIST if half else 1) * k
+    places = len(test) * (2 * len(test) + len(draws)) * k
     tile = tiles.plan(memory=memory, matrices=len(test), width=test[0].shape[1], lists=places)
     train = tiles.resident(train, memory, device)
-    outcomes, unproven = [], 0
+    outcomes = []
     for block in tiles.spans(len(labels), tile.block):
         query = torch.stack([tiles.unit_rows(matrix, block, device) for matrix in test], dim=1)
         data = _Data(query, labels[block], train, train_labels, draws, tile)
-        lists, failed = _lists_by_half(data, k, half, memory) if half else (_lists(data, k), 0)
-        unproven += failed
+        lists = _lists(data, k)
         for rows in tiles.spans(len(query), tile.rows):
             outcomes.append(_outcomes(lists, rows, labels[block][rows], train_labels, k))  # noqa: PERF401
-    return _record(outcomes, len(test), unproven)
+    return _record(outcomes, len(test))
 
 
 def _check(
@@ -138,13 +134,13 @@ def _check(
 # --- the lists
 
 
-def _lists(data: _Data, k: int, half: torch.dtype | None = None) -> _Lists:
-    """The k nearest of each kind, from products in `half` or in float32."""
+def _lists(data: _Data, k: int) -> _Lists:
+    """The k nearest of each kind."""
     n, v, _ = data.query.shape
     device = str(data.query.device)
     same, other = (tiles.empty_lists(n, v, v, k, device=device) for _ in range(2))
     drawn = tiles.empty_lists(n, v, len(data.draws), k, device=device)
-    for rows, span, similarity in tiles.sweep(data.query, data.train, data.tile, half):
+    for rows, span, similarity in tiles.sweep(data.query, data.train, data.tile):
         column = torch.arange(span.start, span.start + similarity.shape[-1], device=device)
         if len(data.draws):
             padding = (0, len(column) - (span.stop - span.start))
@@ -217,47 +213,6 @@ def _look_into(lists: Tensor, products: Tensor, draws: Tensor, column: Tensor, r
     return tiles.merge(lists, keys.transpose(1, 2), lists.shape[-1])
 
 
-# --- shortlists in half precision
-
-
-def _lists_by_half(data: _Data, k: int, half: torch.dtype, memory: int) -> tuple[_Lists, int]:
-    """The same as `_lists(data, k)`, from shortlists, and how many test images had to be done in float32."""
-    v, m, device = len(data.train), len(data.train_labels), data.query.device
-    short = _lists(data, tiles.SHORTLIST * k, half)
-    by_place = torch.arange(v, device=device)[:, None].expand(v, m)
-    doubt = tiles.margin(half, data.query.shape[-1])
-    settled, proven = [], torch.ones(len(data.query), dtype=torch.bool, device=device)
-    for lists, variants in ((short.same, by_place), (short.other, by_place), (short.drawn, data.draws)):
-        size = max(1, memory // (16 * max(1, lists[0].numel()) * data.query.shape[-1]))
-        parts = []
-        for rows in tiles.spans(len(lists), size):
-            exact = _exact(data, lists[rows], data.query[rows], variants)
-            chosen, sure = tiles.settle(lists[rows], exact, k, doubt)
-            proven[rows] &= sure.flatten(1).all(-1)
-            parts.append(chosen)
-        settled.append(torch.cat(parts))
-    unproven = (~proven).nonzero()[:, 0]
-    if len(unproven):
-        exact_lists = _lists(replace(data, query=data.query[unproven], labels=data.labels[unproven]), k)
-        for lists, part in zip(settled, (exact_lists.same, exact_lists.other, exact_lists.drawn), strict=True):
-            lists[unproven] = part
-    return _Lists(*settled), len(unproven)
-
-
-def _exact(data: _Data, lists: Tensor, query: Tensor, variants: Tensor) -> Tensor:
-    """The keys of lists [b, V, p, k] with float32 similarities; `variants` [p, m]: the variant of training image m."""
-    index = tiles.index_of(lists)
-    place = torch.arange(len(variants), device=lists.device)[:, None]
-    code = (variants[place, index] * variants.shape[1] + index).masked_fill_(index < 0, 0)
-    codes, at = torch.unique(code, return_inverse=True)
-    vectors = torch.empty(len(codes), query.shape[-1], device=lists.device)
-    for number, matrix in enumerate(data.train):
-        rows = (codes // variants.shape[1] == number).nonzero()[:, 0]
-        vectors[rows] = tiles.unit_rows(matrix, codes[rows] % variants.shape[1], str(lists.device))
-    similarity = torch.linalg.vecdot(vectors[at], query[:, :, None, None])
-    return tiles.pack(similarity.masked_fill_(index < 0, -torch.inf), index)
-
-
 # --- the votes
 
 
@@ -287,7 +242,7 @@ def _outcomes(lists: _Lists, rows: slice, labels: Tensor, train_labels: Tensor, 
     return outcomes
 
 
-def _record(outcomes: Sequence[Mapping[str, Tensor]], variants: int, unproven: int) -> KnnRecord:
+def _record(outcomes: Sequence[Mapping[str, Tensor]], variants: int) -> KnnRecord:
     joined = {name: torch.cat([part[name] for part in outcomes], dim=1).double() for name in SETUPS}
     right = {name: outcome[0] for name, outcome in joined.items() if outcome.numel()}
     return KnnRecord(
@@ -295,7 +250,6 @@ def _record(outcomes: Sequence[Mapping[str, Tensor]], variants: int, unproven: i
         matrix={name: _matrix(name, r.mean(0), variants) for name, r in right.items()},
         correct={name: r.mean(1).float() for name, r in right.items()},
         vote_ties={name: float(joined[name][1].mean()) for name in right},
-        unproven=unproven,
     )
 
 

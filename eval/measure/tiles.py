@@ -10,7 +10,6 @@ index first among equal ones, and the result does not depend on how a top-k sort
 k chunks with the highest maxima, so a whole row is never sorted.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,6 @@ EMPTY = torch.iinfo(torch.int64).min  # a free place in a list
 LOW = 2**32 - 1
 DEFAULT_MEMORY = 2 * 2**30  # bytes
 WIDEST = 256 * CHUNK  # base rows of one matrix in a tile
-SHORTLIST = 4  # times k: how many neighbours a half-precision product puts forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,44 +77,29 @@ def resident(matrices: Sequence[Tensor], memory: int, device: str) -> list[Tenso
     return [m.to(device) for m in matrices] if fits else list(matrices)
 
 
-def sweep(
-    query: Tensor, base: Sequence[Tensor], tile: Tile, half: torch.dtype | None = None
-) -> Iterator[tuple[slice, slice, Tensor]]:
+def sweep(query: Tensor, base: Sequence[Tensor], tile: Tile) -> Iterator[tuple[slice, slice, Tensor]]:
     """Multiply query vectors [b, a, d] of length 1 with all rows of the base matrices, [n, d] each.
 
     Yields (queries, base rows, similarities [queries, a, matrices, columns]) tile by tile, base rows in their order;
     columns past the last base row, up to a multiple of CHUNK, hold -inf. The caller may write to the similarities; the
-    next step overwrites them. `half` multiplies in that type (float16, bfloat16) instead of float32.
+    next step overwrites them.
     """
-    device, kind = str(query.device), half or torch.float32
+    device = str(query.device)
     b, a, d = query.shape
-    left = query.to(kind)
     columns = min(tile.columns, -(-len(base[0]) // CHUNK) * CHUNK)
-    right = torch.zeros(len(base), columns, d, dtype=kind, device=device)
-    buffer = torch.empty(min(tile.rows, b) * a * len(base) * columns, dtype=kind, device=device)
+    right = torch.zeros(len(base), columns, d, device=device)
+    buffer = torch.empty(min(tile.rows, b) * a * len(base) * columns, device=device)
     for span in spans(len(base[0]), columns):
         width = span.stop - span.start
         for matrix, target in zip(base, right, strict=True):
             target[:width] = unit_rows(matrix, span, device)
         for rows in spans(b, tile.rows):
-            part = left[rows].flatten(0, 1)
+            part = query[rows].flatten(0, 1)
             product = buffer[: len(part) * len(base) * columns].view(len(part), -1)
             torch.mm(part, right.flatten(0, 1).T, out=product)
             similarity = product.view(-1, a, len(base), columns)
             similarity[..., width:] = -torch.inf
             yield rows, span, similarity
-
-
-def margin(half: torch.dtype, width: int) -> float:
-    """How far a half-precision similarity can be from the float32 one, for vectors [width] of length 1.
-
-    Rounding changes a component by at most u = eps / 2 of itself, so by Cauchy-Schwarz each of the two vectors
-    changes the product by at most u, and so does the rounding of the product; subnormal numbers and the sums in
-    float32 add the rest.
-    """
-    eps, tiny = float(torch.finfo(half).eps), float(torch.finfo(half).tiny)
-    sums = width * float(torch.finfo(torch.float32).eps)
-    return 1.5 * eps * (1 + eps) + math.sqrt(width) * eps * tiny + sums
 
 
 def check_shapes(queries: Sequence[Tensor], base: Sequence[Tensor]) -> None:
@@ -223,21 +206,6 @@ def improve(lists: Tensor, similarity: Tensor, index: Tensor) -> Tensor:
     group = rows // (len(similarity) // len(index))
     best_keys = moved(best_keys, index[group[:, None], index_of(best_keys)])
     return lists.index_copy(0, rows, merge(lists[rows], best_keys, lists.shape[1]))
-
-
-# --- half precision: shortlists that float32 ranks again
-
-
-def settle(lists: Tensor, exact: Tensor, k: int, doubt: float) -> tuple[Tensor, Tensor]:
-    """The k best of shortlists [..., m] whose keys in float32 are `exact` [..., m], and whether they are proven.
-
-    What a full shortlist left out is at most as similar as its last entry plus `doubt` (see `margin`). Where the k-th
-    best is no better than that, a neighbour may be missing.
-    """
-    chosen = exact.topk(k, dim=-1).values
-    left_out = similarity_of(lists[..., -1])
-    proven = (left_out == -torch.inf) | (similarity_of(chosen[..., -1]) > left_out + doubt)
-    return chosen, proven
 
 
 # --- the nearest of one matrix
