@@ -8,16 +8,16 @@ import hashlib
 import json
 import math
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
-from flickrexif.eval.data.embeddings import mask_of_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,8 +164,14 @@ def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
         return {**record, "schema_version": SCHEMA_VERSION, "origin": ""}
     kept = {name: value for name, value in settings.items() if name != "source"}
     if "ratios" not in kept:
-        kept["mask"] = kept.get("mask") or max((mask_of_folder(PurePosixPath(file)) for file in files), default=0.0)
+        kept["mask"] = kept.get("mask") or max(map(_mask_of, files), default=0.0)
     return {**record, "schema_version": SCHEMA_VERSION, "origin": settings.get("source", ""), "settings": kept}
+
+
+def _mask_of(file: str) -> float:
+    """The mask that the folder of an embedding file is named after; 0 for another folder."""
+    named = re.search(r"(?:^|/)mask=(\d+(?:\.\d+)?(?:e-?\d+)?)/[^/]+$", file)
+    return float(named[1]) if named else 0.0
 
 
 # --- the schema

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import string
 import struct
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.data.embeddings import embedding_path, pack_text, read_embeddings, unpack_text, write_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, read_embeddings, unpack_text, write_embeddings
 
 ROOT = Path("root")
 
@@ -51,14 +52,52 @@ def by_hand(path: Path, tensors: dict[str, np.ndarray]) -> None:
 def test_paths_are_those_of_the_published_layout(
     given_names: tuple[str, str, str], options: dict[str, object], expected: str
 ) -> None:
-    assert embedding_path(ROOT, *given_names, **options) == ROOT / f"{expected}.safetensors"  # type: ignore[arg-type]
+    path = EmbeddingKey(*given_names, **options).path(ROOT)  # type: ignore[arg-type]
+    assert path == ROOT / f"{expected}.safetensors"
 
 
 def test_no_name_leads_out_of_the_folder() -> None:
-    path = embedding_path(ROOT, "a/../../b", "../c", "..\\d", processing="../e")
+    path = EmbeddingKey("a/../../b", "../c", "..\\d", processing="../e").path(ROOT)
     assert path.parts[0] == "root"
     assert len(path.parts) == 4
     assert ".." not in path.parts
+
+
+NAMES = st.text(string.ascii_letters + string.digits + ".-", min_size=1, max_size=12)
+
+
+@given(
+    keys=st.lists(
+        st.builds(
+            EmbeddingKey,
+            *(NAMES, NAMES, NAMES),
+            processing=st.sampled_from(["IDENTITY", "JPEG75_420", "SHARPEN_4"]),
+            mask=st.sampled_from([0.0, 0.001, 0.25, 0.9, 1.0, 1e-05]),
+            split=st.sampled_from([None, "train", "val", "test", "unsupervised"]),
+        ),
+        max_size=5,
+    )
+)
+def test_a_path_tells_its_key(keys: list[EmbeddingKey]) -> None:
+    assert [EmbeddingKey.of(ROOT, key.path(ROOT)) for key in keys] == keys
+    assert len({key.path(ROOT) for key in keys}) == len(set(keys))
+    backwards = keys[::-1]
+    assert sorted(keys) == sorted(backwards)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ImageNet/notes.safetensors",
+        "model=a_variant=b.safetensors",
+        "ImageNet/model=a_variant=b.failures.csv",
+        "ImageNet/model=a_variant=b.shard-1-of-2.safetensors",
+        "ImageNet/JPEG75_420/mask=0.9/deeper/model=a_variant=b.safetensors",
+        "ImageNet/.model=a_variant=b.0123.blocks/0000000000-0000000005.safetensors",
+    ],
+)
+def test_a_file_of_another_layout_has_no_key(name: str) -> None:
+    assert EmbeddingKey.of(ROOT, ROOT / name) is None
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

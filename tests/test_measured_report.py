@@ -18,7 +18,7 @@ import pytest
 import flickrexif
 from flickrexif.commands.measure import MEASUREMENTS
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.data.embeddings import embedding_path, read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, read_embeddings, write_embeddings
 from flickrexif.eval.report.build import write_report
 from flickrexif.eval.results import SCHEMA_VERSION, read_result, write_result
 from tests.measured import ENCODER, MASKS, ORIGINS, PLACE, SHARPENING, SIMULATED, Record, measure_all, write_embedded
@@ -260,12 +260,12 @@ def test_the_mask_is_that_of_the_file_and_not_of_the_option(copied: Path) -> Non
     for path in list((root / "PairCams" / "mask=0.9").glob("*.safetensors")):
         shutil.copy(path, root / "PairCams" / path.name)
     assert flickrexif.measure("retrieval", **PLACE, mask=0, data_dir=copied).mask == 0.9
-    val = embedding_path(root, "ImageNet", **PLACE, split="val", mask=0.9)
-    shutil.copy(val, embedding_path(root, "ImageNet", **PLACE, split="val"))
+    val = EmbeddingKey("ImageNet", **PLACE, split="val", mask=0.9).path(root)
+    shutil.copy(val, EmbeddingKey("ImageNet", **PLACE, split="val").path(root))
     with pytest.raises(FlickrExifError, match=r"under the mask 0\.9, not 0"):
         flickrexif.measure("masking", **PLACE, dataset="ImageNet", ratios=MASKS, data_dir=copied)
-    sharp = embedding_path(root, "ImageNet", **PLACE, processing="SHARPEN_4", split="val", mask=0.9)
-    shutil.copy(sharp, embedding_path(root, "ImageNet", **PLACE, processing="SHARPEN_4", split="val"))
+    sharp = EmbeddingKey("ImageNet", **PLACE, processing="SHARPEN_4", split="val", mask=0.9).path(root)
+    shutil.copy(sharp, EmbeddingKey("ImageNet", **PLACE, processing="SHARPEN_4", split="val").path(root))
     for task, settings in (("knn", {"k": 3}), ("probe", {"protocol": "fast"}), ("strips", {}), ("similarity", {})):
         with pytest.raises(FlickrExifError, match=r"different masks: 0, 0\.9"):
             flickrexif.measure(task, **PLACE, **SHARPENING, **settings, data_dir=copied)
@@ -274,7 +274,7 @@ def test_the_mask_is_that_of_the_file_and_not_of_the_option(copied: Path) -> Non
 def test_photos_of_different_origin_are_not_measured_together(copied: Path) -> None:
     def marked(origin: str, split: str) -> None:
         for processing in ("IDENTITY", "JPEG95_444", "SHARPEN_2", "SHARPEN_4"):
-            path = embedding_path(copied / "embeddings", "ImageNet", **PLACE, processing=processing, split=split)
+            path = EmbeddingKey("ImageNet", **PLACE, processing=processing, split=split).path(copied / "embeddings")
             if path.exists():
                 told = read_embeddings(path)
                 write_embeddings(path, told.image_embeddings.clone(), told.columns, {**told.metadata, "origin": origin})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.data.embeddings import embedding_path, write_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, write_embeddings
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.measure.neighbors import same_label_share
@@ -156,7 +156,7 @@ def test_the_five_setups_over_files(tmp_path: Path) -> None:
             x = 3 * torch.eye(4, 8)[labels] + 0.1 * torch.randn(count, 8, generator=generator)
             if split == "val":
                 labels[:2] = labels[:2].flip(0)
-            path = embedding_path(tmp_path, "ImageNet", "dino", "vits16", processing=name, split=split)
+            path = EmbeddingKey("ImageNet", "dino", "vits16", processing=name, split=split).path(tmp_path)
             write_embeddings(path, x, {"label": labels})
     files = EmbeddingFiles(root=tmp_path, dataset="ImageNet", model="dino", variant="vits16")
     result = run_knn(files, parameter="resizing", k=5, seeds=2)

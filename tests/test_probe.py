@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.data.embeddings import embedding_path, pack_text, write_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, write_embeddings
 from flickrexif.eval.measure.inputs import EmbeddingFiles, read_split
 from flickrexif.eval.measure.knn import uniform_draws
 from flickrexif.eval.measure.probe import paper as probe_paper
@@ -308,7 +308,7 @@ def write_processed(root: Path, *, missing: str = "", named: bool = True) -> Emb
             columns = {"label": torch.arange(images)[kept] % 5}
             if named:
                 columns["image_id"] = pack_text([ids[i] for i in kept])
-            path = embedding_path(root, "ImageNet", "clip", "ViT-B-16", processing=name, split=split)
+            path = EmbeddingKey("ImageNet", "clip", "ViT-B-16", processing=name, split=split).path(root)
             write_embeddings(path, features[kept], columns, {"encoder": "own:x", "family": "OWN"} if named else None)
     return EmbeddingFiles(root=root, dataset="ImageNet", model="clip", variant="ViT-B-16")
 
@@ -370,7 +370,7 @@ def write_attribute(root: Path, gone: int = 0) -> EmbeddingFiles:
         record |= {f"{split}_ids": ids[rows].tolist(), f"encoded_{split}_labels": labels[rows].tolist()}
     (root / "split_data_target_attribute=Make.json").write_text(json.dumps(record))
     order = torch.tensor(np.random.default_rng(1).permutation(np.arange(gone, 200)))
-    path = embedding_path(root, "FlickrExif", "clip", "ViT-B-16", mask=0.9)
+    path = EmbeddingKey("FlickrExif", "clip", "ViT-B-16", mask=0.9).path(root)
     write_embeddings(path, features[order], {"Flickr ID": torch.tensor(ids)[order]})
     return EmbeddingFiles(root=root, dataset="FlickrExif", model="clip", variant="ViT-B-16", mask=0.9)
 
@@ -395,7 +395,7 @@ def test_what_cannot_be_probed_is_said(tmp_path: Path, name: str, message: str) 
     write_attribute(tmp_path)
     files = write_processed(tmp_path)
     files = replace(files, dataset="FlickrExif")
-    path = embedding_path(tmp_path, "FlickrExif", "clip", "ViT-B-16")
+    path = EmbeddingKey("FlickrExif", "clip", "ViT-B-16").path(tmp_path)
     write_embeddings(path, torch.ones(3, 4), {"label": torch.zeros(3)})
     with pytest.raises(UsageError, match=message):
         run_probe(files, SETTINGS, attribute=name, splits=tmp_path)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.data.embeddings import embedding_path, write_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, write_embeddings
 from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.measure.similarity import GROUPS, similarity_distributions
 from flickrexif.eval.measure.tasks_neighbors import run_similarity
@@ -86,7 +86,7 @@ def test_a_trace_in_files_raises_the_similarity_of_the_same_processing(tmp_path:
     for p, name in enumerate(classes("sharpening")):
         for split, count in (("train", 60), ("val", 20)):
             labels = torch.arange(count) % 4
-            path = embedding_path(tmp_path, "ImageNet", "dino", "vits16", processing=name, split=split)
+            path = EmbeddingKey("ImageNet", "dino", "vits16", processing=name, split=split).path(tmp_path)
             write_embeddings(path, (axes[labels] + axes[4 + p]).half(), {"label": labels})
     files = EmbeddingFiles(root=tmp_path, dataset="ImageNet", model="dino", variant="vits16")
     result = run_similarity(files, parameter="sharpening", queries=15)

@@ -16,7 +16,7 @@ import torch
 from flickrexif import embed, evaluate, measure
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.data.embeddings import embedding_path, pack_text, read_embeddings, write_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import resolve
 from flickrexif.eval.measure.inputs import EmbeddingFiles, is_held_out
 from flickrexif.eval.measure.tasks_neighbors import run_knn
@@ -203,7 +203,7 @@ def test_drawn_test_images_never_train(tmp_path: Path) -> None:
     """Test images that copy no training image are answered at chance by a nearest neighbour that would know copies."""
     labels = torch.arange(60) % 2
     for name in classes("jpeg"):
-        path = embedding_path(tmp_path, "own", "m", "v", processing=name)
+        path = EmbeddingKey("own", "m", "v", processing=name).path(tmp_path)
         ids = pack_text([str(number) for number in range(60)])
         write_embeddings(path, torch.eye(60), {"label": labels, "image_id": ids})
     files = EmbeddingFiles(root=tmp_path, dataset="own", model="m", variant="v", held_out=True)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
-from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, read_embeddings
-from flickrexif.eval.data.formats import NAMES, SPLITS, WHOLE, dataset_of, open_images, stored_variants
+from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
+from flickrexif.eval.data.formats import NAMES, WHOLE, dataset_of, open_images, stored_variants
 from flickrexif.eval.data.source import Source
 from flickrexif.kinds import data_sets
 from flickrexif.processing.variants import VARIANTS
@@ -154,7 +154,8 @@ def _embedded(folder: Path) -> ImageSet | None:
     stored, labels, origins = set(), [], set()
     for place in (folder, *sorted(folder / name for name in VARIANTS)):
         files = [*place.glob(f"model=*{SUFFIX}"), *place.glob(f"mask=*/model=*{SUFFIX}")]
-        for split, path in {_split(path): path for path in sorted(files)}.items():
+        keys = {path: EmbeddingKey.of(folder.parent, path) for path in sorted(files)}
+        for split, path in {key.split: path for path, key in keys.items() if key}.items():
             stored.add((IDENTITY if place == folder else place.name, split))
             labels.append(_labels(path))
             origins.add(_origin(path))
@@ -168,10 +169,6 @@ def _embedded(folder: Path) -> ImageSet | None:
         processed=processed,
         origin=origins.pop() if len(origins) == 1 else "",
     )
-
-
-def _split(path: Path) -> str | None:
-    return next((split for split in {*SPLITS.values()} if path.name.endswith(f"_split={split}{SUFFIX}")), None)
 
 
 def _labels(path: Path) -> list[int]:

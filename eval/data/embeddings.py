@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import FlickrExifError, UsageError
@@ -25,9 +25,55 @@ IMAGE_ID = "image_id"
 METADATA = "flickrexif"  # the entry of the header that holds our metadata, as JSON
 FLICKR_ID = "Flickr ID"
 SUFFIX = ".safetensors"
-MASK_FOLDER = re.compile(r"mask=(\d+(?:\.\d+)?(?:e-?\d+)?)")
 UNSAFE = str.maketrans(dict.fromkeys('/\\:?*"<>|', "-"))  # the layout's `/`, and what Windows forbids
 MAKE_AGAIN = "Delete it, then make it again with `flickrexif embed`."
+LAYOUT = re.compile(
+    r"(?P<dataset>[^/]+)/(?:(?P<processing>(?!mask=)[^/]+)/)?(?:mask=(?P<mask>\d+(?:\.\d+)?(?:e-?\d+)?)/)?"
+    r"model=(?P<model>[^/]+?)_variant=(?P<variant>[^/]+?)(?:_split=(?P<split>[^/]+?))?\.safetensors"
+)
+SHARD = re.compile(r"\.shard-\d+-of-\d+\.safetensors$")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingKey:
+    """Names the embeddings of one encoder for one split of a data set, in one processing and under one mask."""
+
+    dataset: str
+    model: str
+    variant: str  # of the model
+    processing: str = "IDENTITY"
+    mask: float = 0.0  # share of the area that is masked
+    split: str | None = None
+
+    def __lt__(self, other: "EmbeddingKey") -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[str, str, str, str, float, str]:
+        return self.dataset, self.model, self.variant, self.processing, self.mask, self.split or ""
+
+    def path(self, root: Path) -> Path:
+        """The file's path in the published layout, below `root`. A `/` in a name becomes `-`.
+
+        The published layout has no masks; a mask other than 0 has a folder such as `mask=0.9`.
+        """
+        folder = root / self.dataset.translate(UNSAFE)
+        if self.processing.upper() != "IDENTITY":
+            folder /= self.processing.upper().translate(UNSAFE)
+        if self.mask:
+            folder /= f"mask={self.mask:g}"
+        split = f"_split={self.split}" if self.split else ""
+        return folder / f"model={self.model.translate(UNSAFE)}_variant={self.variant.translate(UNSAFE)}{split}{SUFFIX}"
+
+    @classmethod
+    def of(cls, root: Path, path: Path) -> "EmbeddingKey | None":
+        """The key of a file below `root`, with the names as they are in its path; None for a file of another layout."""
+        parts = LAYOUT.fullmatch(path.relative_to(root).as_posix())
+        if not parts or SHARD.search(path.name):
+            return None
+        named = parts.groupdict()
+        mask, processing = float(named.pop("mask") or 0), named.pop("processing") or "IDENTITY"
+        return cls(mask=mask, processing=processing, **named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +117,6 @@ class Embeddings:
             return unpack_text(self.columns[IMAGE_ID])
         numbers = self.columns[FLICKR_ID].tolist() if FLICKR_ID in self.columns else range(len(self))
         return list(map(str, numbers))
-
-
-def embedding_path(
-    root: Path,
-    dataset: str,
-    model: str,
-    variant: str,
-    *,
-    processing: str | None = None,
-    split: str | None = None,
-    mask: float | None = None,
-) -> Path:
-    """The path of a file in the published layout; for a `processing` None or IDENTITY there is no folder.
-
-    A `/` in a name becomes `-`. `mask`, the share of the area that is masked, is not in the published layout: a mask
-    other than 0 has a folder such as `mask=0.9`.
-    """
-    folder = root / dataset.translate(UNSAFE)
-    if processing and processing.upper() != "IDENTITY":
-        folder /= processing.upper().translate(UNSAFE)
-    if mask:
-        folder /= f"mask={mask:g}"
-    suffix = f"_split={split}" if split else ""
-    return folder / f"model={model.translate(UNSAFE)}_variant={variant.translate(UNSAFE)}{suffix}{SUFFIX}"
-
-
-def mask_of_folder(path: PurePath) -> float:
-    """The mask that the folder of a file is named after, see `embedding_path`; 0 for another folder."""
-    named = MASK_FOLDER.fullmatch(path.parent.name)
-    return float(named[1]) if named else 0.0
-
-
-def mask_of(path: PurePath, embeddings: Embeddings) -> float:
-    """The mask that the file tells; where it tells none, that of its folder."""
-    return mask_of_folder(path) if embeddings.mask is None else embeddings.mask
 
 
 def failures_path(path: Path) -> Path:

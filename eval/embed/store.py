@@ -21,7 +21,7 @@ from flickrexif.core.files import put_text, remove
 from flickrexif.eval.data.embeddings import (
     IMAGE_ID,
     SUFFIX,
-    embedding_path,
+    EmbeddingKey,
     failures_path,
     pack_text,
     read_embeddings,
@@ -100,9 +100,7 @@ def target_of(
     """A target with its path and settings; `shard` is such as "3/8" or ""."""
     model, variant = file_names(spec)
     processing = combo.variant.name if combo.variant else source.variant
-    path = embedding_path(
-        root, source.dataset, model, variant, processing=processing, split=source.split, mask=combo.mask
-    )
+    path = EmbeddingKey(source.dataset, model, variant, processing, combo.mask or 0.0, source.split).path(root)
     start, stop = shard_rows(len(source), shard)
     settings = {
         "format": FORMAT,

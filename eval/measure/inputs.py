@@ -14,7 +14,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import plain
 from flickrexif.dataset import split_files
 from flickrexif.dataset.split_files import SPLITS, STEM, Split
-from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings, embedding_path, mask_of, read_embeddings
+from flickrexif.eval.data.embeddings import FLICKR_ID, EmbeddingKey, Embeddings, read_embeddings
 from flickrexif.eval.measure.knn import uniform_draws
 from flickrexif.eval.results import NOT_REAL, environment, fingerprint
 from flickrexif.processing.variants import classes as classes_of
@@ -26,7 +26,7 @@ HELD_OUT = 5  # where a data set has no validation split, one in five images is 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingFiles:
-    """Where the embeddings of one encoder on one data set are; the fields are arguments of `embedding_path`."""
+    """Where the embeddings of one encoder on one data set are; the fields are those of `EmbeddingKey`."""
 
     root: Path
     dataset: str
@@ -37,9 +37,8 @@ class EmbeddingFiles:
 
     def path(self, *, processing: str | None = None, split: str | None = None) -> Path:
         """The file of one processing and split."""
-        return embedding_path(
-            self.root, self.dataset, self.model, self.variant, processing=processing, split=split, mask=self.mask
-        )
+        processing = processing or "IDENTITY"
+        return EmbeddingKey(self.dataset, self.model, self.variant, processing, self.mask or 0.0, split).path(self.root)
 
     def only_file(self, *, processing: str | None = None) -> Path:
         """The one file of a data set without a validation split: the file without a split, else that of train."""
@@ -97,23 +96,31 @@ def input_fields(
 def with_inputs(settings: Mapping[str, Any], files: EmbeddingFiles, read: ReadFiles) -> dict[str, Any]:
     """The settings of a task with those that its files tell: the mask, which for the task masking are the ratios, and
     how test images were drawn."""
-    mask = {} if "ratios" in settings else {"mask": shared_mask(read)}
+    mask = {} if "ratios" in settings else {"mask": shared_mask(files.root, read)}
     return {**settings, **mask, **files.settings()}
 
 
-def shared_mask(read: ReadFiles) -> float:
+def shared_mask(root: Path, read: ReadFiles) -> float:
     """The mask of the images of all files. FlickrExifError where they differ: such a measurement has no meaning."""
-    masks = {mask_of(path, embeddings) for path, embeddings in read}
+    masks = {_mask_of(root, path, embeddings) for path, embeddings in read}
     if len(masks) > 1:
         names = ", ".join(f"{mask:g}" for mask in sorted(masks))
         raise FlickrExifError(f"The embeddings are of images under different masks: {names}.", EMBED_AGAIN)
     return masks.pop()
 
 
-def check_ratios(read: ReadFiles, ratios: Sequence[float]) -> None:
+def _mask_of(root: Path, path: Path, embeddings: Embeddings) -> float:
+    """The mask that a file tells; where it tells none, that of its path."""
+    if embeddings.mask is not None:
+        return embeddings.mask
+    key = EmbeddingKey.of(root, path)
+    return key.mask if key else 0.0
+
+
+def check_ratios(root: Path, read: ReadFiles, ratios: Sequence[float]) -> None:
     """Raises FlickrExifError where a file has another mask than its ratio; the ratios are repeated for each split."""
     for (path, embeddings), ratio in zip(read, cycle(ratios), strict=False):
-        if (mask := mask_of(path, embeddings)) != ratio and f"{mask:g}" != f"{ratio:g}":
+        if (mask := _mask_of(root, path, embeddings)) != ratio and f"{mask:g}" != f"{ratio:g}":
             raise FlickrExifError(f"{path} is of images under the mask {mask:g}, not {ratio:g}.", EMBED_AGAIN)
 
 

@@ -242,7 +242,7 @@ def run_masking(
     if not ratios:
         raise UsageError("No mask ratio was named.", "Give some, such as --ratios 0 0.5 0.9.")
     images = train_and_test([(replace(files, mask=ratio), None) for ratio in ratios])
-    check_ratios(images.read, ratios)
+    check_ratios(files.root, images.read, ratios)
     _need_column(images.read, "label")
     record = masked_accuracy(
         embeddings=dict(zip(ratios, zip(images.test.embeddings, images.train.embeddings, strict=True), strict=True)),
