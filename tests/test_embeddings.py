@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import string
 import struct
 from pathlib import Path
 
@@ -63,7 +62,7 @@ def test_no_name_leads_out_of_the_folder() -> None:
     assert ".." not in path.parts
 
 
-NAMES = st.text(string.ascii_letters + string.digits + ".-", min_size=1, max_size=12)
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.-]{0,9}", fullmatch=True)
 
 
 @given(
