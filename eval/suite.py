@@ -9,11 +9,11 @@ from functools import partial
 
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.catalog import image_sets
-from flickrexif.eval.encoders import load
+from flickrexif.eval.encoders import Candidate
 from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.digests import OF_A_FILE
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
-from flickrexif.eval.suite_plan import Candidate, Inventory, Item, earlier_records, plan, read_speeds
+from flickrexif.eval.suite_plan import Inventory, Item, earlier_records, plan, read_speeds
 from flickrexif.eval.suite_running import Outcome, Suite, SuiteSettings, run_suite
 from flickrexif.eval.suite_tasks import check_tasks, measurements
 
@@ -76,7 +76,7 @@ def _loaded_once(candidate: Candidate, tell: Callable[[str], None]) -> Candidate
     """The candidate with its record complete; it is loaded for this, and let go."""
     try:
         with encoder_code(f"loading {candidate.spec.key}"):
-            return replace(candidate, spec=load(candidate.spec).spec)
+            return replace(candidate, spec=candidate.load().spec)
     except EncoderError as error:
         tell(f"{candidate.spec.key} cannot be loaded ({error.reason}); its embeddings are taken as they are.")
         return candidate

@@ -17,9 +17,9 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text
 from flickrexif.eval.data.catalog import ImageSet, Need
 from flickrexif.eval.data.embeddings import UNSAFE, read_embeddings
-from flickrexif.eval.embed.store import file_names, same_encoder
-from flickrexif.eval.encoders.digests import known_digest
-from flickrexif.eval.encoders.spec import Encoder, EncoderSpec
+from flickrexif.eval.embed.store import file_names
+from flickrexif.eval.encoders import Candidate, EncoderSpec
+from flickrexif.eval.encoders.digests import same_encoder
 from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.results import Result, read_result
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, holds, path_of
@@ -29,31 +29,6 @@ State = Literal["done", "to do", "not possible"]
 Key = tuple[str, str, str]  # encoder, data set, device
 SPEED = ".speed.csv"
 HEADER = ("encoder", "dataset", "device", "images_per_second")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An encoder to measure."""
-
-    spec: EncoderSpec
-    encoder: Encoder | None = None  # of an encoder that was given as an object; others are loaded by their records
-
-    @property
-    def compared(self) -> EncoderSpec:
-        """The record with the digest, where loading is not needed to know it."""
-        return replace(self.spec, digest=known_digest(self.spec))
-
-    def files(self, root: Path, measurement: Measurement) -> EmbeddingFiles:
-        """The encoder's embeddings of the measurement's data set."""
-        model, variant = file_names(self.spec)
-        return EmbeddingFiles(
-            root=root,
-            dataset=measurement.dataset,
-            model=model,
-            variant=variant,
-            mask=measurement.mask,
-            held_out=measurement.held_out,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +78,19 @@ def plan(
     return [item for candidate in candidates for item in _items(candidate, measured, inventory, protocols, resume)]
 
 
+def files_of(spec: EncoderSpec, root: Path, measurement: Measurement) -> EmbeddingFiles:
+    """The embeddings of an encoder, below `root`, of the measurement's data set."""
+    model, variant = file_names(spec)
+    return EmbeddingFiles(
+        root=root,
+        dataset=measurement.dataset,
+        model=model,
+        variant=variant,
+        mask=measurement.mask,
+        held_out=measurement.held_out,
+    )
+
+
 def folder_of(spec: EncoderSpec) -> str:
     """The folder of an encoder's records."""
     return spec.key.translate(UNSAFE)
@@ -114,7 +102,7 @@ def _items(
     up_to_date: dict[Need, bool] = {}
     counted: set[Need] = set()
     for measurement in measured:
-        files = candidate.files(inventory.embeddings, measurement)
+        files = files_of(candidate.spec, inventory.embeddings, measurement)
         up_to_date |= {
             need: _is_up_to_date(need, candidate, files, inventory.sets)
             for need in measurement.needs

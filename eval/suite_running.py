@@ -13,13 +13,13 @@ from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.files import put_text, remove
 from flickrexif.eval.embed.passes import Fault, File, Pass, passes, run_pass, speed
 from flickrexif.eval.embed.run import EmbedSettings
-from flickrexif.eval.encoders import load
+from flickrexif.eval.encoders import Candidate
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.encoders.spec import Encoder
 from flickrexif.eval.measure.probe.probe import Protocol
 from flickrexif.eval.results import LOG, Result, log_path, write_result
-from flickrexif.eval.suite_plan import Candidate, Inventory, Item, Key, has_values, write_speeds
+from flickrexif.eval.suite_plan import Inventory, Item, Key, has_values, write_speeds
 from flickrexif.eval.suite_runs import FAILED, NOT_POSSIBLE, Protocols, no_result, run
 
 GUESSED_SPEED = 20.0  # images a second, assumed for an encoder that was never timed; only for the progress bar
@@ -173,7 +173,7 @@ class _Run:
             self._meter.add(0, f"{key}: loading")
             try:
                 with encoder_code(f"loading {key}"):
-                    loaded[key] = candidate.encoder or load(candidate.spec, device=self._settings.device)
+                    loaded[key] = candidate.load(self._settings.device)
             except EncoderError as error:
                 unusable[key] = Fault.of(error)
         return list(loaded.values()), unusable

@@ -84,6 +84,10 @@ def test_what_an_encoder_raises_is_a_sentence_with_its_cause(tmp_path: Path, run
     code, out, err = run("embed", *place, "--encoder", f"{STRANGERS}InPreparing")
     assert (code, out) == (1, "")
     assert err == "flickrexif: The encoder failed: LookupError: no crop for you. Mend the encoder, or take another.\n"
+    code, out, err = run("embed", *place, "--encoder", f"{STRANGERS}in_loading")
+    assert (code, out) == (1, "")
+    assert err.startswith("flickrexif: The encoder failed: RuntimeError: no weights for you. Mend the encoder")
+    assert err.count("\n") == 1
     with pytest.raises(EncoderError) as raised:
         flickrexif.embed(images, f"{STRANGERS}InPreparing", data_dir=tmp_path / "data", device="cpu", workers=workers)
     assert "in prepare" in raised.value.log

@@ -27,10 +27,10 @@ from flickrexif.collectors.sandbox.images import image_file
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.dataset.schema import PUBLISHED_COLUMNS
-from flickrexif.eval.encoders import expand
+from flickrexif.eval.encoders import Candidate, expand
 from flickrexif.eval.report.figures import figures
 from flickrexif.eval.report.published import paper_numbers
-from flickrexif.eval.suite_plan import Candidate, Item
+from flickrexif.eval.suite_plan import Item
 from flickrexif.eval.suite_running import groups
 from flickrexif.eval.suite_tasks import MASKS, TASKS
 from flickrexif.processing.variants import PARAMETERS

@@ -17,12 +17,11 @@ from flickrexif import embed, evaluate, measure
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, read_embeddings, write_embeddings
-from flickrexif.eval.encoders import resolve
+from flickrexif.eval.encoders import Candidate, resolve
 from flickrexif.eval.measure.inputs import EmbeddingFiles, is_held_out
 from flickrexif.eval.measure.tasks_neighbors import run_knn
 from flickrexif.eval.results import read_result, read_results
 from flickrexif.eval.suite import SuiteSettings, prepare
-from flickrexif.eval.suite_plan import Candidate
 from flickrexif.eval.suite_running import groups
 from flickrexif.eval.suite_tasks import MASKS
 from flickrexif.processing.variants import classes

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_text, remove
@@ -29,6 +29,7 @@ from flickrexif.eval.data.embeddings import (
 )
 from flickrexif.eval.data.source import Source
 from flickrexif.eval.embed.loader import Combo
+from flickrexif.eval.encoders.digests import feature_fields, same_encoder
 from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.results import installed_versions
 
@@ -39,7 +40,6 @@ FORMAT = "flickrexif embeddings 1"
 ROW = "row"
 PACKAGES = ("flickrexif", "torch", "torchvision", "timm", "open_clip_torch", "pillow", "numpy")
 REMAKE = "Name another --out, or delete that file to make it again."
-SameEncoder = Literal["same", "changed", "no digest", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,36 +140,6 @@ def shard_rows(rows: int, shard: str) -> tuple[int, int]:
     if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise UsageError(f"{shard[:40]!r} is no shard.", "Write it as 3/8, from 1/8 to 8/8.")
     return rows * (int(number) - 1) // int(count), rows * int(number) // int(count)
-
-
-def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
-    """The fields of a spec that features depend on; a checkpoint is named by the digest."""
-    fields = asdict(spec)
-    for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint"):
-        fields.pop(name, None)
-    return fields
-
-
-def same_encoder(stored: Mapping[str, Any], spec: EncoderSpec) -> SameEncoder:
-    """Whether the encoder that the settings of an embeddings file name is the one of `spec`.
-
-    "changed": its weights or its code were others then. "no digest": the file is of an earlier version, which kept no
-    digest, and all else is the same. "other": another encoder, or the same with other preprocessing. Of a spec
-    without a digest (of an encoder that is not loaded yet) the name alone is compared.
-    """
-    fields = json.loads(json.dumps(feature_fields(spec)))
-    if any(stored.get(name) != fields[name] for name in ("name", "backend", "img_size")):
-        return "other"
-    if not spec.digest:
-        return "same"
-    if stored.get("digest") not in (None, spec.digest):
-        return "changed"
-    kept = {name: value for name, value in stored.items() if name != "checkpoint"} | {"digest": spec.digest}
-    if kept != fields:
-        return "other"
-    if "digest" in stored:
-        return "same"
-    return "changed" if stored.get("checkpoint") and f"sha256:{stored['checkpoint']}" != spec.digest else "no digest"
 
 
 def is_finished(target: Target) -> bool:

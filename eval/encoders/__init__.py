@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import AGAIN
 from flickrexif.eval.encoders.controls import CONTROLS
-from flickrexif.eval.encoders.digests import tensors_digest
+from flickrexif.eval.encoders.digests import known_digest, tensors_digest
 from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.network_encoder import Precision, network_encoder
 from flickrexif.eval.encoders.own import as_encoder, module_encoder, torchhub_network, transformers_network
 from flickrexif.eval.encoders.registry import FAMILIES, expand, registered_encoders, resolve
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "Candidate",
     "Encoder",
     "EncoderRow",
     "EncoderSpec",
@@ -57,8 +59,17 @@ def load(spec: EncoderSpec, *, device: str = "cpu", dtype: Precision = "fp32", p
     """The encoder of `spec`, ready to run; its `.spec` always has the embedding size and the digest.
 
     `pretrained=False` gives random weights, always the same. Raises UsageError for a missing package, checkpoint or
-    device, or a size that the architecture cannot take; FlickrExifError for weights that cannot be fetched or read.
+    device, or a size that the architecture cannot take; FlickrExifError for weights that cannot be fetched or read;
+    EncoderError for whatever else its code raises.
     """
+    try:
+        with encoder_code(f"loading {spec.key}", passing=FlickrExifError):
+            return _load(spec, device, dtype, pretrained)
+    except RuntimeError as error:  # alone that memory does not suffice passes
+        raise EncoderError(f"the memory of {device} does not suffice for {spec.key}") from error
+
+
+def _load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) -> Encoder:
     if spec.backend == "control":
         return CONTROLS[spec.name]
     require_torch()
@@ -86,3 +97,20 @@ def _network(spec: EncoderSpec, pretrained: bool) -> tuple["nn.Module", EncoderS
     if fingerprint(file) != digest:
         raise FlickrExifError(f"{file} was changed while it was read.", AGAIN)
     return image_tower(network), replace(spec, digest=digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An encoder to be loaded when its turn comes."""
+
+    spec: EncoderSpec
+    encoder: Encoder | None = None  # of an encoder that was given as an object; others are loaded by their specs
+
+    @property
+    def compared(self) -> EncoderSpec:
+        """The spec with the digest, where loading is not needed to know it."""
+        return replace(self.spec, digest=known_digest(self.spec))
+
+    def load(self, device: str = "cpu", dtype: Precision = "fp32") -> Encoder:
+        """The encoder, ready to run. Raises as `load`."""
+        return self.encoder or load(self.spec, device=device, dtype=dtype)

@@ -6,8 +6,11 @@ depend on, such as the preprocessing, is in the other fields of the `EncoderSpec
 """
 
 import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.encoders.weights import local_file
@@ -17,6 +20,37 @@ if TYPE_CHECKING:
     from torch import nn
 
 OF_A_FILE = ("timm", "open_clip")  # backends whose weights all come from one file
+SameEncoder = Literal["same", "changed", "no digest", "other"]
+
+
+def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
+    """The fields of a spec that features depend on; a checkpoint is named by the digest."""
+    fields = asdict(spec)
+    for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint"):
+        fields.pop(name, None)
+    return fields
+
+
+def same_encoder(stored: Mapping[str, Any], spec: EncoderSpec) -> SameEncoder:
+    """Whether the encoder that the settings of an embeddings file name is the one of `spec`.
+
+    "changed": its weights or its code were others then. "no digest": the file is of an earlier version, which kept no
+    digest, and all else is the same. "other": another encoder, or the same with other preprocessing. Of a spec
+    without a digest (of an encoder that is not loaded yet) the name alone is compared.
+    """
+    fields = json.loads(json.dumps(feature_fields(spec)))
+    if any(stored.get(name) != fields[name] for name in ("name", "backend", "img_size")):
+        return "other"
+    if not spec.digest:
+        return "same"
+    if stored.get("digest") not in (None, spec.digest):
+        return "changed"
+    kept = {name: value for name, value in stored.items() if name != "checkpoint"} | {"digest": spec.digest}
+    if kept != fields:
+        return "other"
+    if "digest" in stored:
+        return "same"
+    return "changed" if stored.get("checkpoint") and f"sha256:{stored['checkpoint']}" != spec.digest else "no digest"
 
 
 def known_digest(spec: EncoderSpec) -> str:

@@ -23,14 +23,17 @@ class EncoderError(FlickrExifError):
 
 
 @contextmanager
-def encoder_code(doing: str) -> Iterator[None]:
+def encoder_code(
+    doing: str, passing: type[Exception] | tuple[type[Exception], ...] = (EncoderError, MachineError)
+) -> Iterator[None]:
     """Around a stranger's code alone: what it raises becomes an EncoderError; `doing` is what it is called for.
 
-    Running out of memory passes, as the caller may try fewer images. Raises MachineError where its disk was full.
+    Errors of the types `passing` stay as they are, and so does running out of memory, as the caller may try fewer
+    images. Raises MachineError where its disk was full.
     """
     try:
         yield
-    except (EncoderError, MachineError):
+    except passing:
         raise
     except Exception as error:
         if isinstance(error, RuntimeError) and out_of_memory(error):

@@ -14,12 +14,12 @@ from flickrexif.eval.embed.in_turn import embed_in_turn
 from flickrexif.eval.embed.merging import merge_shards as join_shards
 from flickrexif.eval.embed.run import EmbedReport, EmbedSettings
 from flickrexif.eval.embed.run import Progress as EmbedProgress
-from flickrexif.eval.encoders import as_encoder, expand, load
+from flickrexif.eval.encoders import Candidate, as_encoder, expand
 from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite import Outcome, Suite, SuiteSettings, prepare, run_suite
-from flickrexif.eval.suite_plan import Candidate, Item
+from flickrexif.eval.suite_plan import Item
 from flickrexif.eval.suite_running import Progress
 
 Say = Callable[[str], None]
@@ -93,11 +93,11 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        objects = {own.spec.key: own.encoder for own in candidates}
+        by_key = {candidate.spec.key: candidate for candidate in candidates}
         return embed_in_turn(
             settings,
-            [own.spec for own in candidates],
-            lambda record: objects[record.key] or load(record, device=place, dtype=dtype),
+            [candidate.spec for candidate in candidates],
+            lambda spec: by_key[spec.key].load(place, dtype),
             sources,
             progress or (lambda *_: None),
             say,
@@ -177,7 +177,7 @@ def candidates_of(
     if isinstance(encoder, list | tuple | set) and all(isinstance(name, str) for name in encoder):
         if revision:
             raise UsageError("An encoder with a name has no revision.", "Give `revision` with an encoder object.")
-        return [Candidate(record) for record in expand(list(encoder))]
+        return [Candidate(spec) for spec in expand(list(encoder))]
     own = as_encoder(encoder, name or f"module:{own_name(encoder)}", device=device, revision=revision)
     if own.spec.digest.startswith(UNREVISED):
         say(f"{own.spec.key} has no revision, so its embeddings are made anew: give revision='…' to use them again.")
