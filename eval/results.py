@@ -1,7 +1,7 @@
 """The result record: one measurement of one encoder, as JSON with a schema version, checked on reading.
 
 Every metric is a fraction (accuracy, recall@1, share of neighbours), a cosine similarity, or null where it could not be
-measured: `detail["reason"]` then says why. docs/results.md describes each field.
+measured: `reason` then says why. docs/results.md describes each field.
 """
 
 import hashlib
@@ -10,19 +10,20 @@ import math
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field, is_dataclass
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
 MEASURED = ("task", "dataset", "origin", "parameter", "attribute", "mask", "encoder", "family")
 COLUMNS = (*MEASURED, "metric", "value", "low", "high")
@@ -31,26 +32,53 @@ MEASURE_AGAIN = "Measure again, or delete the file."
 NOT_REAL = {"sandbox:simulated": "simulated", "simulated": "simulated", "sandbox:photos": "not from Flickr"}
 """Origin -> words, of photos whose measurements are never shown among those of real ones."""
 
+State = Literal["measured", "failed", "not possible"]
+
+
+def _rising(interval: tuple[float, float]) -> tuple[float, float]:
+    if interval[0] > interval[1]:
+        raise ValueError("low is above high")
+    return interval
+
+
+def _with_mask(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    mask = settings.get("mask")
+    is_share = isinstance(mask, int | float) and not isinstance(mask, bool) and 0 <= mask <= 1
+    if not is_share and "ratios" not in settings:
+        raise ValueError("there is no `mask` from 0 to 1")
+    return settings
+
+
+Name = Annotated[str, Field(min_length=1)]
+Metric = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One measurement. All mappings hold JSON values under string keys."""
 
-    task: str  # probe, knn, retrieval, neighbors, similarity, masking, mitigation, tsne, strips
-    encoder: str  # canonical name
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    task: Name  # the name of a measurement: probe, knn, ...
+    encoder: Name  # canonical name
     encoder_digest: str = ""  # of its weights or code, or its revision; "" where the embeddings do not tell
-    family: str | None  # CVL, SUP, SSL, ...; None for an encoder of one's own
-    dataset: str
+    family: Name | None  # CVL, SUP, SSL, ...; None for an encoder of one's own
+    dataset: Name
     origin: str  # of the photos: flickr, sandbox:simulated, real, ... (core.kinds); "" where no file tells
-    parameter: str | None = None  # processing: jpeg, sharpening, resizing, interpolation
-    attribute: str | None = None  # acquisition: Make, Model, ...
-    metrics: Mapping[str, float | None]  # from -1 to 1
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95%, of the metrics that have one
-    detail: Mapping[str, Any] = field(default_factory=dict)  # what the metrics were computed from, counts, reasons
-    settings: Mapping[str, Any] = field(default_factory=dict)  # all that changes the numbers; see `mask`
-    versions: Mapping[str, str] = field(default_factory=dict)  # see `environment`
-    fingerprints: Mapping[str, str] = field(default_factory=dict)  # file -> "sha256:..."
-    seconds: float = 0.0
+    parameter: Name | None = None  # processing: jpeg, sharpening, resizing, interpolation
+    attribute: Name | None = None  # acquisition: Make, Model, ...
+    state: State = "measured"
+    reason: str = ""  # why it was not measured, or why a metric has no value
+    metrics: Mapping[str, Metric]
+    intervals: Mapping[str, Annotated[tuple[Number, Number], AfterValidator(_rising)]] = field(default_factory=dict)
+    interval: str = ""  # what the intervals, of 95%, are resampled over: test images, photographers, ...
+    detail: Any = None  # what the metrics were computed from: the `Detail` of the measurement, None where there is none
+    settings: Annotated[Mapping[str, Any], AfterValidator(_with_mask)]  # all that changes the numbers
+    versions: Mapping[str, Name] = field(default_factory=dict)  # see `environment`
+    fingerprints: Mapping[str, Name] = field(default_factory=dict)  # file -> "sha256:..."
+    key: str = ""  # of what was measured, see `measure.run`; "" in records of earlier versions
+    seconds: Number = 0.0
 
     @property
     def mask(self) -> float | None:
@@ -58,9 +86,10 @@ class Result:
         return self.settings.get("mask")
 
 
-def environment() -> dict[str, str]:
-    """The versions that a number can depend on: of Python, the platform and the installed packages."""
-    return {"python": platform.python_version(), "platform": platform.platform()} | installed_versions(PACKAGES)
+def environment(device: str = "cpu") -> dict[str, str]:
+    """What a number can depend on: the versions of Python, the platform and the packages, and the device."""
+    python = {"python": platform.python_version(), "platform": platform.platform(), "device": device}
+    return python | installed_versions(PACKAGES)
 
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
@@ -92,21 +121,97 @@ def _hash(path: str, size: int, time: int) -> str:  # noqa: ARG001  # size and t
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+# --- JSON
+
+
 def to_json(result: Result) -> str:
     """The record as JSON: keys sorted, null for NaN; equal records give equal text."""
-    record = {"schema_version": SCHEMA_VERSION, **asdict(result)}
-    return json.dumps(_plain(record), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    record = {"schema_version": SCHEMA_VERSION, **plain_values(result)}
+    return json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
     """The value in JSON's types: numbers of numpy and torch become Python's, infinity and NaN become None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_values(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_values(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def from_json(text: str, where: str = "The text") -> Result:
+    """The record in `text`, which errors call `where`; its `detail` is as JSON has it.
+
+    Raises FlickrExifError with every problem of it.
+    """
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise FlickrExifError(f"{where} is no JSON ({error}).", MEASURE_AGAIN) from None
+    schema_version = record.get("schema_version") if isinstance(record, dict) else None
+    if schema_version not in (*OLDER, SCHEMA_VERSION):
+        problem = f"its schema_version is {str(schema_version)[:20]}, not {SCHEMA_VERSION}"
+        raise FlickrExifError(f"{where} is no result record: {problem}.", MEASURE_AGAIN)
+    for older in range(schema_version, SCHEMA_VERSION):
+        record = OLDER[older](record)
+    values = {name: value for name, value in record.items() if name != "schema_version"}
+    return checked(Result, values, f"{where} is no result record")
+
+
+def checked(kind: type[Any], values: Any, what: str) -> Any:
+    """The JSON values as an object of a dataclass. FlickrExifError, which begins with `what`, for all that is wrong."""
+    try:
+        return _adapter(kind).validate_json(json.dumps(values))
+    except ValidationError as error:
+        problems = "; ".join(f"`{'.'.join(map(str, e['loc']))[:60]}`: {e['msg']}" for e in error.errors())
+        raise FlickrExifError(f"{what}: {problems}.", MEASURE_AGAIN) from None
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """It says where its photos came from only if the suite wrote it, in a setting. Only a probe has the mask as a
+    setting; of the others the names of the embedding files tell it."""
+    settings, files = record.get("settings", {}), record.get("fingerprints", {})
+    if not isinstance(settings, dict) or not isinstance(files, dict):
+        return {**record, "origin": ""}
+    kept = {name: value for name, value in settings.items() if name != "source"}
+    if "ratios" not in kept:
+        masks = (float(mask) for file in files for mask in re.findall(r"/mask=(\d+(?:\.\d+)?(?:e-?\d+)?)/", file))
+        kept["mask"] = kept.get("mask") or max(masks, default=0.0)
+    return {**record, "origin": settings.get("source", ""), "settings": kept}
+
+
+def _from_version_2(record: Mapping[str, Any]) -> dict[str, Any]:
+    """It has reason and state in its detail, and what its intervals are of, and the device, in its settings."""
+    settings, detail = record.get("settings"), record.get("detail", {})
+    if not isinstance(settings, dict) or not isinstance(detail, dict):
+        return {**record}
+    state = detail.get("state") or "measured"
+    rest = {name: value for name, value in detail.items() if name not in ("reason", "state")}
+    moved = {"interval", "device", "half", "negatives"}
+    return {
+        **record,
+        "state": state,
+        "reason": detail.get("reason") or "",
+        "detail": rest if state == "measured" else None,
+        "interval": str(settings.get("interval", "")).removeprefix("bootstrap over "),
+        "settings": {name: value for name, value in settings.items() if name not in moved},
+    }
+
+
+OLDER = {1: _from_version_1, 2: _from_version_2}
+"""Schema version -> a record of it as one of the next version, as far as it is well-formed."""
+
+
+# --- files
 
 
 def write_result(path: Path, result: Result) -> tuple[Outcome, Path]:
@@ -119,8 +224,8 @@ def log_path(path: Path) -> Path:
     return path.with_suffix(".log")
 
 
-def read_result(path: Path) -> Result:
-    """The record in a file. Raises FlickrExifError with every problem of a file that is not a result record."""
+def read_json(path: Path) -> Result:
+    """The record in a file, as `from_json`."""
     try:
         return from_json(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -128,132 +233,9 @@ def read_result(path: Path) -> Result:
         raise FlickrExifError(f"{path} cannot be read ({reason}).", "Check the path.") from None
 
 
-def read_results(folder: Path) -> list[Result]:
-    """The records (*.json) of a folder and its subfolders, sorted by path."""
-    return [read_result(path) for path in sorted(folder.rglob("*.json"))]
-
-
 def is_record(text: str) -> bool:
     """Whether a text is meant as a record, of whatever version."""
     return all(f'"{name}"' in text for name in ("schema_version", "task", "encoder"))
-
-
-def from_json(text: str, where: str = "The text") -> Result:
-    """The record in `text`, which errors call `where`. Raises FlickrExifError with every problem of it."""
-    try:
-        record = json.loads(text)
-    except ValueError as error:
-        raise FlickrExifError(f"{where} is no JSON ({error}).", MEASURE_AGAIN) from None
-    if isinstance(record, dict) and record.get("schema_version") == 1:
-        record = _from_version_1(record)
-    if problems := list(_problems(record)):
-        raise FlickrExifError(f"{where} is no result record: {'; '.join(problems)}.", MEASURE_AGAIN)
-    values = {name: value for name, value in record.items() if name != "schema_version"}
-    values["intervals"] = {name: (low, high) for name, (low, high) in values.get("intervals", {}).items()}
-    return Result(**values)
-
-
-def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of version 1 as one of this version, as far as it is well-formed.
-
-    It says where its photos came from only if the suite wrote it, in a setting. Only a probe has the mask as a setting;
-    of the others the names of the embedding files tell it.
-    """
-    settings, files = record.get("settings", {}), record.get("fingerprints", {})
-    if not isinstance(settings, dict) or not isinstance(files, dict):
-        return {**record, "schema_version": SCHEMA_VERSION, "origin": ""}
-    kept = {name: value for name, value in settings.items() if name != "source"}
-    if "ratios" not in kept:
-        kept["mask"] = kept.get("mask") or max(map(_mask_of, files), default=0.0)
-    return {**record, "schema_version": SCHEMA_VERSION, "origin": settings.get("source", ""), "settings": kept}
-
-
-def _mask_of(file: str) -> float:
-    """The mask that the folder of an embedding file is named after; 0 for another folder."""
-    named = re.search(r"(?:^|/)mask=(\d+(?:\.\d+)?(?:e-?\d+)?)/[^/]+$", file)
-    return float(named[1]) if named else 0.0
-
-
-# --- the schema
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_origin(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_text_or_none(value: object) -> bool:
-    return value is None or _is_text(value)
-
-
-def _is_metric(value: object) -> bool:
-    return value is None or (_is_number(value) and -1 <= value <= 1)  # type: ignore[operator]
-
-
-def _is_interval(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
-
-
-def _has_mask(settings: object) -> bool:
-    """Whether settings tell the mask: as `mask`, or as the `ratios` of the task masking."""
-    mask = settings.get("mask") if isinstance(settings, dict) else None
-    return (_is_number(mask) and 0 <= mask <= 1) or (isinstance(settings, dict) and "ratios" in settings)  # type: ignore[operator]
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_mapping_of(check: Any) -> Any:
-    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
-
-
-FIELDS = {  # field -> (check, what the check accepts)
-    "task": (_is_text, "a name"),
-    "encoder": (_is_text, "a name"),
-    "encoder_digest": (lambda value: isinstance(value, str), "a text"),
-    "family": (_is_text_or_none, "a name or null"),
-    "dataset": (_is_text, "a name"),
-    "origin": (_is_origin, "a text"),
-    "parameter": (_is_text_or_none, "a name or null"),
-    "attribute": (_is_text_or_none, "a name or null"),
-    "metrics": (_is_mapping_of(_is_metric), "names with numbers from -1 to 1, or nulls"),
-    "intervals": (_is_mapping_of(_is_interval), "names with two numbers, low and high"),
-    "detail": (_is_mapping, "an object"),
-    "settings": (_has_mask, "an object with a `mask` from 0 to 1"),
-    "versions": (_is_mapping_of(_is_text), "names with versions"),
-    "fingerprints": (_is_mapping_of(_is_text), "files with hashes"),
-    "seconds": (_is_number, "a number"),
-}
-REQUIRED = ("task", "encoder", "family", "dataset", "origin", "metrics", "settings")
-
-
-def _problems(record: object) -> Iterable[str]:
-    """Everything that is wrong with `record` as a result record of this schema version."""
-    if not isinstance(record, dict):
-        yield "it is no object"
-        return
-    if (schema_version := record.get("schema_version")) != SCHEMA_VERSION:
-        yield f"its schema_version is {str(schema_version)[:20]}, not {SCHEMA_VERSION}"
-        return
-    yield from (f"`{name}` is missing" for name in REQUIRED if name not in record)
-    for name, value in record.items():
-        if name in FIELDS:
-            check, description = FIELDS[name]
-            if not check(value):
-                yield f"`{name}` is not {description}"
-        elif name != "schema_version":
-            yield f"`{name[:40]}` is unknown"
-
-
-# --- tables
 
 
 def results_table(results: Iterable[Result]) -> "pd.DataFrame":

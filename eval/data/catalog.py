@@ -1,18 +1,16 @@
-"""Lists what the suite can measure: the images below a data folder, and embeddings whose images are elsewhere."""
+"""Lists what can be measured: the images of a data folder or named ones, and embeddings whose images are elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
-from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
+from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, Embeddings, read_embeddings
 from flickrexif.eval.data.formats import NAMES, WHOLE, dataset_of, open_images, stored_variants
 from flickrexif.eval.data.source import Source
 from flickrexif.kinds import data_sets
-from flickrexif.processing.variants import VARIANTS
 
 IDENTITY = "IDENTITY"
 FLICKREXIF, PAIRCAMS = WHOLE
@@ -22,25 +20,19 @@ NO_IMAGES = {
 }
 
 
-class Need(NamedTuple):
-    """One embedding file that a measurement reads."""
-
-    dataset: str
-    processing: str  # a variant; IDENTITY for unprocessed images
-    mask: float | None
-    split: str | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSet:
+class DataSet:
     """The images of one data set: those at hand, or, without `sources`, those that embeddings were made from."""
 
     name: str  # its folder in the published layout of embeddings
     sources: Mapping[tuple[str, str | None], Source] = field(default_factory=dict)  # by stored variant and split
-    stored: frozenset[tuple[str, str | None]]  # the variants and splits that exist
-    classes: int  # number of classes of the labels; 0 where an image has no label
-    processed: bool  # whether the measurements of processing are made of it
+    stored: frozenset[tuple[str, str | None]] = frozenset()  # the variants and splits that exist
+    classes: int = 0  # number of classes of the labels; 0 where an image has no label
+    processed: bool = False  # whether the measurements of processing are made of it
     origin: str = ""  # where the photos came from, see `Source`
+    labels: Path | None = None  # of FlickrExif: a folder with `splits` and `labels`, or with split files
+    lack: str = ""  # why it has no images at all
+    broken: bool = False  # True where that is an error and not a lack of data
 
     @property
     def on_the_fly(self) -> bool:
@@ -65,51 +57,54 @@ class ImageSet:
         variant = IDENTITY if self.on_the_fly else processing
         return bool(self.splits) and all((variant, split) in self.stored for split in self.splits)
 
-    def needs(self, processing: str, mask: float | None = None) -> Iterator[Need]:
-        """The embedding files of one processing under one mask."""
-        return (Need(self.name, processing, mask, split) for split in self.splits)
-
-    def source(self, need: Need) -> Source | None:
+    def source(self, key: EmbeddingKey) -> Source | None:
         """The images that an embedding file is made from; None where they are not at hand."""
-        return self.sources.get((IDENTITY if self.on_the_fly else need.processing, need.split))
+        return self.sources.get((IDENTITY if self.on_the_fly else key.processing, key.split))
 
 
-class Unreadable(NamedTuple):
-    """Images that cannot be used, and why."""
+def catalog(data_dir: Path, embeddings: Path, names: Sequence[str] = ()) -> tuple[DataSet, ...]:
+    """The data sets of `data_dir` and those of which embeddings alone are in `embeddings`; of `names`, if any, only
+    those.
 
-    name: str
-    reason: str
-
-
-def image_sets(data_dir: Path, specs: Sequence[str], embeddings: Path) -> tuple[list[ImageSet], list[Unreadable]]:
-    """Everything that can be measured: folders of `data_dir`, the image sets `specs` (as in `flickrexif embed
-    --dataset`), and embeddings whose images are elsewhere; and the images that cannot be used.
-
-    Raises UsageError where two data sets share a name, and where a spec cannot be read.
+    A name is that of a data set here (paircams, ImageNet), else images as in `flickrexif embed --dataset`, of which
+    variants are made on the fly. FlickrExif and PairCams are always listed, with what they lack. Raises UsageError for
+    a name that is none, and where two data sets share one.
     """
-    sets: dict[str, ImageSet] = {}
-    broken = []
-    for folder in _folders(data_dir):
-        name = dataset_of(folder)
-        try:
-            _add(sets, _opened(str(folder), data_dir, processed=name not in WHOLE))
-        except FlickrExifError as error:
-            broken.append(Unreadable(name, str(error)))
-    for spec in specs:
-        _add(sets, _opened(spec, data_dir, processed=True))
-    for folder in sorted(embeddings.glob("*/")):
-        names = {name.translate(UNSAFE) for name in (*sets, *(unreadable.name for unreadable in broken))}
-        if folder.name not in names and (image_set := _embedded(folder)):
-            sets[folder.name] = image_set
-    return list(sets.values()), broken
+    listed = {data.name: data for data in of_embeddings(embeddings)} | {d.name: d for d in _in_folder(data_dir)}
+    chosen = {}
+    for name in names:
+        data = listed.get(NAMES.get(name.lower(), name)) or _opened(name, data_dir, processed=True)
+        _check_same(data, listed.get(data.name, data))
+        chosen[data.name] = data
+    lacking = {name: DataSet(name=name, lack=lack) for name, lack in NO_IMAGES.items()}
+    everything = chosen if names else lacking | listed
+    return tuple(replace(data, labels=data_dir / "flickrexif") for data in everything.values())
 
 
-def _folders(data_dir: Path) -> list[Path]:
+def of_embeddings(root: Path, names: Sequence[str] = ()) -> tuple[DataSet, ...]:
+    """The data sets of which embedding files are in `root`; of `names`, if any, only those.
+
+    Raises UsageError for a name that is none.
+    """
+    listed = {folder.name: data for folder in sorted(root.glob("*/")) if (data := _embedded(folder))}
+    called = [NAMES.get(name.lower(), name).translate(UNSAFE) for name in names]
+    for name in called:
+        if name not in listed:
+            raise UsageError(f"There are no embeddings of {name} in {root}.", f"There: {', '.join(listed) or 'none'}.")
+    return tuple(data for name, data in listed.items() if not names or name in called)
+
+
+def _in_folder(data_dir: Path) -> Iterator[DataSet]:
     """The data sets in `data_dir` that may have images, and folders of images by the names of the published ones."""
     inside = {folder: kind for folder, kind in data_sets(data_dir) if folder.parent == data_dir}
-    made = {folder for folder, kind in inside.items() if _may_have_images(folder, kind)}
+    with_images = {folder for folder, kind in inside.items() if _may_have_images(folder, kind)}
     others = {folder for name in NAMES if (folder := data_dir / name).is_dir()} - {*inside}
-    return sorted(made | others)
+    for folder in sorted(with_images | others):
+        name = dataset_of(folder)
+        try:
+            yield _opened(str(folder), data_dir, processed=name not in WHOLE)
+        except FlickrExifError as error:
+            yield DataSet(name=name, lack=str(error), broken=True)
 
 
 def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
@@ -122,18 +117,17 @@ def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
         return True
 
 
-def _opened(spec: str, data_dir: Path, processed: bool) -> ImageSet:
-    sources = open_images(spec, data_dir=data_dir)
-    by_place = {(source.variant, source.split): source for source in sources}
-    labels = (source.columns.get("label", [-1]) for source in sources if source.split in (None, "train", "val"))
-    name, stored = sources[0].dataset, frozenset(by_place)
-    return ImageSet(
-        name=name,
-        sources=by_place,
-        stored=stored,
+def _opened(spec: str, data_dir: Path, *, processed: bool) -> DataSet:
+    sources = {(source.variant, source.split): source for source in open_images(spec, data_dir=data_dir)}
+    labels = (source.columns.get("label", [-1]) for source in sources.values() if source.split in (None, "train", "val"))
+    first = next(iter(sources.values()))
+    return DataSet(
+        name=first.dataset,
+        sources=sources,
+        stored=frozenset(sources),
         classes=_classes(labels),
         processed=processed,
-        origin=sources[0].origin,
+        origin=first.origin,
     )
 
 
@@ -142,45 +136,36 @@ def _classes(labels: Iterable[Sequence[int]]) -> int:
     return 0 if min(values, default=-1) < 0 else len(values)
 
 
-def _add(sets: dict[str, ImageSet], new: ImageSet) -> None:
-    existing = sets.setdefault(new.name, new)
-    if {s.fingerprint for s in existing.sources.values()} != {s.fingerprint for s in new.sources.values()}:
-        raise UsageError(f"Two data sets have the name {new.name}.", "Rename the folder of one of them.")
-    sets[new.name] = replace(existing, processed=existing.processed or new.processed)
+def _check_same(data: DataSet, other: DataSet) -> None:
+    """UsageError where two data sets of one name have other images."""
+    fingerprints = [{source.fingerprint for source in images.sources.values()} for images in (data, other)]
+    if other.sources and fingerprints[0] != fingerprints[1]:
+        raise UsageError(f"Two data sets have the name {data.name}.", "Rename the folder of one of them.")
 
 
-def _embedded(folder: Path) -> ImageSet | None:
+def _embedded(folder: Path) -> DataSet | None:
     """The data set of a folder of embedding files; None where the folder has none."""
-    stored, labels, origins = set(), [], set()
-    for place in (folder, *sorted(folder / name for name in VARIANTS)):
-        files = [*place.glob(f"model=*{SUFFIX}"), *place.glob(f"mask=*/model=*{SUFFIX}")]
-        keys = {path: EmbeddingKey.of(folder.parent, path) for path in sorted(files)}
-        for split, path in {key.split: path for path, key in keys.items() if key}.items():
-            stored.add((IDENTITY if place == folder else place.name, split))
-            labels.append(_labels(path))
-            origins.add(_origin(path))
-    if not stored:
+    first = {}  # a file of each variant and split: they are alike in what is asked here
+    for path in sorted(folder.rglob(f"model=*{SUFFIX}")):
+        key = EmbeddingKey.of(folder.parent, path)
+        if key is not None:
+            first[key.processing, key.split] = path
+    if not first:
         return None
-    processed = folder.name not in WHOLE or any(variant != IDENTITY for variant, _ in stored)
-    return ImageSet(
+    files = [file for path in first.values() if (file := _read_or_none(path))]
+    origins = {file.origin for file in files}
+    labels = [file.columns["label"].tolist() if "label" in file.columns else [-1] for file in files]
+    return DataSet(
         name=folder.name,
-        stored=frozenset(stored),
-        classes=_classes(labels),
-        processed=processed,
+        stored=frozenset(first),
+        classes=_classes(labels) if len(files) == len(first) else 0,
+        processed=folder.name not in WHOLE or any(variant != IDENTITY for variant, _ in first),
         origin=origins.pop() if len(origins) == 1 else "",
     )
 
 
-def _labels(path: Path) -> list[int]:
+def _read_or_none(path: Path) -> Embeddings | None:
     try:
-        columns = read_embeddings(path).columns
-    except FlickrExifError:
-        return [-1]
-    return columns["label"].tolist() if "label" in columns else [-1]
-
-
-def _origin(path: Path) -> str:
-    try:
-        return read_embeddings(path).origin
-    except FlickrExifError:
-        return ""
+        return read_embeddings(path)
+    except FlickrExifError:  # measuring it will say so
+        return None

@@ -1,53 +1,26 @@
-"""Reads what the tasks measure: embedding files of one encoder, joined over variants, and published split files."""
+"""Reads what measurements compute from: embeddings joined over variants, and labels of photos."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from flickrexif.core.draws import rank
+from flickrexif.core.draws import rank, rng
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.text import plain
+from flickrexif.core.parquet import read_table
 from flickrexif.dataset import split_files
-from flickrexif.dataset.split_files import SPLITS, STEM, Split
-from flickrexif.eval.data.embeddings import FLICKR_ID, EmbeddingKey, Embeddings, read_embeddings
-from flickrexif.eval.measure.knn import uniform_draws
-from flickrexif.eval.results import NOT_REAL, environment, fingerprint
+from flickrexif.dataset.split_files import STEM, Split
+from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
+from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings
+from flickrexif.eval.measure.base import HELD_OUT, File, Inputs, Need
 from flickrexif.processing.variants import classes as classes_of
 
-ReadFiles = list[tuple[Path, Embeddings]]
-EMBED_AGAIN = "Delete them, then make them again with `flickrexif embed`."
-HELD_OUT = 5  # where a data set has no validation split, one in five images is a test image
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingFiles:
-    """Where the embeddings of one encoder on one data set are; the fields are those of `EmbeddingKey`."""
-
-    root: Path
-    dataset: str
-    model: str
-    variant: str
-    mask: float | None = None
-    held_out: bool = False  # True where the data set has no validation split, so that test images are drawn by id
-
-    def path(self, *, processing: str | None = None, split: str | None = None) -> Path:
-        """The file of one processing and split."""
-        processing = processing or "IDENTITY"
-        return EmbeddingKey(self.dataset, self.model, self.variant, processing, self.mask or 0.0, split).path(self.root)
-
-    def only_file(self, *, processing: str | None = None) -> Path:
-        """The one file of a data set without a validation split: the file without a split, else that of train."""
-        path = self.path(processing=processing)
-        return path if path.exists() else self.path(processing=processing, split="train")
-
-    def settings(self) -> dict[str, str]:
-        """The setting that a record has where its test images were drawn; {} where the data set has its own."""
-        return {"test_images": f"one in {HELD_OUT}, drawn by id"} if self.held_out else {}
+LABEL = "is_smartphone"
+SMART = "Is Smartphone"  # its split file
+ENOUGH = 500  # test photos of its split file; with fewer, the labels of all photos are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,139 +39,46 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class TrainAndTest:
-    """Training and test images, and the files they were read from."""
+    """Training and test images."""
 
     train: Images
     test: Images
-    read: ReadFiles
     left_out: dict[str, int]  # split -> how many images are not in all files
+    class_names: Sequence[str]  # [] where the files have none
+    labelled: bool  # whether the images have class labels
 
 
-def input_fields(
-    files: EmbeddingFiles, read: ReadFiles, settings: Mapping[str, Any], others: Sequence[Path] = ()
-) -> dict[str, Any]:
-    """The fields of a record that its files tell, and its settings, which here lack what the files tell.
+def of_parameter(parameter: str, mask: float) -> tuple[Need, ...]:
+    """The embeddings of every class of a processing."""
+    return tuple(Need(name, mask) for name in classes_of(parameter))
 
-    These are the encoder, its family, the data set, the origin of the photos, the mask, the versions and the
-    fingerprints, also of `others`: files of labels. Raises FlickrExifError where the embedding files differ in mask or
-    origin.
+
+def train_and_test(inputs: Inputs, column: str = "") -> TrainAndTest:
+    """The training and test images that all files have: the splits train and val, or drawn from the only split.
+
+    One image in HELD_OUT is then a test image, drawn by its id, so that adding images to a data set moves none from one
+    part to the other. FlickrExifError where a file lacks the column, or files do not fit each other.
     """
-    return {
-        **encoder_and_dataset(files, read[0][1]),
-        "origin": shared_origin(embeddings for _, embeddings in read),
-        "settings": with_inputs(settings, files, read),
-        "versions": environment(),
-        "fingerprints": fingerprints(files.root, [path for path, _ in read])
-        | {path.name: fingerprint(path) for path in others},
-    }
-
-
-def with_inputs(settings: Mapping[str, Any], files: EmbeddingFiles, read: ReadFiles) -> dict[str, Any]:
-    """The settings of a task with those that its files tell: the mask, which for the task masking are the ratios, and
-    how test images were drawn."""
-    mask = {} if "ratios" in settings else {"mask": shared_mask(files.root, read)}
-    return {**settings, **mask, **files.settings()}
-
-
-def shared_mask(root: Path, read: ReadFiles) -> float:
-    """The mask of the images of all files. FlickrExifError where they differ: such a measurement has no meaning."""
-    masks = {_mask_of(root, path, embeddings) for path, embeddings in read}
-    if len(masks) > 1:
-        names = ", ".join(f"{mask:g}" for mask in sorted(masks))
-        raise FlickrExifError(f"The embeddings are of images under different masks: {names}.", EMBED_AGAIN)
-    return masks.pop()
-
-
-def _mask_of(root: Path, path: Path, embeddings: Embeddings) -> float:
-    """The mask that a file tells; where it tells none, that of its path."""
-    if embeddings.mask is not None:
-        return embeddings.mask
-    key = EmbeddingKey.of(root, path)
-    return key.mask if key else 0.0
-
-
-def check_ratios(root: Path, read: ReadFiles, ratios: Sequence[float]) -> None:
-    """Raises FlickrExifError where a file has another mask than its ratio; the ratios are repeated for each split."""
-    for (path, embeddings), ratio in zip(read, cycle(ratios), strict=False):
-        if (mask := _mask_of(root, path, embeddings)) != ratio and f"{mask:g}" != f"{ratio:g}":
-            raise FlickrExifError(f"{path} is of images under the mask {mask:g}, not {ratio:g}.", EMBED_AGAIN)
-
-
-def shared_origin(files: Iterable[Embeddings]) -> str:
-    """Where the photos of all files came from; "" where a file does not tell and no other tells of unreal photos.
-
-    Raises FlickrExifError where they came from different places: simulated and real photos never mix.
-    """
-    origins = {embeddings.origin for embeddings in files}
-    told = sorted(origins - {""})
-    if len(told) > 1:
-        message = f"The embeddings are of photos of different origin: {', '.join(plain(name, 40) for name in told)}."
-        raise FlickrExifError(message, EMBED_AGAIN)
-    return told[0] if told and ("" not in origins or told[0] in NOT_REAL) else ""
-
-
-def encoder_and_dataset(files: EmbeddingFiles, embeddings: Embeddings) -> dict[str, Any]:
-    """The fields of a record that name the encoder, its digest and family, and the data set.
-
-    Files of the paper's released code do not hold encoder and family; their names tell them.
-    """
-    from flickrexif.eval.encoders.registry import registered_encoders
-
-    encoder = embeddings.metadata.get("encoder", f"paper:{files.model}/{files.variant}")
-    record = registered_encoders().get(encoder)
-    family = embeddings.metadata.get("family") or (record.family if record else None)
-    digest = embeddings.encoder_digest
-    return {"encoder": encoder, "encoder_digest": digest, "family": family, "dataset": files.dataset}
-
-
-def fingerprints(root: Path, paths: Sequence[Path]) -> dict[str, str]:
-    """Path below `root` -> hash of the file."""
-    return {path.relative_to(root).as_posix(): fingerprint(path) for path in paths}
-
-
-def flickr_ids(path: Path, embeddings: Embeddings) -> list[int]:
-    """The Flickr ID of each row of the file at `path`. UsageError for a file of another data set, which has none."""
-    if FLICKR_ID not in embeddings.columns:
-        raise UsageError(f"{path} has no column {FLICKR_ID!r}.", "Name the embeddings of FlickrExif with --dataset.")
-    ids: list[int] = embeddings.columns[FLICKR_ID].tolist()
-    return ids
-
-
-def read_variants(files: EmbeddingFiles, parameter: str, seeds: int) -> tuple[TrainAndTest, Tensor]:
-    """The images under every class of the parameter, and `seeds` draws of a class for each training image."""
-    if seeds < 1:
-        raise UsageError(f"A probe needs a draw of the processing, not {seeds}.", "Give --seeds 10.")
-    names = classes_of(parameter)
-    images = train_and_test([(files, name) for name in names])
-    draws = uniform_draws(parameter=parameter, image_ids=images.train.ids, classes=len(names), seeds=range(seeds))
-    return images, draws
-
-
-def train_and_test(sources: Sequence[tuple[EmbeddingFiles, str | None]]) -> TrainAndTest:
-    """The training and test images that all sources have; a source is (embedding files, a processing or None).
-
-    They are the splits train and val. Where the files are `held_out`, one image in HELD_OUT is a test image, drawn by
-    its id, so that adding images to a data set moves none from one part to the other.
-    """
-    if sources[0][0].held_out:
-        images, read, left_out = _read_images([files.only_file(processing=name) for files, name in sources])
-        _check_encoder(read)
+    for file in (file for group in inputs.files.values() for file in group):
+        if column and column not in file.embeddings.columns:
+            message = f'{file.path} has no column "{column}".'
+            raise FlickrExifError(message, "Embed a data set that has it with `flickrexif embed`.")
+    first = next(iter(inputs.files.values()))[0].embeddings
+    facts = {"class_names": json.loads(first.metadata.get("class_names", "[]")), "labelled": "label" in first.columns}
+    parts = [shared_images([file.embeddings for file in files]) for files in zip(*inputs.files.values(), strict=True)]
+    if inputs.held_out:
+        ((images, left_out),) = parts
         in_test = torch.tensor([is_held_out(image_id) for image_id in images.ids], dtype=torch.bool)
-        return TrainAndTest(images.of(~in_test), images.of(in_test), read, {"all": left_out})
-    train, test = (
-        _read_images([files.path(processing=name, split=split) for files, name in sources]) for split in SPLITS[:2]
-    )
-    _check_encoder(train[1] + test[1])
-    return TrainAndTest(train[0], test[0], train[1] + test[1], dict(zip(SPLITS[:2], (train[2], test[2]), strict=True)))
+        return TrainAndTest(images.of(~in_test), images.of(in_test), {"all": left_out}, **facts)
+    (train, of_train), (test, of_test) = parts
+    return TrainAndTest(train, test, {"train": of_train, "val": of_test}, **facts)
 
 
-def _check_encoder(read: ReadFiles) -> None:
-    """FlickrExifError where files that are measured together are of other weights or code of the encoder."""
-    first, digest = read[0][0], read[0][1].encoder_digest
-    if others := [path for path, embeddings in read if embeddings.encoder_digest != digest]:
-        why = "the encoder was changed in between, or an earlier version kept no digest of it"
-        message = f"{first} and {others[0]} tell different weights: {why}."
-        raise FlickrExifError(message, "Delete the older of these files, then embed again.")
+def uniform_draws(parameter: str, image_ids: Sequence[str], seeds: Sequence[int]) -> Tensor:
+    """The class of the parameter that each seed draws for each image, [seeds, n] uint8, as `processing.draw` does."""
+    purpose, numbers = f"class of {parameter.lower()}", range(len(classes_of(parameter)))
+    draws = [[rng(seed, purpose, image_id).choice(numbers) for image_id in image_ids] for seed in seeds]
+    return torch.tensor(draws, dtype=torch.uint8).reshape(len(seeds), len(image_ids))
 
 
 def is_held_out(image_id: str) -> bool:
@@ -206,25 +86,18 @@ def is_held_out(image_id: str) -> bool:
     return rank(0, "test image of a data set without a validation split", image_id) % HELD_OUT == 0
 
 
-def _read_images(paths: Sequence[Path]) -> tuple[Images, ReadFiles, int]:
-    files = [read_embeddings(path) for path in paths]
-    embeddings, ids, rows, left_out = shared_images(files)
-    labels = files[0].columns.get("label", torch.zeros(len(files[0]), dtype=torch.int64))[rows]
-    return Images(embeddings, ids, labels), list(zip(paths, files, strict=True)), left_out
+def shared_images(files: Sequence[Embeddings]) -> tuple[Images, int]:
+    """The images that all files have, in the order of the first file, and how many are left out.
 
-
-def shared_images(files: Sequence[Embeddings]) -> tuple[list[Tensor], list[str], Tensor, int]:
-    """The images that all files have, in the order of the first file.
-
-    Returns the embeddings [n, d] of each file, the ids, the rows [n] in the first file and how many images are left
-    out: a file lacks those that could not be decoded. Raises FlickrExifError where the files share no image or are of
+    A file lacks images that could not be decoded. Raises FlickrExifError where the files share no image or are of
     different widths, and where files without ids differ in length, so that their rows cannot be matched.
     """
     if len(widths := {file.image_embeddings.shape[1] for file in files}) > 1:
         raise FlickrExifError(f"The embeddings of the classes have {sorted(widths)} numbers.", "Embed them again.")
+    labels = files[0].columns.get("label", torch.zeros(len(files[0]), dtype=torch.int64))
     ids_by_file = [file.image_ids() for file in files]
     if all(ids == ids_by_file[0] for ids in ids_by_file):
-        return [file.image_embeddings for file in files], ids_by_file[0], torch.arange(len(ids_by_file[0])), 0
+        return Images([file.image_embeddings for file in files], ids_by_file[0], labels), 0
     if not all(file.columns.keys() & {"image_id", FLICKR_ID} for file in files):
         raise FlickrExifError("The embeddings of the classes differ in length and name no images.", "Embed them again.")
     places = [{image_id: row for row, image_id in enumerate(ids)} for ids in ids_by_file]
@@ -233,20 +106,30 @@ def shared_images(files: Sequence[Embeddings]) -> tuple[list[Tensor], list[str],
         raise FlickrExifError("The embeddings of the classes have no image in common.", "Embed the same images.")
     rows = [torch.tensor([place[image_id] for image_id in shared]) for place in places]
     chosen = [file.image_embeddings[row] for file, row in zip(files, rows, strict=True)]
-    return chosen, shared, rows[0], len(set().union(*ids_by_file)) - len(shared)
+    return Images(chosen, shared, labels[rows[0]]), len(set().union(*ids_by_file)) - len(shared)
 
 
-# --- acquisition labels
+# --- labels of photos
 
 
-def split_path(folder: Path, attribute: str) -> Path:
-    """The path of an attribute's split file in a folder of split files."""
-    return folder / f"{STEM}{attribute}.json"
+def split_folder(labels: Path) -> Path:
+    """The folder of split files: `splits` of a data set's folder, or the folder itself."""
+    return labels / "splits" if (labels / "splits").is_dir() or not any(labels.glob(f"{STEM}*.json")) else labels
 
 
-def attributes_with_split(folder: Path) -> list[str]:
-    """The attributes that have a split file in the folder, sorted."""
-    return sorted(path.stem.removeprefix(STEM) for path in folder.glob(f"{STEM}*.json"))
+def attributes_with_split(labels: Path) -> list[str]:
+    """The attributes that have a split file, sorted."""
+    return sorted(path.stem.removeprefix(STEM) for path in split_folder(labels).glob(f"{STEM}*.json"))
+
+
+def split_path(labels: Path, attribute: str) -> Path:
+    """The path of an attribute's split file. UsageError names the attributes that have one."""
+    path = split_folder(labels) / f"{STEM}{attribute}.json"
+    if not path.is_file():
+        attributes = attributes_with_split(labels)
+        hint = f"There: {', '.join(attributes)}." if attributes else "Make them with `flickrexif splits`."
+        raise UsageError(f"{path.parent} has no split file of {attribute[:80]!r}.", hint)
+    return path
 
 
 def read_split(path: Path) -> Split:
@@ -255,3 +138,98 @@ def read_split(path: Path) -> Split:
     if len(split.classes) < 2:
         raise FlickrExifError(f"{path} has only one class.", "Make it again with `flickrexif splits`.")
     return split
+
+
+def of_cameras(data: DataSet) -> Iterator[str]:
+    """Why the photos of FlickrExif cannot be compared by their kind of camera, "" where they can; nothing for others."""
+    if data.name == FLICKREXIF:
+        try:
+            reason = data.lack or only_split(data)
+            yield reason or ("" if data.labels and camera_label_files(data.labels) else NO_LABELS)
+        except UsageError:
+            yield NO_LABELS
+
+
+NO_LABELS = "there are no labels: type `flickrexif build`"
+
+
+def only_split(data: DataSet) -> str:
+    """Why a measurement of all photos cannot be made; "" where they are in one split."""
+    return "" if len(data.splits) == 1 else "its images are not in one split"
+
+
+def camera_label_files(labels: Path) -> list[Path]:
+    """The files with the labels smart or not: the split file of Is Smartphone if it has enough test photos, else the
+    label tables. UsageError where there is none."""
+    path = split_folder(labels) / f"{STEM}{SMART}.json"
+    tables = sorted(labels.glob("labels/*.parquet")) or sorted(labels.glob("*.parquet"))  # also of published rows
+    if path.is_file() and (not tables or _has_enough(path)):
+        return [path]
+    if not tables:
+        raise UsageError(f"There are no labels in {labels}.", "Make them with `flickrexif build`.")
+    return tables
+
+
+def _has_enough(path: Path) -> bool:
+    try:
+        return len(read_split(path).ids["test"]) >= ENOUGH
+    except FlickrExifError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photos:
+    """Photos with an embedding and a label, by their rows in the file; the others are left out."""
+
+    embeddings: Tensor  # [n, d]
+    ids: Sequence[int]  # Flickr IDs
+    labels: Sequence[int]
+    classes: Sequence[str]  # of these labels
+    owners: Mapping[int, str]  # of photos whose photographer is known
+    left_out: dict[str, int]
+
+
+def labelled_photos(inputs: Inputs) -> Photos:
+    """The photos with an embedding and a label smart or not, in the order of the embeddings.
+
+    UsageError where there are none, and for embeddings of another data set.
+    """
+    assert inputs.labels is not None
+    files, file = camera_label_files(inputs.labels), inputs.only
+    if files[0].suffix == ".json":
+        split = read_split(files[0])
+        label = dict(zip(split.ids["test"].tolist(), split.labels["test"].tolist(), strict=True))
+        owners, classes = {}, tuple(split.classes)
+    else:
+        rows = [row for path in files for row in _labelled(path)]
+        label = {flickr_id: int(smart) for flickr_id, _, smart in rows}
+        owners, classes = {flickr_id: owner for flickr_id, owner, _ in rows}, ("False", "True")
+    ids = flickr_ids(file)
+    rows = [row for row, flickr_id in enumerate(ids) if flickr_id in label]
+    if not rows:
+        message = f"None of the photos in {inputs.labels} has an embedding in {file.path}."
+        raise UsageError(message, "Embed the labelled photos.")
+    chosen = [ids[row] for row in rows]
+    return Photos(
+        embeddings=file.embeddings.image_embeddings[torch.tensor(rows)],
+        ids=chosen,
+        labels=[label[flickr_id] for flickr_id in chosen],
+        classes=classes,
+        owners=owners,
+        left_out={"no_label": len(ids) - len(rows), "no_embedding": len(label.keys() - set(ids))},
+    )
+
+
+def _labelled(path: Path) -> list[tuple[int, str, bool]]:
+    """(Flickr ID, owner, whether from a smartphone) of the photos whose device is known."""
+    table = read_table([path], [FLICKR_ID, "owner", LABEL], "Name a folder of label tables, or of split files.")
+    return [row for row in zip(*table.to_pydict().values(), strict=True) if row[2] is not None]
+
+
+def flickr_ids(file: File) -> list[int]:
+    """The Flickr ID of each row. UsageError for a file of another data set, which has none."""
+    if FLICKR_ID not in file.embeddings.columns:
+        message = f"{file.path} has no column {FLICKR_ID!r}."
+        raise UsageError(message, "Name the embeddings of FlickrExif with --dataset.")
+    ids: list[int] = file.embeddings.columns[FLICKR_ID].tolist()
+    return ids

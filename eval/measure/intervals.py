@@ -10,6 +10,7 @@ from flickrexif.core.errors import FlickrExifError
 
 RESAMPLES = 2_000
 LEVEL = 0.95
+OVER_IMAGES = "test images"  # what most intervals are resampled over
 FEW = 100  # distinct values up to which their counts are drawn instead of indices
 
 

@@ -25,9 +25,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flickrexif.core.draws import rng
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.measure import tiles
+from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
+from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
+from flickrexif.processing.variants import classes as classes_of
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
 FIRST_LOOK = 8  # times k: how many training images a drawn list examines at first
@@ -60,13 +64,6 @@ class _Lists:
     same: Tensor  # [n, V, V, k] of their own class: test variant, training variant
     other: Tensor  # [n, V, V, k] of other classes
     drawn: Tensor  # [n, V, seeds, k] of all classes
-
-
-def uniform_draws(*, parameter: str, image_ids: Sequence[str], classes: int, seeds: Sequence[int]) -> Tensor:
-    """The class that each seed draws for each training image, [seeds, n] uint8, as `processing.draw` draws it."""
-    purpose, numbers = f"class of {parameter.lower()}", range(classes)
-    draws = [[rng(seed, purpose, image_id).choice(numbers) for image_id in image_ids] for seed in seeds]
-    return torch.tensor(draws, dtype=torch.uint8).reshape(len(seeds), len(image_ids))
 
 
 def vote(labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,3 +258,80 @@ def _matrix(name: str, runs: Tensor, variants: int) -> Tensor:
     on_diagonal = torch.eye(variants, dtype=torch.bool)
     matrix[on_diagonal if name == "all_same" else ~on_diagonal] = runs.float()
     return matrix
+
+
+# --- the measurement
+
+
+def check_seeds(seeds: int) -> None:
+    """UsageError for less than one draw of the processing."""
+    if seeds < 1:
+        raise UsageError(f"There must be a draw of the processing, not {seeds}.", "Set seeds to 10.")
+
+
+K = {"iNaturalist": 1}  # neighbours that vote; 10 for other data sets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnnDetail:
+    """Of the five set-ups."""
+
+    matrix: Mapping[str, list[list[float | None]]]  # set-up -> accuracy of each run, see `KnnRecord`
+    vote_ties: Mapping[str, float]
+    images: list[int]  # training, test
+    left_out: Mapping[str, int]
+    classes: list[str]  # of the processing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knn(Measurement):
+    """kNN in five set-ups: does the processing of the training images pull the semantic prediction?"""
+
+    task = "knn"
+    section = "Processing"
+    headlines = ("all_same", "neg_same")
+    decisive = ("k",)
+    Detail = KnnDetail
+
+    k: int = 10
+    seeds: int = 10  # draws of the set-up uniform
+
+    def __post_init__(self) -> None:
+        tiles.check_k(self.k)
+        check_seeds(self.seeds)
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One a processing."""
+        for parameter, reason in of_processing(data, labelled=True):
+            yield cls(parameter=parameter, k=K.get(data.name, 10)), reason
+
+    def needs(self) -> tuple[Need, ...]:
+        """Every class of the processing."""
+        return of_parameter(str(self.parameter), self.mask)
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """The accuracy of each set-up."""
+        parameter, images = str(self.parameter), train_and_test(inputs, "label")
+        record = five_setups(
+            test=images.test.embeddings,
+            test_labels=images.test.labels,
+            train=images.train.embeddings,
+            train_labels=images.train.labels,
+            draws=uniform_draws(parameter, images.train.ids, range(self.seeds)),
+            k=self.k,
+            memory=inputs.memory,
+            device=inputs.device,
+        )
+        return Outcome(
+            metrics=record.accuracy,
+            intervals={name: bootstrap_interval(correct) for name, correct in record.correct.items()},
+            interval=OVER_IMAGES,
+            detail=KnnDetail(
+                matrix=plain_values(record.matrix),
+                vote_ties=record.vote_ties,
+                images=[len(images.train.ids), len(images.test.ids)],
+                left_out=images.left_out,
+                classes=list(classes_of(parameter)),
+            ),
+        )

@@ -12,6 +12,10 @@ from torch import Tensor
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.knn import vote
+from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, lacking
+from flickrexif.eval.measure.inputs import train_and_test
+from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +70,73 @@ def masked_accuracy(
         accuracy[ratio] = float(correct[ratio].double().mean())
         ties[ratio] = float(tied.double().mean())
     return MaskingRecord(accuracy=accuracy, correct=correct, vote_ties=ties)
+
+
+# --- the measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskingDetail:
+    """By ratio."""
+
+    vote_ties: Mapping[str, float]
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masking(Measurement):
+    """kNN accuracy against the share of the image that is hidden."""
+
+    task = "masking"
+    section = "Processing"
+    headlines = ("0", "0.9")
+    decisive = ("k",)
+    Detail = MaskingDetail
+
+    ratios: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        tiles.check_k(self.k)
+        if not self.ratios or self.mask:
+            raise UsageError("The masks of this measurement are its ratios.", "Set masking.ratios to 0,0.5,0.9.")
+        for ratio in self.ratios:
+            centre_mask(1, 1, ratio)  # raises UsageError for an impossible one
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One, of the unprocessed images."""
+        if data.processed or data.broken:
+            reason = lacking(data, [IDENTITY], "--variant identity", labelled=True)
+            yield cls(k=K.get(data.name, 10)), reason
+
+    def needs(self) -> tuple[Need, ...]:
+        """The unprocessed images at each ratio."""
+        return tuple(Need(mask=ratio) for ratio in self.ratios)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that changes its numbers; it has no mask but the ratios."""
+        return {"ratios": list(self.ratios), "k": self.k}
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """The accuracy at each ratio."""
+        images = train_and_test(inputs, "label")
+        record = masked_accuracy(
+            embeddings=dict(
+                zip(self.ratios, zip(images.test.embeddings, images.train.embeddings, strict=True), strict=True)
+            ),
+            test_labels=images.test.labels,
+            train_labels=images.train.labels,
+            k=self.k,
+            memory=inputs.memory,
+            device=inputs.device,
+        )
+        return Outcome(
+            metrics={f"{ratio:g}": value for ratio, value in record.accuracy.items()},
+            intervals={f"{ratio:g}": bootstrap_interval(right) for ratio, right in record.correct.items()},
+            interval=OVER_IMAGES,
+            detail=MaskingDetail(
+                vote_ties={f"{ratio:g}": share for ratio, share in record.vote_ties.items()}, left_out=images.left_out
+            ),
+        )

@@ -12,6 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
+from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.knn import SETUPS, K, check_seeds, five_setups
+from flickrexif.eval.measure.probe.fast import Fast
+from flickrexif.eval.measure.probe.measurement import probe_settings
+from flickrexif.eval.measure.probe.paper import Paper
+from flickrexif.eval.measure.probe.probe import Protocol, probe, processing_data
 
 Variants = Sequence[Tensor]
 """The same images under each class of a processing: V times [n, d]."""
@@ -70,3 +78,91 @@ def mitigations(train: Variants) -> Mapping[str, tuple[Change, Change]]:
         "leace": (erased, erased),
         "averaging": (unchanged, averaging),
     }
+
+
+# --- the measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """The probe after one mitigation."""
+
+    best: Mapping[str, float]
+    recall: Mapping[str, float | None]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MitigationDetail:
+    """By mitigation."""
+
+    none: Left
+    centring: Left
+    leace: Left
+    averaging: Left
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mitigation(Measurement):
+    """How much of the trace can be removed, and at what cost to semantics."""
+
+    task = "mitigation"
+    section = "Mitigation"
+    headlines = ("none.accuracy", "leace.accuracy", "none.all_same", "leace.all_same")
+    decisive = ("protocol", "k")
+    on_request = "each takes as long as four probes and four kNN"
+    Detail = MitigationDetail
+
+    protocol: Protocol = "paper"
+    k: int = 10
+    seeds: int = 10
+    seed: int = 0
+    paper: Paper = field(default_factory=Paper)
+    fast: Fast = field(default_factory=Fast)
+
+    def __post_init__(self) -> None:
+        tiles.check_k(self.k)
+        check_seeds(self.seeds)
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One a processing."""
+        for parameter, reason in of_processing(data, labelled=True):
+            yield cls(parameter=parameter, k=K.get(data.name, 10)), reason
+
+    def needs(self) -> tuple[Need, ...]:
+        """Every class of the processing."""
+        return of_parameter(str(self.parameter), self.mask)
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """The probe (the trace left) and the five set-ups of kNN (the semantics left), before and after each."""
+        images, names = train_and_test(inputs, "label"), classes_of(str(self.parameter))
+        draws = uniform_draws(str(self.parameter), images.train.ids, range(self.seeds))
+        settings = probe_settings(self, inputs.device)
+        train, test = ([tiles.unit_rows(v, slice(0, len(v))) for v in p.embeddings] for p in (images.train, images.test))
+        metrics: dict[str, float | None] = {"chance": 1 / len(names)}
+        intervals, left = {}, {}
+        for name, (on_train, on_test) in mitigations(train).items():
+            changed_train, changed_test = on_train(train), on_test(test)
+            outcome = probe(processing_data(changed_train, changed_test, names, draws, settings), settings)
+            neighbours = five_setups(
+                test=changed_test,
+                test_labels=images.test.labels,
+                train=changed_train,
+                train_labels=images.train.labels,
+                draws=draws,
+                k=self.k,
+                memory=inputs.memory,
+                device=inputs.device,
+            )
+            recall = {"accuracy": outcome.accuracy, "mean_per_class_recall": outcome.mean_per_class_recall}
+            metrics |= {f"{name}.{measure}": value for measure, value in (recall | neighbours.accuracy).items()}
+            intervals |= {f"{name}.accuracy": outcome.interval} if outcome.interval else {}
+            left[name] = Left(best=outcome.best, recall=outcome.recall, reason=outcome.reason)
+        return Outcome(
+            metrics=metrics,
+            intervals=intervals,
+            interval=OVER_IMAGES,
+            detail=MitigationDetail(**left, left_out=images.left_out),
+        )

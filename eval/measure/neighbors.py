@@ -14,6 +14,10 @@ from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.measure import tiles
+from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.inputs import LABEL, camera_label_files, labelled_photos, of_cameras
+from flickrexif.eval.measure.intervals import bootstrap_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,76 @@ def same_label_share(
         by_label=by_label,
         chance=float((counts * (counts - 1)).sum() / (n * (n - 1))),
     )
+
+
+# --- the measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborsDetail:
+    """By k and class."""
+
+    chance: float
+    by_label: Mapping[str, Mapping[str, float]]  # k -> class -> share
+    images: int
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbors(Measurement):
+    """Share of the nearest photos that were taken with the same kind of camera."""
+
+    task = "neighbors"
+    section = "Acquisition"
+    headlines = ("10",)
+    trains = False
+    Detail = NeighborsDetail
+
+    k: tuple[int, ...] = (10, 25, 50)
+
+    def __post_init__(self) -> None:
+        for k in self.k or (0,):
+            tiles.check_k(k)
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One, of FlickrExif."""
+        for reason in of_cameras(data):
+            yield cls(attribute=LABEL), reason
+
+    def needs(self) -> tuple[Need, ...]:
+        """The photos as they are."""
+        return (Need(mask=self.mask),)
+
+    def label_files(self, labels: Path) -> list[Path]:
+        """Of smart or not."""
+        return camera_label_files(labels)
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """The share for each k that the number of photos allows."""
+        photos = labelled_photos(inputs)
+        ks = [k for k in self.k if k < len(photos.ids)]
+        if not ks:
+            raise UsageError(f"{len(photos.ids)} photos have no {min(self.k)} neighbours.", "Embed more photos.")
+        record = same_label_share(
+            embeddings=photos.embeddings,
+            labels=torch.tensor(photos.labels),
+            ks=ks,
+            memory=inputs.memory,
+            device=inputs.device,
+        )
+        owners = [photos.owners.get(photo, str(photo)) for photo in photos.ids] if photos.owners else None
+        return Outcome(
+            metrics={str(k): share for k, share in record.share.items()},
+            intervals={str(k): bootstrap_interval(values, owners) for k, values in record.per_query.items()},
+            interval="photographers" if owners else "photos",
+            detail=NeighborsDetail(
+                chance=record.chance,
+                by_label={
+                    str(k): {photos.classes[label]: share for label, share in shares.items()}
+                    for k, shares in record.by_label.items()
+                },
+                images=len(photos.ids),
+                left_out=photos.left_out,
+            ),
+        )

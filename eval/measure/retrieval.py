@@ -18,6 +18,10 @@ from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.measure import tiles
+from flickrexif.eval.data.catalog import PAIRCAMS, DataSet
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.inputs import only_split
+from flickrexif.eval.measure.intervals import bootstrap_interval
 
 NEGATIVES = ("same", "different")
 TYPES = ("camera", "phone")
@@ -102,3 +106,65 @@ def _recall(correct: Mapping[str, Tensor], phone: Tensor) -> dict[str, float]:
         recall[name] = sum(by_type.values()) / len(TYPES)
         recall |= {f"{name}_{kind}": value for kind, value in by_type.items()}
     return recall
+
+
+# --- the measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalDetail:
+    """Of the pairs."""
+
+    pairs: int
+    unpaired: list[str]  # ids of images that are left out
+    ties: Mapping[str, float]  # negatives -> share of queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval(Measurement):
+    """recall@1 of the other photo of a pair, against negatives of the same and of the other type of camera."""
+
+    task = "retrieval"
+    section = "Pairs"
+    headlines = ("same", "different")
+    trains = False
+    Detail = RetrievalDetail
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One, of PairCams."""
+        if data.name == PAIRCAMS:
+            yield cls(), data.lack or only_split(data)
+
+    def needs(self) -> tuple[Need, ...]:
+        """The photos as they are."""
+        return (Need(mask=self.mask),)
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """recall@1 for both kinds of negatives, over all queries and by type of camera."""
+        embeddings = inputs.only.embeddings
+        for column in ("subject", "model"):
+            if column not in embeddings.columns:
+                message = f'{inputs.only.path} has no column "{column}".'
+                raise FlickrExifError(message, "Embed a data set that has it with `flickrexif embed`.")
+        subject, phone = embeddings.columns["subject"], embeddings.columns["model"]
+        record = paircams_recall(
+            embeddings=embeddings.image_embeddings, subject=subject, phone=phone, device=inputs.device
+        )
+        pairs, is_phone = subject[record.queries], phone[record.queries]
+        intervals = {}
+        for name, right in record.correct.items():
+            intervals[name] = bootstrap_interval(right, pairs)
+            for number, kind in enumerate(TYPES):
+                intervals[f"{name}_{kind}"] = bootstrap_interval(right[is_phone == number])
+        ids = embeddings.image_ids()
+        return Outcome(
+            metrics=record.recall,
+            intervals=intervals,
+            interval="subjects",
+            detail=RetrievalDetail(
+                pairs=len(record.queries) // 2,
+                unpaired=[ids[row] for row in record.unpaired.tolist()],
+                ties=record.ties,
+            ),
+        )

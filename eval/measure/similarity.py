@@ -14,6 +14,11 @@ from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.measure import tiles
+from flickrexif.core.draws import rank
+from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
+from flickrexif.eval.measure.inputs import Images, of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
 
 GROUPS = (
     "same_class_same_metadata",
@@ -100,3 +105,86 @@ def _record(counts: Tensor, sums: Tensor, bins: int) -> SimilarityRecord:
         averaged=share.nanmean(0),
         per_query=(sums / pairs).float(),
     )
+
+
+# --- the measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarityDetail:
+    """The distributions, by group of GROUPS."""
+
+    edges: list[float]  # of the bins
+    averaged: Mapping[str, list[float | None]]  # a query's share of pairs in each bin, averaged over the queries
+    counts: Mapping[str, list[int]]  # pairs in each bin
+    queries: Mapping[str, int]  # with such pairs
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similarity(Measurement):
+    """Similarities of test images to training images, by same or different class and same or different processing."""
+
+    task = "similarity"
+    section = "Processing"
+    headlines = ("same_class_same_metadata", "same_class_different_metadata")
+    Detail = SimilarityDetail
+
+    queries: int = 1_000  # test images, drawn by the seed
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.queries < 1:
+            raise UsageError(f"{self.queries} queries have no similarities.", "Set similarity.queries to 1000.")
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One a processing."""
+        for parameter, reason in of_processing(data, labelled=True):
+            yield cls(parameter=parameter), reason
+
+    def needs(self) -> tuple[Need, ...]:
+        """Every class of the processing."""
+        return of_parameter(str(self.parameter), self.mask)
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """The mean similarity of each group, each image in one processing, drawn as for the probe."""
+        images = train_and_test(inputs, "label")
+        train, test = images.train, images.test
+        of_train, of_test = (
+            uniform_draws(str(self.parameter), part.ids, [self.seed])[0] for part in (train, test)
+        )
+        order = sorted(range(len(test.ids)), key=lambda row: rank(self.seed, "queries of similarity", test.ids[row]))
+        rows = torch.tensor(sorted(order[: self.queries]), dtype=torch.int64)
+        record = similarity_distributions(
+            queries=_mixed(test, of_test)[rows],
+            query_classes=test.labels[rows],
+            query_metadata=of_test[rows],
+            base=_mixed(train, of_train),
+            base_classes=train.labels,
+            base_metadata=of_train,
+            memory=inputs.memory,
+            device=inputs.device,
+        )
+        per_query = {name: v[~v.isnan()] for name, v in zip(GROUPS, record.per_query.T, strict=True)}
+        return Outcome(
+            metrics={name: float(v.double().mean()) if len(v) else None for name, v in per_query.items()},
+            intervals={name: bootstrap_interval(v) for name, v in per_query.items() if len(v)},
+            interval=OVER_IMAGES,
+            detail=SimilarityDetail(
+                edges=record.edges.tolist(),
+                averaged=plain_values(dict(zip(GROUPS, record.averaged, strict=True))),
+                counts=plain_values(dict(zip(GROUPS, record.counts, strict=True))),
+                queries={name: len(v) for name, v in per_query.items()},
+                left_out=images.left_out,
+            ),
+        )
+
+
+def _mixed(images: Images, draw: Tensor) -> Tensor:
+    """The embeddings [n, d] in which image i is in the variant draw[i]."""
+    mixed = images.embeddings[0].clone()
+    for number, variant in enumerate(images.embeddings):
+        rows = (draw == number).nonzero()[:, 0]
+        mixed[rows] = variant[rows].to(mixed.dtype)
+    return mixed

@@ -9,12 +9,21 @@ only who is near whom does, so
 with N_k(t) the k points nearest to t in the plane, is measured beside it.
 """
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure.album import Album, album_of_photos
+from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.inputs import LABEL, camera_label_files, of_cameras
 from flickrexif.eval.measure.tiles import unit_rows
 
 if TYPE_CHECKING:
@@ -68,3 +77,83 @@ def chance_of(labels: Tensor) -> float:
     """The share to expect of points mixed at random: the chance that another point has the same label."""
     counts, n = torch.unique(labels, return_counts=True)[1], len(labels)
     return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+
+# --- the measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TsneDetail:
+    """The points; none where there is no t-SNE."""
+
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    label: list[int] = field(default_factory=list)  # the place of each point's class in `classes`
+    perplexity: float | None = None  # that was used
+    classes: list[str]
+    images: int
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tsne(Measurement):
+    """Photos in the plane (t-SNE): do those taken with the same kind of camera lie together?"""
+
+    task = "tsne"
+    section = "Acquisition"
+    headlines = ("same_label_in_plane",)
+    trains = False
+    Detail = TsneDetail
+
+    limit: int = 2_000  # photos drawn, as many smart as non-smart
+    perplexity: float = 30.0  # about how many neighbours a photo has
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit < FEWEST:
+            raise UsageError(f"{self.limit} photos are too few for a t-SNE.", "Set tsne.limit to 2000.")
+        if not 1 <= self.perplexity < float("inf"):
+            raise UsageError(f"A perplexity of {self.perplexity:g} cannot be.", "Set tsne.perplexity to 30.")
+
+    @classmethod
+    def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
+        """One, of FlickrExif."""
+        for reason in of_cameras(data):
+            yield cls(attribute=LABEL), reason
+
+    def needs(self) -> tuple[Need, ...]:
+        """The photos as they are."""
+        return (Need(mask=self.mask),)
+
+    def label_files(self, labels: Path) -> list[Path]:
+        """Of smart or not."""
+        return camera_label_files(labels)
+
+    def measure(self, inputs: Inputs) -> Outcome:
+        """The points, and how many of a point's nearest have its label."""
+        photos = album_of_photos(inputs)
+        rows = balanced(photos, self.limit, self.seed)
+        kinds = torch.tensor([photos.kind[row] for row in rows])
+        embeddings = photos.embeddings[torch.tensor(rows, dtype=torch.int64)]
+        one_class = len(set(photos.kind)) < 2
+        reason = "the photos with a label are not of two classes" if one_class else why_no_tsne(embeddings)
+        facts = {"classes": list(photos.names), "images": len(rows), "left_out": photos.left_out}
+        if reason:
+            metrics = dict.fromkeys(("same_label_in_plane", "chance"))
+            return Outcome(metrics=metrics, reason=reason, detail=TsneDetail(**facts))
+        perplexity = fitting_perplexity(self.perplexity, len(rows))
+        points = tsne(embeddings, perplexity=perplexity, random_state=rank(self.seed, "t-SNE", "") % 2**32)
+        x, y = points.T.tolist()
+        return Outcome(
+            metrics={"same_label_in_plane": same_label_in_plane(points, kinds), "chance": chance_of(kinds)},
+            detail=TsneDetail(x=x, y=y, label=kinds.tolist(), perplexity=perplexity, **facts),
+        )
+
+
+def balanced(album: Album, limit: int, seed: int) -> list[int]:
+    """Rising rows of at most `limit` images, drawn by their ids, equally many of each kind."""
+    counts = Counter(album.kind)
+    share = min(limit // len(counts), *counts.values())
+    ranked = sorted(range(len(album.ids)), key=lambda row: rank(seed, "photos of t-SNE", album.ids[row]))
+    rows = (row for kind in counts for row in [row for row in ranked if album.kind[row] == kind][:share])
+    return sorted(rows)
