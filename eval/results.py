@@ -16,9 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,7 +160,8 @@ def from_json(text: str, where: str = "The text") -> Result:
     for older in range(schema_version, SCHEMA_VERSION):
         record = OLDER[older](record)
     values = {name: value for name, value in record.items() if name != "schema_version"}
-    return checked(Result, values, f"{where} is no result record")
+    result: Result = checked(Result, values, f"{where} is no result record")
+    return result
 
 
 def checked(kind: type[Any], values: Any, what: str) -> Any:
@@ -172,7 +174,7 @@ def checked(kind: type[Any], values: Any, what: str) -> Any:
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from flickrexif.commands.encoders import encoders
     from flickrexif.commands.evaluate import embed, evaluate, merge_shards
     from flickrexif.commands.labels import audit, label, splits
-    from flickrexif.commands.measure import measure
     from flickrexif.commands.merge import merge
     from flickrexif.commands.pairs import build_pairs, check_pairs, simulate_pairs
     from flickrexif.commands.plan_pairs import plan_pairs
@@ -38,7 +37,6 @@ __all__ = [
     "forget",
     "label",
     "load_dataset",
-    "measure",
     "merge",
     "merge_shards",
     "plan_pairs",
@@ -57,7 +55,6 @@ _MODULES = {
     "commands.encoders": ("encoders",),
     "commands.evaluate": ("embed", "evaluate", "merge_shards"),
     "commands.labels": ("audit", "label", "splits"),
-    "commands.measure": ("measure",),
     "commands.merge": ("merge",),
     "commands.pairs": ("build_pairs", "check_pairs", "simulate_pairs"),
     "commands.plan_pairs": ("plan_pairs",),

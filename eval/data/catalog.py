@@ -1,7 +1,7 @@
 """Lists what can be measured: the images of a data folder or named ones, and embeddings whose images are elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
@@ -77,8 +77,7 @@ def catalog(data_dir: Path, embeddings: Path, names: Sequence[str] = ()) -> tupl
         _check_same(data, listed.get(data.name, data))
         chosen[data.name] = data
     lacking = {name: DataSet(name=name, lack=lack) for name, lack in NO_IMAGES.items()}
-    everything = chosen if names else lacking | listed
-    return tuple(replace(data, labels=data_dir / "flickrexif") for data in everything.values())
+    return tuple((chosen if names else lacking | listed).values())
 
 
 def of_embeddings(root: Path, names: Sequence[str] = ()) -> tuple[DataSet, ...]:
@@ -119,7 +118,9 @@ def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
 
 def _opened(spec: str, data_dir: Path, *, processed: bool) -> DataSet:
     sources = {(source.variant, source.split): source for source in open_images(spec, data_dir=data_dir)}
-    labels = (source.columns.get("label", [-1]) for source in sources.values() if source.split in (None, "train", "val"))
+    labels = (
+        source.columns.get("label", [-1]) for source in sources.values() if source.split in (None, "train", "val")
+    )
     first = next(iter(sources.values()))
     return DataSet(
         name=first.dataset,

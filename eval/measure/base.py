@@ -1,8 +1,8 @@
 """A measurement: a frozen dataclass whose fields are its settings. `run` makes a result record of it.
 
 A measurement says which data sets it can be made of (`of`), which embeddings it reads (`needs`) and which files of
-labels (`label_files`), and computes (`measure`). To add one, write its class and enter it in `measure.MEASUREMENTS`; its
-chart is a file of `report.charts`.
+labels (`label_files`), and computes (`measure`). To add one, write its class and enter it in `measure.MEASUREMENTS`;
+its chart is a file of `report.charts`.
 """
 
 import hashlib
@@ -122,6 +122,9 @@ class Measurement(ABC):
     @property
     def settings(self) -> dict[str, Any]:
         """All that changes its numbers, but for what is measured."""
+        return self._fields()
+
+    def _fields(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name not in ("parameter", "attribute")}
 
     @property
@@ -148,11 +151,12 @@ def lacking(data: DataSet, names: Sequence[str], option: str, *, labelled: bool)
     if missing := [name for name in names if not data.has(name)]:
         return f"it lacks {', '.join(missing)}: type `flickrexif process SOURCE {option}`"
     if labelled and data.classes < 2:
-        return UNLABELLED if data.classes == 0 else "its images are all of one class"
+        return LACKS[data.classes]
     return ""
 
 
-UNLABELLED = "its images have no class labels"
+LACKS = ("its images have no class labels", "its images are all of one class")
+"""Why images that exist cannot be measured, by the number of their classes: a record keeps it."""
 
 
 # --- a record of it

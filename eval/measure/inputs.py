@@ -141,7 +141,7 @@ def read_split(path: Path) -> Split:
 
 
 def of_cameras(data: DataSet) -> Iterator[str]:
-    """Why the photos of FlickrExif cannot be compared by their kind of camera, "" where they can; nothing for others."""
+    """Why the photos of FlickrExif cannot be compared by kind of camera, "" where they can; nothing for others."""
     if data.name == FLICKREXIF:
         try:
             reason = data.lack or only_split(data)
@@ -201,9 +201,9 @@ def labelled_photos(inputs: Inputs) -> Photos:
         label = dict(zip(split.ids["test"].tolist(), split.labels["test"].tolist(), strict=True))
         owners, classes = {}, tuple(split.classes)
     else:
-        rows = [row for path in files for row in _labelled(path)]
-        label = {flickr_id: int(smart) for flickr_id, _, smart in rows}
-        owners, classes = {flickr_id: owner for flickr_id, owner, _ in rows}, ("False", "True")
+        photos = [photo for path in files for photo in _labelled(path)]
+        label = {flickr_id: int(smart) for flickr_id, _, smart in photos}
+        owners, classes = {flickr_id: owner for flickr_id, owner, _ in photos}, ("False", "True")
     ids = flickr_ids(file)
     rows = [row for row, flickr_id in enumerate(ids) if flickr_id in label]
     if not rows:

@@ -7,15 +7,21 @@ similarity). Whether the training images are masked too is up to the embeddings 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collections.abc import Iterator
+from typing import Any, Self
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.data.catalog import IDENTITY
+from flickrexif.eval.measure.knn import K
+from flickrexif.processing.variants import centre_mask
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.knn import vote
 from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, lacking
 from flickrexif.eval.measure.inputs import train_and_test
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
+from flickrexif.eval.measure.knn import vote
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,19 @@ All take embeddings of length 1, and are fitted on the training images alone.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 
+from dataclasses import dataclass, field
+from collections.abc import Iterator
+from typing import Self
+from flickrexif.eval.measure import tiles
+from flickrexif.eval.measure.intervals import OVER_IMAGES
+from flickrexif.processing.variants import classes as classes_of
 import torch
 from torch import Tensor
+
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
 from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
-from flickrexif.eval.measure.knn import SETUPS, K, check_seeds, five_setups
+from flickrexif.eval.measure.knn import K, check_seeds, five_setups
 from flickrexif.eval.measure.probe.fast import Fast
 from flickrexif.eval.measure.probe.measurement import probe_settings
 from flickrexif.eval.measure.probe.paper import Paper
@@ -140,7 +147,9 @@ class Mitigation(Measurement):
         images, names = train_and_test(inputs, "label"), classes_of(str(self.parameter))
         draws = uniform_draws(str(self.parameter), images.train.ids, range(self.seeds))
         settings = probe_settings(self, inputs.device)
-        train, test = ([tiles.unit_rows(v, slice(0, len(v))) for v in p.embeddings] for p in (images.train, images.test))
+        train, test = (
+            [tiles.unit_rows(v, slice(0, len(v))) for v in p.embeddings] for p in (images.train, images.test)
+        )
         metrics: dict[str, float | None] = {"chance": 1 / len(names)}
         intervals, left = {}, {}
         for name, (on_train, on_test) in mitigations(train).items():

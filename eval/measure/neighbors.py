@@ -9,12 +9,15 @@ Were neighbours independent of the label, the share would be the chance that ano
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
 import torch
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.measure import tiles
 from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
 from flickrexif.eval.measure.inputs import LABEL, camera_label_files, labelled_photos, of_cameras
 from flickrexif.eval.measure.intervals import bootstrap_interval

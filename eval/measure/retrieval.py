@@ -13,12 +13,14 @@ equal, the lower index wins. Images are paired by subject, not by their order.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from collections.abc import Iterator
+from typing import Self
 import torch
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.measure import tiles
 from flickrexif.eval.data.catalog import PAIRCAMS, DataSet
+from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
 from flickrexif.eval.measure.inputs import only_split
 from flickrexif.eval.measure.intervals import bootstrap_interval

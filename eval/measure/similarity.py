@@ -9,13 +9,17 @@ cosine similarities are counted in equal bins over [-1, 1], and averaged in two 
 
 from dataclasses import dataclass
 
+from collections.abc import Iterator, Mapping
+from typing import Self
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.results import plain_values
 import torch
 from torch import Tensor
 
-from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.measure import tiles
 from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
 from flickrexif.eval.measure.inputs import Images, of_parameter, train_and_test, uniform_draws
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
@@ -151,9 +155,7 @@ class Similarity(Measurement):
         """The mean similarity of each group, each image in one processing, drawn as for the probe."""
         images = train_and_test(inputs, "label")
         train, test = images.train, images.test
-        of_train, of_test = (
-            uniform_draws(str(self.parameter), part.ids, [self.seed])[0] for part in (train, test)
-        )
+        of_train, of_test = (uniform_draws(str(self.parameter), part.ids, [self.seed])[0] for part in (train, test))
         order = sorted(range(len(test.ids)), key=lambda row: rank(self.seed, "queries of similarity", test.ids[row]))
         rows = torch.tensor(sorted(order[: self.queries]), dtype=torch.int64)
         record = similarity_distributions(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 
@@ -137,5 +137,5 @@ def _strips(album: Album, query_rows: Sequence[int], k: int) -> list[Query]:
     ]
 
 
-def _image(album: Album, row: int) -> dict[str, str | None]:
+def _image(album: Album, row: int) -> dict[str, Any]:
     return {"id": album.ids[row], "label": album.labels[row], "variant": album.variants[row]}

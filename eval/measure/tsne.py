@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -137,7 +137,7 @@ class Tsne(Measurement):
         embeddings = photos.embeddings[torch.tensor(rows, dtype=torch.int64)]
         one_class = len(set(photos.kind)) < 2
         reason = "the photos with a label are not of two classes" if one_class else why_no_tsne(embeddings)
-        facts = {"classes": list(photos.names), "images": len(rows), "left_out": photos.left_out}
+        facts: dict[str, Any] = {"classes": list(photos.names), "images": len(rows), "left_out": photos.left_out}
         if reason:
             metrics = dict.fromkeys(("same_label_in_plane", "chance"))
             return Outcome(metrics=metrics, reason=reason, detail=TsneDetail(**facts))

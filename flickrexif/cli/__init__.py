@@ -24,7 +24,6 @@ from flickrexif.cli import (
     process,
     publish,
     report,
-    suite,
     takedown,
 )
 from flickrexif.cli.output import say
@@ -60,6 +59,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "encoders": embed.encoders,
     "embed": embed.embed,
     "merge-shards": embed.merge_shards,
+    "eval": evaluate.evaluate,
     "report": report.report,
     "card": card.card,
     "browse": browse.browse,
@@ -72,8 +72,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for name, function in COMMANDS.items():
     app.command(name)(function)
 app.add_typer(pairs.app, name="pairs")
-evaluate.app.command("all")(suite.evaluate_all)
-app.add_typer(evaluate.app, name="eval")
 
 
 def _print_version(requested: bool) -> None:

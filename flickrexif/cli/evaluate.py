@@ -1,340 +1,271 @@
-"""`eval …`: the measurements over embedding files, one result record (JSON) each."""
+"""`eval`: measurements of any number of encoders, from images, or from embeddings that others made, to records."""
 
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import flickrexif
-from flickrexif.cli.options import DataDir, Seed
-from flickrexif.cli.output import table
+from flickrexif.cli.options import DataDir
+from flickrexif.cli.output import SHORT, say, table
+from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
     from flickrexif.eval.results import Result
+    from flickrexif.eval.suite import Done, Item, Progress
 
-app = typer.Typer(no_args_is_help=True, help="Measure what embeddings know of the camera and of the processing.")
-
-Embeddings = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the embedding files. [default: embeddings in --data-dir]", show_default=False),
-]
-Dataset = Annotated[str, typer.Option(help="Folder of the data set within --embeddings, e.g. ImageNet.")]
-Model = Annotated[str, typer.Option(help="Model, as in the file names.")]
-Variant = Annotated[str, typer.Option(help="Variant of the model, as in the file names.")]
-Mask = Annotated[float | None, typer.Option(help="Embeddings of images masked by this share.")]
-Out = Annotated[Path | None, typer.Option(help="Write the result record (JSON) here.")]
-Parameter = Annotated[str, typer.Option(help="jpeg, sharpening, resizing or interpolation.")]
-Labels = Annotated[Path, typer.Option(help="Labels table or the split file of Is Smartphone.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-Memory = Annotated[str, typer.Option(help="Memory to work in, e.g. 4G.")]
-K = Annotated[int, typer.Option(min=1, help="Neighbours that vote.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Draws of the uniform set-up or of the training labels.")]
+WIDE = 6  # columns of a summary table, beside the encoders
+LINE_EVERY = 30.0  # seconds, when stderr is no terminal
 
 
-@app.command()
-def knn(
-    dataset: Dataset,
-    model: Model,
-    variant: Variant,
-    parameter: Parameter,
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    k: K = 10,
-    seeds: Seeds = 10,
-    memory: Memory = "4G",
-    device: Device = "cpu",
-    out: Out = None,
-) -> None:
-    """kNN in five set-ups: does the processing of the training images pull the semantic prediction?"""
-    _measure(
-        "knn",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        parameter=parameter,
-        k=k,
-        seeds=seeds,
-        memory=memory,
-        device=device,
-    )
-
-
-@app.command()
-def probe(
-    dataset: Dataset,
-    model: Model,
-    variant: Variant,
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    parameter: Annotated[str | None, typer.Option(help="jpeg, sharpening, resizing or interpolation.")] = None,
-    attribute: Annotated[str | None, typer.Option(help="Make, Model, Exposure, … with --splits.")] = None,
-    splits: Annotated[Path | None, typer.Option(help="Folder of split files (published or ours).")] = None,
-    protocol: Annotated[Literal["paper", "fast"], typer.Option(help="paper: SGD and Optuna; fast: L-BFGS.")] = "paper",
-    seeds: Seeds = 10,
-    seed: Seed = 0,
-    weights: Annotated[Path | None, typer.Option(help="Write the trained heads (safetensors) here.")] = None,
-    device: Device = "cpu",
-    out: Out = None,
-) -> None:
-    """Linear probe: how well can the trace be read out?"""
-    _measure(
-        "probe",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        parameter=parameter,
-        attribute=attribute,
-        splits=splits,
-        protocol=protocol,
-        seeds=seeds,
-        seed=seed,
-        weights=weights,
-        device=device,
-    )
-
-
-@app.command()
-def retrieval(
-    model: Model,
-    variant: Variant,
-    dataset: Dataset = "PairCams",
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    device: Device = "cpu",
-    out: Out = None,
-) -> None:
-    """recall@1 of the other photo of a pair, against negatives of the same and of the other type of camera."""
-    _measure(
-        "retrieval",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        device=device,
-    )
-
-
-@app.command()
-def neighbors(
-    model: Model,
-    variant: Variant,
-    labels: Labels,
-    dataset: Dataset = "FlickrExif",
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    k: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="Neighbours; may be repeated. [default: 10, 25, 50]", show_default=False),
+def evaluate(
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TASK]...",
+            help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips, mitigation. "
+            "[default: all, which is all but mitigation]",
+            show_default=False,
+        ),
     ] = None,
-    memory: Memory = "4G",
-    device: Device = "cpu",
-    out: Out = None,
-) -> None:
-    """Share of the nearest photos that were taken with the same kind of camera."""
-    _measure(
-        "neighbors",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        labels=labels,
-        k=k or (10, 25, 50),
-        memory=memory,
-        device=device,
-    )
-
-
-@app.command()
-def similarity(
-    dataset: Dataset,
-    model: Model,
-    variant: Variant,
-    parameter: Parameter,
-    embeddings: Embeddings = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated."),
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="As in `embed --dataset`; may be repeated. [default: all of --data-dir]", show_default=False),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting, TASK.FIELD=VALUE or FIELD=VALUE (knn.k=1); may be repeated."),
+    ] = None,
     data_dir: DataDir = None,
-    mask: Mask = None,
-    queries: Annotated[int, typer.Option(min=1, help="Test images drawn.")] = 1_000,
-    seed: Seed = 0,
-    memory: Memory = "4G",
-    device: Device = "cpu",
-    out: Out = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Measure files that others made, as they are; encoders are MODEL/VARIANT of their names."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Folder of split files or label tables. [default: FlickrExif's]", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the records, or the file (.json) of one. [default: results in --data-dir]",
+            show_default=False,
+        ),
+    ] = None,
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Keep the trained heads of probes beside the records.")
+    ] = False,
+    resume: Annotated[bool, typer.Option(help="Keep the records that still hold.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and what it took before; do nothing.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: none beside this one.")] = 0,
+    memory: Annotated[str, typer.Option(help="Memory to measure in, e.g. 4G.")] = "2G",
 ) -> None:
-    """Similarities by same or different class and same or different processing."""
-    _measure(
-        "similarity",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        parameter=parameter,
-        queries=queries,
-        seed=seed,
-        memory=memory,
-        device=device,
-    )
+    """Make every measurement for which data is there, from images to result records in DATA_DIR/results.
+
+    Nothing is computed twice, and a measurement that fails is a record with its reason. Stop it at any time: the same
+    command goes on where it was.
+    """
+    if not encoder:
+        raise UsageError("No encoder was named.", "Give --encoder lite0; `flickrexif encoders` lists them.")
+    with _bar() as progress:
+        evaluation = flickrexif.evaluate(
+            encoder,
+            tasks,
+            data_dir=data_dir,
+            dataset=dataset,
+            settings=dict(map(_setting, set_ or ())),
+            embeddings=embeddings,
+            labels=labels,
+            out=out,
+            heads=heads,
+            resume=resume,
+            dry_run=dry_run,
+            device=device,
+            workers=workers,
+            memory=memory,
+            planned=lambda items: say(_totals(items)),
+            progress=progress,
+            say=say,
+        )
+    if dry_run:
+        _print_plan(evaluation.items)
+        for line in _left_out(tasks or ()):
+            typer.echo(line)
+        return
+    _print_summary(evaluation.outcomes)
+    for outcome in evaluation.failed:
+        say(f"Failed: {_name(outcome.item)}: {outcome.failed}")
+    typer.echo(f"Records: {evaluation.folder}")
+    if evaluation.failed:
+        raise typer.Exit(SHORT)
 
 
-@app.command()
-def masking(
-    dataset: Dataset,
-    model: Model,
-    variant: Variant,
-    ratios: Annotated[list[float], typer.Option("--ratio", help="Mask ratio; may be repeated.")],
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    k: K = 10,
-    memory: Memory = "4G",
-    device: Device = "cpu",
-    out: Out = None,
-) -> None:
-    """kNN accuracy against the share of the image that is hidden."""
-    _measure(
-        "masking",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        out=out,
-        ratios=ratios,
-        k=k,
-        memory=memory,
-        device=device,
-    )
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (equals and name and value):
+        raise UsageError(f"{text[:60]!r} is no setting.", "Write --set TASK.FIELD=VALUE, such as --set knn.k=1.")
+    return name, value
 
 
-@app.command()
-def mitigation(
-    dataset: Dataset,
-    model: Model,
-    variant: Variant,
-    parameter: Parameter,
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    protocol: Annotated[Literal["paper", "fast"], typer.Option(help="Of the probe.")] = "fast",
-    k: K = 10,
-    seeds: Seeds = 10,
-    seed: Seed = 0,
-    device: Device = "cpu",
-    out: Out = None,
-) -> None:
-    """How much of the trace can be removed, and at what cost to semantics."""
-    _measure(
-        "mitigation",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        parameter=parameter,
-        protocol=protocol,
-        k=k,
-        seeds=seeds,
-        seed=seed,
-        device=device,
-    )
+# --- the plan
 
 
-@app.command()
-def tsne(
-    model: Model,
-    variant: Variant,
-    labels: Labels,
-    dataset: Dataset = "FlickrExif",
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    limit: Annotated[int, typer.Option(help="Photos drawn, as many smart as non-smart.")] = 2_000,
-    perplexity: Annotated[float, typer.Option(help="About how many neighbours a photo has.")] = 30,
-    seed: Seed = 0,
-    out: Out = None,
-) -> None:
-    """Photos in the plane (t-SNE): do those taken with the same kind of camera lie together?"""
-    _measure(
-        "tsne",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        labels=labels,
-        limit=limit,
-        perplexity=perplexity,
-        seed=seed,
-    )
+def _print_plan(items: "Sequence[Item]") -> None:
+    """A row for each possible encoder and measurement; then the impossible ones and why."""
+    rows = []
+    for item in items:
+        if item.state != "not possible":
+            m = item.measurement
+            seconds = "" if item.state == "done" else "?" if item.seconds is None else f"{item.seconds:,.1f}"
+            rows.append(
+                (
+                    item.candidate.spec.key,
+                    m.task,
+                    m.label,
+                    item.subject.data.name,
+                    item.images or "",
+                    seconds,
+                    item.state,
+                )
+            )
+    table(("encoder", "task", "label", "data set", "to embed", "seconds", "state"), rows)
+    for line in _lacking(items):
+        typer.echo(line)
+    typer.echo(_totals(items))
 
 
-@app.command()
-def strips(
-    dataset: Dataset,
-    model: Model,
-    variant: Variant,
-    labels: Annotated[Path | None, typer.Option(help="Of FlickrExif: labels table or split file.")] = None,
-    parameter: Annotated[str | None, typer.Option(help="jpeg, sharpening, resizing or interpolation.")] = None,
-    embeddings: Embeddings = None,
-    data_dir: DataDir = None,
-    mask: Mask = None,
-    queries: Annotated[int, typer.Option(help="Images drawn.")] = 1,
-    k: Annotated[int, typer.Option(help="Nearest images of each.")] = 10,
-    seed: Seed = 0,
-    out: Out = None,
-) -> None:
-    """The nearest images of a few, by their ids: do they share the camera, or the processing?"""
-    _measure(
-        "strips",
-        dataset=dataset,
-        model=model,
-        variant=variant,
-        embeddings=embeddings,
-        data_dir=data_dir,
-        mask=mask,
-        out=out,
-        labels=labels,
-        parameter=parameter,
-        queries=queries,
-        k=k,
-        seed=seed,
-    )
+def _lacking(items: "Sequence[Item]") -> Iterator[str]:
+    """The measurements that are not possible, by data set and reason; names the encoders unless all are meant."""
+    encoders = {item.candidate.spec.key for item in items}
+    lacking: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for item in items:
+        if item.state == "not possible":
+            measurements = lacking.setdefault((item.subject.data.name, item.reason), {})
+            name = f"{item.measurement.task} {item.measurement.label}".strip()
+            measurements.setdefault(name, set()).add(item.candidate.spec.key)
+    for (dataset, reason), measurements in lacking.items():
+        affected = set.union(*measurements.values())
+        of = "" if affected == encoders else f" by {', '.join(sorted(affected))}"
+        yield f"Not possible on {dataset}{of} ({', '.join(measurements)}): {reason}."
 
 
-def _measure(task: str, **settings: Any) -> None:
-    """Measure, and print the metrics."""
-    result = flickrexif.measure(task, **settings)
-    table(("metric", "value", "95% interval"), _rows(result))
-    if reason := result.detail.get("reason"):
-        typer.echo(f"Why there is no value: {reason}")
-    if settings["out"]:
-        typer.echo(f"Record: {settings['out']}")
+def _left_out(tasks: Sequence[str]) -> Iterator[str]:
+    """The tasks that are made only when they are named, and why."""
+    from flickrexif.eval.measure import MEASUREMENTS
+
+    for task, kind in MEASUREMENTS.items():
+        if kind.on_request and task not in tasks and (not tasks or "all" in tasks):
+            yield f"Left out: {task}, as {kind.on_request}. Name it: flickrexif eval all {task}."
+
+
+def _totals(items: "Sequence[Item]") -> str:
+    count = {state: sum(item.state == state for item in items) for state in ("done", "to do", "not possible")}
+    todo = [item for item in items if item.state == "to do"]
+    timed = [item.seconds for item in todo if item.seconds is not None]
+    images = sum(item.images for item in todo)
+    unknown = f", without {len(todo) - len(timed)} never timed before" if len(timed) < len(todo) else ""
+    seconds = f"; measuring took about {sum(timed):,.0f} s before{unknown}" if timed else ""
+    counts = f"{count['done']:,} done, {count['to do']:,} to do, {count['not possible']:,} not possible"
+    return f"{counts}; {images:,} embeddings to make{seconds}."
+
+
+@contextmanager
+def _bar() -> "Iterator[Progress]":
+    """A bar of the files and records that are made; lines now and then where stderr is no terminal."""
+    from tqdm import tqdm
+
+    form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
+    said, line_at = "", 0.0
+    with ExitStack() as stack:
+        bar: tqdm[Any] | None = None
+
+        def progress(done: float, total: float, text: str) -> None:
+            nonlocal bar, said, line_at
+            bar = bar or stack.enter_context(tqdm(total=1.0, bar_format=form, disable=None, file=sys.stderr))
+            share = min(1.0, done / total) if total else 1.0
+            if not bar.disable:
+                bar.set_description_str(text or said, refresh=False)
+                bar.update(share - bar.n)
+            elif text and (text != said or time.monotonic() >= line_at):
+                line_at = time.monotonic() + LINE_EVERY
+                say(f"{share:4.0%} {text}")
+            said = text or said
+
+        yield progress
+
+
+# --- the summary
+
+
+def _print_summary(outcomes: "Sequence[Done]") -> None:
+    """The metrics of a single measurement; else tables of headline metrics by encoder, one for each task and data set,
+    of at most WIDE columns."""
+    measured = [outcome for outcome in outcomes if outcome.item.state != "not possible" or outcome.failed]
+    if len(measured) == 1 and measured[0].result:
+        table(("metric", "value", "95% interval"), _rows(measured[0].result))
+        measured = []
+    groups: dict[tuple[str, str], list[Done]] = {}
+    for outcome in measured:
+        groups.setdefault((outcome.item.measurement.task, outcome.item.subject.data.name), []).append(outcome)
+    for (task, dataset), of_task in groups.items():
+        labels = dict.fromkeys(map(_label, of_task))
+        columns = [(label, metric) for label in labels for metric in of_task[0].item.measurement.headlines]
+        for start in range(0, len(columns), WIDE):
+            _print_part(f"{task}, {dataset}", of_task, columns[start : start + WIDE])
+    for line in _lacking([outcome.item for outcome in outcomes if not outcome.failed]):
+        say(line)
 
 
 def _rows(result: "Result") -> Sequence[tuple[str, str, str]]:
     intervals = {name: f"{low:.4f} to {high:.4f}" for name, (low, high) in result.intervals.items()}
     values = {name: "" if value is None else f"{value:.4f}" for name, value in result.metrics.items()}
     return [(name, value, intervals.get(name, "")) for name, value in values.items()]
+
+
+def _print_part(title: str, outcomes: "Sequence[Done]", columns: Sequence[tuple[str, str]]) -> None:
+    chances: dict[tuple[str, str], str] = {}
+    rows: dict[str, dict[tuple[str, str], str]] = {}
+    for outcome in outcomes:
+        for column in columns:
+            if _label(outcome) == column[0]:
+                rows.setdefault(outcome.item.candidate.spec.key, {})[column] = _cell(outcome, column[1])
+                if (chance := _chance(outcome, column[1])) is not None:
+                    chances[column] = f"{chance:.3f}"
+    named = {"(chance)": chances, **rows} if chances else rows
+    header = [label if label and metric == "accuracy" else f"{label} {metric}".strip() for label, metric in columns]
+    table((title, *header), [(name, *(row.get(column, "") for column in columns)) for name, row in named.items()])
+
+
+def _label(outcome: "Done") -> str:
+    return outcome.item.measurement.label
+
+
+def _cell(outcome: "Done", metric: str) -> str:
+    if outcome.failed:
+        return "failed"
+    value = outcome.result.metrics.get(metric) if outcome.result else None
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _chance(outcome: "Done", metric: str) -> float | None:
+    """The chance level of the probe's accuracy or of the nearest neighbours; None for other metrics."""
+    if outcome.result is None or metric not in ("accuracy", "10"):
+        return None
+    chance: Any = outcome.result.metrics.get("chance", getattr(outcome.result.detail, "chance", None))
+    return chance if isinstance(chance, float) else None
+
+
+def _name(item: "Item") -> str:
+    m = item.measurement
+    return " ".join(filter(None, (item.candidate.spec.key, m.task, m.label, item.subject.data.name)))

@@ -1,37 +1,38 @@
-"""`encoders`, `embed`, `merge-shards` and `eval …`: images to embeddings, embeddings to result records."""
+"""`embed`, `merge-shards` and `eval …`: images to embeddings, embeddings to result records."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
+from flickrexif.eval.data.catalog import catalog, of_embeddings
 from flickrexif.eval.data.formats import NAMES, open_images
 from flickrexif.eval.embed.in_turn import embed_in_turn
 from flickrexif.eval.embed.merging import merge_shards as join_shards
 from flickrexif.eval.embed.run import EmbedReport, EmbedSettings
 from flickrexif.eval.embed.run import Progress as EmbedProgress
-from flickrexif.eval.encoders import Candidate, as_encoder, expand
+from flickrexif.eval.encoders import Candidate, as_encoder, expand, load
 from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
+from flickrexif.eval.encoders.registry import registered_encoders
+from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.results import Result
-from flickrexif.eval.suite import Outcome, Suite, SuiteSettings, prepare, run_suite
-from flickrexif.eval.suite_plan import Item
-from flickrexif.eval.suite_running import Progress
+from flickrexif.eval.suite import Done, Item, Progress, SuiteSettings, measurements, plan, run_suite, tasks_of
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The measurements of encoders: the plan, their outcomes, and the folder of the records."""
+    """The measurements of encoders: the plan, their outcomes, and the folder of the records, or the file of one."""
 
     folder: Path
     items: tuple[Item, ...]
-    outcomes: tuple[Outcome, ...] = ()  # none of a dry run
+    outcomes: tuple[Done, ...] = ()  # none of a dry run
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -39,7 +40,7 @@ class Evaluation:
         return tuple(outcome.result for outcome in self.outcomes if outcome.result is not None)
 
     @property
-    def failed(self) -> tuple[Outcome, ...]:
+    def failed(self) -> tuple[Done, ...]:
         """The outcomes of failed measurements."""
         return tuple(outcome for outcome in self.outcomes if outcome.failed)
 
@@ -93,11 +94,11 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        by_key = {candidate.spec.key: candidate for candidate in candidates}
+        objects = {own.spec.key: own.encoder for own in candidates}
         return embed_in_turn(
             settings,
-            [candidate.spec for candidate in candidates],
-            lambda spec: by_key[spec.key].load(place, dtype),
+            [own.spec for own in candidates],
+            lambda record: objects[record.key] or load(record, device=place, dtype=dtype),
             sources,
             progress or (lambda *_: None),
             say,
@@ -116,53 +117,80 @@ def merge_shards(*, embeddings: Place | None = None, data_dir: Place | None = No
 
 def evaluate(
     encoder: Any,
+    tasks: str | Iterable[str] | None = None,
     *,
     data_dir: Place | None = None,
+    dataset: str | Iterable[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
     name: str = "",
     revision: str = "",
-    images: str | Iterable[str] | None = None,
-    tasks: str | Iterable[str] | None = None,
-    protocol: Literal["paper", "fast"] = "paper",
-    seeds: int = 10,
+    embeddings: Place | None = None,
+    labels: Place | None = None,
+    out: Place | None = None,
+    heads: bool = False,
     resume: bool = True,
     dry_run: bool = False,
     device: str = "auto",
     workers: int = 0,
+    memory: str = "2G",
     planned: Callable[[Sequence[Item]], object] = lambda _: None,
     progress: Progress | None = None,
     say: Say = lambda _: None,
 ) -> Evaluation:
-    """Make every measurement of `encoder` that the data folder allows; the records are in its folder `results`.
+    """Make the measurements `tasks` (None: all) of `encoder` that the data allow, from images to records.
 
     `encoder` is a name (`lite0`, `@ctl`), several names, or an object with `embed(batch [n, 3, size, size]) -> [n, d]`,
     see `eval.encoders.as_encoder`, named `name` (default: its class or function). `revision` is a text for the state of
     the object: its embeddings are used again for the same revision alone; without one, they are made anew in each call.
-    `planned` gets the plan before the work begins;
-    with `dry_run` only the plan is made. A measurement that failed has metrics of None and `detail["reason"]`. Raises
-    UsageError when there is nothing to measure or another command writes. After an interruption the same call goes on.
+    `dataset` chooses data sets of the data folder, or names others as `embed` takes them (None: all of the data
+    folder). `settings` are those of the measurements: {"knn.k": 1, "seeds": 3, "probe.parameter": "jpeg"}.
+
+    With `embeddings`, files in the published layout that others made are measured as they are, without images:
+    `encoder` may then be MODEL/VARIANT of the file names. `labels` is a folder with the split files or label tables of
+    FlickrExif (None: those of the data folder).
+
+    Records go to the folder `out` (None: `results` in the data folder), that of a single measurement also to a file.
+    `heads` keeps the trained heads of probes beside them. `planned` gets the plan before the work begins; with
+    `dry_run` only the plan is made. A measurement that failed has metrics of None and a `reason`. Raises UsageError
+    when there is nothing to measure or another command writes. After an interruption the same call goes on.
     """
     folder = data_folder(data_dir)
-    settings = SuiteSettings(
-        data_dir=folder.path,
-        images=several(images),
-        tasks=several(tasks),
-        protocol=protocol,
-        seeds=seeds,
+    root = path_of(embeddings) if embeddings else folder.path / "embeddings"
+    chosen = SuiteSettings(
+        embeddings=root,
+        results=path_of(out) if out else folder.path / "results",
+        as_they_are=embeddings is not None,
         resume=resume,
+        heads=heads,
         device=pick_device(device),
         workers=workers,
+        memory=bytes_of(memory),
     )
-    candidates = candidates_of(encoder, name, settings.device, revision, say)
+    names = tasks_of(several(tasks))
+    if embeddings:
+        candidates = [Candidate(spec) for spec in named_in_files(encoder)]
+        sets = of_embeddings(root, several(dataset))
+    else:
+        if not folder.path.is_dir():
+            raise UsageError(f"There is no data folder {folder.path}.", "Name it with --data-dir.")
+        candidates = candidates_of(encoder, name, chosen.device, revision, say)
+        sets = catalog(folder.path, root, several(dataset))
+    place = path_of(labels) if labels else folder.path / "flickrexif"
+    measured = measurements([replace(data, labels=place) for data in sets], names, settings or {})
     if dry_run:
-        return Evaluation(folder=settings.results, items=tuple(prepare(settings, candidates).items))
-    if not folder.path.is_dir():
-        raise UsageError(f"There is no data folder {folder.path}.", "Name it with --data-dir.")
-    with folder.writing("eval all"):
-        suite: Suite = prepare(settings, candidates, say)
-        planned(suite.items)
-        _register_elsewhere(settings)
-        outcomes = run_suite(suite, progress, say)
-    return Evaluation(folder=settings.results, items=tuple(suite.items), outcomes=tuple(outcomes))
+        return Evaluation(folder=chosen.results, items=tuple(plan(candidates, measured, chosen)))
+    home = (DataFolder.holding(root) or folder) if embeddings else folder
+    if not home.path.is_dir() and not out:
+        raise UsageError(f"There is no data folder {home.path} for the records.", "Name another place with --out.")
+    with home.writing("eval", beside=not home.path.is_dir()) as writing:
+        items = plan(candidates, measured, chosen, say)
+        planned(items)
+        if out:
+            writing.register(chosen.results)
+        for other in _elsewhere(several(dataset)):
+            other.register(chosen.embeddings, chosen.results)
+        outcomes = run_suite(items, chosen, progress, say)
+    return Evaluation(folder=chosen.results, items=tuple(items), outcomes=tuple(outcomes))
 
 
 def candidates_of(
@@ -177,17 +205,46 @@ def candidates_of(
     if isinstance(encoder, list | tuple | set) and all(isinstance(name, str) for name in encoder):
         if revision:
             raise UsageError("An encoder with a name has no revision.", "Give `revision` with an encoder object.")
-        return [Candidate(spec) for spec in expand(list(encoder))]
+        return [Candidate(record) for record in expand(list(encoder))]
     own = as_encoder(encoder, name or f"module:{own_name(encoder)}", device=device, revision=revision)
     if own.spec.digest.startswith(UNREVISED):
         say(f"{own.spec.key} has no revision, so its embeddings are made anew: give revision='…' to use them again.")
     return [Candidate(own.spec, own)]
 
 
-def _register_elsewhere(settings: SuiteSettings) -> None:
-    """Register the embeddings and records of this data folder in others whose photos they name."""
-    for spec in settings.images:
-        place = path_of(spec)
+def named_in_files(encoder: Any) -> list[EncoderSpec]:
+    """The encoders of names as `embed` takes them, or MODEL/VARIANT as in the names of embedding files."""
+    specs = []
+    for name in several(encoder):
+        model, slash, variant = name.partition("/")
+        released = f"paper:{name}"
+        if released in registered_encoders():
+            specs += expand([released])
+        elif slash and ":" not in model and not name.startswith("@"):
+            specs.append(EncoderSpec(name=f"{model}:{variant}", family="OWN", backend="file", model=name))
+        else:
+            specs += expand([name])
+    return specs
+
+
+def _elsewhere(datasets: Iterable[str]) -> Iterator[DataFolder]:
+    """Other data folders that hold photos of these data sets: they register the files in which their photos are."""
+    for place in map(path_of, datasets):
         other = DataFolder.holding(place) if place.exists() else None
         if other and os.access(other.path, os.W_OK):
-            other.register(settings.embeddings, settings.results)
+            yield other
+
+
+def bytes_of(text: str) -> int:
+    """Bytes of a size such as 4G or 512M. UsageError for another text."""
+    number, unit = text[:-1], text[-1:].upper()
+    try:
+        size = int(float(number) * UNITS[unit]) if unit in UNITS else int(text)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise UsageError(f"--memory {text[:20]} is no size.", "Write it as 4G or 512M.")
+    return size
+
+
+UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}

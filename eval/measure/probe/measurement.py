@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import torch
 
-from flickrexif.core.errors import UsageError
 from flickrexif.dataset.split_files import SPLITS
 from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
@@ -17,7 +16,6 @@ from flickrexif.eval.measure.inputs import (
     of_parameter,
     only_split,
     read_split,
-    split_folder,
     split_path,
     train_and_test,
     uniform_draws,
@@ -97,7 +95,7 @@ class Probe(Measurement):
     @property
     def settings(self) -> dict[str, Any]:
         """All that changes its numbers; labels that images came with are drawn once."""
-        return Measurement.settings.fget(self) | ({} if self.parameter else {"seeds": 1})  # type: ignore[attr-defined]
+        return self._fields() | ({} if self.parameter else {"seeds": 1})
 
     def needs(self) -> tuple[Need, ...]:
         """Every class of the processing, or the photos as they are."""
@@ -112,7 +110,7 @@ class Probe(Measurement):
         settings = probe_settings(self, inputs.device)
         data, left_out = self._processing(inputs, settings) if self.parameter else self._acquisition(inputs, settings)
         outcome = probe(data, settings)
-        images = (~data.validation).sum(), data.validation.sum(), len(data.test[0].labels)
+        images = int((~data.validation).sum()), int(data.validation.sum()), len(data.test[0].labels)
         detail = ProbeDetail(
             best=outcome.best,
             trials=list(outcome.trials),
@@ -120,7 +118,7 @@ class Probe(Measurement):
             recall=outcome.recall,
             confusion=[list(row) for row in outcome.confusion],
             classes=list(data.classes),
-            images=dict(zip(SPLITS, map(int, images), strict=True)),
+            images=dict(zip(SPLITS, images, strict=True)),
             left_out=left_out,
         )
         heads = outcome.heads
