@@ -164,7 +164,7 @@ def from_json(text: str, where: str = "The text") -> Result:
     return result
 
 
-def checked(kind: type[Any], values: Any, what: str) -> Any:
+def checked(kind: Any, values: Any, what: str) -> Any:
     """The JSON values as an object of a dataclass. FlickrExifError, which begins with `what`, for all that is wrong."""
     try:
         return _adapter(kind).validate_json(json.dumps(values))

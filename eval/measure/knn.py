@@ -21,9 +21,8 @@ image n is that of the pair (i, draw(n)).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
 from typing import Self
-from flickrexif.eval.results import plain_values
+
 import torch
 from torch import Tensor
 
@@ -33,6 +32,7 @@ from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
 from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
+from flickrexif.eval.results import plain_values
 from flickrexif.processing.variants import classes as classes_of
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")

@@ -4,24 +4,20 @@ For each ratio of masked area, a test image gets the majority class of its k nea
 similarity). Whether the training images are masked too is up to the embeddings that the caller passes in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from collections.abc import Iterator
 from typing import Any, Self
-from flickrexif.core.errors import UsageError
-from flickrexif.eval.data.catalog import IDENTITY
-from flickrexif.eval.measure.knn import K
-from flickrexif.processing.variants import centre_mask
+
 from torch import Tensor
 
-from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.data.catalog import DataSet
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.data.catalog import IDENTITY, DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, lacking
 from flickrexif.eval.measure.inputs import train_and_test
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
-from flickrexif.eval.measure.knn import vote
+from flickrexif.eval.measure.knn import K, vote
+from flickrexif.processing.variants import centre_mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,24 @@ All take embeddings of length 1, and are fitted on the training images alone.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from collections.abc import Iterator
 from typing import Self
-from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.intervals import OVER_IMAGES
-from flickrexif.processing.variants import classes as classes_of
+
 import torch
 from torch import Tensor
 
 from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
 from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.intervals import OVER_IMAGES
 from flickrexif.eval.measure.knn import K, check_seeds, five_setups
 from flickrexif.eval.measure.probe.fast import Fast
 from flickrexif.eval.measure.probe.measurement import probe_settings
 from flickrexif.eval.measure.probe.paper import Paper
 from flickrexif.eval.measure.probe.probe import Protocol, probe, processing_data
+from flickrexif.processing.variants import classes as classes_of
 
 Variants = Sequence[Tensor]
 """The same images under each class of a processing: V times [n, d]."""
@@ -151,7 +150,8 @@ class Mitigation(Measurement):
             [tiles.unit_rows(v, slice(0, len(v))) for v in p.embeddings] for p in (images.train, images.test)
         )
         metrics: dict[str, float | None] = {"chance": 1 / len(names)}
-        intervals, left = {}, {}
+        intervals: dict[str, tuple[float, float]] = {}
+        left = {}
         for name, (on_train, on_test) in mitigations(train).items():
             changed_train, changed_test = on_train(train), on_test(test)
             outcome = probe(processing_data(changed_train, changed_test, names, draws, settings), settings)
@@ -166,7 +166,7 @@ class Mitigation(Measurement):
                 device=inputs.device,
             )
             recall = {"accuracy": outcome.accuracy, "mean_per_class_recall": outcome.mean_per_class_recall}
-            metrics |= {f"{name}.{measure}": value for measure, value in (recall | neighbours.accuracy).items()}
+            metrics |= {f"{name}.{measure}": value for measure, value in {**recall, **neighbours.accuracy}.items()}
             intervals |= {f"{name}.accuracy": outcome.interval} if outcome.interval else {}
             left[name] = Left(best=outcome.best, recall=outcome.recall, reason=outcome.reason)
         return Outcome(

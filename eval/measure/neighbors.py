@@ -6,12 +6,11 @@ where N_k(t) are the k other images most similar to t by cosine similarity, the 
 Were neighbours independent of the label, the share would be the chance that another image drawn at random has it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
+
 import torch
 from torch import Tensor
 

@@ -10,11 +10,10 @@ recall@1 is the share of queries whose positive is more similar (cosine) than ev
 equal, the lower index wins. Images are paired by subject, not by their order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from collections.abc import Iterator
 from typing import Self
+
 import torch
 from torch import Tensor
 

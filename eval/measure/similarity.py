@@ -7,22 +7,21 @@ cosine similarities are counted in equal bins over [-1, 1], and averaged in two 
     averaged per query  the distribution of each query, then the mean over the queries that have such pairs
 """
 
-from dataclasses import dataclass
-
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Self
-from flickrexif.core.errors import UsageError
-from flickrexif.eval.results import plain_values
+
 import torch
 from torch import Tensor
 
 from flickrexif.core.draws import rank
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
 from flickrexif.eval.measure.inputs import Images, of_parameter, train_and_test, uniform_draws
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
+from flickrexif.eval.results import plain_values
 
 GROUPS = (
     "same_class_same_metadata",

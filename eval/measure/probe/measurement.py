@@ -118,7 +118,7 @@ class Probe(Measurement):
             recall=outcome.recall,
             confusion=[list(row) for row in outcome.confusion],
             classes=list(data.classes),
-            images=dict(zip(SPLITS, images, strict=True)),
+            images=dict(zip(("train", "validation", "test"), images, strict=True)),
             left_out=left_out,
         )
         heads = outcome.heads
