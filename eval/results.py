@@ -20,6 +20,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
+from flickrexif.dataset.split_files import STEM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,13 +79,26 @@ class Result:
     settings: Annotated[Mapping[str, Any], AfterValidator(_with_mask)]  # all that changes the numbers
     versions: Mapping[str, Name] = field(default_factory=dict)  # see `environment`
     fingerprints: Mapping[str, Name] = field(default_factory=dict)  # file -> "sha256:..."
-    key: str = ""  # of what was measured, see `measure.run`; "" in records of earlier versions
     seconds: Number = 0.0
 
     @property
     def mask(self) -> float | None:
         """The share of the area that was masked in the images; None for the task masking, whose metrics name it."""
         return self.settings.get("mask")
+
+    @property
+    def key(self) -> str:
+        """A hash of what was measured: records of equal keys would be equal, but for versions and seconds."""
+        return key_of({name: getattr(self, name) for name in IDENTITY})
+
+
+IDENTITY = tuple("task dataset origin parameter attribute encoder encoder_digest settings fingerprints".split())
+
+
+def key_of(fields: Mapping[str, Any]) -> str:
+    """A hash of the fields IDENTITY of a record."""
+    text = json.dumps({name: fields[name] for name in IDENTITY}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def environment(device: str = "cpu") -> dict[str, str]:
@@ -192,12 +206,14 @@ def _from_version_1(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_version_2(record: Mapping[str, Any]) -> dict[str, Any]:
-    """It has reason and state in its detail, and what its intervals are of, and the device, in its settings."""
-    settings, detail = record.get("settings"), record.get("detail", {})
-    if not isinstance(settings, dict) or not isinstance(detail, dict):
+    """It has reason, state and the split file's fingerprint in its detail, and in its settings what its intervals are
+    of, and the device."""
+    settings, detail, files = record.get("settings"), record.get("detail", {}), record.get("fingerprints", {})
+    if not (isinstance(settings, dict) and isinstance(detail, dict) and isinstance(files, dict)):
         return {**record}
+    split_file = {f"{STEM}{record.get('attribute')}.json": detail["split_file"]} if "split_file" in detail else {}
     state = detail.get("state") or "measured"
-    rest = {name: value for name, value in detail.items() if name not in ("reason", "state")}
+    rest = {name: value for name, value in detail.items() if name not in ("reason", "state", "split_file")}
     moved = {"interval", "device", "half", "negatives"}
     return {
         **record,
@@ -206,6 +222,7 @@ def _from_version_2(record: Mapping[str, Any]) -> dict[str, Any]:
         "detail": rest if state == "measured" else None,
         "interval": str(settings.get("interval", "")).removeprefix("bootstrap over "),
         "settings": {name: value for name, value in settings.items() if name not in moved},
+        "fingerprints": files | split_file,
     }
 
 

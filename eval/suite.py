@@ -18,15 +18,16 @@ from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.files import put_bytes, put_text, remove
 from flickrexif.eval.data.catalog import IDENTITY, DataSet
 from flickrexif.eval.data.embeddings import UNSAFE, EmbeddingKey, read_embeddings
+from flickrexif.eval.embed.compat import Fault, Work, embed
 from flickrexif.eval.embed.loader import Combo
-from flickrexif.eval.embed.run import EmbedSettings, Fault, Work, embed
+from flickrexif.eval.embed.run import EmbedSettings
 from flickrexif.eval.embed.store import file_names
 from flickrexif.eval.encoders import Candidate
 from flickrexif.eval.encoders.digests import OF_A_FILE, same_encoder
 from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.measure import MEASUREMENTS, Measurement, read_result
-from flickrexif.eval.measure.base import LACKS, Outcome, Subject, identity, no_result, run
+from flickrexif.eval.measure.base import LACKS, Outcome, Subject, no_result, present_key, run
 from flickrexif.eval.results import LOG, Result, State, log_path, write_result
 from flickrexif.processing.variants import variant
 
@@ -294,7 +295,7 @@ def _is_done(item: Item, settings: SuiteSettings) -> bool:
     if not item.has_values or (settings.heads and item.measurement.task == "probe" and not _heads(item.path).exists()):
         return False
     try:
-        return item.record is not None and item.record.key == identity(item.measurement, item.subject)["key"]
+        return item.record is not None and item.record.key == present_key(item.measurement, item.subject)
     except FlickrExifError:  # an unreadable file: running the measurement will say so
         return False
 
@@ -387,7 +388,8 @@ def _embed(
     work = [Work(source, tuple(sorted(of_source, key=str))) for source, of_source in combos.values()]
     report = embed(embedding, candidates, work, progress, tell)
     steps.done += len(missing)
-    return report.faults
+    faults: Mapping[EmbeddingKey, Fault] = report.faults
+    return faults
 
 
 def _measured(item: Item, faults: Sequence[Fault], settings: SuiteSettings, tell: Callable[[str], None]) -> Done:

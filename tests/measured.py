@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import flickrexif
+from flickrexif.eval.results import Result
 from tests.suite_data import write_data
 
 ENCODER = "control:dct"
-PLACE = {"model": "control", "variant": "dct"}
 SIMULATED = "sandbox:simulated"
 MASKS = (0.0, 0.9)
 ORIGINS = {"ImageNet": "", "FlickrExif": SIMULATED, "PairCams": "real"}  # of the data sets of `write_embedded`
 FAST = {"protocol": "fast", "seeds": 2}
-SHARPENING = {"dataset": "ImageNet", "parameter": "sharpening"}
+SHARPENING = {"parameter": "sharpening"}
 
 Record = dict[str, Any]
 
@@ -28,31 +28,39 @@ def write_embedded(root: Path) -> Path:
     return data
 
 
-def measurements(data: Path) -> dict[str, tuple[str, dict[str, Any]]]:
-    """File stem -> (task, settings), of at least one measurement of every task."""
-    labels, splits = {"labels": data / "flickrexif" / "labels"}, data / "flickrexif" / "splits"
-    return {
-        "knn": ("knn", {**SHARPENING, "k": 3, "seeds": 2}),
-        "probe": ("probe", {**SHARPENING, **FAST}),
-        "probe-attribute": (
-            "probe",
-            {"dataset": "FlickrExif", "attribute": "Make", "splits": splits, "protocol": "fast"},
-        ),
-        "retrieval": ("retrieval", {}),
-        "neighbors": ("neighbors", labels),
-        "similarity": ("similarity", SHARPENING),
-        "masking": ("masking", {"dataset": "ImageNet", "ratios": MASKS}),
-        "mitigation": ("mitigation", {**SHARPENING, **FAST}),
-        "tsne": ("tsne", labels),
-        "strips": ("strips", SHARPENING),
-        "strips-labels": ("strips", {"dataset": "FlickrExif", **labels}),
-    }
+MEASUREMENTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "knn": ("knn", "ImageNet", {**SHARPENING, "k": 3, "seeds": 2}),
+    "probe": ("probe", "ImageNet", {**SHARPENING, **FAST}),
+    "probe-attribute": ("probe", "FlickrExif", {"attribute": "Make", "protocol": "fast"}),
+    "retrieval": ("retrieval", "PairCams", {}),
+    "neighbors": ("neighbors", "FlickrExif", {}),
+    "similarity": ("similarity", "ImageNet", SHARPENING),
+    "masking": ("masking", "ImageNet", {"ratios": MASKS}),
+    "mitigation": ("mitigation", "ImageNet", {**SHARPENING, **FAST}),
+    "tsne": ("tsne", "FlickrExif", {}),
+    "strips": ("strips", "ImageNet", SHARPENING),
+    "strips-labels": ("strips", "FlickrExif", {}),
+}
+"""File stem -> (task, data set, settings), of at least one measurement of every task."""
+
+
+def measured(
+    task: str, dataset: str, settings: dict[str, Any], embeddings: Path, labels: Path | None = None, **options: Any
+) -> Result:
+    """The record of the one measurement of these embeddings, which are taken as they are."""
+    options = {"device": "cpu", "out": embeddings.parent / "results", **options}
+    options["labels"] = labels or embeddings.parent / "flickrexif"
+    (result,) = flickrexif.evaluate(
+        "control/dct", task, dataset=dataset, settings=settings, embeddings=embeddings, **options
+    ).results
+    return result
 
 
 def measure_all(data: Path, out: Path) -> dict[str, Record]:
     """Make every measurement under both masks; file name -> the record as JSON has it."""
-    for stem, (task, settings) in measurements(data).items():
+    for stem, (task, dataset, settings) in MEASUREMENTS.items():
         for mask in MASKS if task != "masking" else (None,):
             name = f"{stem}-masked.json" if mask else f"{stem}.json"
-            flickrexif.measure(task, **PLACE, **settings, mask=mask, data_dir=data, out=out / name)
+            chosen = settings if mask is None else {**settings, "mask": mask}
+            measured(task, dataset, chosen, data / "embeddings", out=out / name)
     return {path.name: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}

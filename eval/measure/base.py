@@ -5,8 +5,6 @@ labels (`label_files`), and computes (`measure`). To add one, write its class an
 its chart is a file of `report.charts`.
 """
 
-import hashlib
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +26,7 @@ from flickrexif.eval.results import (
     environment,
     fingerprint,
     from_json,
+    key_of,
     plain_values,
     to_json,
 )
@@ -178,20 +177,21 @@ class Subject:
         return [EmbeddingKey(self.data.name, self.model, self.variant, *need, split) for split, need in places]
 
 
-def identity(measurement: Measurement, subject: Subject) -> dict[str, Any]:
-    """The fields of a record that say what was measured; `key` is a hash of the others.
+def present_key(measurement: Measurement, subject: Subject) -> str:
+    """The key of the record that would be made of the measurement now.
 
-    They are computed from the measurement's settings and the files that it reads. Raises UsageError where one is
+    It is computed from the measurement's settings and the files that it reads. Raises UsageError where one is
     missing, FlickrExifError where it cannot be read or the files are of different encoders, photos or masks.
     """
-    return _identity(measurement, subject, [_open(key, subject.root) for key in subject.keys(measurement)])
+    files = [_open(file, subject.root) for file in subject.keys(measurement)]
+    return key_of(_identity(measurement, subject, files))
 
 
 def _identity(measurement: Measurement, subject: Subject, files: Sequence[File]) -> dict[str, Any]:
     data = subject.data
     labels = measurement.label_files(data.labels) if data.labels else ()
     drawn = {"test_images": f"one in {HELD_OUT}, drawn by id"} if measurement.trains and data.held_out else {}
-    fields = {
+    return {
         "task": measurement.task,
         "dataset": data.name,
         "origin": shared_origin(file.embeddings for file in files) or data.origin,
@@ -202,7 +202,6 @@ def _identity(measurement: Measurement, subject: Subject, files: Sequence[File])
         "fingerprints": {file.path.relative_to(subject.root).as_posix(): fingerprint(file.path) for file in files}
         | {path.name: fingerprint(path) for path in labels},
     }
-    return fields | {"key": hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()}
 
 
 def _open(key: EmbeddingKey, root: Path) -> File:

@@ -1,14 +1,15 @@
 """Reads the result records of a folder, and sorts out those that a report cannot show."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.measure import read_result
 from flickrexif.eval.report.entries import Entry, group_of, used_entries
 from flickrexif.eval.report.figures import figures
 from flickrexif.eval.report.wording import dataset_of, photos_of
-from flickrexif.eval.results import read_result
+from flickrexif.eval.results import Result, plain_values
 
 MEASURE = "Measure first: flickrexif eval all --encoder lite0."
 SIMULATED = "SIMULATED DATA ({}): no camera took these photos; the numbers say nothing about cameras."
@@ -39,13 +40,19 @@ def read_records(folder: Path) -> Records:
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
-            entries.append((name, read_result(path)))
+            entries.append((name, _as_before(read_result(path))))
         except FlickrExifError as error:
             unreadable.append((name, str(error).replace(f"{folder}/", "")))
     drawable, wrong = _drawable(entries)
     if not drawable:
         raise FlickrExifError(f"None of the files in {folder} can be shown.", (unreadable + wrong)[0][1])
     return Records(drawable, sorted(unreadable + wrong))
+
+
+def _as_before(result: Result) -> Result:
+    """The record with a detail as JSON, with reason and state."""
+    told = {"reason": result.reason or None} | ({} if result.state == "measured" else {"state": result.state})
+    return replace(result, detail=(plain_values(result.detail) or {}) | told)
 
 
 def banners(entries: Iterable[Entry]) -> list[str]:
