@@ -23,7 +23,7 @@ from flickrexif.eval.embed.loader import Combo
 from flickrexif.eval.embed.run import EmbedSettings
 from flickrexif.eval.embed.store import file_names
 from flickrexif.eval.encoders import Candidate
-from flickrexif.eval.encoders.digests import OF_A_FILE, same_encoder
+from flickrexif.eval.encoders.digests import same_encoder
 from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.measure import MEASUREMENTS, Measurement, read_result
@@ -189,7 +189,7 @@ def _compared(
 ) -> Candidate:
     """The candidate with its digest where it is needed: where embeddings of its name exist, whoever made them."""
     candidate = replace(candidate, spec=candidate.compared)
-    if tell is None or settings.as_they_are or candidate.spec.digest or candidate.spec.backend in OF_A_FILE:
+    if tell is None or settings.as_they_are or not candidate.only_loading_tells:
         return candidate
     subjects = ((_subject(candidate, data, settings), m) for data, m, reason in measured if not reason)
     if not any(key.path(settings.embeddings).exists() for subject, m in subjects for key in subject.keys(m)):

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from flickrexif.eval.encoders import load, resolve
-from flickrexif.eval.encoders.controls import (
+from flickrexif.eval.encoders.backends.control import (
     COEFFICIENTS,
     COLUMNS,
     DCT_SIZE,

@@ -17,8 +17,8 @@ from flickrexif import embed, evaluate, measure
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.embeddings import Embeddings, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import load, resolve
+from flickrexif.eval.encoders.backends.timm import HUB_FILES, build
 from flickrexif.eval.encoders.digests import folder_digest, tensors_digest
-from flickrexif.eval.encoders.networks import build
 from flickrexif.eval.encoders.weights import weights_file
 from flickrexif.eval.results import read_result
 from tests.suite_data import PAIRS, records, snapshot, write_classes, write_pairs
@@ -365,7 +365,7 @@ def test_an_object_never_takes_the_embeddings_of_an_earlier_version(data: Path) 
 
 def test_the_digest_is_the_hash_of_the_weights_file() -> None:
     record = load(resolve("lite0")).spec
-    assert record.digest == sha256(weights_file(resolve("lite0")))
+    assert record.digest == sha256(weights_file(resolve("lite0"), HUB_FILES))
 
 
 def test_tensors_have_one_digest_for_the_same_state_alone() -> None:

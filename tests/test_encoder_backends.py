@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import as_encoder, expand, load, resolve
-from flickrexif.eval.encoders.networks import build, image_tower
+from flickrexif.eval.encoders.networks import image_tower
 from flickrexif.eval.encoders.spec import EncoderSpec
 
 open_clip: Any = import_module("open_clip")  # after torchvision_operators, whatever sorts the imports
@@ -33,6 +33,11 @@ TINY_CLIP = {
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def build(spec: EncoderSpec) -> Any:
+    """The whole network of a spec of timm or open_clip, with random weights."""
+    return import_module(f"flickrexif.eval.encoders.backends.{spec.backend}").build(spec)
 
 
 def images(n: int, size: int, seed: int = 0) -> torch.Tensor:

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.encoders import cached, expand, list_encoders, resolve
-from flickrexif.eval.encoders.controls import CONTROLS
+from flickrexif.eval.encoders import expand, list_encoders, resolve
+from flickrexif.eval.encoders.backends import BACKENDS
+from flickrexif.eval.encoders.backends.control import CONTROLS
 from flickrexif.eval.encoders.registry import registered_encoders
-from flickrexif.eval.encoders.weights import local_file
 
 # The paper's encoders, one list a family of its registry.
 PAPER = {
@@ -136,8 +136,7 @@ def test_a_checkpoint_is_part_of_the_key(tmp_path: Path) -> None:
     record = resolve(f"paper:clip/ViT-L-14@336px@{file}?img_size=224")
     assert record.key == f"paper:clip/ViT-L-14@336px@{file}?img_size=224"
     assert (record.checkpoint, record.size_bytes, record.input_size) == (str(file), 5, 224)
-    assert local_file(record) == file
-    assert cached(record)
+    assert BACKENDS[record.backend].is_here(record)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_weights_in_the_hubs_cache_are_found(tmp_path: Path) -> None:
     snapshot = repository / "snapshots" / revision
     snapshot.mkdir(parents=True)
     (snapshot / "model.safetensors").touch()
-    code = "import flickrexif.eval.encoders as e; print(*(r.name for r in e.expand(['@ssl']) if e.cached(r)))"
+    code = "import flickrexif as f; print(*(row.spec.name for row in f.encoders('SSL') if row.cached))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -217,10 +216,10 @@ def test_weights_in_the_hubs_cache_are_found(tmp_path: Path) -> None:
 
 def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
     code = (
-        "from flickrexif.eval.encoders import resolve\nfrom flickrexif.eval.encoders.weights import weights_file\n"
+        "from flickrexif.eval.encoders import load, resolve\n"
         "from flickrexif.core.errors import FlickrExifError\n"
         "for name in ('paper:dino/vits16', 'paper:openclip/ViT-B-32-laion2B'):\n"
-        "    try: weights_file(resolve(name))\n    except FlickrExifError as error: print(error)\n"
+        "    try: load(resolve(name))\n    except FlickrExifError as error: print(error)\n"
     )
     env = {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "TORCH_HOME": str(tmp_path), "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)

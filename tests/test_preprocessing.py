@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
-from flickrexif.eval.encoders.preprocessing import FILTERS, Preprocessing, preprocessing, resize_and_crop
+from flickrexif.eval.encoders.preprocess import FILTERS, Preprocessing, preprocessing, resize_and_crop
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec, Interpolation
 

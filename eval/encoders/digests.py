@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flickrexif.eval.encoders.spec import EncoderSpec
-from flickrexif.eval.encoders.weights import local_file
 from flickrexif.eval.results import fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
 
-OF_A_FILE = ("timm", "open_clip")  # backends whose weights all come from one file
 SameEncoder = Literal["same", "changed", "no digest", "other"]
 
 
@@ -53,12 +51,6 @@ def same_encoder(stored: Mapping[str, Any], spec: EncoderSpec) -> SameEncoder:
     return "changed" if stored.get("checkpoint") and f"sha256:{stored['checkpoint']}" != spec.digest else "no digest"
 
 
-def known_digest(spec: EncoderSpec) -> str:
-    """The digest as far as it is known without loading or fetching anything; "" where it is not."""
-    file = local_file(spec) if spec.backend in OF_A_FILE and not spec.digest else None
-    return fingerprint(file) if file else spec.digest
-
-
 def tensors_digest(network: "nn.Module") -> str:
     """A hash of the names, types, shapes and values of all parameters and buffers that belong to the state."""
     import torch
@@ -71,6 +63,11 @@ def tensors_digest(network: "nn.Module") -> str:
         state.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
         state.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return f"sha256:{state.hexdigest()}"
+
+
+def network_digest(network: "nn.Module", place: str) -> str:
+    """The digest of a network that was made from `place`: a folder, or a name that is none."""
+    return joined(tensors_digest(network), folder_digest(Path(place)) if Path(place).is_dir() else "")
 
 
 def folder_digest(folder: Path) -> str:

@@ -13,7 +13,7 @@ def by_memory(specs: Iterable[EncoderSpec]) -> Iterator[list[EncoderSpec]]:
     group: list[EncoderSpec] = []
     size = 0
     for spec in specs:
-        weight_bytes = 0 if spec.backend == "control" else spec.size_bytes or UNKNOWN_BYTES
+        weight_bytes = UNKNOWN_BYTES if spec.size_bytes is None else spec.size_bytes
         if group and size + weight_bytes > GROUP_BYTES:
             yield group
             group, size = [], 0

@@ -1,17 +1,16 @@
 """A torch network as an `Encoder`: on its device, in its precision."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.encoders.preprocessing import preprocessing
-from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Prepare
+from flickrexif.eval.encoders.devices import pick_device
+from flickrexif.eval.encoders.preprocess import preprocessing
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision, Prepare
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +46,12 @@ def network_encoder(
 
     if dtype not in get_args(Precision):
         raise UsageError(f"There is no precision {dtype!r}.", f"Known: {', '.join(get_args(Precision))}.")
-    target = checked_device(device)
+    target = torch.device(pick_device(device))
     network = network.eval().requires_grad_(False).to(target)
     if target.type == "cuda":  # convolutions run faster so
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder = NetworkEncoder(spec, prepare or preprocessing(spec), network, target, dtype)
     return encoder if spec.embedding_size else replace(encoder, spec=measured(encoder))
-
-
-def checked_device(name: str) -> "torch.device":
-    """The device of that name. UsageError when this machine, or this build of torch, does not have it."""
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):  # torch asserts that it was built for CUDA
-        raise UsageError(f"There is no device {name[:40]!r} here.", "Type --device cpu.") from None
-    return device
 
 
 def measured(encoder: Encoder) -> EncoderSpec:

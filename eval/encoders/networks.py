@@ -1,4 +1,4 @@
-"""Builds the networks of timm and open_clip and loads their weights.
+"""What the backends whose weights are one file share: a network that is filled from the file and from it alone.
 
 The weights are loaded here and not by the libraries: every parameter must come from the file, so that no encoder is
 ever partly random.
@@ -6,39 +6,65 @@ ever partly random.
 
 import pickle
 import zipfile
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import AGAIN
 from flickrexif.core.text import reason_of
-from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.scopes import quiet
-from flickrexif.eval.encoders.spec import EncoderSpec
-from flickrexif.eval.encoders.weights import LITE0
+from flickrexif.eval.encoders.digests import tensors_digest
+from flickrexif.eval.encoders.network_encoder import network_encoder
+from flickrexif.eval.encoders.scopes import seeded
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
+from flickrexif.eval.encoders.weights import weights_file
+from flickrexif.eval.results import fingerprint
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-State = Mapping[str, "Tensor"]
-
-# What an architecture needs beyond its name, by (model, tag).
-OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
-    ("vit_small_patch16_224", "mocov3"): {"num_heads": 12},  # MoCo v3's ViT-S has 12 heads of 32, not 6 of 64
-}
-CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # of timm; an encoder does not need their weights
+    from torch import nn
 
 
-def build(spec: EncoderSpec) -> "nn.Module":
-    """The whole network of `spec` with random weights, on torch's default device; `image_tower` gives its encoder.
+def loader(
+    build: "Callable[[EncoderSpec], nn.Module]",
+    fill: "Callable[[nn.Module, EncoderSpec, Path], None]",
+    hub_files: tuple[str, ...],
+) -> Callable[[EncoderSpec, str, Precision, bool], Encoder]:
+    """A `Backend.load` of encoders whose network `build` makes, with random weights, and `fill` fills from a file.
 
-    Raises UsageError for a missing package, and for a size that the architecture cannot take.
+    It raises UsageError for a missing package, file or device and a size that the architecture cannot take,
+    FlickrExifError for weights that cannot be fetched or are not the network's.
     """
-    require_torch("timm", "open_clip")
-    network = {"timm": _timm, "open_clip": _open_clip}[spec.backend](spec)
-    _check_size(spec, _patch(image_tower(network)))
-    return network.eval()
+
+    def load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) -> Encoder:
+        with seeded():
+            network = build(spec)
+        tower = image_tower(network)
+        digest = _fill(network, spec, weights_file(spec, hub_files), fill) if pretrained else tensors_digest(tower)
+        return network_encoder(tower, replace(spec, digest=digest), device, dtype)
+
+    return load
+
+
+def _fill(
+    network: "nn.Module", spec: EncoderSpec, file: Path, fill: "Callable[[nn.Module, EncoderSpec, Path], None]"
+) -> str:
+    """Fill the network; returns the hash of the file. FlickrExifError where the file holds no weights of it."""
+    from safetensors import SafetensorError
+
+    unusable = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
+    malformed = (AttributeError, KeyError, TypeError, ValueError)  # a file that holds something else
+    digest = fingerprint(file)
+    try:
+        fill(network, spec, file)
+    except (*unusable, *malformed) as error:
+        reason = reason_of(error, 200)
+        message = f"{file} holds no weights of {spec.model} ({reason or type(error).__name__})."
+        hint = "Fetch the file again, or name the architecture that it was saved from."
+        raise FlickrExifError(message, hint) from None
+    if fingerprint(file) != digest:
+        raise FlickrExifError(f"{file} was changed while it was read.", AGAIN)
+    return digest
 
 
 def image_tower(network: "nn.Module") -> "nn.Module":
@@ -47,22 +73,9 @@ def image_tower(network: "nn.Module") -> "nn.Module":
     return tower
 
 
-def load_weights(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
-    """Load the weights in `file` into a `network` made by `build`. FlickrExifError where they are not its weights."""
-    from safetensors import SafetensorError
-
-    unusable = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
-    malformed = (AttributeError, KeyError, TypeError, ValueError)  # a file that holds something else
-    try:
-        {"timm": _load_timm, "open_clip": _load_open_clip}[spec.backend](network, spec, file)
-    except (*unusable, *malformed) as error:
-        reason = reason_of(error, 200)
-        message = f"{file} holds no weights of {spec.model} ({reason or type(error).__name__})."
-        hint = "Fetch the file again, or name the architecture that it was saved from."
-        raise FlickrExifError(message, hint) from None
-
-
-def _check_size(spec: EncoderSpec, patch: int) -> None:
+def check_size(spec: EncoderSpec, tower: "nn.Module") -> None:
+    """UsageError where the spec's input size is not a multiple of the tower's patches."""
+    patch = _patch(tower)
     if spec.input_size < patch or spec.input_size % patch:
         near = max(1, round(spec.input_size / patch)) * patch
         message = f"{spec.name} takes images of a multiple of {patch} px, not of {spec.input_size}."
@@ -74,82 +87,3 @@ def _patch(tower: "nn.Module") -> int:
     inner = getattr(tower, "trunk", tower)  # open_clip's towers made by timm
     size = getattr(getattr(inner, "patch_embed", inner), "patch_size", 1)
     return int(size[0] if isinstance(size, tuple) else size)
-
-
-# --- timm
-
-
-def _timm(spec: EncoderSpec) -> "nn.Module":
-    import timm
-
-    # A tag of weights that timm does not keep is no part of its name.
-    name = f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
-    cfg = timm.get_pretrained_cfg(name)
-    size: dict[str, Any] = {"img_size": spec.input_size} if cfg is not None and cfg.fixed_input_size else {}
-    options = OPTIONS.get((spec.model, spec.tag), {})
-    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **size, **options)
-    return network
-
-
-def _load_timm(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
-    import timm.models
-
-    state: State = timm.models.load_state_dict(str(file), use_ema=False, device="cpu", weights_only=True)
-    if spec.source == LITE0 and spec.checkpoint is None:
-        state = renamed(state, network)
-    state = base_encoder(state)
-    convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
-    missing, unexpected = network.load_state_dict(convert(state, network) if convert else state, strict=False)
-    unexpected = [name for name in unexpected if not name.startswith(CLASSIFIERS)]
-    if missing or unexpected:
-        raise ValueError(f"missing {list(missing)[:3]}, unexpected {unexpected[:3]}")
-
-
-def base_encoder(state: State) -> State:
-    """MoCo v3's files hold its whole method, the encoder as `base_encoder`: that part; any other state as it is."""
-    prefix = "base_encoder."
-    encoder_state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    return encoder_state or state
-
-
-def renamed(state: State, network: "nn.Module") -> State:
-    """The tensors of another implementation of the same architecture, under the names that `network` uses.
-
-    Both list the same tensors in the order of the forward pass, the classifier last; loading checks the shapes.
-    """
-    own = list(network.state_dict())
-    return dict(zip(own, list(state.values())[: len(own)], strict=True))
-
-
-# --- open_clip
-
-
-def _open_clip(spec: EncoderSpec) -> "nn.Module":
-    import open_clip
-    import torch
-
-    config = open_clip.get_model_config(spec.model)
-    vision = config["vision_cfg"]
-    other_size = spec.input_size != vision.get("image_size", spec.input_size)
-    if other_size and isinstance(vision.get("layers"), list):  # CLIP's ResNets pool with one position a cell
-        native = vision["image_size"]
-        raise UsageError(f"{spec.name} takes images of {native} px alone.", f"Write {spec.name}.")
-    # The activation is a fact of the weights, and open_clip's names do not always tell it.
-    activation = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag).get("quick_gelu", False)
-    with quiet():
-        network: nn.Module = open_clip.create_model(
-            spec.model,
-            pretrained_image=False,
-            pretrained_text=False,
-            force_quick_gelu=activation,
-            force_image_size=spec.input_size if other_size else None,
-            device=torch.get_default_device(),
-        )
-    return network
-
-
-def _load_open_clip(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:  # noqa: ARG001
-    import open_clip
-
-    with quiet():
-        open_clip.load_checkpoint(network, str(file), strict=True, weights_only=True)

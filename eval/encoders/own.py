@@ -1,27 +1,19 @@
-"""Encoders of one's own or from elsewhere: a Python object, a factory in a module, torch.hub, transformers."""
+"""Encoders of one's own: any Python object that maps images to embeddings."""
 
-import importlib
 import secrets
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.text import reason_of
-from flickrexif.eval.encoders.digests import folder_digest, joined, tensors_digest
-from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.network_encoder import Precision, measured, network_encoder
-from flickrexif.eval.encoders.preprocessing import FILTERS, preprocessing
-from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Prepare
-from flickrexif.eval.results import fingerprint
+from flickrexif.eval.encoders.network_encoder import measured, network_encoder
+from flickrexif.eval.encoders.preprocess import preprocessing
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision, Prepare
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 FIELDS = ("family", "input_size", "mean", "std", "interpolation", "embedding_size", "licence", "source")
 UNREVISED = "unrevised:"  # begins the digest of an object of which nothing tells whether it was changed
@@ -99,114 +91,3 @@ def is_network(obj: object) -> bool:
     from torch import nn
 
     return isinstance(obj, nn.Module)
-
-
-# --- by name
-
-
-def module_encoder(spec: EncoderSpec, *, device: str, dtype: Precision) -> Encoder:
-    """`module:package.mod:factory`: what `factory()` returns. UsageError when there is no such function.
-
-    Its digest is that of the module's source file, and of the weights if it is a torch module.
-    """
-    obj, source = _module_object(spec)
-    digest = joined(source, tensors_digest(cast("nn.Module", obj))) if is_network(obj) else source
-    return as_encoder(obj, spec.name, replace(spec, digest=digest), device=device, dtype=dtype)
-
-
-def _module_object(spec: EncoderSpec) -> tuple[object, str]:
-    """What the factory returns, and the hash of the module's source file."""
-    name, _, factory = spec.model.partition(":")
-    try:
-        # A module that this process has already is run anew: its file may have changed since.
-        module = importlib.reload(sys.modules[name]) if name in sys.modules else importlib.import_module(name)
-        make = getattr(module, factory)
-    except ModuleNotFoundError as error:
-        message = f"{spec.name}: there is no module {error.name}."
-        raise UsageError(message, "Install it, or name its folder in PYTHONPATH.") from None
-    except (AttributeError, ValueError):
-        make = None
-    if not callable(make):
-        raise UsageError(f"{spec.name} names no function.", "Write module:package.mod:factory.")
-    return make(), fingerprint(Path(module.__file__)) if module.__file__ else ""
-
-
-def torchhub_network(spec: EncoderSpec, pretrained: bool) -> tuple["nn.Module", EncoderSpec]:
-    """The network of `torchhub:OWNER/REPOSITORY[:REF]/MODEL` or `torchhub:/a/folder/MODEL`, by its `hubconf.py`, and
-    its spec with the digest.
-
-    This runs the repository's code. FlickrExifError where it cannot be fetched or has no such model.
-    """
-    import torch
-
-    repository, _, model = spec.model.rpartition("/")
-    local = Path(repository).is_dir()
-    try:
-        network: nn.Module = torch.hub.load(  # type: ignore[no-untyped-call]
-            repository, model, source="local" if local else "github", trust_repo=True, pretrained=pretrained
-        )
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        reason = reason_of(error, 200)
-        hint = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
-        raise FlickrExifError(f"{spec.name} cannot be loaded ({reason}).", hint) from None
-    return network, replace(spec, digest=_digest(network, Path(repository)))
-
-
-def _digest(network: "nn.Module", place: Path) -> str:
-    """The digest of the network that was made from `place`: a folder, or a name that is none."""
-    return joined(tensors_digest(network), folder_digest(place) if place.is_dir() else "")
-
-
-def transformers_network(spec: EncoderSpec, pretrained: bool) -> tuple["nn.Module", EncoderSpec]:
-    """The vision model of `transformers:NAME`, and its spec completed from the model's image processor."""
-    require_torch("transformers", extra="transformers")
-    transformers: Any = importlib.import_module("transformers")
-    try:
-        processor = transformers.AutoImageProcessor.from_pretrained(spec.model)
-        config = transformers.AutoConfig.from_pretrained(spec.model)
-        model = _transformers_model(transformers.AutoModel, spec.model, config, pretrained)
-    except (OSError, ValueError) as error:
-        reason = reason_of(error, 200)
-        hint = f"Fetch it on a machine with a network (hf download {spec.model}), then name its folder."
-        raise FlickrExifError(f"{spec.name} cannot be loaded ({reason}).", hint) from None
-    size = getattr(processor, "crop_size", None) or processor.size
-    names = {int(filter_): name for name, filter_ in FILTERS.items()}
-    spec = replace(
-        spec,
-        input_size=spec.img_size or int(size.get("height") or size["shortest_edge"]),
-        mean=tuple(processor.image_mean),
-        std=tuple(processor.image_std),
-        interpolation=names[int(processor.resample)],
-        digest=_digest(model, Path(spec.model)),
-    )
-    return _pooled(model), spec
-
-
-def _transformers_model(kind: Any, name: str, config: object, pretrained: bool) -> "nn.Module":
-    """The model; ValueError where its file lacks weights, which transformers would fill with random numbers."""
-    if not pretrained:
-        return cast("nn.Module", kind.from_config(config))
-    model, info = kind.from_pretrained(name, output_loading_info=True)
-    if info["missing_keys"]:
-        raise ValueError(f"its file lacks {sorted(info['missing_keys'])[:3]}")
-    return cast("nn.Module", model)
-
-
-def _pooled(model: "nn.Module") -> "nn.Module":
-    """A transformers model that returns one embedding an image: projected, else pooled, else its first token."""
-    from torch import nn
-
-    class Pooled(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
-            out = getattr(model, "get_image_features", model)(pixel_values=batch)
-            if getattr(out, "pooler_output", None) is not None:
-                out = out.pooler_output
-            elif hasattr(out, "last_hidden_state"):
-                out = out.last_hidden_state[:, 0]
-            return cast("torch.Tensor", out).flatten(1)
-
-    return Pooled()

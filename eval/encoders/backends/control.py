@@ -7,16 +7,16 @@
 All read the image as it is, at full size: a resize would blur the traces. A mask covers its share of that image.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageStat
 
 from flickrexif.core.draws import rank
-from flickrexif.eval.encoders.preprocessing import masked
+from flickrexif.eval.encoders.backend import Backend, unknown
+from flickrexif.eval.encoders.preprocess import masked
 from flickrexif.eval.encoders.spec import EncoderSpec
 
 if TYPE_CHECKING:
@@ -146,10 +146,20 @@ def _control(name: str, features: Features, size: int) -> Control:
     return Control(spec, ControlPreparation(features))
 
 
-_ALL = (
-    _control("dct", dct_features, DCT_SIZE),
-    _control("colour", colour_features, 6),
-    _control("random", random_features, RANDOM_SIZE),
-)
-CONTROLS: Mapping[str, Control] = MappingProxyType({control.spec.name: control for control in _ALL})
-"""The controls by name."""
+CONTROLS = {
+    control.spec.name: control
+    for control in (
+        _control("dct", dct_features, DCT_SIZE),
+        _control("colour", colour_features, 6),
+        _control("random", random_features, RANDOM_SIZE),
+    )
+}
+
+
+def _describe(name: str, _: str) -> EncoderSpec:
+    if name not in CONTROLS:
+        raise unknown(name, name, CONTROLS)
+    return CONTROLS[name].spec
+
+
+BACKEND = Backend(describe=_describe, load=lambda spec, *_: CONTROLS[spec.name], is_here=lambda _: True)

@@ -1,0 +1,53 @@
+"""What a backend does for the registry and for loading; `backends.BACKENDS` lists them by name."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
+from flickrexif.eval.encoders.weights import local_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A library, or another way to name an encoder: BACKEND:MODEL."""
+
+    describe: Callable[[str, str], EncoderSpec]
+    """(name, MODEL) -> the spec, as far as it is known without loading. UsageError for an unknown model."""
+
+    load: Callable[[EncoderSpec, str, Precision, bool], Encoder]
+    """(spec, device, precision, pretrained) -> the encoder, its spec with the digest and the embedding size."""
+
+    is_here: Callable[[EncoderSpec], bool]
+    """Whether an encoder can be loaded without downloading anything."""
+
+    hub_files: tuple[str, ...] = ()
+    """Where all weights come from one file, which a checkpoint can replace: its names on the Hub, best first."""
+
+
+def of_a_file(
+    describe: Callable[[str, str], EncoderSpec],
+    load: Callable[[EncoderSpec, str, Precision, bool], Encoder],
+    hub_files: tuple[str, ...],
+) -> Backend:
+    """A backend whose encoders have all their weights in one file."""
+
+    def is_here(spec: EncoderSpec) -> bool:
+        return local_file(spec, hub_files) is not None
+
+    return Backend(describe=describe, load=load, is_here=is_here, hub_files=hub_files)
+
+
+def is_folder(path: str) -> bool:
+    """Whether a model is named by a folder of this machine, and not by OWNER/NAME."""
+    return "/" in path and Path(path).is_dir()
+
+
+def unknown(name: str, requested: str, candidates: Iterable[str], prefix: str = "") -> UsageError:
+    """The error of a name that no encoder has, with the candidates that are nearest to what was `requested`."""
+    by_case = {candidate.lower(): candidate for candidate in candidates}
+    near = [by_case[match] for match in get_close_matches(requested.lower(), by_case, n=3, cutoff=0.4)]
+    hint = f"Nearest: {', '.join(prefix + match for match in near)}." if near else "Type: flickrexif encoders"
+    return UsageError(f"There is no encoder {name[:80]!r}.", hint)

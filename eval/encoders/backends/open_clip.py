@@ -1,0 +1,85 @@
+"""`open_clip:MODEL[/TAG]`: the image tower of any model of open_clip."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.encoders.backend import of_a_file, unknown
+from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.networks import check_size, image_tower, loader
+from flickrexif.eval.encoders.scopes import quiet
+from flickrexif.eval.encoders.spec import EncoderSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+def describe(name: str, model: str) -> EncoderSpec:
+    """The spec by open_clip's configurations of the model and the tag. UsageError where it does not know them."""
+    require_torch("open_clip")
+    import open_clip
+    from open_clip.pretrained import get_pretrained_cfg
+
+    architecture, _, tag = model.partition("/")
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        raise unknown(name, architecture, open_clip.list_models(), "open_clip:")
+    weights = get_pretrained_cfg(architecture, tag) if tag else {}
+    if tag and not weights:
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        raise unknown(name, tag, tags, f"open_clip:{architecture}/")
+    return EncoderSpec(
+        name=name,
+        family="CVL",
+        backend="open_clip",
+        model=architecture,
+        tag=tag,
+        input_size=config["vision_cfg"].get("image_size", 224),
+        mean=weights.get("mean", open_clip.OPENAI_DATASET_MEAN),
+        std=weights.get("std", open_clip.OPENAI_DATASET_STD),
+        interpolation=weights.get("interpolation", "bicubic"),
+        embedding_size=config["embed_dim"],
+        source=weights.get("hf_hub", "").rstrip("/") or weights.get("url", ""),
+    )
+
+
+def build(spec: EncoderSpec) -> "nn.Module":
+    """The whole network with random weights, on torch's default device; `image_tower` gives its encoder.
+
+    Raises UsageError for a missing package, and for a size that the architecture cannot take.
+    """
+    require_torch("open_clip")
+    import open_clip
+    import torch
+
+    config = open_clip.get_model_config(spec.model)
+    vision = config["vision_cfg"]
+    other_size = spec.input_size != vision.get("image_size", spec.input_size)
+    if other_size and isinstance(vision.get("layers"), list):  # CLIP's ResNets pool with one position a cell
+        native = vision["image_size"]
+        raise UsageError(f"{spec.name} takes images of {native} px alone.", f"Write {spec.name}.")
+    # The activation is a fact of the weights, and open_clip's names do not always tell it.
+    activation = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag).get("quick_gelu", False)
+    with quiet():
+        network: nn.Module = open_clip.create_model(
+            spec.model,
+            pretrained_image=False,
+            pretrained_text=False,
+            force_quick_gelu=activation,
+            force_image_size=spec.input_size if other_size else None,
+            device=torch.get_default_device(),
+        )
+    check_size(spec, image_tower(network))
+    return network
+
+
+def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:  # noqa: ARG001
+    import open_clip
+
+    with quiet():
+        open_clip.load_checkpoint(network, str(file), strict=True, weights_only=True)
+
+
+BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), HUB_FILES)

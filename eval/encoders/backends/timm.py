@@ -1,0 +1,104 @@
+"""`timm:ARCHITECTURE[.TAG]`: any network of timm, without its classifier."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from flickrexif.eval.encoders.backend import of_a_file, unknown
+from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.networks import check_size, loader
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
+from flickrexif.eval.encoders.weights import LITE0
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+State = Mapping[str, "Tensor"]
+
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+# What an architecture needs beyond its name, by (model, tag).
+OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("vit_small_patch16_224", "mocov3"): {"num_heads": 12},  # MoCo v3's ViT-S has 12 heads of 32, not 6 of 64
+}
+CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # an encoder does not need their weights
+
+
+def describe(name: str, model: str) -> EncoderSpec:
+    """The spec by timm's configuration of the weights. UsageError for an unknown model."""
+    require_torch("timm")
+    import timm
+
+    architecture, _, tag = model.partition(".")
+    names = {*timm.list_models(), *timm.list_models(pretrained=True)}
+    if model not in names:
+        raise unknown(name, model, sorted(names), "timm:")
+    cfg = timm.get_pretrained_cfg(model)
+    if cfg is None:
+        return EncoderSpec(name=name, family="OWN", backend="timm", model=architecture)
+    tag = tag or cfg.tag or ""  # the default weights by their name
+    source: Any = cfg.hf_hub_id or cfg.url or ""
+    return EncoderSpec(
+        name=f"timm:{architecture}.{tag}" if tag else name,
+        family="OWN",
+        backend="timm",
+        model=architecture,
+        tag=tag,
+        input_size=cfg.input_size[-1],
+        mean=cast(Channels, cfg.mean),
+        std=cast(Channels, cfg.std),
+        interpolation=cast(Interpolation, cfg.interpolation),
+        licence=cfg.license or "unknown",
+        source=source,
+    )
+
+
+def build(spec: EncoderSpec) -> "nn.Module":
+    """The network with random weights, on torch's default device.
+
+    Raises UsageError for a missing package, and for a size that the architecture cannot take.
+    """
+    require_torch("timm")
+    import timm
+
+    # A tag of weights that timm does not keep is no part of its name.
+    name = f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
+    cfg = timm.get_pretrained_cfg(name)
+    size: dict[str, Any] = {"img_size": spec.input_size} if cfg is not None and cfg.fixed_input_size else {}
+    options = OPTIONS.get((spec.model, spec.tag), {})
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **size, **options)
+    check_size(spec, network)
+    return network
+
+
+def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
+    import timm.models
+
+    state: State = timm.models.load_state_dict(str(file), use_ema=False, device="cpu", weights_only=True)
+    if spec.source == LITE0 and spec.checkpoint is None:
+        state = renamed(state, network)
+    state = base_encoder(state)
+    convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
+    missing, unexpected = network.load_state_dict(convert(state, network) if convert else state, strict=False)
+    unexpected = [name for name in unexpected if not name.startswith(CLASSIFIERS)]
+    if missing or unexpected:
+        raise ValueError(f"missing {list(missing)[:3]}, unexpected {unexpected[:3]}")
+
+
+def base_encoder(state: State) -> State:
+    """MoCo v3's files hold its whole method, the encoder as `base_encoder`: that part; any other state as it is."""
+    prefix = "base_encoder."
+    encoder_state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return encoder_state or state
+
+
+def renamed(state: State, network: "nn.Module") -> State:
+    """The tensors of another implementation of the same architecture, under the names that `network` uses.
+
+    Both list the same tensors in the order of the forward pass, the classifier last; loading checks the shapes.
+    """
+    own = list(network.state_dict())
+    return dict(zip(own, list(state.values())[: len(own)], strict=True))
+
+
+BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), HUB_FILES)
