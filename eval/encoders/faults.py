@@ -12,14 +12,16 @@ from flickrexif.core.text import plain
 class EncoderError(FlickrExifError):
     """An encoder cannot be used: what its code raised, or why what it gave are no embeddings."""
 
-    def __init__(self, reason: str, hint: str = "Mend the encoder, or take another.", log: str = "") -> None:
-        super().__init__(f"The encoder failed: {reason}.", hint)
+    def __init__(
+        self, reason: str, hint: str = "Mend the encoder, or take another.", log: str = "", message: str = ""
+    ) -> None:
+        super().__init__(message or f"The encoder failed: {reason}.", hint)
         self.reason = reason
         self.log = log  # the traceback; "" where nothing was raised
 
-    def __reduce__(self) -> tuple[type["EncoderError"], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type["EncoderError"], tuple[str, str, str, str]]:
         """Pickled as it was made, for worker processes."""
-        return type(self), (self.reason, self.hint, self.log)
+        return type(self), (self.reason, self.hint, self.log, self.message)
 
 
 @contextmanager
@@ -41,9 +43,10 @@ def encoder_code(
         if full := _full_disk(error):
             message = f"The disk is full ({full.filename or doing})."
             raise MachineError(message, "Free some space, then run the same command again.") from error
-        own = isinstance(error, FlickrExifError)
-        reason = plain(str(error) if own else f"{type(error).__name__}: {error}", 500)
-        raise EncoderError(reason, log=f"While {doing}:\n{''.join(traceback.format_exception(error))}") from error
+        log = f"While {doing}:\n{''.join(traceback.format_exception(error))}"
+        if isinstance(error, FlickrExifError):  # our own words for it
+            raise EncoderError(plain(str(error), 500), error.hint, log, error.message) from error
+        raise EncoderError(plain(f"{type(error).__name__}: {error}", 500), log=log) from error
 
 
 def out_of_memory(error: RuntimeError) -> bool:

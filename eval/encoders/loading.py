@@ -44,5 +44,6 @@ class Candidate:
         return not self.spec.digest and not BACKENDS[self.spec.backend].hub_files
 
     def load(self, device: str = "cpu", dtype: Precision = "fp32") -> Encoder:
-        """The encoder, ready to run. Raises as `load`."""
-        return self.encoder or load(self.spec, device=device, dtype=dtype)
+        """The encoder, ready to run. Raises EncoderError, whatever the reason."""
+        with encoder_code(f"loading {self.spec.key}"):
+            return self.encoder or load(self.spec, device=device, dtype=dtype)
