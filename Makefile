@@ -22,7 +22,7 @@ demo: $(VENV)/.installed
 	$(BIN)/flickrexif process $(DEMO_DATA)/flickrexif --parameter jpeg --out $(DEMO_DATA)/flickrexif-traces
 	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 40
 	$(BIN)/flickrexif pairs build $(DEMO_DATA)/simulated-pairs --out $(DEMO_DATA)/paircams
-	$(BIN)/flickrexif eval all --encoder lite0 --encoder control:dct --encoder control:random --protocol fast
+	$(BIN)/flickrexif eval all --encoder lite0 --encoder control:dct --encoder control:random --set protocol=fast
 	$(BIN)/flickrexif browse $(DEMO_DATA)/flickrexif
 	$(BIN)/flickrexif report $(DEMO_DATA)/results
 

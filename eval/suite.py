@@ -106,10 +106,16 @@ def measurements(
     A setting is `task.field`, or `field` for all tasks that have it; `parameter` and `attribute` choose among the
     measurements. Raises UsageError for a field or a value that is none.
     """
+    for name in settings:
+        of = [
+            task
+            for task in (tasks if "." in name else MEASUREMENTS)
+            if _field(task, name) in _fields(MEASUREMENTS[task])
+        ]
+        if not of:
+            fields_by_task = "; ".join(f"{task}: {', '.join(_fields(MEASUREMENTS[task]))}" for task in tasks)
+            raise UsageError(f"There is no setting {name[:60]!r}.", f"Known: {fields_by_task}.")
     by_task = {task: _settings_of(MEASUREMENTS[task], settings) for task in tasks}
-    if unused := [name for name in settings if not any(_field(task, name) in by_task[task] for task in tasks)]:
-        fields_by_task = "; ".join(f"{task}: {', '.join(_fields(MEASUREMENTS[task]))}" for task in tasks)
-        raise UsageError(f"There is no setting {unused[0][:60]!r}.", f"Known: {fields_by_task}.")
     planned = []
     for task in tasks:
         for data in sets:

@@ -13,24 +13,22 @@ import numpy as np
 import pytest
 import torch
 
-from flickrexif import embed, evaluate, measure
-from flickrexif.commands.evaluate import candidates_of
+from flickrexif import evaluate
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, read_embeddings, write_embeddings
-from flickrexif.eval.encoders import Candidate, resolve
-from flickrexif.eval.measure.inputs import EmbeddingFiles, is_held_out
-from flickrexif.eval.measure.tasks_neighbors import run_knn
-from flickrexif.eval.results import read_result, read_results
-from flickrexif.eval.suite import SuiteSettings, prepare
-from flickrexif.eval.suite_running import groups
-from flickrexif.eval.suite_tasks import MASKS
+from flickrexif.eval.encoders import resolve
+from flickrexif.eval.encoders.groups import by_memory
+from flickrexif.eval.measure import MEASUREMENTS, read_result, read_results
+from flickrexif.eval.measure.inputs import is_held_out
+from flickrexif.eval.suite import Item
 from flickrexif.processing.variants import classes
 from tests.embed_encoders import Linear
 from tests.samples import write_image_folder
 from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
 
 ROOT = Path(__file__).parents[1]
-FAST: dict[str, Any] = {"protocol": "fast", "seeds": 2, "device": "cpu"}
+FAST: dict[str, Any] = {"settings": {"protocol": "fast", "seeds": 2}, "device": "cpu"}
+MASKS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 OURS = "module-tests-linear"  # folder of the records of `Linear()`
 
 
@@ -53,14 +51,15 @@ def finished(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def states(data: Path, **options: Any) -> dict[str, str]:
+def plan(data: Path, encoder: Any = None, tasks: Any = None, **options: Any) -> tuple[Item, ...]:
+    return evaluate(encoder or Linear(), tasks, data_dir=data, dry_run=True, **{**FAST, **options}).items
+
+
+def states(data: Path, tasks: Any = None, **options: Any) -> dict[str, str]:
     """The state of every measurement in the plan, by task, label and data set."""
-    settings = SuiteSettings(data_dir=data, **{**FAST, **options})
-    suite = prepare(settings, [Candidate(Linear().spec, Linear())])
     return {
-        " ".join(filter(None, (m.task, m.label, m.dataset))): item.state
-        for item in suite.items
-        for m in [item.measurement]
+        " ".join(filter(None, (item.measurement.task, item.measurement.label, item.subject.data.name))): item.state
+        for item in plan(data, tasks=tasks, **options)
     }
 
 
@@ -86,10 +85,10 @@ def test_every_measurement_is_done_or_says_why_not(untouched: Path) -> None:
 
 def test_every_possible_measurement_leaves_a_record_with_values(finished: Path) -> None:
     results = records(finished)
-    with_values = [name for name, record in results.items() if "state" not in record["detail"]]
+    with_values = [name for name, record in results.items() if record["state"] == "measured"]
     assert len(with_values) == 17
     assert all(None not in (results[name]["metrics"]["accuracy"],) for name in with_values if "/probe" in name)
-    assert results[f"{OURS}/probe_FlickrExif_Is-Smartphone_mask=0.9.json"]["settings"]["mask"] == 0.9
+    assert results[f"{OURS}/probe_FlickrExif_Is-Smartphone_protocol=fast_mask=0.9.json"]["settings"]["mask"] == 0.9
     assert list(results[f"{OURS}/masking_ImageNet.json"]["metrics"]) == [f"{mask:g}" for mask in MASKS]
     assert results[f"{OURS}/neighbors_FlickrExif.json"]["settings"]["k"] == [10, 25, 50]
     assert not list(finished.rglob(".*.blocks"))
@@ -98,7 +97,7 @@ def test_every_possible_measurement_leaves_a_record_with_values(finished: Path) 
 def test_images_without_labels_have_no_neighbours_of_a_class_and_a_record_says_so(finished: Path) -> None:
     for task in ("knn", "similarity"):
         record = read_result(finished / "results" / OURS / f"{task}_{MADE}_jpeg.json")
-        assert record.detail == {"reason": "its images have no class labels", "state": "not possible"}
+        assert (record.state, record.reason) == ("not possible", "its images have no class labels")
         assert set(record.metrics.values()) == {None}
     assert not (finished / "results" / OURS / f"masking_{MADE}.json").exists()  # and no images as they were
 
@@ -115,15 +114,14 @@ def test_images_without_labels_have_no_neighbours_of_a_class_and_a_record_says_s
 )
 def test_what_is_missing_is_said_with_what_to_type(data: Path, gone: str, dataset: str, words: str) -> None:
     shutil.rmtree(data / gone)
-    suite = prepare(SuiteSettings(data_dir=data), candidates_of(["control:colour"]))
-    reasons = [item.reason for item in suite.items if item.measurement.dataset == dataset]
+    reasons = [item.reason for item in plan(data, "control:colour") if item.subject.data.name == dataset]
     assert any(words in reason for reason in reasons)
 
 
 def test_nothing_to_measure_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no data folder"):
         evaluate("control:colour", data_dir=tmp_path / "none")
-    with pytest.raises(UsageError, match=r"nothing to measure .*no images.*no pairs"):
+    with pytest.raises(UsageError, match=r"nothing to measure.*no images.*no pairs"):
         evaluate("control:colour", data_dir=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".flickrexif"]  # of the lock
 
@@ -134,12 +132,25 @@ def test_images_of_one_class_have_no_neighbours_of_a_class(tmp_path: Path) -> No
     shutil.rmtree(images / "val" / "red")
     (tmp_path / "data").mkdir()
     with pytest.raises(UsageError, match="its images are all of one class"):
-        evaluate("control:colour", data_dir=tmp_path / "data", images=(str(images),), tasks=("knn",))
+        evaluate("control:colour", "knn", data_dir=tmp_path / "data", dataset=str(images))
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"tasks": ("probes",)}, "no task 'probes'"), ({"seeds": 0}, "needs a draw"), ({"device": "tpu"}, "no device")],
+    [
+        ({"tasks": ("probes",)}, "no task 'probes'"),
+        ({"tasks": ("neighbors", "5")}, "no task '5'"),
+        ({"settings": {"seeds": 0}}, "must be a draw"),
+        ({"settings": {"knn.k": 0}}, "0 neighbours cannot be taken"),
+        ({"settings": {"knn.k": "ten"}}, r"knn\.k cannot be 'ten' .*--set knn\.k=1"),
+        ({"settings": {"probe.protocol": "slow"}}, r"probe\.protocol cannot be 'slow' .*'paper' or 'fast'"),
+        ({"settings": {"tsne.k": 3}}, r"no setting 'tsne\.k'.*tsne: parameter, attribute, mask, limit"),
+        ({"settings": {"kk": 3}}, "no setting 'kk'"),
+        ({"settings": {"masking.mask": 0.5}}, "The masks of this measurement are its ratios"),
+        ({"dataset": "ImageNot"}, "ImageNot is no folder of images"),
+        ({"out": "x.json"}, "is a file for one record"),
+        ({"device": "tpu"}, "no device"),
+    ],
 )
 def test_settings_that_cannot_be(untouched: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -147,7 +158,7 @@ def test_settings_that_cannot_be(untouched: Path, options: dict[str, Any], words
 
 
 def test_tasks_that_are_named_are_all_that_is_done(data: Path) -> None:
-    results = evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST).results
+    results = evaluate(Linear(), "retrieval", data_dir=data, **FAST).results
     assert [result.task for result in results] == ["retrieval"]
     assert [path.name for path in (data / "embeddings").iterdir()] == ["PairCams"]
 
@@ -159,10 +170,10 @@ def test_variants_of_any_images_are_made_on_the_fly_and_equal_stored_ones(finish
     images = finished.parent / "originals"
     write_classes(images / "imagenet")
     (tmp_path / "data").mkdir()
-    options = {**FAST, "tasks": ("knn", "probe", "masking")}
-    evaluate(Linear(), data_dir=tmp_path / "data", images=(str(images / "imagenet"),), **options)
+    tasks = ("knn", "probe", "masking")
+    evaluate(Linear(), tasks, data_dir=tmp_path / "data", dataset=str(images / "imagenet"), **FAST)
     ours, stored = records(tmp_path / "data"), records(finished)
-    for name in ("knn_ImageNet_sharpening", "probe_ImageNet_jpeg", "masking_ImageNet"):
+    for name in ("knn_ImageNet_sharpening", "probe_ImageNet_jpeg_protocol=fast", "masking_ImageNet"):
         flying, as_stored = (results[f"{OURS}/{name}.json"] for results in (ours, stored))
         assert flying["metrics"] == pytest.approx(as_stored["metrics"], abs=1e-6)
     assert f"{OURS}/knn_ImageNet_interpolation.json" in ours
@@ -170,28 +181,28 @@ def test_variants_of_any_images_are_made_on_the_fly_and_equal_stored_ones(finish
 
 def test_flickrexif_itself_can_be_processed_on_the_fly(data: Path) -> None:
     shutil.rmtree(data / MADE)
-    results = evaluate(Linear(), data_dir=data, images=(str(data / "flickrexif"),), tasks=("probe",), **FAST).results
+    results = evaluate(Linear(), "probe", data_dir=data, dataset=str(data / "flickrexif"), **FAST).results
     labels = [result.parameter or result.attribute for result in results if result.dataset == "FlickrExif"]
     assert labels == ["jpeg", "sharpening", "resizing", "interpolation", "Is Smartphone", "Make"]
     jpeg = next(result for result in results if (result.dataset, result.parameter) == ("FlickrExif", "jpeg"))
-    assert sum(jpeg.detail["images"].values()) == PHOTOS
+    assert sum(jpeg.detail.images.values()) == PHOTOS
 
 
 def test_two_data_sets_of_one_name_are_refused(untouched: Path, tmp_path: Path) -> None:
     other = write_classes(tmp_path / "imagenet")
     with pytest.raises(UsageError, match="Two data sets have the name ImageNet"):
-        evaluate("control:colour", data_dir=untouched, images=(str(other),))
+        evaluate("control:colour", data_dir=untouched, dataset=str(other))
 
 
 # --- test images where there is no validation split
 
 
 def test_drawn_test_images_depend_on_their_ids_alone(finished: Path) -> None:
-    record = read_result(finished / "results" / OURS / f"probe_{MADE}_jpeg.json")
+    record = read_result(finished / "results" / OURS / f"probe_{MADE}_jpeg_protocol=fast.json")
     place = finished / "embeddings" / MADE / "JPEG75_420" / "model=module_variant=tests-linear_split=train.safetensors"
     ids = read_embeddings(place).image_ids()
     drawn = sum(map(is_held_out, ids))
-    images = record.detail["images"]
+    images = record.detail.images
     assert (images["test"], images["train"] + images["validation"]) == (drawn, PHOTOS - drawn)
     assert record.settings["test_images"] == "one in 5, drawn by id"
     many = [is_held_out(f"photo {number}") for number in range(10_000)]
@@ -205,13 +216,15 @@ def test_drawn_test_images_never_train(tmp_path: Path) -> None:
         path = EmbeddingKey("own", "m", "v", processing=name).path(tmp_path)
         ids = pack_text([str(number) for number in range(60)])
         write_embeddings(path, torch.eye(60), {"label": labels, "image_id": ids})
-    files = EmbeddingFiles(root=tmp_path, dataset="own", model="m", variant="v", held_out=True)
-    result = run_knn(files, parameter="jpeg", k=1, seeds=1)
+    options: dict[str, Any] = {
+        "embeddings": tmp_path,
+        "out": tmp_path / "results",
+        "settings": {"knn.k": 1, "seeds": 1},
+    }
+    (result,) = evaluate("m/v", "knn", **options, dataset="own").results[:1]
     drawn = [is_held_out(str(number)) for number in range(60)]
-    assert result.detail["images"] == [60 - sum(drawn), sum(drawn)]
+    assert result.detail.images == [60 - sum(drawn), sum(drawn)]
     assert result.metrics["all_same"] < 1  # a training image would find itself
-    with pytest.raises(UsageError, match="no embeddings file"):
-        run_knn(replace(files, held_out=False), parameter="jpeg", k=1, seeds=1)
 
 
 # --- nothing twice
@@ -222,7 +235,7 @@ def test_a_second_run_computes_nothing(finished: Path) -> None:
     results = evaluate(encoder, data_dir=finished, **FAST).results
     assert snapshot(finished) == before
     assert encoder.batches == []
-    assert sum(result.detail.get("state") is None for result in results) == 17
+    assert sum(result.state == "measured" for result in results) == 17
     assert set(states(finished).values()) == {"done", "not possible"}
 
 
@@ -232,14 +245,16 @@ def test_images_are_embedded_once_for_all_measurements(data: Path) -> None:
     variants = {"jpeg": 6, "sharpening": 2}  # JPEG95_444 is a class of both
     imagenet = 24 * (sum(variants.values()) + len(MASKS))
     expected = imagenet + PHOTOS * 6 + PHOTOS * 2 + 8  # variants of photos; no mask and 90%; pairs
-    assert sum(encoder.batches) == expected + 4 * 2 * 8  # and the speed of 8 images of 4 data sets, twice
+    assert sum(encoder.batches) == expected
 
 
 def test_only_what_a_setting_changes_is_measured_anew(finished: Path) -> None:
-    todo = {name for name, state in states(finished, seeds=3).items() if state == "to do"}
+    todo = {
+        name for name, state in states(finished, settings={"protocol": "fast", "seeds": 3}).items() if state == "to do"
+    }
     assert {name.split()[0] for name in todo} == {"probe", "knn"}
     assert not any("FlickrExif" in name for name in todo if MADE not in name)  # their labels are not drawn
-    todo = {name for name, state in states(finished, protocol="paper").items() if state == "to do"}
+    todo = {name for name, state in states(finished, settings={"seeds": 2}).items() if state == "to do"}
     assert {name.split()[0] for name in todo} == {"probe"}
     assert "done" not in states(finished, resume=False).values()
 
@@ -255,15 +270,17 @@ def test_only_what_an_input_changes_is_measured_anew(data: Path) -> None:
     before = records(data)
     evaluate(Linear(), data_dir=data, **FAST)
     after = records(data)
-    assert [name for name in after if after[name] != before[name]] == [f"{OURS}/probe_FlickrExif_Make_mask=0.9.json"]
+    assert [name for name in after if after[name] != before[name]] == [
+        f"{OURS}/probe_FlickrExif_Make_protocol=fast_mask=0.9.json"
+    ]
 
 
 def test_a_damaged_record_is_made_again(data: Path) -> None:
-    evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    evaluate(Linear(), ("retrieval",), data_dir=data, **FAST)
     path = data / "results" / OURS / "retrieval_PairCams.json"
     before = records(data)
     path.write_text("{")
-    evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    evaluate(Linear(), ("retrieval",), data_dir=data, **FAST)
     assert records(data) == before
 
 
@@ -274,14 +291,19 @@ def test_embeddings_alone_can_be_measured(finished: Path, tmp_path: Path) -> Non
     evaluate(encoder, data_dir=data, **FAST)
     assert not encoder.batches
     ours, before = records(data), records(finished)
-    for name in (f"probe_{MADE}_jpeg", "knn_ImageNet_sharpening", "masking_ImageNet", "retrieval_PairCams"):
+    for name in (
+        f"probe_{MADE}_jpeg_protocol=fast",
+        "knn_ImageNet_sharpening",
+        "masking_ImageNet",
+        "retrieval_PairCams",
+    ):
         assert ours[f"{OURS}/{name}.json"] == before[f"{OURS}/{name}.json"]
 
 
 KILLED = """
 import sys
 from pathlib import Path
-from flickrexif import embed, evaluate, measure
+from flickrexif import evaluate
 from tests.embed_encoders import Linear
 from tests.test_suite import FAST
 evaluate(Linear(dies_after=int(sys.argv[2])), data_dir=Path(sys.argv[1]), **FAST)
@@ -311,9 +333,9 @@ class Blind(Linear):
 
 def test_a_failure_is_a_record_with_its_reason_and_the_rest_goes_on(finished: Path, data: Path) -> None:
     results = evaluate(Blind(), data_dir=data, **FAST).results
-    failed = {(r.task, r.attribute): r for r in results if r.detail.get("state") == "failed"}
+    failed = {(r.task, r.attribute): r for r in results if r.state == "failed"}
     assert set(failed) == {("masking", None), ("probe", "Make"), ("probe", "Is Smartphone")}
-    assert {r.detail["reason"] for r in failed.values()} == {"ValueError: it sees nothing [31m"}
+    assert {r.reason for r in failed.values()} == {"ValueError: it sees nothing [31m"}
     assert {value for r in failed.values() for value in r.metrics.values()} == {None}
     ours, expected = records(data), records(finished)
     others = [name for name in expected if "mask" not in name]
@@ -326,25 +348,25 @@ def test_a_failure_is_a_record_with_its_reason_and_the_rest_goes_on(finished: Pa
 def test_a_broken_split_file_is_a_reason(data: Path) -> None:
     (data / "flickrexif/splits/split_data_target_attribute=Make.json").write_text("[]")
     results = evaluate(Linear(), data_dir=data, **FAST).results
-    failed = [r for r in results if r.detail.get("state") == "failed"]
+    failed = [r for r in results if r.state == "failed"]
     assert [r.attribute for r in failed] == ["Make"]
-    assert "Make.json: the file is not a JSON object" in failed[0].detail["reason"]
+    assert "Make.json: the file is not a JSON object" in failed[0].reason
 
 
 def test_images_that_cannot_be_read_are_a_reason(data: Path) -> None:
     for path in (data / "paircams/data").iterdir():
         path.write_bytes(b"PAR1")
-    results = evaluate(Linear(), data_dir=data, tasks=("retrieval", "neighbors"), **FAST).results
-    assert [(r.task, r.detail.get("state")) for r in results] == [("neighbors", None), ("retrieval", "failed")]
-    assert "cannot be read" in results[1].detail["reason"]
+    results = evaluate(Linear(), ("retrieval", "neighbors"), data_dir=data, **FAST).results
+    assert [(r.task, r.state) for r in results] == [("neighbors", "measured"), ("retrieval", "failed")]
+    assert "cannot be read" in results[1].reason
 
 
 def test_an_embeddings_file_made_otherwise_is_left_and_told(data: Path) -> None:
-    evaluate(Linear(), data_dir=data, tasks=("retrieval",), **FAST)
+    evaluate(Linear(), ("retrieval",), data_dir=data, **FAST)
     before = records(data)
     changed = replace_weights(Linear())
-    results = evaluate(changed, data_dir=data, tasks=("retrieval",), **FAST).results
-    assert "made with other settings" in results[0].detail["reason"]
+    results = evaluate(changed, ("retrieval",), data_dir=data, **FAST).results
+    assert "made with other settings" in results[0].reason
     assert records(data) == before  # values are not overwritten by a failure
 
 
@@ -372,11 +394,11 @@ class Means:
 
 
 def test_an_object_with_embed_is_measured(data: Path) -> None:
-    results = evaluate(Means(), data_dir=data, tasks=("neighbors",), **FAST).results
+    results = evaluate(Means(), ("neighbors",), data_dir=data, **FAST).results
     assert [(r.encoder, r.family, r.task) for r in results] == [("module:Means", "OWN", "neighbors")]
     path = data / "embeddings/FlickrExif/model=module_variant=Means.safetensors"
     assert read_embeddings(path).image_embeddings.shape == (PHOTOS, 3)
-    named = evaluate(Means(), data_dir=data, name="mine", tasks=("neighbors",), **FAST).results
+    named = evaluate(Means(), ("neighbors",), data_dir=data, name="mine", **FAST).results
     assert named[0].metrics == results[0].metrics
     assert named[0].encoder == "mine"
 
@@ -391,41 +413,38 @@ def test_the_example_of_the_documentation_runs(
     names: dict[str, Any] = {"__name__": "example"}
     exec(example, names)
     assert {result.task for result in names["results"]} == {"probe", "neighbors", "retrieval", "tsne", "strips"}
-    assert all(result.encoder == "module:Means" and not result.detail.get("state") for result in names["results"])
+    assert all(result.encoder == "module:Means" and result.state == "measured" for result in names["results"])
 
 
 # --- the plan
 
 
 def test_seconds_are_those_of_earlier_records(data: Path) -> None:
-    settings = SuiteSettings(data_dir=data, **FAST)
-    candidates = candidates_of(["control:colour", "control:random"])
-    assert {item.seconds for item in prepare(settings, candidates).items} == {None}
+    encoders = ["control:colour", "control:random"]
+    assert {item.seconds for item in plan(data, encoders)} == {None}
     evaluate("control:colour", data_dir=data, **FAST)
-    items = prepare(replace(settings, resume=False), candidates).items
-    for item in items:
-        if item.state == "to do" and item.candidate.spec.name == "control:colour":
-            assert item.seconds == read_result(item.path).seconds  # nothing is to be embedded
-    of_random = [item for item in items if item.state == "to do" and item.candidate.spec.name == "control:random"]
-    assert {item.seconds is None for item in of_random} == {True, False}
-    for item in of_random:
-        like = read_result(data / "results" / "control-colour" / item.path.name)
-        assert item.seconds == (None if item.images else like.seconds)  # its own speed is not known
+    for item in plan(data, encoders, resume=False):
+        if item.state == "to do":  # of another encoder they are those of the encoders that were measured
+            assert item.seconds == read_result(data / "results" / "control-colour" / item.path.name).seconds
+            assert bool(item.missing) == (item.candidate.spec.name == "control:random")
 
 
-def test_encoders_share_a_pass_as_memory_allows(untouched: Path) -> None:
+def test_encoders_share_a_pass_as_memory_allows() -> None:
     names = ["paper:clip/RN50x64", "control:dct", "paper:openclip/ViT-g-14-laion2B", "control:colour", "lite0"]
-    items = prepare(SuiteSettings(data_dir=untouched), candidates_of(names)).items
-    names_by_group = [[*dict.fromkeys(i.candidate.spec.name for i in g)] for g in groups(items)]
+    names_by_group = [[spec.name for spec in group] for group in by_memory(map(resolve, names))]
     sizes = {name: resolve(name).size_bytes or 0 for name in names}
     assert [name for group in names_by_group for name in group] == names
     assert len(names_by_group) > 1
     assert all(sum(sizes[n] for n in group) <= 4e9 or len(group) == 1 for group in names_by_group)
 
 
-def test_encoders_that_would_share_records_are_refused(untouched: Path) -> None:
+def test_encoders_that_would_share_records_are_refused(untouched: Path, tmp_path: Path) -> None:
+    files = [f"open_clip:RN50@{tmp_path / name}" for name in ("a-b", "a/b")]
+    (tmp_path / "a").mkdir()
+    for name in ("a-b", "a/b"):
+        (tmp_path / name).touch()
     with pytest.raises(UsageError, match="would share their records"):
-        prepare(SuiteSettings(data_dir=untouched), [Candidate(Linear(n).spec) for n in ("module:a/b", "module:a-b")])
+        plan(untouched, files)
 
 
 def test_the_import_of_flickrexif_is_cheap() -> None:
@@ -441,10 +460,10 @@ def test_the_import_of_flickrexif_is_cheap() -> None:
 def test_dct_reads_the_compression_of_photographs_and_random_does_not(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     photographs = write_image_folder(tmp_path / "photographs", classes=4)
-    options: dict[str, Any] = {"images": (str(photographs),), "tasks": ("probe",), "protocol": "fast", "device": "cpu"}
-    evaluate("@ctl", data_dir=tmp_path / "data", **options)
+    options: dict[str, Any] = {"dataset": str(photographs), "settings": {"protocol": "fast"}, "device": "cpu"}
+    evaluate("@ctl", "probe", data_dir=tmp_path / "data", **options)
     metrics = {name: record["metrics"] for name, record in records(tmp_path / "data").items()}
-    jpeg = {name.split("/")[0]: m["accuracy"] for name, m in metrics.items() if name.endswith("_jpeg.json")}
+    jpeg = {name.split("/")[0]: m["accuracy"] for name, m in metrics.items() if "_jpeg_" in name}
     assert jpeg["control-dct"] > 0.6
     assert jpeg["control-random"] == pytest.approx(1 / 6, abs=0.06)
     assert jpeg["control-colour"] < 0.4
@@ -453,29 +472,49 @@ def test_dct_reads_the_compression_of_photographs_and_random_does_not(tmp_path: 
 # --- what the records of a folder are of
 
 
-def test_a_record_of_masked_images_is_not_taken_for_that_of_whole_ones(data: Path) -> None:
-    evaluate(Linear(), data_dir=data, tasks="retrieval", **FAST)
-    path = data / "results" / OURS / "retrieval_PairCams.json"
-    whole = read_result(path)
-    place = {"model": "module", "variant": "tests-linear", "data_dir": data}
-    embed("paircams", Linear(), data_dir=data, mask=0.9, device="cpu")
-    measure("retrieval", **place, mask=0.9, out=path)
-    assert states(data, tasks=("retrieval",)) == {"retrieval PairCams": "to do"}
-    evaluate(Linear(), data_dir=data, tasks="retrieval", **FAST)
-    assert replace(read_result(path), seconds=whole.seconds) == whole
-    assert whole.mask == 0
+def test_masked_and_whole_images_have_records_of_their_own(data: Path) -> None:
+    evaluate(Linear(), "retrieval", data_dir=data, **FAST)
+    masked = {**FAST, "settings": {"retrieval.mask": 0.9}}
+    assert states(data, ("retrieval",)) == {"retrieval PairCams": "done"}
+    assert states(data, ("retrieval",), **masked) == {"retrieval PairCams": "to do"}
+    evaluate(Linear(), "retrieval", data_dir=data, **masked)
+    folder = data / "results" / OURS
+    masks = {path.name: read_result(path).mask for path in folder.iterdir()}
+    assert masks == {"retrieval_PairCams.json": 0, "retrieval_PairCams_mask=0.9.json": 0.9}
+    shutil.copy(folder / "retrieval_PairCams_mask=0.9.json", folder / "retrieval_PairCams.json")
+    assert states(data, ("retrieval",)) == {"retrieval PairCams": "to do"}
 
 
-def test_records_of_the_first_version_still_hold(finished: Path, tmp_path: Path) -> None:
+def test_settings_choose_among_the_measurements_and_change_them(data: Path) -> None:
+    settings = {"parameter": "jpeg", "knn.k": "3", "seeds": "2", "protocol": "fast"}
+    results = evaluate(Linear(), ("probe", "knn"), data_dir=data, dataset="ImageNet", settings=settings).results
+    assert [(r.task, r.parameter, r.settings["seeds"], r.settings.get("k")) for r in results] == [
+        ("probe", "jpeg", 2, None),
+        ("knn", "jpeg", 2, 3),
+    ]
+    neighbors = evaluate(Linear(), "neighbors", data_dir=data, settings={"k": "5,40,5000"}).results[0]
+    assert set(neighbors.metrics) == {"5", "40"}  # as many as there are photos
+
+
+def test_every_measurement_has_its_defaults_as_settings_of_the_plan() -> None:
+    assert {task for task, kind in MEASUREMENTS.items() if kind.on_request} == {"mitigation"}
+
+
+def test_records_of_the_second_version_still_hold(finished: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(finished, tmp_path / "data"))
     for path in (data / "results").rglob("*.json"):
         record = json.loads(path.read_text())
-        assert record.pop("origin") == ""
-        record["schema_version"] = 1
-        if record["task"] == "probe":
-            record["settings"]["mask"] = record["settings"]["mask"] or None
-        else:
-            record["settings"].pop("mask", None)
+        record["schema_version"] = 2
+        state, reason, over = record.pop("state"), record.pop("reason"), record.pop("interval")
+        record["settings"] |= {"device": "cpu", "interval": f"bootstrap over {over}"}
+        record["detail"] = (record["detail"] or {}) | {"reason": reason or None}
+        split_files = [
+            name for name in record["fingerprints"] if name.startswith("split_data") and record["attribute"] in name
+        ]
+        if record["task"] == "probe" and split_files:
+            record["detail"]["split_file"] = record["fingerprints"].pop(split_files[0])
+        if state != "measured":
+            record["detail"]["state"] = state
         path.write_text(json.dumps(record))
     assert set(states(data).values()) == {"done", "not possible"}
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EMBED_AGAIN = "Delete them, then make them again with `flickrexif embed`."
+CAMERA = "is_smartphone"  # the attribute of measurements that compare kinds of camera
 HELD_OUT = 5  # where a data set has no validation split, one in five images is a test image
 DEFAULT_MEMORY = 2 * 2**30  # bytes
 
@@ -128,8 +129,8 @@ class Measurement(ABC):
 
     @property
     def label(self) -> str:
-        """The parameter or the attribute, if any."""
-        return self.parameter or self.attribute or ""
+        """The parameter or the attribute, if there are several to choose from."""
+        return self.parameter or (self.attribute if self.attribute != CAMERA else "") or ""
 
 
 # --- of which data sets

@@ -15,10 +15,9 @@ from flickrexif.dataset import split_files
 from flickrexif.dataset.split_files import STEM, Split
 from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
 from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings
-from flickrexif.eval.measure.base import HELD_OUT, File, Inputs, Need
+from flickrexif.eval.measure.base import CAMERA, HELD_OUT, File, Inputs, Need
 from flickrexif.processing.variants import classes as classes_of
 
-LABEL = "is_smartphone"
 SMART = "Is Smartphone"  # its split file
 ENOUGH = 500  # test photos of its split file; with fewer, the labels of all photos are taken
 
@@ -159,8 +158,10 @@ def only_split(data: DataSet) -> str:
 
 
 def camera_label_files(labels: Path) -> list[Path]:
-    """The files with the labels smart or not: the split file of Is Smartphone if it has enough test photos, else the
-    label tables. UsageError where there is none."""
+    """The files with the labels smart or not: the file itself, or of a folder the split file of Is Smartphone if it
+    has enough test photos, else the label tables. UsageError where there is none."""
+    if labels.is_file():
+        return [labels]
     path = split_folder(labels) / f"{STEM}{SMART}.json"
     tables = sorted(labels.glob("labels/*.parquet")) or sorted(labels.glob("*.parquet"))  # also of published rows
     if path.is_file() and (not tables or _has_enough(path)):
@@ -222,7 +223,7 @@ def labelled_photos(inputs: Inputs) -> Photos:
 
 def _labelled(path: Path) -> list[tuple[int, str, bool]]:
     """(Flickr ID, owner, whether from a smartphone) of the photos whose device is known."""
-    table = read_table([path], [FLICKR_ID, "owner", LABEL], "Name a folder of label tables, or of split files.")
+    table = read_table([path], [FLICKR_ID, "owner", CAMERA], "Name a folder of label tables, or of split files.")
     return [row for row in zip(*table.to_pydict().values(), strict=True) if row[2] is not None]
 
 

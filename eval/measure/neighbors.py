@@ -17,8 +17,8 @@ from torch import Tensor
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
-from flickrexif.eval.measure.inputs import LABEL, camera_label_files, labelled_photos, of_cameras
+from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.inputs import camera_label_files, labelled_photos, of_cameras
 from flickrexif.eval.measure.intervals import bootstrap_interval
 
 
@@ -93,7 +93,7 @@ class Neighbors(Measurement):
     def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
         """One, of FlickrExif."""
         for reason in of_cameras(data):
-            yield cls(attribute=LABEL), reason
+            yield cls(attribute=CAMERA), reason
 
     def needs(self) -> tuple[Need, ...]:
         """The photos as they are."""

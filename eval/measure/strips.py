@@ -16,8 +16,8 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.album import Album, album_of_photos, album_of_variants
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
-from flickrexif.eval.measure.inputs import LABEL, camera_label_files, of_cameras, of_parameter
+from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Need, Outcome, of_processing
+from flickrexif.eval.measure.inputs import camera_label_files, of_cameras, of_parameter
 
 DECIMALS = 6  # of a similarity
 
@@ -76,7 +76,7 @@ class Strips(Measurement):
         for parameter, reason in of_processing(data, labelled=False):
             yield cls(parameter=parameter), reason
         for reason in of_cameras(data):
-            yield cls(attribute=LABEL), reason
+            yield cls(attribute=CAMERA), reason
 
     @property
     def trains(self) -> bool:  # type: ignore[override]

@@ -22,8 +22,8 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure.album import Album, album_of_photos
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
-from flickrexif.eval.measure.inputs import LABEL, camera_label_files, of_cameras
+from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.inputs import camera_label_files, of_cameras
 from flickrexif.eval.measure.tiles import unit_rows
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Tsne(Measurement):
     def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
         """One, of FlickrExif."""
         for reason in of_cameras(data):
-            yield cls(attribute=LABEL), reason
+            yield cls(attribute=CAMERA), reason
 
     def needs(self) -> tuple[Need, ...]:
         """The photos as they are."""

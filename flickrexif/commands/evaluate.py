@@ -147,7 +147,7 @@ def evaluate(
 
     With `embeddings`, files in the published layout that others made are measured as they are, without images:
     `encoder` may then be MODEL/VARIANT of the file names. `labels` is a folder with the split files or label tables of
-    FlickrExif (None: those of the data folder).
+    FlickrExif, or such a file (None: those of the data folder).
 
     Records go to the folder `out` (None: `results` in the data folder), that of a single measurement also to a file.
     `heads` keeps the trained heads of probes beside them. `planned` gets the plan before the work begins; with
