@@ -194,8 +194,10 @@ def _compared(
     tell: Callable[[str], None] | None,
 ) -> Candidate:
     """The candidate with its digest where it is needed: where embeddings of its name exist, whoever made them."""
+    if settings.as_they_are:
+        return candidate
     candidate = replace(candidate, spec=candidate.compared)
-    if tell is None or settings.as_they_are or not candidate.only_loading_tells:
+    if tell is None or not candidate.only_loading_tells:
         return candidate
     subjects = ((_subject(candidate, data, settings), m) for data, m, reason in measured if not reason)
     if not any(key.path(settings.embeddings).exists() for subject, m in subjects for key in subject.keys(m)):
