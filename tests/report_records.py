@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +13,9 @@ from flickrexif.core.draws import rng
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.measure.knn import SETUPS
 from flickrexif.eval.measure.similarity import BINS, GROUPS
+from flickrexif.eval.report.charts import charted
+from flickrexif.eval.report.select import used_entries
+from flickrexif.eval.report.spec import Bars, Figure, GroupedDots
 from flickrexif.eval.results import Result, write_result
 from flickrexif.processing.variants import PARAMETERS
 
@@ -253,3 +257,19 @@ def put(folder: Path, entries: list[Entry]) -> Path:
     for path, result in entries:
         write_result(folder / path, result)
     return folder
+
+
+def figures(entries: Sequence[Entry]) -> list[Figure]:
+    """The figures of the records that a report uses."""
+    return charted(used_entries(entries)).figures
+
+
+def with_published(figure: Figure, values: tuple[tuple[str, float], ...], series: str) -> Figure:
+    """The figure with numbers of the paper: of its bars, or of the series of its dots of that name."""
+    content = figure.content
+    if isinstance(content, Bars):
+        return replace(figure, content=replace(content, published=values))
+    if isinstance(content, GroupedDots):
+        changed = (replace(line, published=values) if line.name == series else line for line in content.series)
+        return replace(figure, content=replace(content, series=tuple(changed)))
+    return figure

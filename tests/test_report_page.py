@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page
 
 from flickrexif.core.text import link
 from flickrexif.eval.report.build import write_report
-from flickrexif.eval.report.page import signed
 from flickrexif.eval.report.pictures import MOST_FLICKR
-from flickrexif.eval.report.sensitivity import board_of
+from flickrexif.eval.report.render.page import signed
+from flickrexif.eval.report.score.sensitivity import board_of
 from flickrexif.eval.results import Result, write_result
 from tests.browser import axe_faults, visit
 from tests.report_records import Entry, of, put

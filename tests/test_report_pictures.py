@@ -17,12 +17,12 @@ from PIL import Image
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.parquet import image_writer, schema_of
 from flickrexif.dataset.schema import IMAGE_COLUMNS
-from flickrexif.eval.report.figures_pictures import strip_figures
-from flickrexif.eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, keys_of, pictures, shot_of, thumbnail
+from flickrexif.eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, illustrated, pictures, thumbnail
 from flickrexif.eval.report.spec import Strips
 from flickrexif.eval.results import Result
 from flickrexif.processing.build import ProcessSettings, process
 from flickrexif.processing.variants import classes
+from tests.report_records import figures
 from tests.samples import photographs, samples_and
 
 PAGE = "https://www.flickr.com/photos/someone/{}/"
@@ -266,17 +266,11 @@ def test_the_images_of_the_strips_that_are_shown(tmp_path: Path) -> None:
     shown = strips("FlickrExif", "012")
     failed = replace(strips("PairCams", "01"), detail={"reason": "out of memory"})
     entries = [("a.json", shown), ("b.json", failed), ("c.json", replace(shown, task="knn"))]
-    keys = keys_of(entries)
-    assert keys == [Key("FlickrExif", shot) for shot in "012"]
-    thumbnails = pictures(tmp_path, keys)
-    (figure,) = strip_figures(entries, lambda *image: shot_of(thumbnails, *image))
+    (figure,) = illustrated([f for f in figures(entries) if isinstance(f.content, Strips)], tmp_path)
     assert isinstance(figure.content, Strips)
     ((query, *near),) = figure.content.rows
     assert (query.image_id, query.jpeg, query.page_url) == ("0", thumbnail(jpeg(0)), PAGE.format(0))
     assert [shot.jpeg for shot in near] == [thumbnail(jpeg(1)), thumbnail(jpeg(2))]
-    assert shot_of({}, "FlickrExif", "5").jpeg == b""
-
-
-def test_a_record_that_is_none_is_told_in_a_sentence() -> None:
-    with pytest.raises(FlickrExifError, match="no usable `queries`"):
-        keys_of([("a.json", replace(strips("x", "01"), detail={"queries": [{"id": 5}]}))])
+    (bare,) = illustrated(figures([("a.json", shown)]), None)
+    assert isinstance(bare.content, Strips)
+    assert [shot.jpeg for shot in bare.content.shots] == [b""] * 3

@@ -14,14 +14,13 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
-from flickrexif.eval.report.figures import figures
-from flickrexif.eval.report.interactive import CONFIG, TEMPLATES, plot, to_json
-from flickrexif.eval.report.plotly_parts import Plot, inert
+from flickrexif.eval.report.render.interactive import CONFIG, TEMPLATES, plot, to_json
+from flickrexif.eval.report.render.plotly_parts import Plot, inert
 from flickrexif.eval.report.spec import Bars, Distributions, Figure, GroupedDots, Lines, Pairwise, Point, Series, Strips
 from flickrexif.eval.report.style import FAMILIES, SERIES, corners_of
 from flickrexif.eval.results import Result
 from tests.browser import visit
-from tests.report_records import records
+from tests.report_records import figures, records, with_published
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,16 +29,12 @@ RECORDS = records(47, points=2000)
 HOSTILE = "<b>bold</b> <a href='javascript:alert(1)'>x</a>&lt;i&gt; %{x} $\\alpha$"
 
 
-def published(result: Result, metric: str) -> list[tuple[str, float]]:
-    """Numbers as of the paper: of an encoder that is there, of one that is not, and a level."""
-    if metric not in ("accuracy", "10"):
-        return []
-    return [("paper:clip/RN50", 0.61803), ("paper:no/such", 0.3), ("most CVL", 0.8)]
+PUBLISHED = (("paper:clip/RN50", 0.61803), ("paper:no/such", 0.3), ("most CVL", 0.8))  # there, not there, a level
 
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, Figure]:
-    return {figure.name: figure for figure in figures(RECORDS, published=published)}
+    return {figure.name: with_published(figure, PUBLISHED, "k = 10") for figure in figures(RECORDS)}
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +196,7 @@ def test_all_plots_of_47_encoders_are_small(plots: dict[str, Plot]) -> None:
 def test_no_string_of_a_record_can_be_markup() -> None:
     bad = [(f"<i>{path}", replace(r, encoder=HOSTILE + r.encoder, dataset=HOSTILE, detail=_hostile(r)))
            for path, r in records(4, points=20)]  # fmt: skip
-    drawn_plots = [plot(figure) for figure in figures(bad, published=lambda _r, _m: [(HOSTILE, 0.5)])]
+    drawn_plots = [plot(with_published(figure, ((HOSTILE, 0.5),), "all-same")) for figure in figures(bad)]
     ours = re.compile(r"</?(b|i|extra)>|<br>")
     for text in strings(drawn_plots):
         assert "<" not in ours.sub("", text)
@@ -228,7 +223,8 @@ def test_json_can_stand_in_a_script() -> None:
 
 
 def test_equal_records_give_equal_json(drawn: dict[str, Figure], plots: dict[str, Plot]) -> None:
-    again = {figure.name: plot(figure) for figure in figures(list(reversed(RECORDS)), published=published)}
+    reverse = [with_published(figure, PUBLISHED, "k = 10") for figure in figures(list(reversed(RECORDS)))]
+    again = {figure.name: plot(figure) for figure in reverse}
     assert to_json({name: drawn_plot for name, drawn_plot in again.items() if drawn_plot}) == to_json(plots)
 
 

@@ -25,10 +25,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.report import paper_font
-from flickrexif.eval.report.figures import figures
-from flickrexif.eval.report.paper import FORMATS, draw, save, save_all, settings
-from flickrexif.eval.report.paper_parts import DOUBLE, SINGLE, shown
+from flickrexif.eval.report.pictures import Picture, key_of, with_pictures
+from flickrexif.eval.report.render import paper_font
+from flickrexif.eval.report.render.paper import FORMATS, draw, save, save_all, settings
+from flickrexif.eval.report.render.paper_parts import DOUBLE, SINGLE, shown
 from flickrexif.eval.report.spec import (
     Bars,
     Cloud,
@@ -43,7 +43,7 @@ from flickrexif.eval.report.spec import (
 )
 from flickrexif.eval.report.style import FAMILIES, SERIES, look_of
 from tests.folders import hashes
-from tests.report_records import records
+from tests.report_records import Entry, figures, records, with_published
 
 HOSTILE = "<script>$\\frac{1}$ & 🦩漢\u202e"
 RECORDS = records(47, points=200)
@@ -59,18 +59,24 @@ KINDS = {
 }
 
 
-def picture(dataset: str, image_id: str, variant: str | None) -> Shot:
+def picture(image_id: str) -> Picture:
     """A thumbnail of one colour, by the image's number; wide, high or square; one is broken."""
     number = int(image_id.removeprefix("image-"))
     if number % 7 == 0:
-        return Shot(image_id=image_id, same=None, jpeg=b"\xff\xd8 no picture")
+        return Picture(jpeg=b"\xff\xd8 no picture")
     file = io.BytesIO()
     Image.new("RGB", [(90, 60), (60, 90), (80, 80)][number % 3], (number % 256, 80, 160)).save(file, "JPEG")
-    return Shot(image_id=image_id, same=None, jpeg=file.getvalue())
+    return Picture(jpeg=file.getvalue())
 
 
-def published(result: Any, metric: str) -> list[tuple[str, float]]:
-    return [("paper:clip/RN50", 0.61803), ("most CVL", 0.8)] if metric in ("accuracy", "25") else []
+def complete(entries: list[Entry]) -> dict[str, Figure]:
+    """The figures of the records with pictures, and with numbers of the paper."""
+    by_name = {}
+    for figure in figures(entries):
+        shots = figure.content.shots if isinstance(figure.content, Strips) else ()
+        pictured = with_pictures(figure, {key_of(shot): picture(shot.image_id) for shot in shots})
+        by_name[figure.name] = with_published(pictured, (("paper:clip/RN50", 0.61803), ("most CVL", 0.8)), "k = 25")
+    return by_name
 
 
 def drawn(figure: Figure) -> Any:
@@ -80,7 +86,7 @@ def drawn(figure: Figure) -> Any:
 
 @pytest.fixture(scope="module")
 def figure_of() -> dict[str, Figure]:
-    by_name = {figure.name: figure for figure in figures(RECORDS, picture, published)}
+    by_name = complete(RECORDS)
     return {kind: by_name[name] for kind, name in KINDS.items()}
 
 
@@ -194,7 +200,7 @@ def test_strips_frame_every_picture_by_its_label(figure_of: dict[str, Figure]) -
 def test_every_text_is_in_sight_and_apart(figure_of: dict[str, Figure], kind: str, count: int) -> None:
     figure = figure_of[kind]
     if count != 47:
-        few = {f.name: f for f in figures(records(count, points=20), picture, published)}
+        few = complete(records(count, points=20))
         figure = few.get(KINDS[kind]) or next(f for f in few.values() if type(f.content) is type(figure.content))
     canvas = drawn(figure)
     assert canvas.get_figwidth() in (SINGLE, DOUBLE)
@@ -283,7 +289,7 @@ def test_the_font_draws_the_letters_of_dejavu_sans() -> None:
 
 
 def test_the_file_of_the_font_is_gone_when_python_ends() -> None:
-    code = "from flickrexif.eval.report import paper_font; from matplotlib.font_manager import findfont; "
+    code = "from flickrexif.eval.report.render import paper_font; from matplotlib.font_manager import findfont; "
     code += "print(findfont(paper_font.family()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     path = Path(done.stdout.strip())
@@ -334,9 +340,8 @@ def test_figures_without_numbers_are_drawn(tmp_path: Path) -> None:
 
 def test_no_figure_is_kept(figure_of: dict[str, Figure]) -> None:
     code = (
-        "import gc, weakref; from tests.report_records import records;"
-        "from flickrexif.eval.report.figures import figures;"
-        "from flickrexif.eval.report.paper import draw;"
+        "import gc, weakref; from tests.report_records import figures, records;"
+        "from flickrexif.eval.report.render.paper import draw;"
         "drawn = [weakref.ref(draw(f)) for f in figures(records(2, points=10))[:5]]; gc.collect();"
         "print([ref() for ref in drawn])"
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from flickrexif.eval.report.compare import Comparison, compare, differences, overlapping
-from flickrexif.eval.report.leaderboard import board_differences, leaderboard
-from flickrexif.eval.report.sensitivity import above_chance, board_of, lost
+from flickrexif.eval.report.charts.base import above_chance, lost
+from flickrexif.eval.report.score.compare import Comparison, compare, differences, overlapping
+from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
+from flickrexif.eval.report.score.sensitivity import board_of
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.results import Result
 

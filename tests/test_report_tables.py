@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.report.headlines import headlines
+from flickrexif.eval.report.charts import tables
 from flickrexif.eval.report.published import inferred, paper_numbers, published
-from flickrexif.eval.report.reading import NOT_FLICKR, SIMULATED, banners, read_records
-from flickrexif.eval.report.sensitivity import board_of
+from flickrexif.eval.report.render.tables import cell, numbers_csv, tex, to_csv, to_tex
+from flickrexif.eval.report.score.headlines import headlines
+from flickrexif.eval.report.score.sensitivity import board_of
+from flickrexif.eval.report.select import NOT_FLICKR, SIMULATED, banners, read_records
 from flickrexif.eval.report.spec import Column, Point, Table
-from flickrexif.eval.report.table_files import cell, numbers_csv, tex, to_csv, to_tex
-from flickrexif.eval.report.tables import tables
 from flickrexif.eval.results import Result, write_result
 from tests.report_records import records
 
@@ -59,7 +59,7 @@ def _same(numbers: pd.DataFrame, expected: Mapping[tuple[str, str], float | None
 
 
 def test_tables_hold_the_records_numbers(entries: list[tuple[str, Result]]) -> None:
-    by_name = {table.name: table for _, table in tables(entries, published)}
+    by_name = {table.name: table for table in tables(entries)}
     processing = read(to_csv(by_name["probe-processing"])).set_index("encoder")
     chance = processing.loc["chance"].dropna()
     assert list(chance[[c for c in chance.index if not c.endswith((" low", " high"))]])[:3] == [
@@ -84,7 +84,7 @@ def test_tables_hold_the_records_numbers(entries: list[tuple[str, Result]]) -> N
 
 
 def test_a_gap_has_no_number_in_any_file(entries: list[tuple[str, Result]]) -> None:
-    processing = next(table for _, table in tables(entries) if table.name == "probe-processing")
+    processing = next(table for table in tables(entries) if table.name == "probe-processing")
     fourth = entries[-1][1].encoder
     frame = read(to_csv(processing)).set_index("encoder")
     assert pd.isna(frame.loc[fourth, "probe-sharpening-imagenet"])

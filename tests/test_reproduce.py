@@ -28,7 +28,6 @@ from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.dataset.schema import PUBLISHED_COLUMNS
 from flickrexif.eval.encoders import Candidate, expand
-from flickrexif.eval.report.figures import figures
 from flickrexif.eval.report.published import paper_numbers
 from flickrexif.eval.suite_plan import Item
 from flickrexif.eval.suite_running import groups
@@ -37,7 +36,7 @@ from flickrexif.processing.variants import PARAMETERS
 from tests.hub import Hub, serving
 from tests.hub_repo import File, Repo
 from tests.populations import make_photo
-from tests.report_records import records
+from tests.report_records import figures, records
 from tests.suite_data import picture, write_classes, write_split
 from tests.test_images import Pictures
 

@@ -8,7 +8,7 @@ import pytest
 from flickrexif.commands.measure import MEASUREMENTS
 from flickrexif.eval.encoders import resolve
 from flickrexif.eval.measure.inputs import EmbeddingFiles
-from flickrexif.eval.report.entries import group_of
+from flickrexif.eval.report.identity import group_of
 from flickrexif.eval.results import Result
 from flickrexif.eval.suite_runs import FAILED, RUNS, Protocols, no_result, run
 from flickrexif.eval.suite_tasks import HEADLINES, MASKS, ON_REQUEST, TASKS, Measurement

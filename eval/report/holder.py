@@ -10,13 +10,14 @@ from pathlib import Path
 from flickrexif.core.files import remove
 from flickrexif.core.kinds import Holder
 from flickrexif.core.pages import shows
-from flickrexif.eval.report.paper import FORMATS
+from flickrexif.eval.report.render.paper import FORMATS
+from flickrexif.eval.report.spec import PHOTOS
 
 
 def shows_photos(figure: Path) -> bool:
     """Whether a file is a figure of photos."""
     is_figure = figure.parent.name == "figures" and figure.suffix.removeprefix(".") in FORMATS
-    return is_figure and figure.name.startswith("strips")
+    return is_figure and figure.name.startswith(PHOTOS)
 
 
 def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:

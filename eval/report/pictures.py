@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +12,7 @@ from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.eval.data.embeddings import FLICKR_ID
 from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
 from flickrexif.eval.data.source import Source
-from flickrexif.eval.report.entries import Entry
-from flickrexif.eval.report.figures_pictures import strip_figures, without_picture
-from flickrexif.eval.report.spec import Shot
+from flickrexif.eval.report.spec import Figure, Shot, Strips
 from flickrexif.kinds import data_sets, recognised
 from flickrexif.processing.kind import TRACES
 from flickrexif.processing.operations import decode
@@ -22,6 +20,8 @@ from flickrexif.processing.operations import decode
 SIDE = 160  # longer side of a thumbnail, pixels
 QUALITY = 80
 MOST_FLICKR = 30  # most photos a page, by the terms of use of Flickr's API
+MOST = 4 * MOST_FLICKR  # pictures on a page, of whatever data set
+BARE = " The images are not in the data folder: their names stand in their place."
 IDENTITY = "IDENTITY"
 CREDITS = ("attribution", "page_url")
 
@@ -43,28 +43,34 @@ class Picture:
     page_url: str = ""  # http or https
 
 
-def keys_of(entries: Iterable[Entry]) -> list[Key]:
-    """The images that the strips of the report show, in their order, each once. Raises as `strip_figures`."""
-    keys: list[Key] = []
-
-    def note(dataset: str, image_id: str, variant: str | None = None) -> Shot:
-        keys.append(Key(dataset, image_id, variant))
-        return without_picture(dataset, image_id)
-
-    list(strip_figures(list(entries), note))
-    return list(dict.fromkeys(keys))
+def illustrated(figures: Sequence[Figure], data_dir: Path | None) -> list[Figure]:
+    """The figures with the pictures that the data folder has of their images; a caption says where it has none."""
+    strips = [figure.content for figure in figures if isinstance(figure.content, Strips)]
+    keys = list(dict.fromkeys(key_of(shot) for content in strips for shot in content.shots))
+    thumbnails = pictures(data_dir, keys[:MOST]) if data_dir else {}
+    return [with_pictures(figure, thumbnails) for figure in figures]
 
 
-def shot_of(pictures_by_key: Mapping[Key, Picture], dataset: str, image_id: str, variant: str | None = None) -> Shot:
-    """A picture as `figures_pictures.Pictures` gives it; with the image's id alone where there is no picture."""
-    picture = pictures_by_key.get(Key(dataset, image_id, variant), Picture(jpeg=b""))
-    return Shot(
-        image_id=image_id,
-        same=None,
-        jpeg=picture.jpeg,
-        attribution=picture.attribution,
-        page_url=picture.page_url,
-    )
+def with_pictures(figure: Figure, thumbnails: Mapping[Key, Picture]) -> Figure:
+    """The figure with those of the pictures that it shows."""
+    if not isinstance(figure.content, Strips):
+        return figure
+    rows = tuple(tuple(_with_picture(shot, thumbnails) for shot in row) for row in figure.content.rows)
+    content = Strips(rows=rows)
+    caption = figure.caption + ("" if any(shot.jpeg for shot in content.shots) else BARE)
+    return replace(figure, content=content, caption=caption)
+
+
+def key_of(shot: Shot) -> Key:
+    """The name of a shot's image."""
+    return Key(shot.dataset, shot.image_id, shot.variant)
+
+
+def _with_picture(shot: Shot, thumbnails: Mapping[Key, Picture]) -> Shot:
+    picture = thumbnails.get(key_of(shot))
+    if picture is None:
+        return shot
+    return replace(shot, jpeg=picture.jpeg, attribution=picture.attribution, page_url=picture.page_url)
 
 
 def pictures(data_dir: Path, images: Iterable[Key]) -> dict[Key, Picture]:

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flickrexif.eval.report.entries import Entry
-from flickrexif.eval.report.sensitivity import Board
+from flickrexif.eval.report.identity import Entry
+from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.style import plain
-from flickrexif.eval.report.wording import capital, dataset_of, photos_of, settings_of, subject_of
-from flickrexif.eval.results import Result
+from flickrexif.eval.report.wording import capital, dataset_of, measurement_of, photos_of, reason_of, subject_of
 
 TEXT = 300  # characters of a text of a record
 DEPTH = 200  # characters of a setting that is a list or an object
@@ -42,7 +41,7 @@ def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
             versions.place(_pairs(r.versions)),
             [files.place((plain(name, TEXT), plain(value, 100))) for name, value in sorted(r.fingerprints.items())],
             round(r.seconds, 3),
-            plain(r.detail.get("reason") or "", TEXT),
+            plain(reason_of(r), TEXT),
             photos_of(r.origin),
         ]
         for path, r in entries
@@ -67,7 +66,7 @@ def compositions_of(board: Board, place: Callable[[str], int]) -> list[dict[str,
         {
             "encoder": plain(score.encoder, TEXT),
             "value": score.value,
-            "parts": [[name, score.parts[name]] for name in board.parts],
+            "parts": [[part.name, score.parts[part.name]] for part in board.parts],
             "cells": [[cell.part, cell.label, cell.value, place(cell.record)] for cell in score.cells],
             "lacking": [plain(text, TEXT) for text in score.lacking],
         }
@@ -79,11 +78,7 @@ def gaps_of(entries: Sequence[Entry]) -> list[tuple[str, str, list[str]]]:
     """Why records have no number: (measurement, reason, encoders), one for each measurement and reason."""
     gaps: dict[tuple[str, str], list[str]] = {}
     for _, result in entries:
-        if reason := result.detail.get("reason"):
-            gaps.setdefault((_measurement(result), plain(reason, TEXT)), []).append(plain(result.encoder, 100))
+        if reason := reason_of(result):
+            measurement = measurement_of(result, plain(result.task, 40))
+            gaps.setdefault((measurement, plain(reason, TEXT)), []).append(plain(result.encoder, 100))
     return [(measurement, reason, encoders) for (measurement, reason), encoders in sorted(gaps.items())]
-
-
-def _measurement(result: Result) -> str:
-    subject = subject_of(result)
-    return f"{plain(result.task, 40)}{f', {subject}' if subject else ''}, {dataset_of(result)}{settings_of(result)}"

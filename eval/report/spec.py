@@ -1,11 +1,17 @@
 """The contents of figures and tables, one class a kind, independent of how they are drawn.
 
-figures.py makes them from result records; interactive.py draws them for the page (plotly), paper.py for print
-(matplotlib). All numbers are fractions unless a label says otherwise; None is "not measured" and is drawn as a gap.
-Names of encoders, classes and photos are strangers' text: the code that draws them escapes them.
+The modules of `charts` make them from result records; those of `render` draw them for the page (plotly) and for print
+(matplotlib). `points` are the numbers of encoders that a content shows. All numbers are fractions unless a label says
+otherwise; None is "not measured" and is drawn as a gap. Names of encoders, classes and photos are strangers' text: the
+code that draws them escapes them.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+CHANCE = "chance"  # in a row of chance levels it stands where other rows name the encoder
+PHOTOS = "strips"  # the names of figures of photos begin with it, by which they are known when photos are taken down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,10 @@ class GroupedDots:
     series: tuple[Series, ...]
     chance: float | None = None
 
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return tuple(point for line in self.series for point in line.points)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
@@ -57,6 +67,10 @@ class Lines:
     x: tuple[float, ...]
     x_label: str
     series: tuple[Series, ...]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return tuple(point for line in self.series for point in line.points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,8 @@ class Distributions:
     panels: tuple[Panel, ...]
     x_label: str = "cosine similarity"
 
+    points: ClassVar[tuple[Point, ...]] = ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
@@ -83,6 +99,8 @@ class Cloud:
     x: tuple[float, ...]
     y: tuple[float, ...]
     labels: tuple[str, ...]
+
+    points: ClassVar[tuple[Point, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +112,19 @@ class Pairwise:
     x_label: str
     y_label: str
 
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return self.x + self.y
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
     """An image of a strip."""
 
     image_id: str
-    same: bool | None  # whether its label is the query's; None for the query itself
+    dataset: str = ""
+    variant: str | None = None  # None: as it came
+    same: bool | None = None  # whether its label is the query's; None for the query itself
     badge: str = ""  # its variant or label, written below it
     label: str = ""  # its class
     similarity: float | None = None
@@ -115,6 +139,12 @@ class Strips:
 
     rows: tuple[tuple[Shot, ...], ...]
 
+    points: ClassVar[tuple[Point, ...]] = ()
+
+    @property
+    def shots(self) -> Iterator[Shot]:
+        return (shot for row in self.rows for shot in row)
+
 
 Content = Bars | GroupedDots | Lines | Distributions | Cloud | Pairwise | Strips
 
@@ -124,14 +154,18 @@ class Figure:
     """A figure of the report. `name` is its file stem and anchor: probe-jpeg."""
 
     name: str
-    section: str  # heading it stands under: "Processing", "Acquisition", ...
     title: str
     caption: str  # what it shows and how it was measured, in a sentence or two
     alt: str  # the result in words, for readers who cannot see the figure
     content: Content
+    section: str = ""  # the heading that it stands under: "Processing", "Acquisition", ...
     y_label: str = ""
     paper: str = ""  # the corresponding figure of the paper: "Fig. 4"
     records: tuple[str, ...] = ()  # paths of the records it was made from
+
+    def __post_init__(self) -> None:
+        if isinstance(self.content, Strips) and not self.name.startswith(PHOTOS):
+            raise ValueError(f"The name of a figure of photos begins with {PHOTOS!r}, not {self.name[:40]!r}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +176,6 @@ class Column:
     title: str
     help: str = ""
     is_metric: bool = True
-    higher_is: str = ""  # "more trace", "more semantics" or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +186,7 @@ class Table:
     title: str
     caption: str
     columns: tuple[Column, ...]
-    cells: tuple[tuple["str | Point", ...], ...]
-    note: str = ""
-    published: tuple[tuple["str | float | None", ...], ...] = field(default=())  # the paper's rows, same columns
+    cells: tuple[tuple[str | Point, ...], ...]
+    published: tuple[tuple[str | float | None, ...], ...] = ()  # the paper's rows, same columns
+    section: str = ""
+    on_page: bool = False  # else it is only a file, as figures of the page show the same numbers

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from flickrexif.eval.report.entries import Entry, decisive
+from flickrexif.eval.report.identity import decisive
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.style import families_in, percent, plain, short
 from flickrexif.eval.results import Result
@@ -53,6 +53,11 @@ def subject_order(result: Result) -> tuple[int, str]:
     return names.index(name) if name in names else len(names), name
 
 
+def reason_of(result: Result) -> str:
+    """Why the record has no number, "" where it has."""
+    return result.detail.get("reason") or ""
+
+
 def class_of(result: Result, name: str) -> str:
     """A class in words: "smart" for the class "True" of smart or not; other classes as they are."""
     is_smart_or_not = ATTRIBUTES.get(result.attribute or "") == ATTRIBUTES["is_smartphone"]
@@ -69,10 +74,15 @@ def photos_of(origin: str) -> str:
     return PHOTOS.get(origin) or f"origin of the photos: {plain(origin, 40)}"
 
 
+def place_of(result: Result) -> str:
+    """The data set and the decisive settings: "FlickrExif, 90% masked"."""
+    return dataset_of(result) + settings_of(result)
+
+
 def where_of(result: Result) -> str:
     """The label, the data set and the decisive settings: "focal length on FlickrExif, 90% masked"."""
     subject = subject_of(result)
-    return f"{f'{subject} on ' if subject else ''}{dataset_of(result)}{settings_of(result)}"
+    return f"{subject} on {place_of(result)}" if subject else place_of(result)
 
 
 def settings_of(result: Result) -> str:
@@ -88,9 +98,19 @@ def _setting(name: str, value: object) -> str:
     return f"{plain(value, 20)} protocol" if name == "protocol" else f"{name} = {plain(value, 20)}"
 
 
+def measurement_of(result: Result, title: str) -> str:
+    """What was measured: "linear probe, focal length, FlickrExif, 90% masked"."""
+    return ", ".join(filter(None, (title, subject_of(result), place_of(result))))
+
+
 def capital(text: str) -> str:
     """`text` with a capital first letter."""
     return text[:1].upper() + text[1:]
+
+
+def chance_level(chance: float | None, name: str = "Chance") -> str:
+    """ " Chance: 16.7%.", or "" where it is not known."""
+    return "" if chance is None else f" {name}: {percent(chance)}."
 
 
 def gaps(points: Sequence[Point], shown: int = 3) -> str:
@@ -112,11 +132,10 @@ def extremes(points: Sequence[Point], quantity: str) -> str:
     if len(measured) == 1:
         return f"{capital(quantity)} of {short(high.encoder)}: {percent(high.value)}."
     text = f"{capital(quantity)} of {len(measured)} encoders: from {percent(low.value)} ({short(low.encoder)}) "
-    text += f"to {percent(high.value)} ({short(high.encoder)})."
-    return text + family_medians(points)
+    return f"{text}to {percent(high.value)} ({short(high.encoder)}).{_family_medians(points)}"
 
 
-def family_medians(points: Sequence[Point]) -> str:
+def _family_medians(points: Sequence[Point]) -> str:
     """ " Median by family: CVL 81.0%, SSL 40.1%.", or "" for a single family."""
     families = families_in([point for point in points if point.value is not None])
     if len(families) < 2:
@@ -124,13 +143,3 @@ def family_medians(points: Sequence[Point]) -> str:
     by_family = {f: [p.value for p in points if p.family == f and p.value is not None] for f in families}
     medians = (f"{family or 'unknown'} {percent(median(values))}" for family, values in by_family.items())
     return f" Median by family: {', '.join(medians)}."
-
-
-def chosen_of(shown: Sequence[Entry], entries: Sequence[Entry]) -> str:
-    """A sentence that says which encoders are shown and how many are not, or "" where all are shown."""
-    left = len({result.encoder for _, result in entries}) - len({result.encoder for _, result in shown})
-    if not left:
-        return ""
-    names = ", ".join(short(result.encoder) for _, result in shown)
-    were = "was" if left == 1 else "were"
-    return f" Shown is the best-known encoder of each family ({names}); {left} more {were} measured."

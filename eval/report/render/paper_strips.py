@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.pictures import BadPicture, small_picture
-from flickrexif.eval.report.paper_parts import DOUBLE, GREY, SMALL, Frame, framed, shown
+from flickrexif.eval.report.render.paper_parts import DOUBLE, GREY, SMALL, Frame, framed, shown
 from flickrexif.eval.report.spec import Shot, Strips
 from flickrexif.eval.report.style import GREEN, VERMILLION
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.files import Outcome, put_bytes
-from flickrexif.eval.report.paper_font import COMMON, WHOLE, family
-from flickrexif.eval.report.paper_marks import bars, grouped_dots, lines
-from flickrexif.eval.report.paper_parts import SETTINGS
-from flickrexif.eval.report.paper_planes import cloud, distributions, pairwise
-from flickrexif.eval.report.paper_strips import strips
+from flickrexif.eval.report.render.paper_font import COMMON, WHOLE, family
+from flickrexif.eval.report.render.paper_marks import bars, grouped_dots, lines
+from flickrexif.eval.report.render.paper_parts import SETTINGS
+from flickrexif.eval.report.render.paper_planes import cloud, distributions, pairwise
+from flickrexif.eval.report.render.paper_strips import strips
 from flickrexif.eval.report.spec import Bars, Cloud, Distributions, Figure, GroupedDots, Lines, Pairwise, Strips
 
 if TYPE_CHECKING:

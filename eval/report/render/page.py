@@ -1,22 +1,21 @@
 """The page of a report: one HTML file that opens from disk and loads nothing."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.pages import marks
 from flickrexif.core.text import link
-from flickrexif.eval.report import interactive
-from flickrexif.eval.report.compare import Comparison
-from flickrexif.eval.report.figures import Unmeasured
-from flickrexif.eval.report.headlines import Headline
+from flickrexif.eval.report.charts import QUESTIONS, Unmeasured, parts, section_order
 from flickrexif.eval.report.published import inferred
-from flickrexif.eval.report.sensitivity import PARTS, Board
-from flickrexif.eval.report.spec import Figure, Point, Shot, Strips, Table
+from flickrexif.eval.report.render import interactive
+from flickrexif.eval.report.score.compare import Comparison
+from flickrexif.eval.report.score.headlines import Headline
+from flickrexif.eval.report.score.sensitivity import Board
+from flickrexif.eval.report.spec import CHANCE, Figure, Point, Shot, Strips, Table
 from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
-from flickrexif.eval.report.tables import CHANCE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,16 +26,7 @@ FIRST = 4  # figures of a kind that are shown at once; the others are folded awa
 CHANGES = 25  # how many of the largest changes are shown
 GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✖", "OWN": "◆", "": "✚"}
 PHOTO_LABEL = 60
-SHOWN = ("probe-", "neighbors-", "retrieval-")  # names of tables that say more than any one figure
 Differences = Mapping[tuple[str, str], float]
-
-QUESTIONS = {
-    "Processing": "Can a linear classifier tell from an embedding how its image was compressed, sharpened or resized?",
-    "Acquisition": "Can it tell the camera and its settings, even where most of the photo is hidden?",
-    "Semantics": "Do these traces pull nearest neighbours away from what the images show?",
-    "Neighbours": "Are the nearest photos, or those taken for a pair, from the same type of camera?",
-    "Mitigation": "What is left of the traces, and of what images show, once embeddings are corrected?",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +49,7 @@ class View:
     board: Board
     leaderboard: ComparedTable
     figures: Sequence[tuple[Figure, ComparedTable | None]]  # with the numbers behind each
-    tables: Sequence[tuple[str, ComparedTable]]  # (section, table)
+    tables: Sequence[ComparedTable]
     sources: Mapping[str, Any]  # from `provenance.sources_of`
     compositions: Sequence[Mapping[str, Any]]  # from `provenance.compositions_of`
     unmeasured: Sequence[Unmeasured]
@@ -68,7 +58,6 @@ class View:
     replaced: Sequence[tuple[str, str]]  # (path, path of the record used instead)
     place: Callable[[str], int]  # a record's path -> its place in the sources
     formats: Sequence[str]
-    has_flickr: bool  # whether photos of Flickr are shown
     baseline: str = ""
     comparison: Comparison | None = None
 
@@ -77,29 +66,28 @@ def render(view: View) -> str:
     """The page as HTML. Equal views give equal texts."""
     from plotly.offline import get_plotlyjs
 
-    sections = [_section(name, view) for name in QUESTIONS]
-    filled = [section for section in sections if section["shown"] or section["tables"] or section["unmeasured"]]
+    names = {figure.section for figure, _ in view.figures} | {figure.section for figure in view.unmeasured}
+    names |= {compared.table.section for compared in view.tables}
     return (
         _environment()
         .get_template("report.html")
         .render(
             view=view,
             anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
-            marks=marks(PROGRAM, _names(view)),
-            sections=filled,
-            parts={part.name: part for part in PARTS},
+            marks=marks(PROGRAM, (shot.image_id for shot in _shots(view))),
+            sections=[_section(name, view) for name in sorted(names, key=section_order)],
+            parts=parts(),
             families=families_in(_points(view.leaderboard.table)),
             data=_data(view),
+            has_flickr=any(shot.attribution or shot.page_url for shot in _shots(view)),
             plotly=get_plotlyjs(),
         )
     )
 
 
-def _names(view: View) -> Iterator[str]:
-    """The ids of the photos that the page shows."""
-    for figure, _ in view.figures:
-        if isinstance(figure.content, Strips):
-            yield from (shot.image_id for row in figure.content.rows for shot in row)
+def _shots(view: View) -> list[Shot]:
+    strips = (figure.content for figure, _ in view.figures if isinstance(figure.content, Strips))
+    return [shot for content in strips for shot in content.shots]
 
 
 def _points(table: Table) -> list[Point]:
@@ -123,9 +111,9 @@ def _section(name: str, view: View) -> dict[str, Any]:
             kind = figure.name.partition("-")[0]
             counts[kind] = counts.get(kind, 0) + 1
             (shown if counts[kind] <= FIRST else more.setdefault(kind, [])).append(figure)
-    tables = [compared.table for section, compared in view.tables if section == name]
+    tables = [compared.table for compared in view.tables if compared.table.section == name]
     missing = [figure for figure in view.unmeasured if figure.section == name]
-    question = QUESTIONS[name]
+    question = QUESTIONS.get(name, "")
     return {"name": name, "question": question, "shown": shown, "more": more, "tables": tables, "unmeasured": missing}
 
 
@@ -138,7 +126,7 @@ def _data(view: View) -> dict[str, str]:
     config["modeBarButtonsToRemove"] = [*config["modeBarButtonsToRemove"], "toImage"]  # the files are beside the page
     data: dict[str, Any] = {
         "sources": view.sources,
-        "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in PARTS}},
+        "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in parts()}},
         "settings": {"config": config, "templates": interactive.TEMPLATES, "narrow": interactive.NARROW},
     }
     for figure, numbers in view.figures:
@@ -146,15 +134,10 @@ def _data(view: View) -> dict[str, str]:
             data[f"plot-{figure.name}"] = plot
         if numbers:
             data[f"table-{figure.name}"] = table_data(numbers, view.place)
-    for _, compared in view.tables:
-        if is_shown(compared.table):
+    for compared in view.tables:
+        if compared.table.on_page:
             data[f"table-{compared.table.name}"] = table_data(compared, view.place)
     return {name: interactive.to_json(value) for name, value in data.items()}
-
-
-def is_shown(table: Table) -> bool:
-    """Whether a table is on the page; the others are only files, as figures of the page show the same numbers."""
-    return table.name.startswith(SHOWN)
 
 
 def table_data(compared: ComparedTable, place: Callable[[str], int]) -> dict[str, Any]:
@@ -222,7 +205,6 @@ def _environment() -> "Environment":
         "inferred": inferred,
         "is_strips": lambda figure: isinstance(figure.content, Strips),
         "is_point": lambda cell: isinstance(cell, Point),
-        "is_shown": is_shown,
         "most_changes": CHANGES,
         "photo_label": PHOTO_LABEL,
         "looks": FAMILIES,
@@ -240,7 +222,7 @@ def signed(value: float) -> str:
 
 def credits_of(strips: Strips) -> dict[str, tuple[int, Shot]]:
     """Photo id -> (number in the list of credits, shot), for the photos that are shown and have a credit."""
-    shots = {shot.image_id: shot for row in strips.rows for shot in row if shot.jpeg and shot.attribution}
+    shots = {shot.image_id: shot for shot in strips.shots if shot.jpeg and shot.attribution}
     return {image_id: (number, shot) for number, (image_id, shot) in enumerate(shots.items(), 1)}
 
 

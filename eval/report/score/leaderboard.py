@@ -2,27 +2,24 @@
 
 from collections.abc import Mapping
 
-from flickrexif.eval.report.sensitivity import PARTS, Board, Score
+from flickrexif.eval.report.charts.base import ENCODER, FAMILY
+from flickrexif.eval.report.score.sensitivity import Board, Score
 from flickrexif.eval.report.spec import Column, Point, Table
-from flickrexif.eval.report.tables import ENCODER, FAMILY
 
 RANK = Column(name="rank", title="Rank", help="By trace sensitivity; only encoders with all measurements.",
               is_metric=False)  # fmt: skip
-SENSITIVITY = Column(name="sensitivity", title="Trace sensitivity", help="The mean of the parts.",
-                     higher_is="more trace")  # fmt: skip
+SENSITIVITY = Column(name="sensitivity", title="Trace sensitivity", help="The mean of the parts.")
 MEASURED = Column(name="measured", title="Measured", help="Of the measurements that count.", is_metric=False)
 SEMANTICS = Column(
     name="semantics",
     title="Class found",
     help="kNN accuracy where all images are processed alike, averaged over the set-ups measured.",
-    higher_is="more semantics",
 )
 
 
 def leaderboard(board: Board) -> Table:
     """The board as a table, ranked encoders first; without the parts that no encoder has."""
-    parts = [part for part in PARTS if part.name in board.parts]
-    columns = [Column(name=p.name, title=p.title, help=p.meaning, higher_is="more trace") for p in parts]
+    columns = [Column(name=part.name, title=part.title, help=part.meaning) for part in board.parts]
     semantics = any(score.semantics is not None for score in board.scores)
     return Table(
         name="leaderboard",
@@ -35,7 +32,7 @@ def leaderboard(board: Board) -> Table:
 
 def _row(score: Score, board: Board, semantics: bool) -> tuple[str | Point, ...]:
     rank = str(score.rank) if score.rank is not None else "-"
-    values = [score.value, *(score.parts[name] for name in board.parts), *([score.semantics] if semantics else [])]
+    values = [score.value, *(score.parts[part.name] for part in board.parts), *([score.semantics] if semantics else [])]
     points = (Point(encoder=score.encoder, family=score.family, value=v, reason="not measured" if v is None else "")
               for v in values)  # fmt: skip
     return rank, score.encoder, score.family, *points, f"{len(score.cells)} of {len(board.basis)}"
@@ -53,6 +50,6 @@ def board_differences(ours: Board, theirs: Board) -> Mapping[tuple[str, str], fl
         if then is None or [cell.key for cell in now.cells] != [cell.key for cell in then.cells]:
             continue
         pairs = {"sensitivity": (now.value, then.value), "semantics": (now.semantics, then.semantics)}
-        pairs |= {name: (now.parts[name], then.parts[name]) for name in ours.parts}
+        pairs |= {part.name: (now.parts[part.name], then.parts[part.name]) for part in ours.parts}
         differences |= {(now.encoder, name): a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
     return differences

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flickrexif.eval.report.plotly_parts import HOVER, Plot, inert, interval, layout, rounded, share_axis, whiskers
+from flickrexif.eval.report.render.plotly_parts import (
+    HOVER,
+    Plot,
+    inert,
+    interval,
+    layout,
+    rounded,
+    share_axis,
+    whiskers,
+)
 from flickrexif.eval.report.spec import Cloud, Distributions, Pairwise, Point
 from flickrexif.eval.report.style import (
     corners_of,

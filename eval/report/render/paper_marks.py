@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.eval.report.paper_parts import (
+from flickrexif.eval.report.render.paper_parts import (
     DOUBLE,
     MANY,
     SINGLE,

@@ -1,13 +1,29 @@
-"""Tables as files: CSV for programs (fractions, with intervals) and LaTeX for papers (%, one decimal)."""
+"""Tables: the numbers behind figures, and files in CSV for programs (fractions) and LaTeX for papers (%)."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.eval.report.compare import Comparison
-from flickrexif.eval.report.entries import Entry
-from flickrexif.eval.report.spec import Point, Table
-from flickrexif.eval.report.style import plain, short
+from flickrexif.eval.report.charts.base import ENCODER, FAMILY
+from flickrexif.eval.report.identity import Entry, slug
+from flickrexif.eval.report.score.compare import Comparison
+from flickrexif.eval.report.spec import (
+    Bars,
+    Cloud,
+    Column,
+    Distributions,
+    Figure,
+    GroupedDots,
+    Lines,
+    Pairwise,
+    Point,
+    Series,
+    Strips,
+    Table,
+)
+from flickrexif.eval.report.style import percent, plain, short
 from flickrexif.eval.results import results_table
 
 if TYPE_CHECKING:
@@ -120,3 +136,57 @@ def _tex_stated(value: str | float | None, place: int) -> str:
     if isinstance(value, str):
         return f"\\textit{{paper: {tex(value)}}}" if place == 0 else tex(value)
     return "" if value is None else f"\\textit{{{100 * value:.1f}}}"
+
+
+# --- the numbers behind a figure
+
+Content = tuple[tuple[Column, ...], tuple[tuple[str | Point, ...], ...]]
+
+
+def table_of(figure: Figure) -> Table | None:
+    """The numbers that a figure shows; None for strips, which show images."""
+    content = figure.content
+    match content:
+        case Strips():
+            return None
+        case Bars():
+            columns, cells = _by_encoder([Series(name=figure.y_label or "value", points=content.points)])
+        case GroupedDots():
+            columns, cells = _by_encoder(content.series)
+        case Lines():
+            points = zip(*(series.points for series in content.series), strict=True)
+            named = zip(content.x, points, strict=True)
+            columns, cells = _by_encoder([Series(name=percent(x, 0), points=at_x) for x, at_x in named])
+        case Pairwise():
+            pair = ((content.x_label, content.x), (content.y_label, content.y))
+            columns, cells = _by_encoder([Series(name=name, points=points) for name, points in pair])
+        case Distributions():
+            columns, cells = _by_bin(content)
+        case Cloud():
+            columns, cells = _by_label(content)
+    return Table(name=figure.name, title=figure.title, caption=figure.caption, columns=columns, cells=cells)
+
+
+def _by_encoder(series: Sequence[Series]) -> Content:
+    columns = (ENCODER, FAMILY, *(Column(name=slug(line.name), title=line.name) for line in series))
+    rows = zip(*(line.points for line in series), strict=True)
+    return columns, tuple((points[0].encoder, points[0].family, *points) for points in rows)
+
+
+def _by_bin(content: Distributions) -> Content:
+    lines = [(panel.encoder, name, shares) for panel in content.panels for name, shares in panel.shares]
+    columns = [Column(name="bin", title=content.x_label, is_metric=False)]
+    columns += [Column(name=slug(encoder, name), title=f"{short(encoder)}: {name}") for encoder, name, _ in lines]
+    rows: list[tuple[str | Point, ...]] = [
+        (f"{low:.2f} to {high:.2f}", *(Point(encoder=e, family="", value=shares[at]) for e, _, shares in lines))
+        for at, (low, high) in enumerate(pairwise(content.edges))
+    ]
+    return tuple(columns), tuple(rows)
+
+
+def _by_label(content: Cloud) -> Content:
+    columns = (
+        Column(name="label", title="Label", is_metric=False),
+        Column(name="points", title="Points", is_metric=False),
+    )
+    return columns, tuple((label, str(count)) for label, count in sorted(Counter(content.labels).items()))

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from flickrexif.eval.report.entries import Entry, group_of, slug, used_entries
+from flickrexif.eval.report.charts import CHARTS
+from flickrexif.eval.report.identity import Entry, group_of, slug
 from flickrexif.eval.report.published import LEVELS, PaperNumber, paper_numbers
-from flickrexif.eval.report.sensitivity import Board
+from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.style import percent, short
-from flickrexif.eval.report.wording import capital, dataset_of, settings_of, subject_of
+from flickrexif.eval.report.wording import capital, chance_level, place_of, subject_of
 
-TITLES = {"probe": "{} read out", "retrieval": "Pairs found among photos of the same type of camera"}
 FAMILY, CONTROLS = "CVL", "CTL"  # the family whose levels the paper states; the family of controls
 
 
@@ -31,7 +31,7 @@ def headlines(entries: Sequence[Entry], board: Board) -> list[Headline]:
     cards = list(_strongest(board))
     for number in paper_numbers():
         if number.relation in LEVELS:
-            cards += _measured(number, used_entries(entries))
+            cards += _measured(number, entries)
     return cards
 
 
@@ -65,13 +65,11 @@ def _measured(number: PaperNumber, entries: Sequence[Entry]) -> Iterator[Headlin
     kind = f"{FAMILY} " if family else ""
     alone = len(chosen) == 1
     encoders = f"{kind}encoder {short(result.encoder)}" if alone else f"Median of {len(chosen)} {kind}encoders"
-    chance = result.metrics.get("chance")
     yield Headline(
         name=slug(number.task, number.parameter, number.attribute),
-        title=TITLES[number.task].format(capital(subject_of(result))),
+        title=CHARTS[number.task].headline.format(capital(subject_of(result))),
         value=percent(median(values)),
-        text=f"{capital(encoders)} on {dataset_of(result)}{settings_of(result)}."
-        + (f" Chance: {percent(chance)}." if chance is not None else ""),
+        text=f"{capital(encoders)} on {place_of(result)}.{chance_level(result.metrics.get('chance'))}",
         paper=f"{number.text} {percent(number.value, 0)} on {number.dataset}{_stated_chance(number)}",
         records=tuple(path for path, _ in chosen),
     )

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flickrexif.eval.report.paper_marks import INK, mark
-from flickrexif.eval.report.paper_parts import (
+from flickrexif.eval.report.render.paper_marks import INK, mark
+from flickrexif.eval.report.render.paper_parts import (
     DOUBLE,
     SINGLE,
     SMALL,

@@ -10,9 +10,9 @@ Plotly reads markup in texts (`<b>`, `<a href=…>`, entities), so every text fr
 import json
 from typing import Any
 
-from flickrexif.eval.report.interactive_marks import bars, grouped_dots, lines
-from flickrexif.eval.report.interactive_planes import cloud, distributions, pairwise
-from flickrexif.eval.report.plotly_parts import NARROW, TEMPLATES, Plot
+from flickrexif.eval.report.render.interactive_marks import bars, grouped_dots, lines
+from flickrexif.eval.report.render.interactive_planes import cloud, distributions, pairwise
+from flickrexif.eval.report.render.plotly_parts import NARROW, TEMPLATES, Plot
 from flickrexif.eval.report.spec import Bars, Cloud, Distributions, Figure, GroupedDots, Lines, Pairwise
 
 __all__ = ["CONFIG", "NARROW", "TEMPLATES", "plot", "to_json"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flickrexif.eval.report.entries import Entry, key_of, used_entries
+from flickrexif.eval.report.identity import Entry, key_of
 from flickrexif.eval.report.spec import Point, Table
-from flickrexif.eval.report.wording import dataset_of, settings_of, subject_of
+from flickrexif.eval.report.wording import place_of, subject_of
 from flickrexif.eval.results import Result
 
 NOT_COMPARED = ("chance", "accuracy_std")  # metrics that say nothing about an encoder
@@ -48,7 +48,7 @@ class Comparison:
 
 def compare(ours: Iterable[Entry], theirs: Iterable[Entry]) -> Comparison:
     """Compare the records of the same measurement and encoder."""
-    our_entries, their_entries = ({key_of(entry[1]): entry for entry in used_entries(run)} for run in (ours, theirs))
+    our_entries, their_entries = ({key_of(entry[1]): entry for entry in run} for run in (ours, theirs))
     both = [(entry, their_entries[key][1]) for key, entry in our_entries.items() if key in their_entries]
     changes = [change for entry, before in both for change in _changes(entry, before)]
     our_encoders, their_encoders = ({key[-1] for key in run} for run in (our_entries, their_entries))
@@ -86,7 +86,7 @@ def overlapping(first: Interval | None, second: Interval | None) -> bool | None:
 
 def _measurement(result: Result, metric: str) -> str:
     subject = subject_of(result)
-    return f"{result.task}{f' {subject}' if subject else ''}, {dataset_of(result)}{settings_of(result)}: {metric}"
+    return f"{result.task}{f' {subject}' if subject else ''}, {place_of(result)}: {metric}"
 
 
 def differences(ours: Table, theirs: Sequence[Table]) -> Mapping[tuple[str, str], float]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flickrexif.eval.report.plotly_parts import (
+from flickrexif.eval.report.render.plotly_parts import (
     HOVER,
     Plot,
     gap_notes,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.eval.report.paper_font import family, glyphs
+from flickrexif.eval.report.render.paper_font import family, glyphs
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.style import places, plain, short
 

@@ -1,0 +1,58 @@
+"""What mitigations leave of the trace, and of what images show."""
+
+from collections.abc import Iterator
+
+from flickrexif.eval.report.charts.base import Chart, metrics_table
+from flickrexif.eval.report.groups import Group, point_of
+from flickrexif.eval.report.identity import Entry
+from flickrexif.eval.report.spec import Figure, GroupedDots, Point, Series
+from flickrexif.eval.report.wording import INTERVALS, capital, chance_level, extremes, gaps, reason_of
+
+MITIGATIONS = ("none", "centring", "leace", "averaging")
+LEFT = {  # metric after a mitigation -> (what it says, its name beside others, of what, how to read it)
+    "accuracy": (
+        *("trace left", "trace left", "probe accuracy"),
+        "The linear probe's accuracy without and with each mitigation; at chance no trace is left.",
+    ),
+    "all_same": (
+        *("semantics left", "all-same", "kNN accuracy"),
+        "kNN accuracy where all images are processed alike, without and with each mitigation.",
+    ),
+}
+COLUMNS = [
+    (f"{name}.{metric}", f"{name}, {title}") for metric, (_, title, _, _) in LEFT.items() for name in MITIGATIONS
+]
+
+
+def _figures(group: Group) -> Iterator[Figure]:
+    names = {name.rpartition(".")[0] for result in group.results for name in result.metrics if "." in name}
+    shown = [name for name in MITIGATIONS if name in names] + sorted(names - set(MITIGATIONS))
+    for metric, (quantity, _, y_label, meaning) in LEFT.items() if shown else ():
+        series = tuple(
+            Series(name=name, points=tuple(_point(entry, name, metric) for entry in group.entries)) for name in shown
+        )
+        chance = group.chance() if metric == "accuracy" else None
+        level = chance_level(chance)
+        yield Figure(
+            name=group.name("mitigation", metric),
+            title=f"{capital(quantity)} after mitigation: {group.where}",
+            caption=f"{meaning} {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
+            alt=" ".join(extremes(s.points, f"{s.name}: {quantity}") for s in series) + level,
+            content=GroupedDots(series=series, chance=chance),
+            y_label=y_label,
+            records=group.paths,
+        )
+
+
+def _point(entry: Entry, name: str, metric: str) -> Point:
+    """The number after a mitigation, or why the probe after it has none."""
+    reason = "" if reason_of(entry[1]) else entry[1].detail.get(name, {}).get("reason") or ""
+    return point_of(entry, f"{name}.{metric}", reason)
+
+
+CHART = Chart(
+    title="After mitigation",
+    section=lambda _: "Mitigation",
+    figures=_figures,
+    tables=lambda groups: [metrics_table(group, COLUMNS, "After mitigation") for group in groups],
+)

@@ -1,0 +1,108 @@
+"""The linear probe: bars an encoder (Fig. 4 and 6), and a table of all labels."""
+
+from collections.abc import Iterator, Sequence
+
+from flickrexif.eval.report.charts.base import ENCODER, FAMILY, Chart, Part, above_chance, is_whole, rows_of
+from flickrexif.eval.report.groups import Group
+from flickrexif.eval.report.spec import CHANCE, Bars, Column, Figure, Table
+from flickrexif.eval.report.style import percent
+from flickrexif.eval.report.wording import (
+    INTERVALS,
+    capital,
+    chance_level,
+    dataset_of,
+    extremes,
+    gaps,
+    reason_of,
+    settings_of,
+)
+from flickrexif.eval.results import Result
+
+MASKED = 0.9  # least share of the image that is hidden where a camera's trace is read out
+KINDS = "Processing", "Acquisition"
+
+
+def _kind(result: Result) -> str:
+    return KINDS[0] if result.parameter else KINDS[1]
+
+
+def _figures(group: Group) -> Iterator[Figure]:
+    bars = group.series("accuracy", "")
+    level = chance_level(group.chance())
+    yield Figure(
+        name=group.name("probe"),
+        title=capital(group.where),
+        caption=f"Accuracy of a linear probe that tells {group.subject} from frozen embeddings on {group.place}. "
+        f"{INTERVALS}{level}{gaps(bars.points)}",
+        alt=extremes(bars.points, f"probe accuracy for {group.subject}") + level,
+        content=Bars(points=bars.points, chance=group.chance(), published=bars.published),
+        y_label="probe accuracy",
+        paper="Fig. 4" if group.result.parameter else "Fig. 6",
+        records=group.paths,
+    )
+
+
+def _tables(groups: Sequence[Group]) -> Iterator[Table]:
+    for kind in KINDS:
+        if of_kind := [group for group in groups if _kind(group.result) == kind]:
+            yield _table(kind, of_kind)
+
+
+def _table(kind: str, groups: Sequence[Group]) -> Table:
+    """The probes of all labels: a column for each label, data set and setting."""
+    datasets = {dataset_of(group.result) for group in groups}
+    settings = {settings_of(group.result) for group in groups}
+    columns = []
+    for group in groups:
+        title = capital(group.subject) + (f", {dataset_of(group.result)}" if len(datasets) > 1 else "")
+        title += settings_of(group.result) if len(settings) > 1 else ""
+        columns.append(Column(name=group.name("probe"), title=title))
+    where = f" on {min(datasets)}" if len(datasets) == 1 else ""
+    return Table(
+        name=f"probe-{kind.lower()}",
+        section=kind,
+        title=f"Linear probe of {kind.lower()}{where}{min(settings) if len(settings) == 1 else ''}",
+        caption=f"Accuracy of the linear probe, in %, by encoder{where}.",
+        columns=(ENCODER, FAMILY, *columns),
+        cells=(
+            (CHANCE, "", *(percent(group.chance()) for group in groups)),
+            *rows_of([(group, "accuracy") for group in groups]),
+        ),
+        on_page=True,
+    )
+
+
+def _share(result: Result) -> float | None:
+    return above_chance(result.metrics.get("accuracy"), result.metrics.get("chance"))
+
+
+def _is_acquisition(result: Result) -> bool:
+    """A record with a reason in place of a number may lack its settings."""
+    return not result.parameter and ((result.mask or 0) >= MASKED or bool(reason_of(result)))
+
+
+CHART = Chart(
+    title="Linear probe",
+    section=_kind,
+    figures=_figures,
+    tables=_tables,
+    headline="{} read out",
+    parts=(
+        Part(
+            name="processing",
+            title="Processing",
+            formula="(accuracy - chance) / (1 - chance)",
+            meaning="How well a linear probe reads the processing of an image out of its embedding.",
+            counts=lambda result: bool(result.parameter) and is_whole(result),
+            share=_share,
+        ),
+        Part(
+            name="acquisition",
+            title="Acquisition",
+            formula="(accuracy - chance) / (1 - chance)",
+            meaning="How well it reads out the camera and its settings, with 90% of the image hidden.",
+            counts=_is_acquisition,
+            share=_share,
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Draws what a report shows: for the page, for print, as tables."""

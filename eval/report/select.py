@@ -1,0 +1,79 @@
+"""Which records of a folder a report uses: of several of one measurement and encoder that with the last path."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.report.identity import Entry, key_of
+from flickrexif.eval.report.style import family_order
+from flickrexif.eval.report.wording import dataset_of, photos_of
+from flickrexif.eval.results import read_result
+
+MEASURE = "Measure first: flickrexif eval all --encoder lite0."
+SIMULATED = "SIMULATED DATA ({}): no camera took these photos; the numbers say nothing about cameras."
+NOT_FLICKR = "NOT FROM FLICKR ({}): these photos came from a folder that was served in its place."
+BANNERS = {"sandbox:simulated": SIMULATED, "simulated": SIMULATED, "sandbox:photos": NOT_FLICKR}
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a folder, and the (path, problem) of its other files; paths are relative to the folder."""
+
+    entries: list[Entry]
+    unreadable: list[tuple[str, str]]
+
+
+def read_records(folder: Path) -> Records:
+    """The records (*.json) of a folder and its subfolders, sorted by path.
+
+    Raises UsageError where there is no folder or no file, FlickrExifError where no file can be shown.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", MEASURE)
+    paths = sorted(path for path in folder.rglob("*.json") if path.is_file())
+    if not paths:
+        raise UsageError(f"{folder} holds no result record.", MEASURE)
+    entries: list[Entry] = []
+    unreadable: list[tuple[str, str]] = []
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        try:
+            entries.append((name, read_result(path)))
+        except FlickrExifError as error:
+            unreadable.append((name, str(error).replace(f"{folder}/", "")))
+    if not entries:
+        raise FlickrExifError(f"None of the files in {folder} can be shown.", unreadable[0][1])
+    return Records(entries, unreadable)
+
+
+def used_entries(entries: Iterable[Entry]) -> list[Entry]:
+    """One record a measurement and encoder, the last by path; sorted by family, name of the encoder and path."""
+    last = {key_of(result): (path, result) for path, result in sorted(entries, key=lambda entry: entry[0])}
+    return sorted(last.values(), key=lambda e: (*family_order(e[1].family or "", e[1].encoder), e[0]))
+
+
+def replaced_entries(entries: Iterable[Entry], used: Iterable[Entry]) -> list[tuple[str, str]]:
+    """The paths of records that are not `used`, each with the path of the record that is used in its place."""
+    last = {key_of(result): path for path, result in used}
+    return sorted((path, last[key_of(r)]) for path, r in entries if last[key_of(r)] != path)
+
+
+def banners(entries: Iterable[Entry]) -> list[str]:
+    """The warnings about photos that are simulated or not from Flickr, with the names of their data sets."""
+    datasets = _datasets(entries, BANNERS.get)
+    return [text.format(datasets[text]) for text in dict.fromkeys(BANNERS.values()) if text in datasets]
+
+
+def origins(entries: Iterable[Entry]) -> list[tuple[str, str]]:
+    """(whose photos, the data sets that are of them), for each origin that records tell or do not tell, sorted."""
+    return sorted(_datasets(entries, photos_of).items())
+
+
+def _datasets(entries: Iterable[Entry], text_of: Callable[[str], str | None]) -> dict[str, str]:
+    """What `text_of` says of the records' origins -> the names of their data sets."""
+    datasets: dict[str, set[str]] = {}
+    for _, result in entries:
+        if text := text_of(result.origin):
+            datasets.setdefault(text, set()).add(dataset_of(result))
+    return {text: ", ".join(sorted(names)) for text, names in datasets.items()}
