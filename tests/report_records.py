@@ -11,8 +11,11 @@ from typing import Any
 
 from flickrexif.core.draws import rng
 from flickrexif.eval.encoders.registry import registered_encoders
+from flickrexif.eval.measure import MEASUREMENTS
 from flickrexif.eval.measure.knn import SETUPS
+from flickrexif.eval.measure.mitigation import Left
 from flickrexif.eval.measure.similarity import BINS, GROUPS
+from flickrexif.eval.measure.strips import Neighbor, Query
 from flickrexif.eval.report.charts import charted
 from flickrexif.eval.report.select import used_entries
 from flickrexif.eval.report.spec import Bars, Figure, GroupedDots
@@ -82,8 +85,10 @@ def _result(encoder: str, family: str, fields: dict[str, Any]) -> Result:
     settings = {"mask": 0.0, **fields.pop("settings")}
     if fields["task"] == "masking":
         del settings["mask"]  # its metrics are by ratio
+    detail = MEASUREMENTS[fields["task"]].Detail(**fields.pop("detail"))
     return Result(
         settings=settings,
+        detail=detail,
         encoder=encoder,
         family=family,
         versions={"python": "3.11.9", "platform": "Linux", "flickrexif": "0.1.0", "numpy": "2.4.6", "torch": "2.13.0"},
@@ -129,13 +134,14 @@ def _probe(maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, ma
                "accuracy": None if failed else accuracy * draws.uniform(0.8, 1)} for _ in range(30)]  # fmt: skip
     metrics = {"accuracy": accuracy, "accuracy_std": 0.002, "mean_per_class_recall": accuracy}
     detail = {"best": trials[0], "trials": trials, "per_seed": [accuracy] * 10, "classes": list(classes),
-              "recall": dict.fromkeys(classes, accuracy), "confusion": confusion, "reason": None,
+              "recall": dict.fromkeys(classes, accuracy), "confusion": confusion, "left_out": {},
               "images": {"train": 40_000, "validation": 10_000, "test": 5_000}}  # fmt: skip
     if failed:
         metrics = dict.fromkeys(metrics, None)
-        detail |= {"best": {}, "per_seed": [], "recall": {}, "confusion": [], "reason": "every trial diverged"}
+        detail |= {"best": {}, "per_seed": [], "recall": {}, "confusion": []}
     return {
         "task": "probe",
+        "reason": "every trial diverged" if failed else "",
         "metrics": metrics | {"chance": chance},
         "intervals": {} if failed else {"accuracy": _around(accuracy, 0.01)},
         "detail": detail,
@@ -156,7 +162,13 @@ def _knn(maker: Maker, key: str, k: int) -> dict[str, Any]:
         "task": "knn",
         "metrics": metrics,
         "intervals": {name: _around(value, 0.008) for name, value in metrics.items()},
-        "detail": {"vote_ties": dict.fromkeys(metrics, 0.02), "images": [50_000, 5_000]},
+        "detail": {
+            "matrix": {},
+            "vote_ties": dict.fromkeys(metrics, 0.02),
+            "images": [50_000, 5_000],
+            "left_out": {},
+            "classes": [],
+        },
         "settings": {"k": k, "seeds": 10, "device": "cpu"},
     }
 
@@ -174,7 +186,13 @@ def _similarity(maker: Maker, key: str) -> dict[str, Any]:
         "task": "similarity",
         "metrics": {name: round(mean, 6) for name, mean in means.items()},
         "intervals": {name: _around(mean, 0.004) for name, mean in means.items()},
-        "detail": {"edges": edges, "averaged": averaged, "queries": dict.fromkeys(GROUPS, 1000)},
+        "detail": {
+            "edges": edges,
+            "averaged": averaged,
+            "queries": dict.fromkeys(GROUPS, 1000),
+            "counts": {},
+            "left_out": {},
+        },
         "settings": {"queries": 1000, "seed": 0, "device": "cpu"},
     }
 
@@ -187,21 +205,23 @@ def _mitigation(maker: Maker, key: str, classes: int) -> dict[str, Any]:
         metrics[f"{name}.accuracy"] = round(chance + (before - chance) * left, 6)
         intervals[f"{name}.accuracy"] = _around(metrics[f"{name}.accuracy"], 0.01)
         metrics |= {f"{name}.{setup}": value for setup, value in _setups(maker, f"{name} {key}").items()}
-    return {"task": "mitigation", "metrics": metrics, "intervals": intervals, "detail": {"left_out": {}},
+    left = dict.fromkeys(("none", "centring", "leace", "averaging"), Left(best={}, recall={}))
+    return {"task": "mitigation", "metrics": metrics, "intervals": intervals, "detail": {**left, "left_out": {}},
             "settings": {"protocol": "paper", "seeds": 10, "k": 10}}  # fmt: skip
 
 
 def _masking(maker: Maker) -> dict[str, Any]:
     metrics = {f"{ratio:g}": round(maker.skill * (1 - ratio**3) + 0.001, 6) for ratio in RATIOS}
     return {"task": "masking", "metrics": metrics, "intervals": {n: _around(v, 0.006) for n, v in metrics.items()},
-            "detail": {"vote_ties": {}}, "settings": {"k": 10, "ratios": list(RATIOS)}}  # fmt: skip
+            "detail": {"vote_ties": {}, "left_out": {}}, "settings": {"k": 10, "ratios": list(RATIOS)}}  # fmt: skip
 
 
 def _neighbors(maker: Maker) -> dict[str, Any]:
     excess = 0.22 * maker.strength
     metrics = {str(k): round(0.5 + excess * part, 6) for k, part in ((10, 1.0), (25, 0.9), (50, 0.8))}
     return {"task": "neighbors", "metrics": metrics, "intervals": {n: _around(v, 0.003) for n, v in metrics.items()},
-            "detail": {"chance": 0.5003, "images": 1000}, "settings": {"k": [10, 25, 50]}}  # fmt: skip
+            "detail": {"chance": 0.5003, "by_label": {}, "images": 1000, "left_out": {}},
+            "settings": {"k": [10, 25, 50]}}  # fmt: skip
 
 
 def _retrieval(maker: Maker) -> dict[str, Any]:
@@ -220,7 +240,8 @@ def _tsne(maker: Maker, points: int) -> dict[str, Any]:
     x = [round(draws.gauss(20 * maker.strength * (2 * value - 1), 12), 4) for value in label]
     y = [round(draws.gauss(0, 15), 4) for _ in label]
     return {"task": "tsne", "metrics": {}, "settings": {"seed": 0},
-            "detail": {"x": x, "y": y, "label": label, "classes": ["False", "True"]}}  # fmt: skip
+            "detail": {"x": x, "y": y, "label": label, "classes": ["False", "True"], "images": points,
+                       "left_out": {}}}  # fmt: skip
 
 
 def _strips(maker: Maker, parameter: str | None) -> dict[str, Any]:
@@ -234,8 +255,10 @@ def _strips(maker: Maker, parameter: str | None) -> dict[str, Any]:
     for _ in range(4):
         query = image()
         near = [image() | {"similarity": round(0.9 - 0.03 * rank, 4)} for rank in range(10)]
-        queries.append(query | {"neighbors": [n | {"same": n["label"] == query["label"]} for n in near]})
-    return {"task": "strips", "metrics": {}, "settings": {"seed": 0}, "detail": {"queries": queries}}
+        neighbors = [Neighbor(**n, same=n["label"] == query["label"]) for n in near]
+        queries.append(Query(**query, neighbors=neighbors))
+    return {"task": "strips", "metrics": {}, "settings": {"seed": 0},
+            "detail": {"queries": queries, "images": 1000, "left_out": {}}}  # fmt: skip
 
 
 def of(count: int, seed: int = 0) -> list[Entry]:

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.measure import MEASUREMENTS
+from flickrexif.eval.measure.strips import Neighbor, Query, StripsDetail
+from flickrexif.eval.measure.tsne import TsneDetail
 from flickrexif.eval.report.charts import charted, tables
 from flickrexif.eval.report.charts.knn import SETUPS
 from flickrexif.eval.report.charts.mitigation import MITIGATIONS
@@ -36,7 +38,6 @@ from flickrexif.eval.report.spec import (
 )
 from flickrexif.eval.report.style import places, plain
 from flickrexif.eval.results import Result, from_json, to_json
-from flickrexif.eval.suite_tasks import HEADLINES
 from tests.report_records import RATIOS, encoders, figures, records
 
 RECORDS = records(47, points=120)
@@ -196,7 +197,7 @@ def test_a_null_metric_is_a_gap_with_its_reason(drawn: dict[str, Figure]) -> Non
 
 def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
     failed = Result(task="knn", encoder="e", family="OWN", dataset="d", origin="", parameter="jpeg", metrics={},
-                    detail={"reason": "no file"})  # fmt: skip
+                    settings={}, state="failed", reason="no file")  # fmt: skip
     for task, kind in (("knn", "setups-jpeg-imagenet"), ("mitigation", "mitigation-jpeg-imagenet-accuracy")):
         measured = [(path, result) for path, result in RECORDS if path.endswith(f"/{task}-ImageNet-jpeg.json")][:2]
         by_name = {f.name: f for f in figures([*measured, ("p", replace(failed, task=task, dataset="ImageNet"))])}
@@ -220,10 +221,10 @@ def test_a_failed_task_is_a_gap_in_every_figure_of_it() -> None:
     ],
 )
 def test_what_no_encoder_has_a_number_of_is_told_and_not_drawn(task: str, section: str, title: str) -> None:
-    metrics = dict.fromkeys(HEADLINES.get(task, ("none.accuracy", "none.all_same")))
+    metrics = dict.fromkeys(MEASUREMENTS[task].headlines)
     failed = [
         (name, Result(task=task, encoder=name, family="OWN", dataset="d", origin="", parameter="jpeg", metrics=metrics,
-                      detail={"reason": f"no file {name in 'ab'}"}))
+                      settings={}, state="not possible", reason=f"no file {name in 'ab'}"))
         for name in "abc"
     ]  # fmt: skip
     assert figures(failed) == []
@@ -237,18 +238,25 @@ def test_what_one_encoder_has_a_number_of_is_measured() -> None:
     assert charted(RECORDS).unmeasured == []
 
 
+def cloud_of(label: list[int], classes: list[str]) -> TsneDetail:
+    at = [float(place) for place in range(len(label))]
+    return TsneDetail(x=at, y=at, label=label, classes=classes, images=len(label), left_out={})
+
+
 @pytest.mark.parametrize("attribute", ["is_smartphone", "Is Smartphone"])
 def test_smart_or_not_is_told_in_words(attribute: str) -> None:
-    detail = {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 2.0], "label": [0, 1, 1], "classes": ["False", "True"]}
-    about: dict[str, Any] = {"encoder": "e", "family": "OWN", "dataset": "d", "origin": "", "metrics": {}}
+    detail = cloud_of([0, 1, 1], ["False", "True"])
+    about: dict[str, Any] = {
+        "encoder": "e", "family": "OWN", "dataset": "d", "origin": "", "metrics": {}, "settings": {}
+    }  # fmt: skip
     cloud = Result(task="tsne", attribute=attribute, detail=detail, **about)
     (figure,) = figures([("p", cloud)])
     assert isinstance(figure.content, Cloud)
     assert figure.content.labels == ("non-smart", "smart", "smart")
     assert "1 non-smart, 2 smart" in figure.alt
-    near = {"id": "2", "label": "False", "variant": None, "same": False, "similarity": 0.5}
-    queries = [{"id": "1", "label": "True", "variant": None, "neighbors": [near]}]
-    (figure,) = figures([("p", Result(task="strips", attribute=attribute, detail={"queries": queries}, **about))])
+    near = Neighbor(id="2", label="False", variant=None, same=False, similarity=0.5)
+    strips = StripsDetail(queries=[Query(id="1", label="True", variant=None, neighbors=[near])], images=2, left_out={})
+    (figure,) = figures([("p", Result(task="strips", attribute=attribute, detail=strips, **about))])
     assert isinstance(figure.content, Strips)
     assert [(shot.badge, shot.label) for shot in figure.content.rows[0]] == [("smart",) * 2, ("non-smart",) * 2]
     (figure,) = figures([("p", replace(cloud, attribute="Flash"))])  # another attribute's True is not smart
@@ -281,7 +289,7 @@ def test_distributions_keep_their_shares(drawn: dict[str, Figure]) -> None:
     edges = np.array(figure.content.edges)
     for path, panel in zip(figure.records, figure.content.panels, strict=True):
         detail = BY_PATH[path].detail
-        for (_, shares), name in zip(panel.shares, detail["averaged"], strict=True):
+        for (_, shares), name in zip(panel.shares, detail.averaged, strict=True):
             assert sum(shares) == pytest.approx(1, abs=0.01)
             mean = (np.array(shares) * (edges[:-1] + edges[1:]) / 2).sum()
             assert mean == pytest.approx(BY_PATH[path].metrics[name], abs=0.01)
@@ -289,8 +297,8 @@ def test_distributions_keep_their_shares(drawn: dict[str, Figure]) -> None:
 
 def test_a_group_without_pairs_is_left_out() -> None:
     path, result = next(entry for entry in RECORDS if entry[1].task == "similarity")
-    averaged = dict(result.detail["averaged"]) | {"same_class_same_metadata": [None] * 200}
-    (figure,) = figures([(path, replace(result, detail=dict(result.detail) | {"averaged": averaged}))])
+    averaged = {**result.detail.averaged, "same_class_same_metadata": [None] * 200}
+    (figure,) = figures([(path, replace(result, detail=replace(result.detail, averaged=averaged)))])
     assert isinstance(figure.content, Distributions)
     assert [name for name, _ in figure.content.panels[0].shares] == list(PAIRS.values())[1:]
 
@@ -300,19 +308,18 @@ def test_the_alt_text_of_a_cloud_counts_its_neighbours(drawn: dict[str, Figure])
     assert isinstance(figure.content, Cloud)
     labels = np.array(figure.content.labels)
     detail = BY_PATH[figure.records[0]].detail
-    assert detail["classes"] == ["False", "True"]
-    assert (labels == np.array(["non-smart", "smart"])[detail["label"]]).all()
-    at = np.array([detail["x"], detail["y"]]).T
+    assert detail.classes == ["False", "True"]
+    assert (labels == np.array(["non-smart", "smart"])[detail.label]).all()
+    at = np.array([detail.x, detail.y]).T
     near = NearestNeighbors(n_neighbors=11).fit(at).kneighbors(at, return_distance=False)[:, 1:]
     assert f"In the plane {(labels[near] == labels[:, None]).mean():.1%} of the 10 nearest" in figure.alt
 
 
 def test_rare_labels_of_a_cloud_are_others() -> None:
     label = [n for n in range(9) for _ in range(10 - n)]
-    detail = {"x": [0.5] * len(label), "y": [0.5] * len(label), "label": label, "classes": list("abcdefghi")}
-    (figure,) = figures(
-        [("p", Result(task="tsne", encoder="e", family="OWN", dataset="d", origin="", metrics={}, detail=detail))]
-    )
+    cloud = Result(task="tsne", encoder="e", family="OWN", dataset="d", origin="", metrics={}, settings={},
+                   detail=cloud_of(label, list("abcdefghi")))  # fmt: skip
+    (figure,) = figures([("p", cloud)])
     assert isinstance(figure.content, Cloud)
     assert Counter(figure.content.labels) == {"a": 10, "b": 9, "c": 8, "d": 7, "other": 6 + 5 + 4 + 3 + 2}
 
@@ -329,10 +336,10 @@ def test_strips_show_the_neighbours_in_their_order() -> None:
     }
     figure = with_pictures(bare, pictures)
     assert isinstance(figure.content, Strips)
-    for row, query in zip(figure.content.rows, result.detail["queries"], strict=True):
-        assert (row[0].image_id, row[0].same, row[0].similarity) == (query["id"], None, None)
+    for row, query in zip(figure.content.rows, result.detail.queries, strict=True):
+        assert (row[0].image_id, row[0].same, row[0].similarity) == (query.id, None, None)
         assert [(s.image_id, s.same, s.similarity, s.badge, s.label) for s in row[1:]] == [
-            (n["id"], n["same"], n["similarity"], n["variant"], n["label"]) for n in query["neighbors"]
+            (n.id, n.same, n.similarity, n.variant, n.label) for n in query.neighbors
         ]
         assert all(shot.jpeg == shot.image_id.encode() and shot.attribution == "by A" for shot in row)
     assert figure.title.endswith(": JPEG compression on ImageNet")
@@ -340,34 +347,11 @@ def test_strips_show_the_neighbours_in_their_order() -> None:
     assert "names stand in their place" in with_pictures(bare, {}).caption
 
 
-BROKEN: list[tuple[str, dict[str, Any]]] = [
-    ("similarity", {}),
-    ("similarity", {"edges": [0, 1], "averaged": {"same_class_same_metadata": [0.5, 0.5]}}),
-    ("similarity", {"edges": [0, 1], "averaged": {"same_class_same_metadata": ["x"]}}),
-    ("similarity", {"edges": [0, 1], "averaged": 3}),
-    ("tsne", {"x": [1], "y": [1, 2], "label": [0], "classes": ["a"]}),
-    ("tsne", {"x": [1], "y": [1], "label": [1], "classes": ["a"]}),
-    ("tsne", {"x": [1], "y": [None], "label": [0], "classes": ["a"]}),
-    ("tsne", {"x": [1], "y": [1], "label": [-1], "classes": ["a"]}),
-    ("strips", {"queries": [{"id": "a"}]}),
-    ("strips", {"queries": [{"id": "a", "label": "b", "neighbors": [{"id": "a", "label": "b", "same": 1}]}]}),
-    ("strips", {"queries": 3}),
-]
-
-
-@pytest.mark.parametrize(("task", "detail"), BROKEN)
-def test_a_detail_of_another_shape_is_refused_by_name(task: str, detail: dict[str, Any]) -> None:
-    result = Result(task=task, encoder="e", family="OWN", dataset="d", origin="", metrics={}, detail=detail)
-    with pytest.raises(FlickrExifError, match=r"record one/two\.json has no usable `\w+`.*Measure again") as caught:
-        figures([("one/two.json", result)])
-    assert caught.value.hint
-
-
 def test_strangers_text_is_bounded_and_on_one_line() -> None:
     hostile = "\u202eevil\n<b>" + "x" * 500
     bad = probe(
         "p", hostile, dataset=hostile, parameter=None, attribute=hostile, metrics={"accuracy": None, "chance": 0.5},
-        detail={"reason": hostile},
+        reason=hostile,
     )  # fmt: skip
     (gap,) = charted([bad]).unmeasured
     for text in (gap.title, *gap.reasons):
@@ -417,8 +401,7 @@ def test_names_are_those_of_the_measurements() -> None:
 
 def test_importing_loads_nothing_heavy() -> None:
     code = (
-        "import json, sys, flickrexif.eval.report.charts, flickrexif.eval.report.render.interactive; "
-        "import flickrexif.eval.report.render.paper; "
+        "import json, sys, flickrexif.eval.report.render.interactive; import flickrexif.eval.report.render.paper; "
         "print(json.dumps(sorted({'matplotlib', 'plotly', 'numpy', 'PIL', 'torch', 'pandas'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -36,20 +36,22 @@ def hostile() -> list[Entry]:
     entries = []
     for number, (path, result) in enumerate(of(6)):
         text = HOSTILE[number % len(HOSTILE)]
-        detail: dict[str, Any] = {**result.detail, "reason": text if number % 7 == 0 else None}
+        detail = result.detail
         if result.task == "tsne":
-            detail["classes"] = list(HOSTILE[:2])
+            detail = replace(detail, classes=list(HOSTILE[:2]))
         if result.task == "strips":
-            detail["queries"] = [
-                {**query, "id": text, "label": text, "neighbors": [{**n, "label": text} for n in query["neighbors"]]}
-                for query in result.detail["queries"]
+            queries = [
+                replace(query, id=text, label=text, neighbors=[replace(n, label=text) for n in query.neighbors])
+                for query in detail.queries
             ]
+            detail = replace(detail, queries=queries)
         changed = replace(
             result,
             encoder=HOSTILE[sum(map(ord, result.encoder)) % len(HOSTILE)],
             family=HOSTILE[0] if number % 3 else result.family,
             dataset=f"{result.dataset} {HOSTILE[2]}",
             attribute=result.attribute and f"{result.attribute} {text}",
+            reason=text if number % 7 == 0 else "",
             detail=detail,
             settings={**result.settings, text: text},
             versions={text: text},
@@ -84,7 +86,7 @@ def _flickr(root: Path) -> None:
 
     for number, family in enumerate(("CVL", "SUP", "SSL", "OWN")):
         about = {"task": "strips", "encoder": f"e{number}", "family": family, "dataset": "FlickrExif", "metrics": {}}
-        detail = {"queries": queries(1 + 11 * number)}
+        detail = {"queries": queries(1 + 11 * number), "images": 44, "left_out": {}}
         result = Result(**about, detail=detail, origin="sandbox:simulated", settings={"mask": 0})  # type: ignore[arg-type]
         write_result(root / "strips" / f"{number}.json", result)
     write_report(root / "strips", root / "flickr", data_dir=root / "data", formats=())
@@ -366,7 +368,8 @@ def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
     result = Result(
         task="strips", encoder="e", family="OWN", dataset="FlickrExif", origin="flickr",
         attribute="is_smartphone", metrics={}, settings={"mask": 0},
-        detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}]},
+        detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}], "images": 5,
+                "left_out": {}},
     )  # fmt: skip
     write_result(tmp_path / "results/strips.json", result)
     write_report(tmp_path / "results", tmp_path / "report", data_dir=tmp_path, formats=())
@@ -400,7 +403,7 @@ def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
 def test_what_was_not_measured_is_told_in_its_section(browser: Browser, tmp_path: Path) -> None:
     for name, reason in (("a", "no labels"), ("b", "<b>no file")):
         failed = Result(task="knn", encoder=name, family="OWN", dataset="d", origin="", parameter="jpeg",
-                        settings={"mask": 0}, metrics={"all_same": None}, detail={"reason": reason})  # fmt: skip
+                        settings={"mask": 0}, metrics={"all_same": None}, state="failed", reason=reason)  # fmt: skip
         write_result(tmp_path / "results" / f"{name}.json", failed)
     write_report(tmp_path / "results", tmp_path / "report")
     with visit(browser, tmp_path / "report/index.html") as opened:

@@ -17,6 +17,7 @@ from PIL import Image
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.parquet import image_writer, schema_of
 from flickrexif.dataset.schema import IMAGE_COLUMNS
+from flickrexif.eval.measure.strips import Neighbor, Query, StripsDetail
 from flickrexif.eval.report.pictures import MOST_FLICKR, SIDE, Key, Picture, illustrated, pictures, thumbnail
 from flickrexif.eval.report.spec import Strips
 from flickrexif.eval.results import Result
@@ -252,21 +253,21 @@ def test_images_made_of_photos_on_flickr_are_credited_too(tmp_path: Path) -> Non
 # --- what a report shows
 
 
-def strips(dataset: str, ids: str, **fields: Any) -> Result:
-    query, *near = ({"id": image, "label": "a", "variant": None} for image in ids)
-    neighbors = [image | {"similarity": 0.5, "same": True} for image in near]
+def strips(dataset: str, ids: str) -> Result:
+    query, *near = ids
+    neighbors = [Neighbor(id=image, label="a", variant=None, similarity=0.5, same=True) for image in near]
+    queries = [Query(id=query, label="a", variant=None, neighbors=neighbors)]
     return Result(
         task="strips", encoder="lite0", family="SUP", dataset=dataset, origin="", metrics={"same": 1.0},
-        detail={"queries": [query | {"neighbors": neighbors}]}, settings={"mask": 0}, **fields,
+        detail=StripsDetail(queries=queries, images=len(ids), left_out={}), settings={"mask": 0},
     )  # fmt: skip
 
 
 def test_the_images_of_the_strips_that_are_shown(tmp_path: Path) -> None:
     flickrexif(tmp_path, {number: jpeg(number) for number in range(4)})
     shown = strips("FlickrExif", "012")
-    failed = replace(strips("PairCams", "01"), detail={"reason": "out of memory"})
-    entries = [("a.json", shown), ("b.json", failed), ("c.json", replace(shown, task="knn"))]
-    (figure,) = illustrated([f for f in figures(entries) if isinstance(f.content, Strips)], tmp_path)
+    failed = replace(strips("PairCams", "01"), state="failed", reason="out of memory", detail=None)
+    (figure,) = illustrated(figures([("a.json", shown), ("b.json", failed)]), tmp_path)
     assert isinstance(figure.content, Strips)
     ((query, *near),) = figure.content.rows
     assert (query.image_id, query.jpeg, query.page_url) == ("0", thumbnail(jpeg(0)), PAGE.format(0))

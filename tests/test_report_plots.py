@@ -18,7 +18,6 @@ from flickrexif.eval.report.render.interactive import CONFIG, TEMPLATES, plot, t
 from flickrexif.eval.report.render.plotly_parts import Plot, inert
 from flickrexif.eval.report.spec import Bars, Distributions, Figure, GroupedDots, Lines, Pairwise, Point, Series, Strips
 from flickrexif.eval.report.style import FAMILIES, SERIES, corners_of
-from flickrexif.eval.results import Result
 from tests.browser import visit
 from tests.report_records import figures, records, with_published
 
@@ -157,9 +156,9 @@ def test_distributions_and_clouds_are_the_values(drawn: dict[str, Figure], plots
     result = dict(RECORDS)["paper_dinov2_vitl14/tsne.json"]
     drawn_plot = plots["tsne-is-smartphone-flickrexif-dinov2-vitl14"]
     for label, trace in enumerate(drawn_plot["data"]):
-        mine = np.array(result.detail["label"]) == label
-        assert trace["x"] == pytest.approx(np.array(result.detail["x"])[mine], rel=1e-3)
-        assert trace["y"] == pytest.approx(np.array(result.detail["y"])[mine], rel=1e-3)
+        mine = np.array(result.detail.label) == label
+        assert trace["x"] == pytest.approx(np.array(result.detail.x)[mine], rel=1e-3)
+        assert trace["y"] == pytest.approx(np.array(result.detail.y)[mine], rel=1e-3)
 
 
 def test_few_lines_are_named() -> None:
@@ -194,24 +193,16 @@ def test_all_plots_of_47_encoders_are_small(plots: dict[str, Plot]) -> None:
 
 
 def test_no_string_of_a_record_can_be_markup() -> None:
-    bad = [(f"<i>{path}", replace(r, encoder=HOSTILE + r.encoder, dataset=HOSTILE, detail=_hostile(r)))
+    bad = [(f"<i>{path}", replace(r, encoder=HOSTILE + r.encoder, dataset=HOSTILE, reason=r.reason and HOSTILE))
            for path, r in records(4, points=20)]  # fmt: skip
+    bad = [(path, replace(r, detail=replace(r.detail, classes=[HOSTILE, "other"])) if r.task == "tsne" else r)
+           for path, r in bad]  # fmt: skip
     drawn_plots = [plot(with_published(figure, ((HOSTILE, 0.5),), "all-same")) for figure in figures(bad)]
     ours = re.compile(r"</?(b|i|extra)>|<br>")
     for text in strings(drawn_plots):
         assert "<" not in ours.sub("", text)
         assert not re.search(r"&(?!(amp|lt|gt|quot|#x27);)", text)
     assert "&lt;b&gt;bold" in to_json(drawn_plots).encode().decode("unicode_escape")
-
-
-def _hostile(result: Result) -> dict[str, Any]:
-    """The detail with hostile classes and reasons."""
-    detail = dict(result.detail)
-    if result.task == "tsne":
-        detail["classes"] = [HOSTILE, "other"]
-    if detail.get("reason"):
-        detail["reason"] = HOSTILE
-    return detail
 
 
 def test_json_can_stand_in_a_script() -> None:

@@ -308,7 +308,7 @@ def hostile_figures() -> list[Figure]:
         Pairwise(x=(point, gap), y=(point, gap), x_label=HOSTILE, y_label=HOSTILE),
     ]
     return [
-        Figure(name=f"f{n}", section="s", title=HOSTILE, caption="", alt="", content=content, y_label=HOSTILE)
+        Figure(name=f"strips-{n}", section="s", title=HOSTILE, caption="", alt="", content=content, y_label=HOSTILE)
         for n, content in enumerate(contents)
     ]
 
@@ -334,7 +334,7 @@ def test_figures_without_numbers_are_drawn(tmp_path: Path) -> None:
         Cloud(x=(), y=(), labels=()),
     ]
     for content in empty:
-        figure = Figure(name="f", section="s", title="t", caption="c", alt="a", content=content)
+        figure = Figure(name="strips", section="s", title="t", caption="c", alt="a", content=content)
         assert len(save(figure, tmp_path, ("png",))) == 1
 
 

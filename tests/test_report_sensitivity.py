@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from flickrexif.eval.measure.neighbors import NeighborsDetail
 from flickrexif.eval.report.charts.base import above_chance, lost
 from flickrexif.eval.report.score.compare import Comparison, compare, differences, overlapping
 from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
@@ -15,8 +16,19 @@ from flickrexif.eval.results import Result
 Entry = tuple[str, Result]
 
 
+NEIGHBORS = NeighborsDetail(chance=0.5, by_label={}, images=100, left_out={})
+
+
 def record(encoder: str, task: str, metrics: dict[str, float | None], **fields: Any) -> Entry:
-    about = {"task": task, "encoder": encoder, "family": "CVL", "dataset": "D", "origin": "", "metrics": metrics}
+    about = {
+        "task": task,
+        "encoder": encoder,
+        "family": "CVL",
+        "dataset": "D",
+        "origin": "",
+        "metrics": metrics,
+        "settings": {},
+    }
     result = Result(**{**about, **fields})
     return f"{encoder}/{task}{result.parameter or ''}{result.attribute or ''}.json", result
 
@@ -32,7 +44,7 @@ def everything(encoder: str) -> list[Entry]:
         probe(encoder, 0.8, "sharpening"),
         record(encoder, "probe", {"accuracy": 0.8, "chance": 0.5}, attribute="Is Smartphone", settings={"mask": 0.9}),
         record(encoder, "knn", {"all_same": 0.8, "neg_same": 0.6}, parameter="jpeg"),
-        record(encoder, "neighbors", {"10": 0.6, "25": 0.9}, attribute="is_smartphone", detail={"chance": 0.5}),
+        record(encoder, "neighbors", {"10": 0.6, "25": 0.9}, attribute="is_smartphone", detail=NEIGHBORS),
         record(encoder, "retrieval", {"same": 0.72, "different": 0.8}),
     ]
 

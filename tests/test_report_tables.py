@@ -22,7 +22,7 @@ from flickrexif.eval.report.score.sensitivity import board_of
 from flickrexif.eval.report.select import NOT_FLICKR, SIMULATED, banners, read_records
 from flickrexif.eval.report.spec import Column, Point, Table
 from flickrexif.eval.results import Result, write_result
-from tests.report_records import records
+from tests.report_records import figures, records
 
 TABLE_2 = {  # the paper's, in %
     "paper:clip/ViT-L-14@336px": (70.1, 69.1, 67.6),
@@ -140,7 +140,14 @@ def test_hostile_names_in_both_formats() -> None:
 
 def neighbors(dataset: str = "FlickrExif") -> Result:
     return Result(
-        task="neighbors", encoder="e", family=None, dataset=dataset, origin="", attribute="is_smartphone", metrics={}
+        task="neighbors",
+        encoder="e",
+        family=None,
+        dataset=dataset,
+        origin="",
+        attribute="is_smartphone",
+        metrics={},
+        settings={},
     )
 
 
@@ -199,31 +206,46 @@ def test_files_that_are_no_records_are_named_and_the_others_kept(
     read_back = read_records(folder)
     assert {path for path, _ in read_back.entries} == {path for path, _ in entries[:60]}
     assert [path for path, _ in read_back.unreadable] == ["broken.json", "bytes.json", "odd.json"]
-    assert "`encoder` is missing" in read_back.unreadable[2][1]
+    assert "`encoder`: " in read_back.unreadable[2][1]
     assert str(tmp_path) not in " ".join(why for _, why in read_back.unreadable)
 
 
-@pytest.mark.parametrize("changed", [{"edges": "x"}, {"averaged": {"same_class_same_metadata": [1.0]}}])
+BROKEN: list[tuple[str, dict[str, Any]]] = [
+    ("similarity", {"edges": "x"}),
+    ("similarity", {"edges": [0, 1]}),
+    ("similarity", {"averaged": 3}),
+    ("similarity", {"averaged": {"same_class_same_metadata": [1.0]}}),
+    ("similarity", {"averaged": {"same_class_same_metadata": [1.0] + [None] * 199}}),
+    ("tsne", {"x": [1.0]}),
+    ("tsne", {"classes": ["a"]}),
+    ("tsne", {"x": [1.0], "y": [None], "label": [0]}),
+    ("tsne", {"x": [1.0], "y": [1.0], "label": [-1]}),
+    ("strips", {"queries": [{"id": "a"}]}),
+    ("strips", {"queries": 3}),
+]
+
+
+@pytest.mark.parametrize(("task", "changed"), BROKEN)
 def test_records_whose_details_are_not_right_are_named(
-    tmp_path: Path, entries: list[tuple[str, Result]], changed: dict[str, Any]
+    tmp_path: Path, entries: list[tuple[str, Result]], task: str, changed: dict[str, Any]
 ) -> None:
-    similar = [entry for entry in entries if entry[1].task == "similarity"][:4]
-    path, result = similar[0]
-    bad = path, replace(result, detail={**result.detail, **changed})
-    others = [entries[0], *similar[1:]]
-    read_back = read_records(put(tmp_path, [bad, *others]))
-    assert [where for where, _ in read_back.unreadable] == [path]
-    assert sorted(where for where, _ in read_back.entries) == sorted(where for where, _ in others)
+    path, *others = (path for path, result in entries if result.task == task)
+    put(tmp_path, [entry for entry in entries if entry[0] in (path, *others)])
+    record = json.loads((tmp_path / path).read_text())
+    (tmp_path / path).write_text(json.dumps(record | {"detail": record["detail"] | changed}))
+    read_back = read_records(tmp_path)
+    ((where, why),) = read_back.unreadable
+    assert where == path
+    assert "has no usable detail" in why
+    assert sorted(where for where, _ in read_back.entries) == sorted(others)
 
 
-def test_a_record_that_does_not_fit_the_others_is_named(tmp_path: Path, entries: list[tuple[str, Result]]) -> None:
+def test_records_of_other_bins_have_a_figure_of_their_own(entries: list[tuple[str, Result]]) -> None:
     similar = [e for e in entries if (e[1].task, e[1].parameter, e[1].dataset) == ("similarity", "jpeg", "ImageNet")]
-    first, second = similar[:2]
-    shifted = [edge / 2 for edge in second[1].detail["edges"]]
-    moved = replace(second[1], family="SSL", detail={**second[1].detail, "edges": shifted})
-    read_back = read_records(put(tmp_path, [first, (second[0], moved)]))
-    assert [path for path, _ in read_back.entries] == [first[0]]
-    assert [path for path, _ in read_back.unreadable] == [second[0]]
+    (first, second) = similar[:2]
+    detail = replace(second[1].detail, edges=[edge / 2 for edge in second[1].detail.edges])
+    moved = second[0], replace(second[1], family="SSL", detail=detail)
+    assert [figure.records for figure in figures([first, moved])] == [(first[0],), (moved[0],)]
 
 
 @pytest.mark.parametrize("kind", ["no folder", "empty", "broken"])
@@ -233,7 +255,7 @@ def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind
         folder.mkdir()
     if kind == "broken":
         (folder / "x.json").write_text("[]")
-        with pytest.raises(FlickrExifError, match=r"None of the files in .* can be shown. .*is no object"):
+        with pytest.raises(FlickrExifError, match=r"None of the files in .* can be shown. .*is no result record"):
             read_records(folder)
         return
     with pytest.raises(UsageError) as raised:
@@ -244,7 +266,7 @@ def test_nothing_to_report_is_one_sentence_and_what_to_type(tmp_path: Path, kind
 def test_banners_name_what_is_not_from_flickr() -> None:
     def of(**origins: str) -> list[str]:
         return banners(
-            (name, Result(task="probe", encoder="e", family=None, dataset=name, origin=origin, metrics={}))
+            (name, Result(task="probe", encoder="e", family=None, dataset=name, origin=origin, metrics={}, settings={}))
             for name, origin in origins.items()
         )
 
@@ -256,7 +278,7 @@ def test_banners_name_what_is_not_from_flickr() -> None:
     assert mixed[0].startswith("SIMULATED DATA (a, b): ")
     (hostile,) = banners([
         ("p", Result(task="probe", encoder="e", family=None, dataset="{}\u202e" + "x" * 900, metrics={},
-                     origin="simulated"))
+                     settings={}, origin="simulated"))
     ])  # fmt: skip
     assert hostile.isprintable()
     assert len(hostile) < 200

@@ -91,7 +91,7 @@ class Measurement(ABC):
     """The settings of a measurement, of those of all: what is measured, and the mask of the images."""
 
     task: ClassVar[str]
-    section: ClassVar[str]  # heading of its figures
+    section: ClassVar[str]  # heading of its figures in a report
     headlines: ClassVar[tuple[str, ...]]  # the metrics of a summary
     decisive: ClassVar[tuple[str, ...]] = ()  # settings that make it another measurement than with their defaults
     trains: ClassVar[bool] = True  # it reads training and test images; else images of one split

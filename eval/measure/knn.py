@@ -290,7 +290,7 @@ class Knn(Measurement):
     """kNN in five set-ups: does the processing of the training images pull the semantic prediction?"""
 
     task = "knn"
-    section = "Processing"
+    section = "Semantics"
     headlines = ("all_same", "neg_same")
     decisive = ("k",)
     Detail = KnnDetail

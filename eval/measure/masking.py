@@ -90,7 +90,7 @@ class Masking(Measurement):
     """kNN accuracy against the share of the image that is hidden."""
 
     task = "masking"
-    section = "Processing"
+    section = "Acquisition"
     headlines = ("0", "0.9")
     decisive = ("k",)
     Detail = MaskingDetail

@@ -78,7 +78,7 @@ class Neighbors(Measurement):
     """Share of the nearest photos that were taken with the same kind of camera."""
 
     task = "neighbors"
-    section = "Acquisition"
+    section = "Neighbours"
     headlines = ("10",)
     trains = False
     Detail = NeighborsDetail

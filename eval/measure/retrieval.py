@@ -126,7 +126,7 @@ class Retrieval(Measurement):
     """recall@1 of the other photo of a pair, against negatives of the same and of the other type of camera."""
 
     task = "retrieval"
-    section = "Pairs"
+    section = "Neighbours"
     headlines = ("same", "different")
     trains = False
     Detail = RetrievalDetail

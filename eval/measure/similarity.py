@@ -123,13 +123,19 @@ class SimilarityDetail:
     queries: Mapping[str, int]  # with such pairs
     left_out: Mapping[str, int]
 
+    def __post_init__(self) -> None:
+        if len(self.edges) < 2 or any(len(shares) != len(self.edges) - 1 for shares in self.averaged.values()):
+            raise ValueError("a group has not one share a bin")
+        if any(None in shares and any(share is not None for share in shares) for shares in self.averaged.values()):
+            raise ValueError("a group has shares in some bins only")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Similarity(Measurement):
     """Similarities of test images to training images, by same or different class and same or different processing."""
 
     task = "similarity"
-    section = "Processing"
+    section = "Semantics"
     headlines = ("same_class_same_metadata", "same_class_different_metadata")
     Detail = SimilarityDetail
 

@@ -57,7 +57,7 @@ class Strips(Measurement):
     """The nearest images of a few, by their ids: do they share the camera, or the processing?"""
 
     task = "strips"
-    section = "Pictures"
+    section = "Neighbours"
     headlines = ("same",)
     Detail = StripsDetail
 

@@ -94,6 +94,12 @@ class TsneDetail:
     images: int
     left_out: Mapping[str, int]
 
+    def __post_init__(self) -> None:
+        if not len(self.x) == len(self.y) == len(self.label):
+            raise ValueError("the points have not one x, y and label each")
+        if self.label and not 0 <= min(self.label) <= max(self.label) < len(self.classes):
+            raise ValueError("a label is no place in `classes`")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tsne(Measurement):

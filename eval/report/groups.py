@@ -7,7 +7,7 @@ from flickrexif.eval.report.identity import Entry, group_of, name_of
 from flickrexif.eval.report.published import published
 from flickrexif.eval.report.spec import Point, Series
 from flickrexif.eval.report.style import FAMILIES, family_order, plain, short
-from flickrexif.eval.report.wording import place_of, reason_of, subject_of, subject_order, where_of
+from flickrexif.eval.report.wording import place_of, subject_of, subject_order, where_of
 from flickrexif.eval.results import Result
 
 BEST_KNOWN = (
@@ -76,7 +76,7 @@ class Group:
         place_of_encoder = {name: place for place, name in enumerate(BEST_KNOWN)}
         chosen: dict[str, Entry] = {}
         for entry in sorted(self.entries, key=lambda entry: place_of_encoder.get(entry[1].encoder, len(BEST_KNOWN))):
-            if not reason_of(entry[1]):
+            if not entry[1].reason:
                 chosen.setdefault(entry[1].family or "", entry)
         return Group(tuple(chosen[family] for family in sorted(chosen, key=lambda family: family_order(family, ""))))
 
@@ -103,7 +103,7 @@ def point_of(entry: Entry, metric: str, reason: str = "") -> Point:
         low=low,
         high=high,
         record=path,
-        reason="" if value is not None else plain(reason or reason_of(result) or "not in the record", 120),
+        reason="" if value is not None else plain(reason or result.reason or "not in the record", 120),
     )
 
 

@@ -1,27 +1,22 @@
 """What makes a record another measurement than others of its task, and so which records replace each other."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import fields
 from itertools import chain, count
 from typing import Any
 
+from flickrexif.eval.measure import MEASUREMENTS
 from flickrexif.eval.results import NOT_REAL, Result
 
 Entry = tuple[str, Result]
 """The path of a record, relative to the results folder, and the record."""
 
-DECISIVE: Mapping[str, Mapping[str, Any]] = {
-    "probe": {"protocol": "paper"},
-    "mitigation": {"protocol": "paper", "k": 10},
-    "knn": {"k": 10},
-    "masking": {"k": 10},
-}
-"""Task -> settings that make it another measurement, with their usual values; a mask does so for every task."""
-
 
 def decisive(result: Result) -> dict[str, Any]:
     """What differs from what is usual for the task: {"mask": 0.9, "protocol": "fast", "origin": "simulated"}."""
-    usual = DECISIVE.get(result.task, {})
+    kind = MEASUREMENTS.get(result.task)
+    usual = {item.name: item.default for item in fields(kind) if item.name in kind.decisive} if kind else {}
     values = {name: result.settings.get(name, value) for name, value in usual.items()}
     differing = {name: value for name, value in values.items() if value != usual[name]}
     mask = {"mask": result.mask} if result.mask else {}

@@ -6,7 +6,7 @@ from typing import Any
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.style import plain
-from flickrexif.eval.report.wording import capital, dataset_of, measurement_of, photos_of, reason_of, subject_of
+from flickrexif.eval.report.wording import capital, dataset_of, measurement_of, photos_of, subject_of
 
 TEXT = 300  # characters of a text of a record
 DEPTH = 200  # characters of a setting that is a list or an object
@@ -37,11 +37,11 @@ def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
             plain(r.task, 40),
             dataset_of(r),
             capital(subject_of(r)),
-            settings.place(_pairs(r.settings)),
+            settings.place(_pairs({**r.settings, **({"intervals over": r.interval} if r.interval else {})})),
             versions.place(_pairs(r.versions)),
             [files.place((plain(name, TEXT), plain(value, 100))) for name, value in sorted(r.fingerprints.items())],
             round(r.seconds, 3),
-            plain(reason_of(r), TEXT),
+            plain(r.reason, TEXT),
             photos_of(r.origin),
         ]
         for path, r in entries
@@ -78,7 +78,7 @@ def gaps_of(entries: Sequence[Entry]) -> list[tuple[str, str, list[str]]]:
     """Why records have no number: (measurement, reason, encoders), one for each measurement and reason."""
     gaps: dict[tuple[str, str], list[str]] = {}
     for _, result in entries:
-        if reason := reason_of(result):
+        if reason := result.reason:
             measurement = measurement_of(result, plain(result.task, 40))
             gaps.setdefault((measurement, plain(reason, TEXT)), []).append(plain(result.encoder, 100))
     return [(measurement, reason, encoders) for (measurement, reason), encoders in sorted(gaps.items())]

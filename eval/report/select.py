@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.eval.measure import read_result
 from flickrexif.eval.report.identity import Entry, key_of
 from flickrexif.eval.report.style import family_order
 from flickrexif.eval.report.wording import dataset_of, photos_of
-from flickrexif.eval.results import read_result
 
 MEASURE = "Measure first: flickrexif eval all --encoder lite0."
 SIMULATED = "SIMULATED DATA ({}): no camera took these photos; the numbers say nothing about cameras."

@@ -53,11 +53,6 @@ def subject_order(result: Result) -> tuple[int, str]:
     return names.index(name) if name in names else len(names), name
 
 
-def reason_of(result: Result) -> str:
-    """Why the record has no number, "" where it has."""
-    return result.detail.get("reason") or ""
-
-
 def class_of(result: Result, name: str) -> str:
     """A class in words: "smart" for the class "True" of smart or not; other classes as they are."""
     is_smart_or_not = ATTRIBUTES.get(result.attribute or "") == ATTRIBUTES["is_smartphone"]

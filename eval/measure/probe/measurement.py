@@ -58,7 +58,7 @@ class Probe(Measurement):
     """Linear probe: how well can the trace be read out?"""
 
     task = "probe"
-    section = "Traces"
+    section = "Processing"
     headlines = ("accuracy",)
     decisive = ("protocol",)
     Detail = ProbeDetail

@@ -20,7 +20,6 @@ from flickrexif.eval.report.groups import groups_of
 from flickrexif.eval.report.identity import Entry, distinct_names
 from flickrexif.eval.report.spec import Figure, Point, Table
 from flickrexif.eval.report.style import plain
-from flickrexif.eval.report.wording import reason_of
 
 CHARTS: dict[str, Chart] = {
     "probe": probe.CHART,
@@ -67,7 +66,7 @@ def charted(entries: Sequence[Entry]) -> Charted:
     for task, chart in CHARTS.items():
         for group in groups_of(entries, task):
             section = chart.section(group.result)
-            reasons = [plain(reason_of(result), 120) for result in group.results]
+            reasons = [plain(result.reason, 120) for result in group.results]
             if all(reasons):
                 unmeasured.append(_gap(section, f"{chart.title}: {group.where}", reasons))
                 continue

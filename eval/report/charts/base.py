@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from flickrexif.eval.measure import MEASUREMENTS
 from flickrexif.eval.report.groups import Group, point_of
 from flickrexif.eval.report.published import published
 from flickrexif.eval.report.spec import Column, Figure, Point, Table
@@ -26,14 +27,19 @@ class Part(NamedTuple):
     semantics: str = ""  # the metric that says how well the class of an image is told
 
 
+def section_of(result: Result) -> str:
+    """The section that the measurement names."""
+    return MEASUREMENTS[result.task].section
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """What a report shows of the records of a task."""
 
     title: str  # of the measurement, before what it is of: "Five set-ups"
-    section: Callable[[Result], str]  # the heading that figures and tables stand under, unless they name another
     figures: Callable[[Group], Iterable[Figure]]  # of a measurement that some encoder has a number of
     tables: Callable[[Sequence[Group]], Iterable[Table]] = lambda _: ()
+    section: Callable[[Result], str] = section_of  # the heading that figures and tables stand under
     parts: tuple[Part, ...] = ()
     headline: str = ""  # the title of a number at the top of the page that the paper states too; {} is the label
 

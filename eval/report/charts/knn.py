@@ -30,7 +30,6 @@ def _figures(group: Group) -> Iterator[Figure]:
 
 CHART = Chart(
     title="Five set-ups",
-    section=lambda _: "Semantics",
     figures=_figures,
     tables=lambda groups: [metrics_table(group, TITLES, "Five set-ups") for group in groups],
     parts=(

@@ -40,7 +40,6 @@ def _columns(group: Group) -> list[tuple[str, str]]:
 
 CHART = Chart(
     title="kNN accuracy under a centred mask",
-    section=lambda _: "Acquisition",
     figures=_figures,
     tables=lambda groups: [metrics_table(g, _columns(g), "kNN accuracy by masked share") for g in groups],
 )

@@ -6,7 +6,7 @@ from flickrexif.eval.report.charts.base import Chart, metrics_table
 from flickrexif.eval.report.groups import Group, point_of
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.spec import Figure, GroupedDots, Point, Series
-from flickrexif.eval.report.wording import INTERVALS, capital, chance_level, extremes, gaps, reason_of
+from flickrexif.eval.report.wording import INTERVALS, capital, chance_level, extremes, gaps
 
 MITIGATIONS = ("none", "centring", "leace", "averaging")
 LEFT = {  # metric after a mitigation -> (what it says, its name beside others, of what, how to read it)
@@ -46,13 +46,12 @@ def _figures(group: Group) -> Iterator[Figure]:
 
 def _point(entry: Entry, name: str, metric: str) -> Point:
     """The number after a mitigation, or why the probe after it has none."""
-    reason = "" if reason_of(entry[1]) else entry[1].detail.get(name, {}).get("reason") or ""
-    return point_of(entry, f"{name}.{metric}", reason)
+    after = getattr(entry[1].detail, name, None)
+    return point_of(entry, f"{name}.{metric}", (after and after.reason) or "")
 
 
 CHART = Chart(
     title="After mitigation",
-    section=lambda _: "Mitigation",
     figures=_figures,
     tables=lambda groups: [metrics_table(group, COLUMNS, "After mitigation") for group in groups],
 )

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from flickrexif.eval.report.charts.base import Chart, Part, above_chance, is_whole, metrics_table, numbered
 from flickrexif.eval.report.groups import Group, agreed
 from flickrexif.eval.report.spec import Figure, GroupedDots
-from flickrexif.eval.report.wording import INTERVALS, chance_level, extremes, gaps, reason_of
+from flickrexif.eval.report.wording import INTERVALS, chance_level, extremes, gaps
 from flickrexif.eval.results import Result
 
 
 def _chance(result: Result) -> float | None:
-    return None if reason_of(result) else result.detail["chance"]
+    return result.detail.chance if result.detail else None
 
 
 def _columns(group: Group) -> list[tuple[str, str]]:
@@ -38,7 +38,6 @@ def _figures(group: Group) -> Iterator[Figure]:
 
 CHART = Chart(
     title="Neighbours of the same kind",
-    section=lambda _: "Neighbours",
     figures=_figures,
     tables=lambda groups: [
         metrics_table(group, _columns(group), "Neighbours of the same kind", on_page=True) for group in groups

@@ -13,7 +13,6 @@ from flickrexif.eval.report.wording import (
     dataset_of,
     extremes,
     gaps,
-    reason_of,
     settings_of,
 )
 from flickrexif.eval.results import Result
@@ -78,7 +77,7 @@ def _share(result: Result) -> float | None:
 
 def _is_acquisition(result: Result) -> bool:
     """A record with a reason in place of a number may lack its settings."""
-    return not result.parameter and ((result.mask or 0) >= MASKED or bool(reason_of(result)))
+    return not result.parameter and ((result.mask or 0) >= MASKED or bool(result.reason))
 
 
 CHART = Chart(

@@ -49,7 +49,6 @@ def _below(pairs: Sequence[tuple[float, float]]) -> str:
 
 CHART = Chart(
     title="Pairs",
-    section=lambda _: "Neighbours",
     figures=_figures,
     tables=lambda groups: [metrics_table(group, RECALLS, "recall@1 of the pair", on_page=True) for group in groups],
     headline="Pairs found among photos of the same type of camera",

@@ -6,7 +6,6 @@ from flickrexif.eval.report.charts.base import Chart
 from flickrexif.eval.report.groups import Group, chosen_of
 from flickrexif.eval.report.spec import Distributions, Figure, Panel
 from flickrexif.eval.report.style import short
-from flickrexif.eval.report.wording import reason_of
 from flickrexif.eval.results import Result
 
 PAIRS = {  # kind of pairs in a record -> in the figure
@@ -21,8 +20,8 @@ def _figures(group: Group) -> Iterator[Figure]:
     """A figure of the records with the same bins."""
     by_bins: dict[tuple[float, ...], list[tuple[str, Result]]] = {}
     for entry in group.entries:
-        if not reason_of(entry[1]):
-            by_bins.setdefault(tuple(entry[1].detail["edges"]), []).append(entry)
+        if not entry[1].reason:
+            by_bins.setdefault(tuple(entry[1].detail.edges), []).append(entry)
     for edges, entries in by_bins.items():
         alike = Group(tuple(entries))
         chosen = alike.headliners()
@@ -50,7 +49,7 @@ def _means(result: Result) -> str:
 def _distributions(edges: Sequence[float], results: Sequence[Result]) -> Distributions:
     """A panel an encoder, over the bins that any panel uses."""
     panels = [
-        {name: shares for name in PAIRS if any((shares := result.detail["averaged"].get(name)) or ())}
+        {name: shares for name in PAIRS if any((shares := result.detail.averaged.get(name)) or ())}
         for result in results
     ]
     bins = len(edges) - 1
@@ -68,4 +67,4 @@ def _distributions(edges: Sequence[float], results: Sequence[Result]) -> Distrib
     )
 
 
-CHART = Chart(title="Similarities by class and processing", section=lambda _: "Semantics", figures=_figures)
+CHART = Chart(title="Similarities by class and processing", figures=_figures)

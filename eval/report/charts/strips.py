@@ -1,8 +1,8 @@
 """Strips of nearest neighbours (Fig. 9), of one encoder a family."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from flickrexif.eval.measure.strips import Neighbor, Query
 from flickrexif.eval.report.charts.base import Chart
 from flickrexif.eval.report.groups import Group, chosen_of
 from flickrexif.eval.report.spec import Figure, Shot, Strips
@@ -15,7 +15,7 @@ def _figures(group: Group) -> Iterator[Figure]:
     kind = "processing" if group.result.parameter else "label"
     chosen = group.headliners()
     for path, result in chosen.entries:
-        rows = tuple(_row(query, result) for query in result.detail["queries"])
+        rows = tuple(_row(query, result) for query in result.detail.queries)
         near = [shot for row in rows for shot in row[1:]]
         same = sum(bool(shot.same) for shot in near)
         queries = "1 query" if len(rows) == 1 else f"{len(rows)} queries"
@@ -31,24 +31,24 @@ def _figures(group: Group) -> Iterator[Figure]:
         )
 
 
-def _row(query: Mapping[str, Any], result: Result) -> tuple[Shot, ...]:
-    near = (_shot(n, result, same=n["same"], similarity=n["similarity"]) for n in query["neighbors"])
+def _row(query: Query, result: Result) -> tuple[Shot, ...]:
+    near = (_shot(n, result, same=n.same, similarity=n.similarity) for n in query.neighbors)
     return _shot(query, result), *near
 
 
 def _shot(
-    image: Mapping[str, Any], result: Result, *, same: bool | None = None, similarity: float | None = None
+    image: Query | Neighbor, result: Result, *, same: bool | None = None, similarity: float | None = None
 ) -> Shot:
-    label = class_of(result, image["label"])
+    label = class_of(result, image.label)
     return Shot(
         dataset=result.dataset,
-        image_id=image["id"],
-        variant=image["variant"],
+        image_id=image.id,
+        variant=image.variant,
         same=same,
-        badge=plain(image["variant"] or label, 24),
+        badge=plain(image.variant or label, 24),
         label=plain(label, 40),
         similarity=similarity,
     )
 
 
-CHART = Chart(title="Nearest neighbours", section=lambda _: "Neighbours", figures=_figures)
+CHART = Chart(title="Nearest neighbours", figures=_figures)

@@ -33,8 +33,8 @@ def _figures(group: Group) -> Iterator[Figure]:
 
 def _cloud(result: Result) -> Cloud:
     detail = result.detail
-    labels = [plain(class_of(result, str(detail["classes"][label])), 40) for label in detail["label"]]
-    return Cloud(x=tuple(detail["x"]), y=tuple(detail["y"]), labels=_bounded(labels))
+    labels = [plain(class_of(result, detail.classes[label]), 40) for label in detail.label]
+    return Cloud(x=tuple(detail.x), y=tuple(detail.y), labels=_bounded(labels))
 
 
 def _bounded(labels: Sequence[str]) -> tuple[str, ...]:
@@ -64,4 +64,4 @@ def _mixing(cloud: Cloud) -> str:
     return f"{text} (mixed at random: {percent(chance)})."
 
 
-CHART = Chart(title="t-SNE", section=lambda _: "Acquisition", figures=_figures)
+CHART = Chart(title="t-SNE", figures=_figures)

@@ -133,7 +133,7 @@ def _data(view: View) -> dict[str, str]:
         if plot := interactive.plot(figure):
             data[f"plot-{figure.name}"] = plot
         if numbers:
-            data[f"table-{figure.name}"] = table_data(numbers, view.place)
+            data[f"numbers-{figure.name}"] = table_data(numbers, view.place)
     for compared in view.tables:
         if compared.table.on_page:
             data[f"table-{compared.table.name}"] = table_data(compared, view.place)

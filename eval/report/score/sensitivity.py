@@ -15,7 +15,7 @@ from flickrexif.eval.report.charts import CHARTS, parts
 from flickrexif.eval.report.charts.base import Part
 from flickrexif.eval.report.identity import Entry, group_of
 from flickrexif.eval.report.style import FAMILIES, family_order, plain
-from flickrexif.eval.report.wording import measurement_of, reason_of
+from flickrexif.eval.report.wording import measurement_of
 
 SUBJECT = 4  # leading parts of a key that compare equal for a failed record too, which may lack settings
 
@@ -74,7 +74,7 @@ def _cell_of(entry: Entry) -> Cell | None:
         record=path,
         value=value,
         semantics=result.metrics.get(part.semantics),
-        reason="" if value is not None else plain(reason_of(result) or "no number in the record", 120),
+        reason="" if value is not None else plain(result.reason or "no number in the record", 120),
     )
 
 
