@@ -1,19 +1,22 @@
-"""The paper's whole linear probe (30 trials, 10 draws): ours against one plain SGD run per trial, in one process.
+"""The paper's whole linear probe (30 trials, 10 draws) against one run of SGD after another, in one process.
 
-python benchmarks/probe.py [--loader] [--rounding] [--threads N] [--rows 5000 20000 80000] [--repeats 3]
+python -m benchmarks.probe [--released FOLDER] [--rounding] [--threads N] [--rows 5000 20000 80000] [--repeats 3]
 
-The plain runs are PyTorch as it is usually written: an `nn.Linear`, `torch.optim.SGD`, a cosine schedule, and batches
-drawn by their indices from a tensor in memory or, with --loader, by torch's own DataLoader. They take our trials and
-start, and without --loader our batch order, so that accuracies can be compared trial by trial; with a high rate the
-training magnifies rounding, so a plain run in float64 shows what of the difference is rounding. A plain run takes the
-same time whatever its values are, so a few are timed, spread over the search: the total is their median times 30, and
-times 10 for the last runs.
+FOLDER is a checkout of the paper's released code (github.com/ryan-caesar-ramos/visual-encoder-traces): its trainer's
+fits are timed. The plain runs are PyTorch as it is usually written: an `nn.Linear`, `torch.optim.SGD`, a cosine
+schedule, and batches drawn by their indices. They take our trials, start and batch order, so that accuracies can be
+compared trial by trial; with a high rate the training magnifies rounding, so a plain run in float64 shows what of the
+difference is rounding. A run takes the same time whatever its values are, so a few are timed, in turn with ours, and
+the least of each counts: times 30 on the training part, times 10 on all rows.
 """
 
 import argparse
+import contextlib
+import io
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +24,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, TensorDataset
 
 from flickrexif.eval.measure.probe import paper as probe_paper
 from flickrexif.eval.measure.probe.heads import batch_order, starting_heads
@@ -29,6 +31,8 @@ from flickrexif.eval.measure.probe.probe import Part, ProbeData, ProbeSettings, 
 
 WIDTH, CLASSES, SEEDS, TEST = 512, 6, 10, 2_000
 PLAIN_RUNS = 3
+Fit = Callable[[Part, Part, float, float], Any]
+"""Trains on the first part, and what is scored is the second; learning rate and weight decay."""
 
 
 def variants(images: int, seed: int) -> list[Tensor]:
@@ -41,32 +45,37 @@ def variants(images: int, seed: int) -> list[Tensor]:
     return [base + move for move in moves]
 
 
-def batches(part: Part, epoch: int, loader: DataLoader[tuple[Tensor, ...]] | None) -> Iterator[tuple[Tensor, Tensor]]:
-    if loader is not None:
-        yield from loader
-        return
-    for rows in torch.split(batch_order(len(part.labels), epoch, 0), 1024):
-        yield part.features[rows], part.labels[rows]
-
-
-def plain(part: Part, rate: float, decay: float, epochs: int, *, use_loader: bool) -> torch.nn.Linear:
+def plain(part: Part, _: Part, rate: float, decay: float) -> torch.nn.Linear:
     """One trial as it is usually written."""
     net = torch.nn.Linear(WIDTH, CLASSES, dtype=part.features.dtype)
     start = starting_heads(1, CLASSES, WIDTH, 0)
     net.weight.data.copy_(start.weight[0])
     net.bias.data.copy_(start.bias[0])
     optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    data = TensorDataset(part.features, part.labels)
-    loader = DataLoader(data, batch_size=1024, shuffle=True) if use_loader else None
-    for epoch in range(epochs):
-        for features, labels in batches(part, epoch, loader):
-            loss = functional.cross_entropy(net(features), labels)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)
+    for epoch in range(100):
+        for rows in torch.split(batch_order(len(part.labels), epoch, 0), 1024):
+            loss = functional.cross_entropy(net(part.features[rows]), part.labels[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         schedule.step()
     return net
+
+
+def released(folder: str) -> Fit:
+    """A fit of the released trainer, with the settings of its scripts."""
+    sys.path.insert(0, f"{folder}/metadata_prediction")
+    import logreg_trainer  # type: ignore[import-not-found]
+
+    options = {"features_norm": "l2", "device": "cpu", "clf_batch_size": 1024, "clf_mom": 0.9, "clf_epochs": 100}
+
+    def fit(part: Part, scored: Part, rate: float, decay: float) -> Any:
+        with contextlib.redirect_stdout(io.StringIO()):
+            trainer = logreg_trainer.LogregTorchTrainer(*part, *scored, argparse.Namespace(**options))
+        return trainer.fit({"lr": rate, "wd": decay})
+
+    return fit
 
 
 @torch.no_grad()
@@ -81,9 +90,9 @@ def problem(rows: int, settings: ProbeSettings) -> ProbeData:
 
 
 def main() -> None:
-    """Print, for each number of rows: seconds of ours and of the plain runs, their ratio, the largest difference."""
+    """Print, for each number of rows: seconds of ours and of the other runs, their ratio, differences of accuracy."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--loader", action="store_true")
+    parser.add_argument("--released")
     parser.add_argument("--rounding", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rows", type=int, nargs="+", default=[5_000, 20_000, 80_000])
@@ -95,48 +104,53 @@ def main() -> None:
     settings = ProbeSettings()
     paper = settings.paper
     probe_paper.suggest([], paper, 0)  # imports Optuna
-    print(
-        f"{CLASSES} classes, {WIDTH} dimensions, {chosen.threads} threads, {'loader' if chosen.loader else 'indices'}"
-    )
+    fits: dict[str, Fit] = {"plain": plain} | ({"released": released(chosen.released)} if chosen.released else {})
+    print(f"{CLASSES} classes, {WIDTH} dimensions, {chosen.threads} threads")
     for rows in chosen.rows:
         data = problem(rows, settings)
         first = data.train(0)
         part, held = first.of(~data.validation), first.of(data.validation)
-        ours, theirs, differences, rounding, fast = [], [], [], [], []
+        test = Part(*(torch.cat(tensors) for tensors in zip(*data.test, strict=True)))
+        seconds: dict[str, list[float]] = {name: [] for name in ("ours", "fast", *fits)}
+        differences, rounding = [], []
         for repeat in range(chosen.repeats):
-            outcome, seconds = timed(clock, probe, data, settings)
-            ours.append(seconds)
-            quick, seconds = timed(clock, probe, data, replace(settings, protocol="fast"))
-            fast.append(seconds)
+            outcome, taken = timed(clock, probe, data, settings)
+            seconds["ours"].append(taken)
+            quick, taken = timed(clock, probe, data, replace(settings, protocol="fast"))
+            seconds["fast"].append(taken)
+            for name, fit in fits.items():
+                search = min(timed(clock, fit, part, held, 5.0, 1e-7)[1] for _ in range(2))
+                seconds[name].append(paper.trials * search + SEEDS * timed(clock, fit, first, test, 5.0, 1e-7)[1])
             for number in range(repeat, paper.trials, paper.trials // PLAIN_RUNS):
                 trial = outcome.trials[number]
-                values = trial["rate"], trial["weight_decay"], paper.sgd.epochs
-                net, seconds = timed(clock, plain, part, *values, use_loader=chosen.loader)
-                theirs.append(seconds)
-                differences.append(abs(accuracy(net, held) - trial["accuracy"]))
+                values = trial["rate"], trial["weight_decay"]
+                net = plain(part, held, *values)
+                differences.append(trial["accuracy"] - accuracy(net, held))
                 if chosen.rounding:
-                    exact = plain(Part(part.features.double(), part.labels), *values, use_loader=False)
-                    rounding.append(abs(accuracy(exact.float(), held) - accuracy(net, held)))
-        one = statistics.median(theirs)  # on 80% of the rows; the last 10 runs learn all of them
-        whole, mine = one * (paper.trials + SEEDS / 0.8), statistics.median(ours)
+                    exact = plain(Part(part.features.double(), part.labels), held, *values)
+                    rounding.append(accuracy(exact.float(), held) - accuracy(net, held))
+        least = {name: min(values) for name, values in seconds.items()}
+        print(f"{rows:7,} rows: ours {least['ours']:.1f} s; " + "; ".join(
+            f"{name} {least[name]:.0f} s, {least[name] / least['ours']:.1f} times" for name in fits
+        ))  # fmt: skip
+        print(f"  fast {least['fast']:.1f} s; accuracy {outcome.accuracy:.4f}, fast {quick.accuracy:.4f}")
         print(
-            f"{rows:7,} rows: ours {mine:6.1f} s, plain {whole:7.1f} s ({one:.2f} a trial), {whole / mine:5.1f} times;"
+            f"  {len(differences)} trials differ by {points(differences)}; float64 from float32 by {points(rounding)}"
         )
-        print(f"  fast {statistics.median(fast):.1f} s; accuracy {outcome.accuracy:.4f}, fast {quick.accuracy:.4f};")
-        print(f"  {len(differences)} trials differ by {told(differences)}; float64 from float32 by {told(rounding)}")
 
 
-def timed(clock: Callable[[], float], work: Callable[..., Any], *args: Any, **options: Any) -> tuple[Any, float]:
+def timed(clock: Callable[[], float], work: Callable[..., Any], *args: Any) -> tuple[Any, float]:
     """What `work` gives, and the seconds it took."""
     began = clock()
-    return work(*args, **options), clock() - began
+    return work(*args), clock() - began
 
 
-def told(differences: list[float]) -> str:
+def points(differences: list[float]) -> str:
     """In points, for people."""
     if not differences:
         return "(not measured)"
-    return f"{statistics.median(differences) * 100:.2f} points (median), {max(differences) * 100:.2f} at most"
+    most = max(map(abs, differences))
+    return f"{statistics.median(differences) * 100:.2f} points (median), {most * 100:.2f} at most"
 
 
 if __name__ == "__main__":

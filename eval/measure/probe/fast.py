@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flickrexif.eval.measure.probe.heads import Heads, gradient_of, logits_of, subtract_labels
+from flickrexif.eval.measure.probe.heads import Heads, subtract_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +35,19 @@ class Fit:
 def fit_path(
     features: Tensor, labels: Tensor, penalties: Sequence[float], *, classes: int, fast: Fast
 ) -> Iterator[Heads]:
-    """Heads of F draws for each penalty in turn, the strongest first: features [F, n, d], labels [F, n].
-
-    Each head is at the minimum of its own draw; the draws only share the iterations.
-    """
-    centre = features.mean(1, keepdim=True)
+    """One head for each penalty in turn, the strongest first: features [n, d], labels [n]."""
+    centre = features.mean(0)
     centred = features - centre
-    draws, _, width = features.shape
     # The bias is the last column, so that one tensor holds what L-BFGS moves.
-    theta = features.new_zeros(draws, classes, width + 1).requires_grad_()
+    theta = features.new_zeros(classes, features.shape[1] + 1).requires_grad_()
     for penalty in penalties:
         _minimise(theta, centred, labels, penalty, fast)
-        weight, bias = theta.detach()[..., :-1].clone(), theta.detach()[..., -1]
-        yield Heads(weight, bias - (weight @ centre.transpose(1, 2))[..., 0])
+        weight, bias = theta.detach()[:, :-1].clone(), theta.detach()[:, -1]
+        yield Heads(weight[None], (bias - weight @ centre)[None])
 
 
 def _minimise(theta: Tensor, features: Tensor, labels: Tensor, penalty: float, fast: Fast) -> None:
-    """Move theta [F, C, d + 1] to the minimum of the summed objectives of the draws."""
-    images = features.shape[1]
+    """Move theta [C, d + 1] to the minimum of the objective."""
     optimizer = torch.optim.LBFGS(
         [theta],
         max_iter=fast.iterations,
@@ -64,12 +59,12 @@ def _minimise(theta: Tensor, features: Tensor, labels: Tensor, penalty: float, f
 
     @torch.no_grad()
     def objective() -> Tensor:
-        weight, bias = theta[..., :-1].contiguous(), theta[..., -1].contiguous()
-        logs = torch.log_softmax(logits_of(features, weight, bias), 1)
-        loss = -logs.gather(1, labels[:, None]).sum() / images
-        error = subtract_labels(logs.exp_(), labels)
-        slope = torch.cat([gradient_of(error, features), error.sum(2, keepdim=True)], 2).div_(images)
-        slope[..., :-1] += penalty * weight
+        weight = theta[:, :-1]
+        logs = torch.log_softmax(weight @ features.T + theta[:, -1:], 0)
+        loss = -logs.gather(0, labels[None]).sum() / len(labels)
+        error = subtract_labels(logs.exp_()[None], labels[None])[0]
+        slope = torch.cat([error @ features, error.sum(1, keepdim=True)], 1).div_(len(labels))
+        slope[:, :-1] += penalty * weight
         theta.grad = slope
         return loss + penalty / 2 * weight.square().sum()
 
@@ -79,7 +74,7 @@ def _minimise(theta: Tensor, features: Tensor, labels: Tensor, penalty: float, f
 def search(train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], classes: int, fast: Fast) -> list[Fit]:
     """The validation accuracy of each penalty of the path; both parts are (features [n, d], labels [n])."""
     (features, labels), (held_out, held_out_labels) = train, validation
-    path = fit_path(features[None], labels[None], fast.penalties, classes=classes, fast=fast)
+    path = fit_path(features, labels, fast.penalties, classes=classes, fast=fast)
     fits: list[Fit] = []
     for penalty, heads in zip(fast.penalties, path, strict=False):
         fits.append(Fit(penalty, (heads.predict(held_out) == held_out_labels).double().mean().item()))
@@ -93,6 +88,7 @@ def best(fits: Sequence[Fit]) -> Fit:
     return max(fits, key=lambda fit: fit.accuracy)
 
 
-def refit(features: Tensor, labels: Tensor, chosen: Fit, classes: int, fast: Fast) -> Heads:
-    """One head a draw with the chosen penalty: features [F, n, d], labels [F, n]."""
-    return next(fit_path(features, labels, [chosen.penalty], classes=classes, fast=fast))
+def refit(draws: Sequence[tuple[Tensor, Tensor]], chosen: Fit, classes: int, fast: Fast) -> Heads:
+    """One head a draw (features [n, d], labels [n]) with the chosen penalty."""
+    heads = [next(fit_path(*draw, [chosen.penalty], classes=classes, fast=fast)) for draw in draws]
+    return Heads(torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads]))

@@ -4,20 +4,24 @@ A head is a linear layer with a bias on frozen features; the loss is cross-entro
 `torch.optim.SGD` does it: v <- momentum v + gradient + weight_decay w, then w <- w - rate v. Heads share the start and
 the order of the batches, so a step of H heads is two matrix products of [B, d] with [d, H C] instead of 2 H thin ones.
 Each head ends as if it were trained alone.
+
+Processors that multiply bfloat16 do it twice as fast as float32, from half the memory. For that, features are stored
+less their centre m: with x = s + m a logit is w s + (w m + b), the gradient of w is sum(e s) + sum(e) m. What is
+rounded to bfloat16 (s, e, and w in the products) is then only what sets the images apart; w, v, b and all sums stay in
+float32.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from flickrexif.core.draws import rank
 
-# On the CPU torch multiplies float32 matrices with MKL, which leaves AVX-512 unused on AMD: oneDNN's own product,
-# which torch calls for compiled models only, took half the time. Other builds of torch lack it.
-ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch._C._has_mkldnn else None
+LARGE = 10_000  # images from which features are stored in bfloat16: of fewer, a single one weighs too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +42,40 @@ class Heads:
 
     def predict(self, features: Tensor, rows: int = 16_384) -> Tensor:
         """The class of each row of `features` [m, d] by each head, [H, m]; class 0 for a head that diverged."""
-        heads, classes, width = self.weight.shape
-        parts = []
-        for part in torch.split(features, rows):
-            logits = product(self.weight.view(-1, width), part).view(heads, classes, -1) + self.bias[..., None]
-            parts.append(logits.argmax(1))
-        return torch.cat(parts, 1)
+        parts = [product(self.weight, part.T[None]) + self.bias[..., None] for part in torch.split(features, rows)]
+        return torch.cat([logits.argmax(1) for logits in parts], 1)
 
     def finite(self) -> Tensor:
         """Which heads have only finite numbers, [H] bool."""
         return (self.weight.isfinite().all(2) & self.bias.isfinite()).all(1)
 
 
-def product(left: Tensor, right: Tensor) -> Tensor:
-    """left [a, d] times the transpose of right [b, d], in float32: [a, b]."""
-    if ONEDNN is not None and left.device.type == "cpu" and left.dtype == right.dtype == torch.float32:
-        return ONEDNN(left, right, None, "none", [], "")  # type: ignore[no-any-return]
-    return left @ right.T
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Features of F sets of images as training reads them: deviations + centre."""
+
+    deviations: Tensor  # [F, n, d], float32 or bfloat16
+    centre: Tensor  # [d]
+
+
+def storage(features: Tensor) -> torch.dtype:
+    """bfloat16 for many features [n, d] on a processor that multiplies it, else float32."""
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 does not tell
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return torch.bfloat16 if native and features.device.type == "cpu" and len(features) >= LARGE else torch.float32
+
+
+def store(sets: Sequence[Tensor], kind: torch.dtype) -> Stored:
+    """F sets of features, [n, d] each; a single one in float32 is not copied."""
+    first = sets[0]
+    if kind == torch.float32:
+        return Stored(torch.stack(list(sets)) if len(sets) > 1 else first[None], torch.zeros_like(first[0]))
+    centre = first.mean(0)
+    # numpy asks for huge pages, torch does not: rows in random order are read a third faster from them.
+    deviations = torch.from_numpy(np.empty((len(sets), *first.shape), np.int16)).view(kind)
+    for features, target in zip(sets, deviations, strict=True):
+        torch.sub(features, centre, out=target)
+    return Stored(deviations, centre)
 
 
 def starting_heads(count: int, classes: int, width: int, seed: int) -> Heads:
@@ -71,7 +92,7 @@ def batch_order(images: int, epoch: int, seed: int) -> Tensor:
 
 
 def train_heads(
-    features: Tensor,
+    stored: Stored,
     labels: Tensor,
     rates: Sequence[float],
     weight_decays: Sequence[float],
@@ -82,52 +103,44 @@ def train_heads(
 ) -> Heads:
     """Train one head for each (rate, weight decay).
 
-    `features` [F, n, d] and `labels` [F, n]: F is 1 (all heads learn from the same images) or the number of heads (each
-    learns from its own, such as another draw of the processing). In epoch e, counted from 0, the rate is
+    There are F sets of features and `labels` [F, n]: F is 1 (all heads learn from the same images) or the number of
+    heads (each learns from its own, such as another draw of the processing). In epoch e, counted from 0, the rate is
     rate / 2 (1 + cos(pi e / epochs)). Heads that diverge hold NaN or infinity. On a GPU no step waits for its result.
     """
-    own, images, width = features.shape
-    device = features.device
+    features, device = stored.deviations, labels.device
+    sets, images, width = features.shape
     heads = starting_heads(len(rates), classes, width, seed)
-    weight, bias = heads.weight.to(device), heads.bias.to(device)
-    steps, decays = (torch.tensor(values, device=device)[:, None] for values in (rates, weight_decays))
-    speed, bias_speed = torch.zeros_like(weight), torch.zeros_like(bias)
+    # The bias is the weight of a feature that is 1: the last column, and the last entry of what all images share.
+    theta = torch.cat([heads.weight, heads.bias[..., None]], 2).to(device)
+    shared = torch.cat([stored.centre, stored.centre.new_ones(1)])
+    speed = torch.zeros_like(theta)
+    steps, decays = (torch.tensor(values, device=device)[:, None, None] for values in (rates, weight_decays))
     size = min(sgd.batch, images)
-    buffers = {count: features.new_empty(own, count, width) for count in {size, images % size or size}}
+    buffers = {count: features.new_empty(sets, count, width) for count in {size, images % size or size}}
     for epoch in range(sgd.epochs):
         rate = -steps * (1 + math.cos(math.pi * epoch / sgd.epochs)) / 2
         for chosen in torch.split(batch_order(images, epoch, seed).to(device), size):
             batch = torch.index_select(features, 1, chosen, out=buffers[len(chosen)])
-            error = subtract_labels(torch.softmax(logits_of(batch, weight, bias), 1), labels[:, chosen])
-            speed.mul_(sgd.momentum).add_(gradient_of(error, batch), alpha=1 / len(chosen))
-            speed.addcmul_(weight, decays[..., None])
-            bias_speed.mul_(sgd.momentum).add_(error.sum(2), alpha=1 / len(chosen)).addcmul_(bias, decays)
-            weight.addcmul_(speed, rate[..., None])
-            bias.addcmul_(bias_speed, rate)
-    return Heads(weight, bias)
+            logits = product(theta[..., :-1].to(batch.dtype), batch.mT) + (theta @ shared)[..., None]
+            error = subtract_labels(torch.softmax(logits, 1), labels.index_select(1, chosen))
+            speed.mul_(sgd.momentum)
+            speed[..., :-1].add_(product(error.to(batch.dtype), batch), alpha=1 / len(chosen))
+            speed.addcmul_(error.sum(2, keepdim=True), shared, value=1 / len(chosen)).addcmul_(theta, decays)
+            theta.addcmul_(speed, rate)
+    return Heads(theta[..., :-1].contiguous(), theta[..., -1].contiguous())
 
 
-def logits_of(batch: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The logits [H, C, B] of batch [1 or H, B, d] by weight [H, C, d] and bias [H, C].
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """left [H, C, a] times right [1 or H, a, b]: [H, C, b].
 
-    Images are the last dimension because a softmax over the few classes is several times faster that way.
+    Images are the last dimension of logits because a softmax over the few classes is several times faster that way.
     """
-    heads, classes, width = weight.shape
-    if len(batch) == 1:
-        logits = product(weight.view(-1, width), batch[0]).view(heads, classes, -1)
-    else:
-        logits = torch.bmm(weight, batch.transpose(1, 2))
-    return logits.add_(bias[..., None])
+    if len(right) == 1:
+        return (left.flatten(0, 1) @ right[0]).view(*left.shape[:2], -1)
+    return torch.bmm(left, right)
 
 
 def subtract_labels(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Probabilities [H, C, B] minus one-hot labels [1 or H, B], in place: the gradient of the loss by the logits."""
     index = labels[:, None].expand(len(probabilities), 1, -1)
     return probabilities.scatter_add_(1, index, probabilities.new_full((1, 1, 1), -1.0).expand_as(index))
-
-
-def gradient_of(error: Tensor, batch: Tensor) -> Tensor:
-    """The gradient of the summed loss by the weights, [H, C, d], from error [H, C, B] and batch [1 or H, B, d]."""
-    if len(batch) == 1:
-        return product(error.flatten(0, 1), batch[0].T).view(*error.shape[:2], -1)
-    return torch.bmm(error, batch)

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from flickrexif.core.draws import rank
-from flickrexif.eval.measure.probe.heads import Heads, Sgd, train_heads
+from flickrexif.eval.measure.probe.heads import Heads, Sgd, storage, store, train_heads
 
 Pair = tuple[float, float]
 """Learning rate and weight decay."""
@@ -53,10 +55,11 @@ def evaluator(
 ) -> Evaluate:
     """A function that trains on `train` (features [n, d], labels [n]) and gives the accuracies on `validation`."""
     (features, labels), (held_out, held_out_labels) = train, validation
+    stored = store([features], storage(features))
 
     def evaluate(pairs: Sequence[Pair]) -> list[float | None]:
         rates, decays = zip(*pairs, strict=True)
-        heads = train_heads(features[None], labels[None], rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
+        heads = train_heads(stored, labels[None], rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
         right = (heads.predict(held_out) == held_out_labels).double().mean(1).tolist()
         return [value if fine else None for value, fine in zip(right, heads.finite().tolist(), strict=True)]
 
@@ -125,12 +128,23 @@ def _suggestions(trials: Sequence[Trial], count: int, paper: Paper, seed: int) -
 
 
 def _guess(trials: Sequence[Trial], pair: Pair) -> float:
-    """The accuracy of the trial with the nearest learning rate: it matters far more than the weight decay."""
-    nearest = min(trials, key=lambda trial: abs(math.log(trial.rate / pair[0])), default=None)
-    return _value(nearest) if nearest else 0.0
+    """The accuracy between the trials of the nearest learning rates, which matter far more than the weight decays."""
+    if not trials:
+        return 0.0
+    rates, accuracies = zip(*sorted((trial.rate, _value(trial)) for trial in trials), strict=True)
+    return float(np.interp(math.log(pair[0]), np.log(rates), accuracies))
 
 
-def refit(features: Tensor, labels: Tensor, chosen: Trial, classes: int, paper: Paper, seed: int) -> Heads:
-    """One head a draw with the chosen values: features [F, n, d], labels [F, n] (see `train_heads`)."""
-    rates, decays = [chosen.rate] * len(features), [chosen.weight_decay] * len(features)
-    return train_heads(features, labels, rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
+def refit(draws: Sequence[tuple[Tensor, Tensor]], chosen: Trial, classes: int, paper: Paper, seed: int) -> Heads:
+    """One head a draw (features [n, d], labels [n]) with the chosen values."""
+    sets, labels = zip(*draws, strict=True)
+    stored, count = store(sets, storage(sets[0])), len(draws)
+    return train_heads(
+        stored,
+        torch.stack(labels),
+        [chosen.rate] * count,
+        [chosen.weight_decay] * count,
+        classes=classes,
+        sgd=paper.sgd,
+        seed=seed,
+    )

@@ -153,15 +153,15 @@ def probe(data: ProbeData, settings: ProbeSettings) -> ProbeOutcome:
     if refit is None:
         reason = "every trial of the search diverged"
         return _diverged(chance, best, trials, reason)
-    heads = _refit(data, first, refit, settings.device)
+    heads = _refit(data, first, refit)
     if not bool(heads.finite().all()):
         return _diverged(chance, best, trials, "the training with the chosen values diverged")
     return _scored(data, heads, best, trials, settings.seed)
 
 
-Refit = Callable[[Tensor, Tensor], Heads]
+Refit = Callable[[Sequence[Part]], Heads]
 Choice = tuple[list[dict[str, Any]], dict[str, float], Refit | None]
-"""The trials, the chosen values, and the function that trains with them (None where every trial diverged)."""
+"""The trials, the chosen values, and what trains a head a draw with them (None where every trial diverged)."""
 
 
 def _choose_paper(parts: tuple[Part, Part], classes: int, settings: ProbeSettings) -> Choice:
@@ -171,7 +171,7 @@ def _choose_paper(parts: tuple[Part, Part], classes: int, settings: ProbeSetting
     if chosen is None:
         return records, {}, None
     values = {"lr": chosen.rate, "weight_decay": chosen.weight_decay}
-    return records, values, lambda x, y: probe_paper.refit(x, y, chosen, classes, paper, seed)
+    return records, values, lambda draws: probe_paper.refit(draws, chosen, classes, paper, seed)
 
 
 def _choose_fast(parts: tuple[Part, Part], classes: int, settings: ProbeSettings) -> Choice:
@@ -180,7 +180,7 @@ def _choose_fast(parts: tuple[Part, Part], classes: int, settings: ProbeSettings
     images = sum(len(part.labels) for part in parts)
     values = {"C": 1 / (images * chosen.penalty), "penalty": chosen.penalty}
     records = [{"penalty": fit.penalty, "accuracy": fit.accuracy} for fit in fits]
-    return records, values, lambda x, y: probe_fast.refit(x, y, chosen, classes, settings.fast)
+    return records, values, lambda draws: probe_fast.refit(draws, chosen, classes, settings.fast)
 
 
 PROTOCOLS: Mapping[str, Callable[[tuple[Part, Part], int, ProbeSettings], Choice]] = {
@@ -189,23 +189,17 @@ PROTOCOLS: Mapping[str, Callable[[tuple[Part, Part], int, ProbeSettings], Choice
 }
 
 
-BYTES_AT_ONCE = 8 * 2**30  # of embeddings that a GPU trains on together; their copy takes as much again
+BYTES_AT_ONCE = 4 * 2**30  # of embeddings that are trained on together; their copy takes as much again
 
 
-def _refit(data: ProbeData, first: Part, refit: Refit, device: str) -> Heads:
-    """One head a seed; a GPU trains as many together as fit BYTES_AT_ONCE, a CPU one by one, so that a batch stays in
-    its caches."""
-    seeds_at_once = 1 if device == "cpu" else max(1, min(data.seeds, BYTES_AT_ONCE // first.features.nbytes))
+def _refit(data: ProbeData, first: Part, refit: Refit) -> Heads:
+    """One head a seed, as many trained together as fit BYTES_AT_ONCE."""
+    together = max(1, BYTES_AT_ONCE // first.features.nbytes)
     parts = []
-    for start in range(0, data.seeds, seeds_at_once):
-        drawn = [first if n == 0 else data.train(n) for n in range(start, min(start + seeds_at_once, data.seeds))]
-        parts.append(refit(_stacked([part.features for part in drawn]), _stacked([part.labels for part in drawn])))
+    for start in range(0, data.seeds, together):
+        seeds = range(start, min(start + together, data.seeds))
+        parts.append(refit([first if seed == 0 else data.train(seed) for seed in seeds]))
     return Heads(torch.cat([heads.weight for heads in parts]), torch.cat([heads.bias for heads in parts]))
-
-
-def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """The tensors along a new first dimension; a single one is not copied."""
-    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]
 
 
 def _scored(
