@@ -104,21 +104,21 @@ def test_heads_with_features_of_their_own_are_heads_alone() -> None:
 
 @pytest.mark.parametrize("sets", [1, 3])
 def test_heads_from_bfloat16_are_as_accurate_also_far_from_the_origin(sets: int) -> None:
-    """The centre is ten times as long as what sets the images apart, of which bfloat16 alone would keep four bits."""
+    """The centre is 60 times as long as what sets the images apart: bfloat16 alone would keep two bits of that."""
     drawn, far = [samples(3_000, 4, 24, seed, 1.0) for seed in range(sets)], torch.ones(24) / 24**0.5
-    features = [0.1 * (images - images.mean(0)) + far for images, _ in drawn]
+    features = [(images - images.mean(0)) / 60 + far for images, _ in drawn]
     labels = torch.stack([labels for _, labels in drawn])
 
     def predictions(kind: torch.dtype) -> Tensor:
         stored, sgd = store(features, kind), Sgd(epochs=30)
-        heads = train_heads(stored, labels, [0.5, 2.0, 5.0], [1e-6] * 3, classes=4, sgd=sgd, seed=0)
+        heads = train_heads(stored, labels, [1.0, 2.0, 3.0], [1e-6] * 3, classes=4, sgd=sgd, seed=0)
         return torch.stack([heads.predict(features[head % sets])[head] for head in range(3)])
 
     exact, rounded = predictions(torch.float32), predictions(torch.bfloat16)
     right = [(predicted == labels).double().mean(1) for predicted in (exact, rounded)]
-    assert (exact == rounded).double().mean() > 0.995
+    assert (exact == rounded).double().mean() > 0.998
     assert (right[0] - right[1]).abs().max() < 0.002
-    assert right[0].max() > 0.6
+    assert right[0].max() > 0.45
     assert torch.equal(rounded, predictions(torch.bfloat16))
 
 
