@@ -143,9 +143,10 @@ def _settings_of(kind: type[Measurement], settings: Mapping[str, Any]) -> dict[s
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if (field := _field(kind.task, name)) in (hints := _fields(kind)):
-            several = get_origin(hints[field]) is tuple and isinstance(value, str)
+            if get_origin(hints[field]) is tuple and not isinstance(value, list | tuple):
+                value = str(value).split(",")
             try:
-                values[field] = TypeAdapter(hints[field]).validate_python(value.split(",") if several else value)
+                values[field] = TypeAdapter(hints[field]).validate_python(value)
             except ValidationError as error:
                 reason = error.errors()[0]["msg"]
                 raise UsageError(f"{kind.task}.{field} cannot be {str(value)[:40]!r} ({reason}).", SET) from None
@@ -181,9 +182,9 @@ def plan(
     earlier = _earlier_seconds(settings.results)
     compared = [_compared(candidate, measured, settings, tell) for candidate in candidates]
     items = [item for candidate in compared for item in _items(candidate, measured, settings, earlier)]
-    if not items or all(item.state == "not possible" and not item.subject.data.broken for item in items):
+    if all(item.state == "not possible" and not item.subject.data.broken for item in items):
         reasons = dict.fromkeys(f"{item.subject.data.name}: {item.reason}" for item in items)
-        raise UsageError("There is nothing to measure.", f"{'; '.join(reasons)}." if reasons else "Name other tasks.")
+        raise UsageError("There is nothing to measure.", f"{'; '.join(reasons)}.")
     return items
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from flickrexif.eval.data.embeddings import write_embeddings
-from flickrexif.eval.results import read_result
+from flickrexif.eval.measure import read_result
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +47,24 @@ def test_embed_then_every_measurement_over_variants(run: Any, images: Path, tmp_
     code, out, _ = embedded(run, images, tmp_path, "--on-the-fly", "sharpening", "--mask", 0, "--mask", 0.9)
     assert code == 0
     assert out.count(": 12 images") == out.count(": 6 images") == 6  # three classes, two masks
-    place = ("--embeddings", tmp_path, "--dataset", images.name, "--model", "control", "--variant", "colour")
-    knn = run(
-        "eval", "knn", *place, "--parameter", "sharpening", "--k", 1, "--seeds", 2, "--out", tmp_path / "knn.json"
-    )
-    assert knn[0] == 0
+    place = ("--embeddings", tmp_path, "--dataset", images.name, "--encoder", "control:colour", "--out")
+    sharpening = ("--set", "parameter=sharpening", "--set", "seeds=2")
+    assert run("eval", "knn", *place, tmp_path / "knn.json", *sharpening, "--set", "knn.k=1")[0] == 0
     assert read_result(tmp_path / "knn.json").metrics["all_same"] == 1.0
-    probe = ("--parameter", "sharpening", "--protocol", "fast", "--seeds", 2, "--out", tmp_path / "probe.json")
-    assert run("eval", "probe", *place, *probe)[0] == 0
+    assert run("eval", "probe", *place, tmp_path / "probe.json", *sharpening, "--set", "protocol=fast")[0] == 0
     assert read_result(tmp_path / "probe.json").metrics["chance"] == pytest.approx(1 / 3)
-    assert run("eval", "similarity", *place, "--parameter", "sharpening", "--queries", 4)[0] == 0
-    assert run("eval", "mitigation", *place, "--parameter", "sharpening", "--k", 1, "--seeds", 1)[0] == 0
+    others = ("similarity", "mitigation", *place, tmp_path / "others", *sharpening)
+    assert run("eval", *others, "--set", "similarity.queries=4", "--set", "k=1", "--set", "protocol=fast")[0] == 0
+    assert len(list((tmp_path / "others").rglob("*.json"))) == 2
 
 
 def test_masking_over_files_of_each_ratio(run: Any, images: Path, tmp_path: Path) -> None:
     assert embedded(run, images, tmp_path, "--mask", 0, "--mask", 1)[0] == 0
-    place = ("--embeddings", tmp_path, "--dataset", images.name, "--model", "control", "--variant", "colour")
-    code, _, _ = run("eval", "masking", *place, "--ratio", 0, "--k", 1, "--out", tmp_path / "masking.json")
-    assert code == 0
-    assert 1.0 in read_result(tmp_path / "masking.json").metrics.values()
+    place = ("--embeddings", tmp_path, "--dataset", images.name, "--encoder", "control/colour")
+    masking = ("masking", *place, "--set", "masking.ratios=0", "--set", "k=1", "--out", tmp_path / "masking.json")
+    assert run("eval", *masking)[0] == 0
+    metrics = read_result(tmp_path / "masking.json").metrics
+    assert metrics == {"0": 1.0}
 
 
 def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
     assert "settings" in run("pairs", "plan", tmp_path / "pairs")[1]
     names = ("--dataset", "paircams", "--data-dir", tmp_path, "--encoder", "control:colour", "--device", "cpu")
     assert run("embed", *names, "--embeddings", tmp_path / "embeddings")[0] == 0
-    place = ("--embeddings", tmp_path / "embeddings", "--model", "control", "--variant", "colour")
+    place = ("--embeddings", tmp_path / "embeddings", "--encoder", "control/colour", "--out", tmp_path / "records")
     code, out, _ = run("eval", "retrieval", *place)
     assert code == 0
     assert "different_phone" in out
@@ -90,11 +89,11 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
         (("embed", "--dataset", ".", "--encoder", "control:color"), "Nearest: control:colour"),
         (("embed", "--dataset", ".", "--encoder", "control:colour", "--device", "tpu"), "There is no device 'tpu'"),
         (("encoders", "--family", "XYZ"), "There is no family"),
-        (("eval", "knn", "--dataset", "x", "--model", "m", "--variant", "v", "--parameter", "jpeg"), "x"),
-        (("eval", "retrieval", "--model", "m", "--variant", "v"), "m"),
+        (("eval", "knn", "--dataset", "x", "--encoder", "m/v", "--embeddings", "."), "no embeddings of x"),
+        (("eval", "retrieval", "--encoder", "m/v", "--embeddings", "."), "no data folder data for the records"),
         (
-            ("eval", "neighbors", "--model", "m", "--variant", "v", "--labels", "no.parquet", "--k", "1", "--k", "5"),
-            "m",
+            ("eval", "neighbors", "--encoder", "m/v", "--embeddings", ".", "--out", "x", "--labels", "no.parquet"),
+            "nothing to measure",
         ),
         (("pairs", "check", "nowhere"), "nowhere"),
     ],
@@ -111,27 +110,26 @@ def test_bad_input_is_one_sentence(
     assert "Traceback" not in err
 
 
-def test_a_stray_number_after_neighbors_is_no_k(run: Any, tmp_path: Path) -> None:
+def test_several_values_of_k(run: Any, tmp_path: Path) -> None:
     labels = tmp_path / "labels.parquet"
     columns = {"is_smartphone": [n % 2 == 0 for n in range(9)], "owner": [f"owner {n}" for n in range(9)]}
     pq.write_table(pa.table({"Flickr ID": range(9)} | columns), labels)
-    path = tmp_path / "FlickrExif" / "model=m_variant=v.safetensors"
+    path = tmp_path / "embeddings" / "FlickrExif" / "model=m_variant=v.safetensors"
     write_embeddings(path, torch.eye(9), {"Flickr ID": torch.arange(9)})
-    place = ("eval", "neighbors", "--model", "m", "--variant", "v", "--embeddings", tmp_path, "--labels", labels)
+    place = ("eval", "neighbors", "--encoder", "m/v", "--embeddings", tmp_path / "embeddings", "--labels", labels)
     record = ("--out", tmp_path / "record.json")
-    for stray in ((3,), ("--k", 2, 3)):
-        code, out, err = run(*place, *record, *stray)
-        assert (code, out) == (2, "")
-        assert "unexpected extra argument" in err
-        assert not (tmp_path / "record.json").exists()
-    code, _, err = run(*place, *record, "--k", 2, "--k", 3)
+    code, out, err = run(*place, *record, 3)
+    assert (code, out) == (2, "")
+    assert "There is no task '3'" in err
+    assert not (tmp_path / "record.json").exists()
+    code, _, err = run(*place, *record, "--set", "neighbors.k=2,3")
     assert code == 0, err
     assert read_result(tmp_path / "record.json").settings["k"] == [2, 3]
 
 
 @pytest.mark.parametrize("memory", ["x", "-1G", "0", "G", "4P"])
 def test_memory_is_a_size(run: Any, memory: str) -> None:
-    arguments = ("eval", "knn", "--dataset", "x", "--model", "m", "--variant", "v", "--parameter", "jpeg")
+    arguments = ("eval", "knn", "--encoder", "control:colour")
     code, _, err = run(*arguments, "--memory", memory)
     assert code == 2
     assert "--memory" in err

@@ -1,4 +1,4 @@
-"""`eval all`: the plan, the records that the single commands write, the summary and the exit codes."""
+"""`eval`: the plan, the records of embeddings as they are, the summary and the exit codes."""
 
 import json
 import shutil
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 
 from tests.suite_data import MADE, records, snapshot, write_data
 
 ROOT = Path(__file__).parents[1]
 ENTRY = "import sys; sys.argv[0] = 'flickrexif'; from flickrexif.cli import main; main()"
-FAST = ("--protocol", "fast", "--seeds", 2, "--device", "cpu")
+FAST = ("--set", "protocol=fast", "--set", "seeds=2", "--device", "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -28,39 +29,37 @@ def data(untouched: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(untouched, tmp_path / "data"))
 
 
-def test_every_record_is_the_one_that_the_single_command_writes(run: Any, data: Path, tmp_path: Path) -> None:
+def test_embeddings_as_they_are_give_the_records_that_their_images_give(run: Any, data: Path, tmp_path: Path) -> None:
     code, out, err = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, *FAST)
     assert (code, err.count("Failed")) == (0, 0)
-    place = ("--model", "control", "--variant", "colour", "--embeddings", data / "embeddings")
-    imagenet = ("--dataset", "ImageNet")
-    fast = ("--protocol", "fast", "--seeds", 2)
-    ratios = [word for ratio in (0, 0.25, 0.5, 0.75, 0.9, 0.95) for word in ("--ratio", ratio)]
-    single: dict[str, tuple[object, ...]] = {"masking_ImageNet": ("masking", *imagenet, *ratios)}
-    for parameter in ("jpeg", "sharpening"):
-        for task, options in (("knn", ("--seeds", 2)), ("probe", fast), ("similarity", ())):
-            name = f"{task}_ImageNet_{parameter}"
-            single[name] = (task, *imagenet, "--parameter", parameter, *options)
-        single[f"strips_ImageNet_{parameter}"] = ("strips", *imagenet, "--parameter", parameter)
-    splits = ("--dataset", "FlickrExif", "--splits", data / "flickrexif" / "splits", "--mask", 0.9)
-    for attribute in ("Make", "Is Smartphone"):
-        name = f"probe_FlickrExif_{attribute.replace(' ', '-')}_mask=0.9"
-        single[name] = ("probe", *splits, "--attribute", attribute, *fast)
-    for task in ("neighbors", "tsne", "strips"):
-        single[f"{task}_FlickrExif"] = (task, "--dataset", "FlickrExif", "--labels", data / "flickrexif" / "labels")
-    single["retrieval_PairCams"] = ("retrieval",)
-    for name, arguments in single.items():
-        path = tmp_path / "single" / "results" / "control-colour" / f"{name}.json"
-        device = () if arguments[0] in ("tsne", "strips") else ("--device", "cpu")
-        assert run("eval", *arguments, *place, *device, "--out", path)[0] == 0, name
-    ours, expected = records(data), records(tmp_path / "single")
-    assert len(expected) == 15
-    assert {name: ours[name] for name in expected} == expected
-    shown = expected["control-colour/probe_ImageNet_jpeg.json"]["metrics"]["accuracy"]
-    assert f"{shown:.3f}" in out
+    place = ("--encoder", "control/colour", "--embeddings", data / "embeddings", "--labels", data / "flickrexif")
+    assert run("eval", *place, *FAST, "--out", tmp_path / "alone" / "results")[0] == 0
+    ours, expected = records(data), records(tmp_path / "alone")
+    measured = {name for name, record in ours.items() if record["state"] == "measured"}
+    assert len(measured) == 17
+    for name in measured:
+        assert expected[name] == ours[name]
+    single = tmp_path / "one.json"
+    knn = ("knn", *place, *FAST, "--dataset", "ImageNet", "--set", "parameter=jpeg", "--out", single)
+    code, shown, _ = run("eval", *knn)
+    assert code == 0
+    record = json.loads(single.read_text())
+    assert record["metrics"] == ours["control-colour/knn_ImageNet_jpeg.json"]["metrics"]
+    assert f"{record['metrics']['all_same']:.4f}" in shown
+    accuracy = ours["control-colour/probe_ImageNet_jpeg_protocol=fast.json"]["metrics"]["accuracy"]
+    assert f"{accuracy:.3f}" in out
     assert "0.167" in out  # the chance of six classes
-    assert set(ours) - set(expected) == {
-        f"control-colour/{task}_{MADE}_jpeg.json" for task in ("probe", "knn", "similarity", "strips")
-    }
+
+
+def test_heads_are_kept_beside_their_records(run: Any, data: Path) -> None:
+    command = ("eval", "probe", "--encoder", "control:colour", "--data-dir", data, "--dataset", "FlickrExif", *FAST)
+    assert run(*command)[0] == 0
+    folder = data / "results" / "control-colour"
+    assert not list(folder.glob("*.safetensors"))
+    assert run(*command, "--heads")[0] == 0
+    with safe_open(folder / "probe_FlickrExif_Make_protocol=fast_mask=0.9.safetensors", "np") as file:
+        assert file.get_tensor("weight").shape == (1, 2, 6)
+        assert json.loads(file.metadata()["classes"]) == ["Apple", "Canon"]
 
 
 def test_a_second_run_changes_nothing_and_shows_the_same(run: Any, data: Path) -> None:
@@ -84,24 +83,22 @@ def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path:
     assert snapshot(data) == before
     assert "34 to do, 46 not possible" in out
     assert "its images have no class labels" in out
-    assert "Left out: mitigation, as each takes as long as four probes and four kNN. Name it with --tasks" in out
+    assert "Left out: mitigation, as each takes as long as four probes and four kNN. Name it: flickrexif" in out
 
 
-def test_mitigation_is_made_when_it_is_named(run: Any, data: Path, tmp_path: Path) -> None:
-    code, out, _ = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, "--tasks", "mitigation", *FAST)
+def test_mitigation_is_made_when_it_is_named(run: Any, data: Path) -> None:
+    command = ("eval", "mitigation", "--encoder", "control:colour", "--data-dir", data, *FAST)
+    code, out, _ = run(*command)
     assert code == 0
-    place = ("--model", "control", "--variant", "colour", "--embeddings", data / "embeddings", "--dataset", "ImageNet")
-    for parameter in ("jpeg", "sharpening"):
-        path = tmp_path / "single" / "results" / "control-colour" / f"mitigation_ImageNet_{parameter}.json"
-        assert run("eval", "mitigation", *place, "--parameter", parameter, "--seeds", 2, "--out", path)[0] == 0
-    made, expected = records(data), records(tmp_path / "single")
-    assert {name: record for name, record in made.items() if "state" not in record["detail"]} == expected
-    unlabelled = made[f"control-colour/mitigation_{MADE}_jpeg.json"]
-    assert unlabelled["detail"]["reason"] == "its images have no class labels"
-    value = expected["control-colour/mitigation_ImageNet_jpeg.json"]["metrics"]["leace.all_same"]
+    made = records(data)
+    assert {record["task"] for record in made.values()} == {"mitigation"}
+    assert sum(record["state"] == "measured" for record in made.values()) == 2
+    unlabelled = made[f"control-colour/mitigation_{MADE}_jpeg_protocol=fast.json"]
+    assert unlabelled["reason"] == "its images have no class labels"
+    value = made["control-colour/mitigation_ImageNet_jpeg_protocol=fast.json"]["metrics"]["leace.all_same"]
     assert f"{value:.3f}" in out
     before = snapshot(data)
-    again = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, "--tasks", "mitigation", *FAST)
+    again = run(*command)
     assert (again[0], again[1]) == (0, out)
     assert snapshot(data) == before
 
@@ -112,7 +109,7 @@ def test_an_encoder_that_cannot_be_loaded_is_a_reason_and_others_are_measured(
     broken = tmp_path / "weights.pth"
     broken.write_bytes(b"no weights")
     names = ("--encoder", f"timm:resnet18@{broken}", "--encoder", "control:colour")
-    code, out, err = run("eval", "all", *names, "--data-dir", data, "--tasks", "retrieval", *FAST)
+    code, out, err = run("eval", "retrieval", *names, "--data-dir", data, *FAST)
     assert code == 3
     assert "failed" in out
     assert "Failed: timm:resnet18" in err
@@ -120,14 +117,14 @@ def test_an_encoder_that_cannot_be_loaded_is_a_reason_and_others_are_measured(
     record_of = {record["encoder"]: record for record in records(data).values()}
     assert record_of["control:colour"]["metrics"]["same"] is not None
     bad = next(record for name, record in record_of.items() if name.startswith("timm:"))
-    assert bad["detail"]["state"] == "failed"
+    assert bad["state"] == "failed"
     assert set(bad["metrics"].values()) == {None}
 
 
 def test_images_that_are_broken_end_in_3(run: Any, data: Path) -> None:
     for path in (data / "paircams" / "data").iterdir():
         path.write_bytes(b"PAR1")
-    code, _, err = run("eval", "all", "--encoder", "control:colour", "--data-dir", data, "--tasks", "retrieval")
+    code, _, err = run("eval", "retrieval", "--encoder", "control:colour", "--data-dir", data)
     assert code == 3
     assert "cannot be read" in err
 
@@ -136,8 +133,16 @@ def test_images_that_are_broken_end_in_3(run: Any, data: Path) -> None:
     ("arguments", "sentence"),
     [
         (("--encoder", "control:color"), "Nearest: control:colour"),
-        (("--encoder", "control:colour", "--tasks", "probes"), "There is no task 'probes'"),
-        (("--encoder", "control:colour", "--images", "pyproject.toml"), "There is no folder pyproject.toml"),
+        (("probes", "--encoder", "control:colour"), "There is no task 'probes'"),
+        (("neighbors", "3", "--encoder", "control:colour"), "There is no task '3'"),
+        (("--encoder", "control:colour", "--dataset", "pyproject.toml"), "There is no folder pyproject.toml"),
+        (("--encoder", "control:colour", "--set", "knn.k"), "'knn.k' is no setting"),
+        (("--encoder", "control:colour", "--set", "knn.k=ten"), "knn.k cannot be 'ten'"),
+        (("--encoder", "control:colour", "--set", "knn.l=1"), "There is no setting 'knn.l'"),
+        (("knn", "--encoder", "control:colour", "--out", "x.json"), "is a file for one record"),
+        (("knn",), "No encoder was named"),
+        (("--encoder", "m/v", "--embeddings", "nowhere"), "There is nothing to measure"),
+        (("--encoder", "m/v", "--embeddings", "nowhere", "--dataset", "X"), "There are no embeddings of X in nowhere"),
         (("--encoder", "control:colour", "--device", "tpu"), "no device"),
     ],
 )
@@ -145,7 +150,7 @@ def test_bad_input_is_one_sentence(
     run: Any, untouched: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
 ) -> None:
     monkeypatch.chdir(ROOT)
-    code, out, err = run("eval", "all", *arguments, "--data-dir", untouched)
+    code, out, err = run("eval", *arguments, "--data-dir", untouched)
     assert (code, out) == (2, "")
     assert sentence in err
     assert "Traceback" not in err
@@ -164,11 +169,11 @@ def test_an_interruption_is_told_and_the_same_command_goes_on(data: Path, run: A
     assert started.returncode == 130
     assert b"what was done is saved" in err
     assert run(*command)[0] == 0
-    assert len([1 for r in records(data).values() if "state" not in r["detail"]]) == 51
+    assert len([1 for r in records(data).values() if r["state"] == "measured"]) == 51
 
 
 def test_the_summary_is_data_on_stdout(run: Any, data: Path) -> None:
-    code, out, _ = run("eval", "all", "--encoder", "@ctl", "--data-dir", data, "--tasks", "probe", *FAST)
+    code, out, _ = run("eval", "probe", "--encoder", "@ctl", "--data-dir", data, *FAST)
     assert code == 0
     rows = [line.split() for line in out.splitlines() if line.split()[:1] == ["control:random"]]
     values = {

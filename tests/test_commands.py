@@ -18,11 +18,9 @@ import flickrexif
 from flickrexif import cli
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.commands import measure
 from flickrexif.commands.places import path_of, several
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.eval.measure.probe.probe import ProbeSettings
 from tests.hub import Hub, serving
 from tests.hub_repo import User
 
@@ -42,7 +40,7 @@ FUNCTIONS = {
     "pairs check": "check_pairs",
     "pairs plan": "plan_pairs",
     "pairs simulate": "simulate_pairs",
-    "eval all": "evaluate",
+    "eval": "evaluate",
 }  # others have the command's name
 ONLY_COMMAND = {"as_json"}  # how it is printed
 ONLY_FUNCTION = {
@@ -53,7 +51,10 @@ ONLY_FUNCTION = {
     "name",
     "revision",
 }  # who is told on the way; of an encoder object
-RENAMED = {"forget": {"photo": "photos", "owner": "owners"}}  # of which a function takes any number at once
+RENAMED = {  # command -> its option: the function's parameter, and what these are by default
+    "forget": {"photo": ("photos", None, ()), "owner": ("owners", None, ())},
+    "eval": {"set_": ("settings", None, None), "encoder": ("encoder", None, inspect.Parameter.empty)},
+}
 
 
 def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -66,7 +67,6 @@ def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 COMMANDS = dict(commands())
-MEASURED = {f"eval {task}": task for task in measure.MEASUREMENTS}
 
 
 def defaults(function: Callable[..., Any]) -> dict[str, Any]:
@@ -79,40 +79,18 @@ def function_of(command: str) -> Callable[..., Any]:
     return getattr(flickrexif, name)  # type: ignore[no-any-return]
 
 
-def settings_of(task: str) -> dict[str, Any]:
-    """What `measure(task, …)` takes, with the words of the command."""
-    found = defaults(measure.measure) | defaults(measure.MEASUREMENTS[task])
-    found |= {field.name: field.default for field in fields(ProbeSettings)} if "settings" in found else {}
-    found |= measure.DEFAULTS.get(task, {})
-    if task == "neighbors":
-        found["k"] = found.pop("ks")
-    return found | {"dataset": measure.DATASETS.get(task, inspect.Parameter.empty)}
-
-
 def test_every_command_has_its_function_and_every_function_its_command() -> None:
-    named = {FUNCTIONS.get(name, name) for name in COMMANDS if name not in MEASURED}
-    assert named | {"load_dataset", "measure"} == set(flickrexif.__all__)
-    assert set(MEASURED) <= set(COMMANDS)
+    assert {FUNCTIONS.get(name, name) for name in COMMANDS} | {"load_dataset"} == set(flickrexif.__all__)
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - set(MEASURED)))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_a_function_takes_what_its_command_takes(command: str) -> None:
     typed, taken = defaults(COMMANDS[command]), defaults(function_of(command))
-    for option, name in RENAMED.get(command, {}).items():
-        assert (typed.pop(option), taken.pop(name)) == (None, ())
+    for option, (name, *usual) in RENAMED.get(command, {}).items():
+        assert [typed.pop(option), taken.pop(name)] == usual
     assert {name: typed[name] for name in typed if name not in ONLY_COMMAND} == {
         name: taken[name] for name in taken if name not in ONLY_FUNCTION or name in typed
     }
-
-
-@pytest.mark.parametrize("command", sorted(MEASURED))
-def test_a_measurement_takes_what_its_command_takes(command: str) -> None:
-    typed, taken = defaults(COMMANDS[command]), settings_of(MEASURED[command])
-    for name in set(typed) - ONLY_COMMAND:
-        expected = typed[name]
-        if name == "k" and expected is None:
-            expected = (10, 25, 50)
-        assert taken[name] == expected, name
 
 
 @pytest.mark.parametrize("name", flickrexif.__all__)
@@ -155,7 +133,6 @@ def steps(endpoint: str) -> dict[str, Step]:
     """Name -> what is typed, with @ before a place, and what is called; in the order they are done."""
     months = f"--month {MONTH} --target 40 --minimum 10 --endpoint {endpoint}"
     encoder = "--encoder control:colour --device cpu"
-    measured = "--dataset FlickrExif --model control --variant colour"
     f = flickrexif
     return {
         "crawl": (
@@ -185,13 +162,21 @@ def steps(endpoint: str) -> dict[str, Step]:
         ),
         "merge-shards": ("merge-shards", lambda: f.merge_shards()),
         "neighbors": (
-            f"eval neighbors {measured} --labels @data/flickrexif/labels --k 5 --out @elsewhere/neighbors.json",
-            lambda: f.measure(
-                "neighbors", **PLACE, labels="data/flickrexif/labels", k=[5], out="elsewhere/neighbors.json"
+            "eval neighbors --encoder control/colour --dataset FlickrExif --embeddings @data/embeddings "
+            "--set neighbors.k=5 --labels @data/flickrexif/labels --device cpu --out @elsewhere/neighbors.json",
+            lambda: f.evaluate(
+                "control/colour",
+                "neighbors",
+                dataset="FlickrExif",
+                embeddings="data/embeddings",
+                settings={"neighbors.k": 5},
+                labels="data/flickrexif/labels",
+                device="cpu",
+                out="elsewhere/neighbors.json",
             ),
         ),
         "eval all": (
-            "eval all --encoder control:colour --protocol fast --seeds 2 --device cpu",
+            "eval all --encoder control:colour --set protocol=fast --set seeds=2 --device cpu",
             lambda: f.evaluate("control:colour", **FAST),
         ),
         "report": ("report --formats svg --out @page", lambda: f.report(formats="svg", out="page")),
@@ -212,7 +197,7 @@ def steps(endpoint: str) -> dict[str, Step]:
     }
 
 
-STATE = (".flickrexif", ".crawl", ".speed.csv")
+STATE = (".flickrexif", ".crawl")
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -354,9 +339,10 @@ def test_one_value_or_several() -> None:
         lambda: flickrexif.crawl(MONTH, images="huge", sandbox=True),  # type: ignore[arg-type]
         lambda: flickrexif.browse(".", photos=0),
         lambda: flickrexif.process(".", parameter="jpeg", limit=0),
-        lambda: flickrexif.measure("x", model="m", variant="v"),
-        lambda: flickrexif.measure("knn", model="m", variant="v", parameter="jpeg"),
-        lambda: flickrexif.measure("knn", model="m", variant="v", dataset="x", parameter="jpeg", memory="4P"),
+        lambda: flickrexif.evaluate("lite0", "x"),
+        lambda: flickrexif.evaluate("m/v", "knn", embeddings="."),
+        lambda: flickrexif.evaluate("m/v", "knn", embeddings=".", out="x", settings={"knn.k": 0}),
+        lambda: flickrexif.evaluate("lite0", "knn", memory="4P"),
     ],
 )
 def test_what_cannot_be_asked_is_a_usage_error_and_writes_nothing(

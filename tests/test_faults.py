@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,17 @@ import pytest
 
 import flickrexif
 from flickrexif.core.errors import MachineError
-from flickrexif.eval import suite_runs
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.embed.blocks import Block
 from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders.faults import EncoderError
-from flickrexif.eval.results import read_result
+from flickrexif.eval.measure import read_result, retrieval
 from tests.embed_encoders import Linear
 from tests.samples import write_image_folder
 from tests.suite_data import records, write_data
 
 ROOT = Path(__file__).parents[1]
-FAST: dict[str, Any] = {"protocol": "fast", "seeds": 2, "device": "cpu"}
+FAST: dict[str, Any] = {"settings": {"protocol": "fast", "seeds": 2}, "device": "cpu"}
 STRANGERS = "module:tests.faulty_encoders:"
 REASONS = {
     "in_loading": "RuntimeError: no weights for you",
@@ -62,10 +60,10 @@ def test_what_an_encoder_does_is_a_record_with_a_log_and_others_are_measured(dat
     evaluation = flickrexif.evaluate([STRANGERS + name, "control:colour"], data_dir=data, tasks=tasks, **FAST)
     for result in evaluation.results:
         if result.encoder == "control:colour":
-            assert result.detail.get("state") in (None, "not possible")
-        elif result.detail.get("state") != "not possible" and name != "AnyWidth":
-            assert result.detail["state"] == "failed"
-            assert REASONS[name] in result.detail["reason"]
+            assert result.state != "failed"
+        elif result.state != "not possible" and name != "AnyWidth":
+            assert result.state == "failed"
+            assert REASONS[name] in result.reason
             assert set(result.metrics.values()) == {None}
     logs = sorted((data / "results").rglob("*.log"))
     failed = [item.path for item in (outcome.item for outcome in evaluation.failed)]
@@ -74,7 +72,7 @@ def test_what_an_encoder_does_is_a_record_with_a_log_and_others_are_measured(dat
         text = log.read_text()
         assert "Traceback (most recent call last)" in text
         assert "faulty_encoders.py" in text
-        assert read_result(log.with_suffix(".json")).detail["reason"] in text
+        assert read_result(log.with_suffix(".json")).reason in text
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -114,12 +112,10 @@ def test_a_log_goes_when_the_measurement_is_made_and_when_it_names_a_photo_that_
 
 
 def test_a_fault_of_a_measurement_ends_the_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> Any:
+    def broken(**_: object) -> Any:
         raise ZeroDivisionError("our own")
 
-    monkeypatch.setattr(
-        suite_runs, "RUNS", {**suite_runs.RUNS, "retrieval": replace(suite_runs.RUNS["retrieval"], run=broken)}
-    )
+    monkeypatch.setattr(retrieval, "paircams_recall", broken)
     with pytest.raises(ZeroDivisionError, match="our own"):
         flickrexif.evaluate("control:colour", data_dir=data, tasks="retrieval", **FAST)
     assert records(data) == {}
@@ -168,7 +164,7 @@ def test_a_full_disk_ends_the_suite_at_once_and_the_same_command_goes_on(
 
 def test_a_full_disk_is_one_sentence_of_every_command(data: Path, run: Any) -> None:
     commands = {
-        "eval all": ("--encoder", "control:colour", "--device", "cpu"),
+        "eval": ("--encoder", "control:colour", "--device", "cpu"),
         "embed": ("--dataset", "flickrexif", "--encoder", "control:colour", "--device", "cpu"),
         "process": (data / "flickrexif", "--variant", "sharpen_2", "--workers", 2, "--out", data / "more"),
     }
@@ -180,7 +176,7 @@ def test_a_full_disk_is_one_sentence_of_every_command(data: Path, run: Any) -> N
         assert err.strip().splitlines()[-1].endswith("Mend that, then run the same command again.")
 
 
-@pytest.mark.parametrize("command", ["eval all", "embed", "process"])
+@pytest.mark.parametrize("command", ["eval", "embed", "process"])
 def test_a_disk_without_space_is_told(data: Path, tmp_path: Path, command: str) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -189,7 +185,7 @@ def test_a_disk_without_space_is_told(data: Path, tmp_path: Path, command: str) 
         pytest.skip("a small disk cannot be mounted here")
     try:
         words = {
-            "eval all": f"eval all --encoder control:random --device cpu --data-dir {disk} --images {data}/more",
+            "eval": f"eval --encoder control:random --device cpu --data-dir {disk} --dataset {data}/more",
             "embed": f"embed --dataset {data}/more --encoder control:random --device cpu --data-dir {disk}",
             "process": f"process {data}/more --parameter jpeg --workers 1 --data-dir {disk}",
         }

@@ -12,7 +12,6 @@ from flickrexif.core.folder import DataFolder
 from tests.samples import write_image_folder
 from tests.test_commands import COMMANDS, defaults
 
-PLACE = "--model m --variant v"
 WITHOUT_DATA = {
     "status": "",
     "build": "",
@@ -22,16 +21,7 @@ WITHOUT_DATA = {
     "embed": "--dataset flickrexif --encoder control:colour --device cpu",
     "refresh": "--older-than 0",
     "forget": "--photo 53000000001 --reason asked",
-    "eval all": "--encoder control:colour --device cpu",
-    "eval knn": f"{PLACE} --dataset ImageNet --parameter jpeg",
-    "eval probe": f"{PLACE} --dataset ImageNet --parameter jpeg",
-    "eval retrieval": PLACE,
-    "eval neighbors": f"{PLACE} --labels nowhere",
-    "eval similarity": f"{PLACE} --dataset ImageNet --parameter jpeg",
-    "eval masking": f"{PLACE} --dataset ImageNet --ratio 0.5",
-    "eval mitigation": f"{PLACE} --dataset ImageNet --parameter jpeg",
-    "eval tsne": f"{PLACE} --labels nowhere",
-    "eval strips": f"{PLACE} --dataset ImageNet --parameter jpeg",
+    "eval": "--encoder control:colour --device cpu",
 }
 ELSEWHERE = {  # what is made outside of the data folder, of images that are in none
     "process": "{images} --variant sharpen_2 --workers 1 --limit 2 --out {out}",

@@ -1,52 +1,52 @@
 """A measurement that could not be made is told from others of its task, as the ones that were made are."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flickrexif.commands.measure import MEASUREMENTS
+from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.encoders import resolve
-from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.measure import MEASUREMENTS
+from flickrexif.eval.measure.base import Subject, no_result
 from flickrexif.eval.report.identity import group_of
 from flickrexif.eval.results import Result
-from flickrexif.eval.suite_runs import FAILED, RUNS, Protocols, no_result, run
-from flickrexif.eval.suite_tasks import HEADLINES, MASKS, ON_REQUEST, TASKS, Measurement
-
-
-def test_every_task_says_how_it_is_run_and_what_is_shown() -> None:
-    assert set(RUNS) == set(TASKS) == set(HEADLINES) == set(MEASUREMENTS)
-    assert set(ON_REQUEST) < set(TASKS)
-
-
-def test_a_task_without_a_run_is_no_other_task(tmp_path: Path) -> None:
-    files = EmbeddingFiles(root=tmp_path, dataset="PairCams", model="m", variant="v")
-    with pytest.raises(KeyError, match="retrieva1"):
-        run(Measurement(task="retrieva1", dataset="PairCams"), files, Protocols())
 
 
 @pytest.mark.parametrize(
-    ("about", "settings"),
+    ("task", "dataset", "about", "expected"),
     [
-        ({"task": "probe", "dataset": "FlickrExif", "attribute": "Make", "mask": 0.9}, {"mask": 0.9}),
-        ({"task": "probe", "dataset": "ImageNet", "parameter": "jpeg"}, {"mask": None}),
-        ({"task": "knn", "dataset": "ImageNet", "parameter": "jpeg"}, {"k": 10}),
-        ({"task": "knn", "dataset": "iNaturalist", "parameter": "jpeg"}, {"k": 1}),
-        ({"task": "mitigation", "dataset": "iNaturalist", "parameter": "jpeg"}, {"k": 1}),
-        ({"task": "masking", "dataset": "iNaturalist"}, {"k": 1}),
-        ({"task": "similarity", "dataset": "ImageNet", "parameter": "jpeg"}, {}),
+        ("probe", "FlickrExif", {"attribute": "Make", "mask": 0.9}, {"mask": 0.9}),
+        ("probe", "ImageNet", {"parameter": "jpeg"}, {"mask": 0.0}),
+        ("probe", "ImageNet", {"parameter": "jpeg", "protocol": "fast"}, {"mask": 0.0, "protocol": "fast"}),
+        ("knn", "ImageNet", {"parameter": "jpeg"}, {"k": 10, "mask": 0.0}),
+        ("knn", "iNaturalist", {"parameter": "jpeg", "k": 1}, {"k": 1, "mask": 0.0}),
+        ("mitigation", "iNaturalist", {"parameter": "jpeg", "k": 1}, {"k": 1, "mask": 0.0}),
+        ("masking", "iNaturalist", {"k": 1}, {"k": 1, "ratios": [0.0, 0.25, 0.5, 0.75, 0.9, 0.95]}),
+        ("similarity", "ImageNet", {"parameter": "jpeg"}, {"mask": 0.0}),
     ],
 )
-@pytest.mark.parametrize("protocol", ["paper", "fast"])
 def test_a_failure_stands_beside_the_numbers_of_other_encoders(
-    about: dict[str, Any], settings: dict[str, Any], protocol: Any
+    task: str, dataset: str, about: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    measurement, record = Measurement(**about), resolve("control:random")
-    failed = no_result(measurement, record, "simulated", FAILED, "no file", Protocols(probe=protocol))
-    expected = settings | ({"protocol": protocol} if about["task"] in ("probe", "mitigation") else {})
-    expected = expected | ({"ratios": list(MASKS)} if about["task"] == "masking" else {"mask": about.get("mask") or 0})
-    fields = {name: value for name, value in about.items() if name != "mask"}
-    measured = Result(encoder="other", family="OWN", origin="simulated", metrics={}, settings=expected, **fields)
+    measurement, spec = MEASUREMENTS[task](**about), resolve("control:random")
+    data = DataSet(name=dataset, origin="simulated")
+    subject = Subject(data=data, root=Path(), model="control", variant="random", spec=spec)
+    failed = no_result(measurement, subject, "failed", "no file")
+    assert expected.items() <= failed.settings.items()
+    fields = {name: about.get(name) for name in ("parameter", "attribute")}
+    measured = Result(
+        task=task, dataset=dataset, encoder="other", family="OWN", origin="simulated", metrics={}, settings=expected,
+        **fields,
+    )  # fmt: skip
     assert group_of(failed) == group_of(measured)
-    assert failed.settings == expected
-    assert (failed.detail["reason"], failed.detail["state"]) == ("no file", "failed")
+    assert (failed.reason, failed.state, failed.detail) == ("no file", "failed", None)
+    assert replace(failed, encoder="x").key != failed.key
+
+
+@pytest.mark.parametrize("name", ["iNaturalist", "ImageNet"])
+def test_the_nearest_neighbour_alone_votes_on_inaturalist(name: str) -> None:
+    data = DataSet(name=name, processed=True)
+    for task in ("knn", "masking", "mitigation"):
+        assert {measurement.k for measurement, _ in MEASUREMENTS[task].of(data)} == {1 if name == "iNaturalist" else 10}  # type: ignore[attr-defined]

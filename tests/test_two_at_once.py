@@ -29,7 +29,7 @@ from tests.hub_repo import User
 from tests.test_crash import Painted
 
 TOKEN = "hf_twotwotwotwo"
-MEASURED = "--model control --variant colour --labels data/flickrexif/labels"
+MEASURED = "--encoder control/colour --embeddings data/embeddings --dataset FlickrExif --device cpu"
 COMMANDS = {
     "crawl": "--month 2024-08 --target 26 --minimum 0 --images large --endpoint {endpoint}",
     "build": "",
@@ -41,9 +41,9 @@ COMMANDS = {
     "pairs build": "shots",
     "embed": "--dataset flickrexif --encoder control:random --device cpu",
     "merge-shards": "",
-    "eval neighbors": f"{MEASURED} --k 3 --out elsewhere.json",
+    "eval neighbors": f"{MEASURED} --set k=3 --out elsewhere.json",
     "eval tsne": f"{MEASURED} --out data/results/tsne.json",
-    "eval all": "--encoder control:colour --tasks neighbors --device cpu",
+    "eval": "neighbors --encoder control:colour --device cpu",
     "report": "--formats svg",
     "card": "data/flickrexif",
     "browse": "data/flickrexif --photos 3",
@@ -53,7 +53,7 @@ COMMANDS = {
     "forget": "--photo {photo} --reason asked",
 }
 BESIDE = {"embed", "eval neighbors", "eval tsne"}  # they take care of their own files
-PRELOADED = [f"flickrexif.commands.{name}" for name in ("crawl", "evaluate", "labels", "measure", "merge", "pairs")]
+PRELOADED = [f"flickrexif.commands.{name}" for name in ("crawl", "evaluate", "labels", "merge", "pairs")]
 PRELOADED += [f"flickrexif.commands.{name}" for name in ("process", "publish", "report", "takedown")]
 
 

@@ -70,7 +70,8 @@ def catalog(data_dir: Path, embeddings: Path, names: Sequence[str] = ()) -> tupl
     variants are made on the fly. FlickrExif and PairCams are always listed, with what they lack. Raises UsageError for
     a name that is none, and where two data sets share one.
     """
-    listed = {data.name: data for data in of_embeddings(embeddings)} | {d.name: d for d in _in_folder(data_dir)}
+    listed = {data.name: data for data in _in_folder(data_dir)}
+    listed |= {data.name: data for data in of_embeddings(embeddings) if data.name not in listed}
     chosen = {}
     for name in names:
         data = listed.get(NAMES.get(name.lower(), name)) or _opened(name, data_dir, processed=True)

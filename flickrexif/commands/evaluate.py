@@ -177,12 +177,14 @@ def evaluate(
         sets = catalog(folder.path, root, several(dataset))
     place = path_of(labels) if labels else folder.path / "flickrexif"
     measured = measurements([replace(data, labels=place) for data in sets], names, settings or {})
+    if not measured:
+        raise UsageError(f"There is nothing to measure in {root}.", "Name other tasks or data sets.")
     if dry_run:
         return Evaluation(folder=chosen.results, items=tuple(plan(candidates, measured, chosen)))
     home = (DataFolder.holding(root) or folder) if embeddings else folder
     if not home.path.is_dir() and not out:
         raise UsageError(f"There is no data folder {home.path} for the records.", "Name another place with --out.")
-    with home.writing("eval", beside=not home.path.is_dir()) as writing:
+    with home.writing("eval", beside=bool(embeddings)) as writing:
         items = plan(candidates, measured, chosen, say)
         planned(items)
         if out:
