@@ -124,7 +124,7 @@ def test_python_m_flickrexif_is_the_command(tmp_path: Path) -> None:
 
 # --- the same files ---------------------------------------------------------------------------------------------
 
-FAST = {"protocol": "fast", "seeds": 2, "device": "cpu"}
+FAST = {"settings": {"protocol": "fast", "seeds": 2}, "device": "cpu"}
 PLACE = {"dataset": "FlickrExif", "model": "control", "variant": "colour"}
 Step = tuple[str, Callable[[], Any]]
 
