@@ -9,13 +9,14 @@ import json
 import math
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import pydantic_core
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from flickrexif.core.errors import FlickrExifError
@@ -181,7 +182,7 @@ def from_json(text: str, where: str = "The text") -> Result:
 def checked(kind: Any, values: Any, what: str) -> Any:
     """The JSON values as an object of a dataclass. FlickrExifError, which begins with `what`, for all that is wrong."""
     try:
-        return _adapter(kind).validate_json(json.dumps(values))
+        return _adapter(kind).validate_json(pydantic_core.to_json(values))
     except ValidationError as error:
         problems = "; ".join(f"`{'.'.join(map(str, e['loc']))[:60]}`: {e['msg']}" for e in error.errors())
         raise FlickrExifError(f"{what}: {problems}.", MEASURE_AGAIN) from None
@@ -261,9 +262,11 @@ def results_table(results: Iterable[Result]) -> "pd.DataFrame":
     """One row a metric, with COLUMNS in their order; NaN where there is no number."""
     import pandas as pd
 
-    rows = [
-        (*(getattr(result, name) for name in MEASURED), metric, value, *result.intervals.get(metric, (None, None)))
-        for result in results
-        for metric, value in result.metrics.items()
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame([row for result in results for row in metric_rows(result)], columns=list(COLUMNS))
+
+
+def metric_rows(result: Result) -> Iterator[tuple[Any, ...]]:
+    """The COLUMNS of each metric; None where there is no number."""
+    measured = tuple(getattr(result, name) for name in MEASURED)
+    for metric, value in result.metrics.items():
+        yield *measured, metric, value, *result.intervals.get(metric, (None, None))

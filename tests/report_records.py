@@ -18,7 +18,7 @@ from flickrexif.eval.measure.similarity import BINS, GROUPS
 from flickrexif.eval.measure.strips import Neighbor, Query
 from flickrexif.eval.report.charts import charted
 from flickrexif.eval.report.select import used_entries
-from flickrexif.eval.report.spec import Bars, Figure, GroupedDots
+from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.results import Result, write_result
 from flickrexif.processing.variants import PARAMETERS
 
@@ -290,9 +290,9 @@ def figures(entries: Sequence[Entry]) -> list[Figure]:
 def with_published(figure: Figure, values: tuple[tuple[str, float], ...], series: str) -> Figure:
     """The figure with numbers of the paper: of its bars, or of the series of its dots of that name."""
     content = figure.content
-    if isinstance(content, Bars):
-        return replace(figure, content=replace(content, published=values))
-    if isinstance(content, GroupedDots):
-        changed = (replace(line, published=values) if line.name == series else line for line in content.series)
-        return replace(figure, content=replace(content, series=tuple(changed)))
-    return figure
+    if not isinstance(content, Rows):
+        return figure
+    is_stated = [content.as_bars or line.name == series for line in content.series]
+    changed = (replace(line, published=values) if stated else line
+               for line, stated in zip(content.series, is_stated, strict=True))  # fmt: skip
+    return replace(figure, content=replace(content, series=tuple(changed)))

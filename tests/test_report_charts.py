@@ -16,7 +16,7 @@ from flickrexif.eval.report.build import write_report
 from flickrexif.eval.report.charts import CHARTS
 from flickrexif.eval.report.charts.base import Chart, Part, is_whole, metrics_table
 from flickrexif.eval.report.groups import Group
-from flickrexif.eval.report.spec import Bars, Figure
+from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.results import Result, write_result
 
 
@@ -58,7 +58,7 @@ def figures(group: Group) -> Iterator[Figure]:
         title=f"Length of embeddings of {group.where}",
         caption=f"At most {longest}.",
         alt="They are short.",
-        content=Bars(points=group.points("mean")),
+        content=Rows(series=(group.series("mean", "value"),), as_bars=True),
         records=group.paths,
     )
 

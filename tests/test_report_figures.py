@@ -26,14 +26,13 @@ from flickrexif.eval.report.identity import slug
 from flickrexif.eval.report.pictures import Key, Picture, with_pictures
 from flickrexif.eval.report.select import replaced_entries, used_entries
 from flickrexif.eval.report.spec import (
-    Bars,
     Cloud,
     Distributions,
     Figure,
-    GroupedDots,
     Lines,
     Pairwise,
     Point,
+    Rows,
     Strips,
 )
 from flickrexif.eval.report.style import places, plain
@@ -52,9 +51,7 @@ def drawn() -> dict[str, Figure]:
 def points_of(figure: Figure) -> Iterator[Point]:
     """All points of a figure, with the paper's ones left out."""
     match figure.content:
-        case Bars(points=points):
-            yield from points
-        case GroupedDots(series=series) | Lines(series=series):
+        case Rows(series=series) | Lines(series=series):
             for line in series:
                 yield from line.points
         case Pairwise(x=x, y=y):
@@ -78,7 +75,9 @@ def test_generated_records_are_records() -> None:
 
 def test_every_measurement_has_its_figure(drawn: dict[str, Figure]) -> None:
     kinds = Counter(type(figure.content) for figure in drawn.values())
-    assert kinds == {Bars: 16, GroupedDots: 8 + 1 + 16, Distributions: 8, Lines: 1, Cloud: 3, Pairwise: 1, Strips: 6}
+    bars = [f for f in drawn.values() if isinstance(f.content, Rows) and f.content.as_bars]
+    assert len(bars) == 16
+    assert kinds == {Rows: 16 + 8 + 1 + 16, Distributions: 8, Lines: 1, Cloud: 3, Pairwise: 1, Strips: 6}
     assert {figure.paper for figure in drawn.values()} - {""} == {
         "Fig. 2", "Fig. 4", "Fig. 5", "Fig. 6", "Fig. 7", "Fig. 8", "Fig. 9", "Fig. 10", "Table 2"
     }  # fmt: skip
@@ -112,7 +111,7 @@ def test_every_number_is_one_of_its_record(drawn: dict[str, Figure]) -> None:
 )
 def test_each_series_shows_its_metric(drawn: dict[str, Figure], name: str, task: str, metrics: list[str]) -> None:
     content = drawn[name].content
-    assert isinstance(content, GroupedDots)
+    assert isinstance(content, Rows)
     for series, metric in zip(content.series, metrics, strict=True):
         expected = {r.encoder: r.metrics[metric] for path, r in RECORDS if path.endswith(f"/{task}.json")}
         assert {point.encoder: point.value for point in series.points} == expected
@@ -133,7 +132,7 @@ def test_the_axes_of_recall_and_masks_are_the_metrics(drawn: dict[str, Figure]) 
 
 
 def test_chance_is_the_records_or_none_where_they_differ(drawn: dict[str, Figure]) -> None:
-    chances = {name: f.content.chance for name, f in drawn.items() if isinstance(f.content, Bars | GroupedDots)}
+    chances = {name: f.content.chance for name, f in drawn.items() if isinstance(f.content, Rows)}
     assert chances["probe-jpeg-imagenet"] == 1 / 6
     assert chances["probe-model-flickrexif-mask-0.9"] == 1 / 88
     assert chances["neighbors-is-smartphone-flickrexif"] == 0.5003
@@ -141,13 +140,13 @@ def test_chance_is_the_records_or_none_where_they_differ(drawn: dict[str, Figure
     assert chances["mitigation-interpolation-imagenet-all-same"] is chances["setups-jpeg-imagenet"] is None
     other = probe("b", "other", metrics={"accuracy": 0.5, "chance": 0.25})
     (figure,) = figures([probe(), other])
-    assert isinstance(figure.content, Bars)
+    assert isinstance(figure.content, Rows)
     assert figure.content.chance is None
 
 
 def test_encoders_stand_by_family_then_name(drawn: dict[str, Figure]) -> None:
     content = drawn["probe-make-flickrexif-mask-0.9"].content
-    assert isinstance(content, Bars)
+    assert isinstance(content, Rows)
     names = [name for family in ("CVL", "SUP", "SSL") for name in sorted(
         (n for n, f in encoders(47) if f == family), key=str.casefold)]  # fmt: skip
     assert [point.encoder for point in content.points] == names
@@ -381,9 +380,9 @@ def test_the_order_of_the_records_changes_nothing(drawn: dict[str, Figure]) -> N
 
 def test_the_papers_numbers_stand_beside_ours(drawn: dict[str, Figure]) -> None:
     bars, dots = drawn["probe-jpeg-imagenet"].content, drawn["neighbors-is-smartphone-flickrexif"].content
-    assert isinstance(bars, Bars)
-    assert bars.published == (("CVL encoders over", 0.8),)
-    assert isinstance(dots, GroupedDots)
+    assert isinstance(bars, Rows)
+    assert bars.series[0].published == (("CVL encoders over", 0.8),)
+    assert isinstance(dots, Rows)
     assert [dict(series.published)["paper:clip/ViT-L-14@336px"] for series in dots.series] == [0.701, 0.691, 0.676]
 
 

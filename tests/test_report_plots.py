@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from flickrexif.eval.report.render.interactive import CONFIG, TEMPLATES, plot, to_json
 from flickrexif.eval.report.render.plotly_parts import Plot, inert
-from flickrexif.eval.report.spec import Bars, Distributions, Figure, GroupedDots, Lines, Pairwise, Point, Series, Strips
+from flickrexif.eval.report.spec import Distributions, Figure, Lines, Pairwise, Point, Rows, Series, Strips
 from flickrexif.eval.report.style import FAMILIES, SERIES, corners_of
 from tests.browser import visit
 from tests.report_records import figures, records, with_published
@@ -67,7 +67,7 @@ def test_plotly_accepts_every_plot_and_template(drawn: dict[str, Figure], plots:
 def test_bars_are_the_values_with_their_intervals(drawn: dict[str, Figure], plots: dict[str, Plot]) -> None:
     for name in ("probe-sharpening-imagenet", "probe-model-flickrexif-mask-0.9"):
         content = drawn[name].content
-        assert isinstance(content, Bars)
+        assert isinstance(content, Rows)
         bars_by_encoder: dict[str, tuple[float | None, float | None, float | None]] = {}
         for trace in traces(plots[name], type="bar"):
             whiskers = trace["error_x"]
@@ -121,7 +121,7 @@ def test_a_gap_is_null_with_its_reason(plots: dict[str, Plot]) -> None:
 
 def test_dots_lines_and_pairs_are_the_values(drawn: dict[str, Figure], plots: dict[str, Plot]) -> None:
     dots = drawn["setups-jpeg-imagenet"].content
-    assert isinstance(dots, GroupedDots)
+    assert isinstance(dots, Rows)
     for series in dots.series:
         (trace,) = traces(plots["setups-jpeg-imagenet"], name=series.name)
         assert trace["x"] == pytest.approx([point.value for point in series.points], abs=1e-5)
@@ -260,7 +260,8 @@ def page(folder: Path, plots: list[Plot]) -> Path:
 def test_hostile_names_are_shown_as_they_are_written(tmp_path: Path, browser: "Browser") -> None:
     point = Point(encoder=HOSTILE[:34], family="OWN", value=0.5, low=0.4, high=0.6, record=HOSTILE)
     gap = replace(point, encoder="e", value=None, low=None, high=None, reason="<b>no</b>")
-    bars = figure_of(Bars(points=(point, gap), chance=0.1, published=((HOSTILE, 0.7),)))
+    shown = Series(name="", points=(point, gap), published=((HOSTILE, 0.7),))
+    bars = figure_of(Rows(series=(shown,), chance=0.1, as_bars=True))
     lines = figure_of(Lines(x=(0.0, 1.0), x_label=HOSTILE, series=(Series(name=HOSTILE[:34], points=(point, point)),)))
     drawn_plots = [drawn_plot for figure in (bars, lines) if (drawn_plot := plot(figure))]
     with visit(browser, page(tmp_path, drawn_plots)) as opened:
@@ -279,7 +280,7 @@ def test_hostile_names_are_shown_as_they_are_written(tmp_path: Path, browser: "B
         assert opened.complaints == opened.requests == []
 
 
-def figure_of(content: Bars | Lines) -> Figure:
+def figure_of(content: Rows | Lines) -> Figure:
     return Figure(name="f", section="s", title="t", caption="c", alt="a", content=content, y_label="<b>y</b>")
 
 

@@ -27,17 +27,18 @@ from PIL import Image
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.report.pictures import Picture, key_of, with_pictures
 from flickrexif.eval.report.render import paper_font
-from flickrexif.eval.report.render.paper import FORMATS, draw, save, save_all, settings
+from flickrexif.eval.report.render.paper import FORMATS, save, save_all, settings
 from flickrexif.eval.report.render.paper_parts import DOUBLE, SINGLE, shown
+from flickrexif.eval.report.render.paper_plots import draw
 from flickrexif.eval.report.spec import (
-    Bars,
     Cloud,
     Distributions,
     Figure,
-    GroupedDots,
     Lines,
     Pairwise,
     Point,
+    Rows,
+    Series,
     Shot,
     Strips,
 )
@@ -106,7 +107,7 @@ def names_at(axes: Any) -> dict[float, str]:
 
 def test_bars_are_the_values_of_their_encoders(figure_of: dict[str, Figure]) -> None:
     content = figure_of["bars"].content
-    assert isinstance(content, Bars)
+    assert isinstance(content, Rows)
     (axes,) = drawn(figure_of["bars"]).axes
     names = names_at(axes)
     assert list(names.values()) == [point.encoder.removeprefix("paper:") for point in content.points]
@@ -128,7 +129,7 @@ def test_bars_are_the_values_of_their_encoders(figure_of: dict[str, Figure]) -> 
 
 def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(figure_of: dict[str, Figure]) -> None:
     content = figure_of["bars"].content
-    assert isinstance(content, Bars)
+    assert isinstance(content, Rows)
     (axes,) = drawn(figure_of["bars"]).axes
     ends = {round(float(v), 6) for lines in axes.collections for segment in lines.get_segments() for v in segment[:, 1]}
     for point in content.points:
@@ -145,7 +146,7 @@ def test_intervals_chance_gap_and_the_papers_numbers_are_drawn(figure_of: dict[s
 @pytest.mark.parametrize("kind", ["dots", "shares"])
 def test_dots_are_the_values(figure_of: dict[str, Figure], kind: str) -> None:
     content = figure_of[kind].content
-    assert isinstance(content, GroupedDots)
+    assert isinstance(content, Rows)
     (axes,) = drawn(figure_of[kind]).axes
     names = names_at(axes)
     for series, look in zip(content.series, SERIES, strict=False):
@@ -302,7 +303,10 @@ def hostile_figures() -> list[Figure]:
     gap = replace(point, encoder="gap", value=None, low=None, high=None, reason=HOSTILE)
     shot = Shot(image_id=HOSTILE, same=None, badge=HOSTILE, label=HOSTILE)
     contents = [
-        Bars(points=(point, gap), published=((HOSTILE, 0.3), (HOSTILE * 2, 0.6))),
+        Rows(
+            series=(Series(name="", points=(point, gap), published=((HOSTILE, 0.3), (HOSTILE * 2, 0.6))),),
+            as_bars=True,
+        ),
         Cloud(x=(0.0, 1.0), y=(0.0, 1.0), labels=(HOSTILE, "a")),
         Strips(rows=((shot, replace(shot, same=True)), (shot,))),
         Pairwise(x=(point, gap), y=(point, gap), x_label=HOSTILE, y_label=HOSTILE),
@@ -327,7 +331,7 @@ def test_hostile_names_are_written_as_they_are_as_far_as_the_font_goes(tmp_path:
 def test_figures_without_numbers_are_drawn(tmp_path: Path) -> None:
     gap = Point(encoder="e", family="", value=None, reason="no file")
     empty = [
-        Bars(points=(gap,)),
+        Rows(series=(Series(name="", points=(gap,)),), as_bars=True),
         Pairwise(x=(gap,), y=(gap,), x_label="x", y_label="y"),
         Lines(x=(0.0,), x_label="x", series=()),
         Strips(rows=()),
@@ -341,7 +345,7 @@ def test_figures_without_numbers_are_drawn(tmp_path: Path) -> None:
 def test_no_figure_is_kept(figure_of: dict[str, Figure]) -> None:
     code = (
         "import gc, weakref; from tests.report_records import figures, records;"
-        "from flickrexif.eval.report.render.paper import draw;"
+        "from flickrexif.eval.report.render.paper_plots import draw;"
         "drawn = [weakref.ref(draw(f)) for f in figures(records(2, points=10))[:5]]; gc.collect();"
         "print([ref() for ref in drawn])"
     )

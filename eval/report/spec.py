@@ -28,36 +28,38 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
-    """Bars per encoder coloured by family, with the chance line (the paper's Fig. 4 and 6), from 0 to 1."""
-
-    points: tuple[Point, ...]
-    chance: float | None = None
-    published: tuple[tuple[str, float], ...] = ()  # the paper's: (encoder, or label of a level, value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """The numbers of one line, or of one kind of mark."""
 
     name: str
     points: tuple[Point, ...]
-    published: tuple[tuple[str, float], ...] = ()  # the paper's: (encoder, value)
+    published: tuple[tuple[str, float], ...] = ()  # the paper's: (encoder, or label of a level, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupedDots:
-    """Several numbers an encoder as dots in one row: the five set-ups (Fig. 8), shares by k, mitigations.
+class Rows:
+    """Numbers of each encoder in a row: one as bars coloured by family (Fig. 4 and 6), or several as dots (Fig. 8).
 
     All series have the same encoders in the same order.
     """
 
     series: tuple[Series, ...]
     chance: float | None = None
+    as_bars: bool = False  # of one series, from 0 to 1
 
     @property
     def points(self) -> tuple[Point, ...]:
         return tuple(point for line in self.series for point in line.points)
+
+    @property
+    def encoders(self) -> list[str]:
+        return [point.encoder for point in self.series[0].points]
+
+    @property
+    def gaps(self) -> list[Point]:
+        """The encoders without any number."""
+        rows = zip(*(line.points for line in self.series), strict=True)
+        return [row[0] for row in rows if all(point.value is None for point in row)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ class Strips:
         return (shot for row in self.rows for shot in row)
 
 
-Content = Bars | GroupedDots | Lines | Distributions | Cloud | Pairwise | Strips
+Content = Rows | Lines | Distributions | Cloud | Pairwise | Strips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

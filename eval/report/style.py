@@ -12,7 +12,7 @@ from typing import Any
 
 from flickrexif.core.text import LONGEST
 from flickrexif.core.text import plain as text_on_one_line
-from flickrexif.eval.report.spec import Pairwise, Point, Series
+from flickrexif.eval.report.spec import Pairwise, Point, Rows
 
 GREY = "#7F7F7F"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -126,11 +126,12 @@ def published_of(
     return own, levels
 
 
-def span_of(series: Sequence[Series], chance: float | None) -> tuple[float, float]:
-    """The range of an axis that has room for all numbers of the series, their intervals, and the paper's numbers."""
-    points = [point for line in series for point in line.points]
-    published = [value for line in series for _, value in line.published]
-    numbers = [*(n for p in points for n in (p.value, p.low, p.high)), *published, chance]
+def span_of(content: Rows) -> tuple[float, float]:
+    """The range of an axis that has room for all numbers, their intervals, and the paper's numbers."""
+    if content.as_bars:
+        return 0, 1.02
+    published = [value for line in content.series for _, value in line.published]
+    numbers = [*(n for p in content.points for n in (p.value, p.low, p.high)), *published, content.chance]
     measured = [number for number in numbers if number is not None]
     low, high = min(measured, default=0.0), max(measured, default=1.0)
     room = max(0.04 * (high - low), 0.01)

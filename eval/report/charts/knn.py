@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flickrexif.eval.report.charts.base import Chart, Part, is_whole, lost, metrics_table
 from flickrexif.eval.report.groups import Group
-from flickrexif.eval.report.spec import Figure, GroupedDots
+from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.report.wording import INTERVALS, extremes, gaps
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
@@ -21,7 +21,7 @@ def _figures(group: Group) -> Iterator[Figure]:
         "neg-same: like the query only images of other classes; uniform: each at random. The drop from all-same "
         f"to neg-same is what the processing costs. {INTERVALS}{gaps([p for s in series for p in s.points])}",
         alt=" ".join(extremes(s.points, f"{s.name} accuracy") for s in (series[0], series[3])),
-        content=GroupedDots(series=series),
+        content=Rows(series=series),
         y_label="kNN accuracy",
         paper="Fig. 8",
         records=group.paths,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flickrexif.eval.report.charts.base import Chart, metrics_table
 from flickrexif.eval.report.groups import Group, point_of
 from flickrexif.eval.report.identity import Entry
-from flickrexif.eval.report.spec import Figure, GroupedDots, Point, Series
+from flickrexif.eval.report.spec import Figure, Point, Rows, Series
 from flickrexif.eval.report.wording import INTERVALS, capital, chance_level, extremes, gaps
 
 MITIGATIONS = ("none", "centring", "leace", "averaging")
@@ -38,7 +38,7 @@ def _figures(group: Group) -> Iterator[Figure]:
             title=f"{capital(quantity)} after mitigation: {group.where}",
             caption=f"{meaning} {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
             alt=" ".join(extremes(s.points, f"{s.name}: {quantity}") for s in series) + level,
-            content=GroupedDots(series=series, chance=chance),
+            content=Rows(series=series, chance=chance),
             y_label=y_label,
             records=group.paths,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flickrexif.eval.report.charts.base import Chart, Part, above_chance, is_whole, metrics_table, numbered
 from flickrexif.eval.report.groups import Group, agreed
-from flickrexif.eval.report.spec import Figure, GroupedDots
+from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.report.wording import INTERVALS, chance_level, extremes, gaps
 from flickrexif.eval.results import Result
 
@@ -29,7 +29,7 @@ def _figures(group: Group) -> Iterator[Figure]:
         caption=f"Share of the k nearest photos that share the query's label ({group.subject}), averaged "
         f"over the photos. {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
         alt=extremes(series[0].points, f"share of same-label photos among the {numbered(group)[0]} nearest") + level,
-        content=GroupedDots(series=series, chance=chance),
+        content=Rows(series=series, chance=chance),
         y_label="same-label neighbours",
         paper="Table 2",
         records=group.paths,

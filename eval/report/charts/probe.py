@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from flickrexif.eval.report.charts.base import ENCODER, FAMILY, Chart, Part, above_chance, is_whole, rows_of
 from flickrexif.eval.report.groups import Group
-from flickrexif.eval.report.spec import CHANCE, Bars, Column, Figure, Table
+from flickrexif.eval.report.spec import CHANCE, Column, Figure, Rows, Table
 from flickrexif.eval.report.style import percent
 from flickrexif.eval.report.wording import (
     INTERVALS,
@@ -26,7 +26,7 @@ def _kind(result: Result) -> str:
 
 
 def _figures(group: Group) -> Iterator[Figure]:
-    bars = group.series("accuracy", "")
+    bars = group.series("accuracy", "probe accuracy")
     level = chance_level(group.chance())
     yield Figure(
         name=group.name("probe"),
@@ -34,7 +34,7 @@ def _figures(group: Group) -> Iterator[Figure]:
         caption=f"Accuracy of a linear probe that tells {group.subject} from frozen embeddings on {group.place}. "
         f"{INTERVALS}{level}{gaps(bars.points)}",
         alt=extremes(bars.points, f"probe accuracy for {group.subject}") + level,
-        content=Bars(points=bars.points, chance=group.chance(), published=bars.published),
+        content=Rows(series=(bars,), chance=group.chance(), as_bars=True),
         y_label="probe accuracy",
         paper="Fig. 4" if group.result.parameter else "Fig. 6",
         records=group.paths,

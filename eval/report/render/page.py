@@ -11,6 +11,8 @@ from flickrexif.core.text import link
 from flickrexif.eval.report.charts import QUESTIONS, Unmeasured, parts, section_order
 from flickrexif.eval.report.published import inferred
 from flickrexif.eval.report.render import interactive
+from flickrexif.eval.report.render.plotly_parts import NARROW
+from flickrexif.eval.report.render.plotly_parts import TEMPLATES as THEMES
 from flickrexif.eval.report.score.compare import Comparison
 from flickrexif.eval.report.score.headlines import Headline
 from flickrexif.eval.report.score.sensitivity import Board
@@ -122,12 +124,10 @@ def _section(name: str, view: View) -> dict[str, Any]:
 
 def _data(view: View) -> dict[str, str]:
     """Id of a script element -> its content: JSON that cannot end the element."""
-    config = dict(interactive.CONFIG)
-    config["modeBarButtonsToRemove"] = [*config["modeBarButtonsToRemove"], "toImage"]  # the files are beside the page
     data: dict[str, Any] = {
         "sources": view.sources,
         "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in parts()}},
-        "settings": {"config": config, "templates": interactive.TEMPLATES, "narrow": interactive.NARROW},
+        "settings": {"config": interactive.CONFIG, "templates": THEMES, "narrow": NARROW},
     }
     for figure, numbers in view.figures:
         if plot := interactive.plot(figure):

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.files import Outcome, put_bytes
 from flickrexif.eval.report.render.paper_font import COMMON, WHOLE, family
-from flickrexif.eval.report.render.paper_marks import bars, grouped_dots, lines
 from flickrexif.eval.report.render.paper_parts import SETTINGS
-from flickrexif.eval.report.render.paper_planes import cloud, distributions, pairwise
-from flickrexif.eval.report.render.paper_strips import strips
-from flickrexif.eval.report.spec import Bars, Cloud, Distributions, Figure, GroupedDots, Lines, Pairwise, Strips
+from flickrexif.eval.report.render.paper_plots import draw
+from flickrexif.eval.report.spec import Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -34,26 +32,6 @@ METADATA: Mapping[str, dict[str, Any]] = {  # no dates and no versions
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-
-
-def draw(figure: Figure) -> "Canvas":
-    """The figure as a matplotlib figure; drawn and saved within `settings`."""
-    content, title, label = figure.content, figure.title, figure.y_label
-    match content:
-        case Bars():
-            return bars(content, title, label)
-        case GroupedDots():
-            return grouped_dots(content, title, label)
-        case Lines():
-            return lines(content, title, label)
-        case Distributions():
-            return distributions(content, title, label)
-        case Cloud():
-            return cloud(content, title)
-        case Pairwise():
-            return pairwise(content, title)
-        case Strips():
-            return strips(content, title)
 
 
 def save(figure: Figure, folder: Path, formats: Sequence[str] = FORMATS) -> list[tuple[Outcome, Path]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flickrexif.eval.report.render.paper_font import family, glyphs
 from flickrexif.eval.report.spec import Point
-from flickrexif.eval.report.style import places, plain, short
+from flickrexif.eval.report.style import plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,9 +153,8 @@ def _tick(point: Point) -> str:
     return shown(short(point.encoder, TICK_LENGTH), TICK_LENGTH)
 
 
-def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
-    """Encoders along the axis, upright; returns where each stands."""
-    at = places(points)
+def name_encoders(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> None:
+    """Encoders along the axis, upright, each at its place."""
     for point, x in zip(points, at, strict=True):  # plain texts: ticks take twice the time
         axes.text(
             x, -0.02, _tick(point), rotation=90, ha="center", va="top", fontsize=SMALL,
@@ -164,7 +163,6 @@ def name_encoders(axes: "Axes", points: Sequence[Point]) -> tuple[float, ...]:
     axes.set_xticks([])
     axes.set_xlim(-0.7, at[-1] + 0.7)
     axes.grid(axis="y")
-    return at
 
 
 def in_percent(axis: Any) -> None:
@@ -173,13 +171,12 @@ def in_percent(axis: Any) -> None:
 
 
 def note_gaps(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> None:
-    """Write the reason, upright, where an encoder has no value."""
+    """Write the reasons of encoders without a value, upright, at their places."""
     for point, place in zip(points, at, strict=True):
-        if point.value is None:
-            axes.text(
-                place, 0.02, shown(point.reason, 40), rotation=90, ha="center", va="bottom", fontsize=SMALL - 0.5,
-                color=GREY, transform=axes.get_xaxis_transform(),
-            )  # fmt: skip
+        axes.text(
+            place, 0.02, shown(point.reason, 40), rotation=90, ha="center", va="bottom", fontsize=SMALL - 0.5,
+            color=GREY, transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
 
 
 def whiskers(points: Sequence[Point]) -> tuple[list[float], list[float]]:

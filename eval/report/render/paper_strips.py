@@ -16,7 +16,7 @@ SIDE, BADGE = 0.9, 0.2  # of a picture and of the line below it, in cells
 MARKS = {True: ("✓", GREEN, "-"), False: ("✗", VERMILLION, "--"), None: ("query", "black", "-")}
 
 
-def strips(content: Strips, title: str) -> "Canvas":
+def strips(content: Strips, title: str, _: str) -> "Canvas":
     """A row a query: the query, then its neighbours."""
     cells = max((len(row) for row in content.rows), default=1)
     cell = (DOUBLE - 0.1) / max(cells, 6)

@@ -1,7 +1,7 @@
 """What the plots of the page share: themes, axes, hover texts, and names in which plotly finds no markup."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flickrexif.eval.report.spec import Point
@@ -13,7 +13,6 @@ Plot = dict[str, Any]
 NARROW = 600  # pixels
 TICK_LENGTH = 34  # characters of an encoder's name on an axis
 ROW, LEGEND_LINE = 17, 18  # pixels
-HOVER = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>"
 
 
 def template(ink: str, faint: str, paper: str) -> dict[str, Any]:
@@ -52,11 +51,18 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 5)
 
 
-def layout(height: int, **more: Any) -> dict[str, Any]:
-    """The layout that all plots share; the width is the page's."""
+def layout(height: int, narrow: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """The layout that all plots share, and what differs on a `narrow` screen; the width is the page's."""
     legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"}
     margin = {"l": 10, "r": 16, "t": 30, "b": 40}
-    return {"autosize": True, "height": height, "margin": margin, "legend": legend, "hovermode": "closest"} | more
+    fixed = {"autosize": True, "height": height, "margin": margin, "legend": legend, "hovermode": "closest"}
+    return fixed | {"meta": {"narrow": narrow or {}}} | more
+
+
+def hover(texts: Iterable[list[str]]) -> dict[str, Any]:
+    """The three texts that appear beside the pointer at each mark."""
+    template = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>"
+    return {"customdata": list(texts), "hovertemplate": template}
 
 
 def hover_texts(point: Point) -> list[str]:
@@ -100,21 +106,19 @@ def rows(points: Sequence[Point]) -> tuple[tuple[float, ...], dict[str, Any]]:
 def row_layout(at: Sequence[float], data: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """The layout of a plot with rows at the places `at`; on a narrow screen names are smaller, the legend longer."""
     height = round(120 + ROW * (at[-1] + 2))
-    narrow = {"height": height + LEGEND_LINE * len(data), "yaxis.tickfont.size": 10}
-    return layout(height, meta={"narrow": narrow}, **more)
+    return layout(height, {"height": height + LEGEND_LINE * len(data), "yaxis.tickfont.size": 10}, **more)
 
 
 def share_axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis of fractions, shown in %."""
-    return {"title": {"text": inert(title)}, "tickformat": ".0%", **more}
+    return {"title": {"text": inert(title)}, "tickformat": ".0%"} | more
 
 
 def gap_notes(points: Sequence[Point], at: Sequence[float]) -> list[dict[str, Any]]:
-    """Annotations with the reason, in the row of each encoder without a value."""
+    """Annotations with the reasons of encoders without a value, in their rows."""
     return [
         {"x": 0, "xref": "paper", "xanchor": "left", "y": place, "text": f"<i>{inert(point.reason, 40)}</i>"}
         for point, place in zip(points, at, strict=True)
-        if point.value is None
     ]
 
 

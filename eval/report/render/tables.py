@@ -1,33 +1,30 @@
 """Tables: the numbers behind figures, and files in CSV for programs (fractions) and LaTeX for papers (%)."""
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 from flickrexif.eval.report.charts.base import ENCODER, FAMILY
 from flickrexif.eval.report.identity import Entry, slug
 from flickrexif.eval.report.score.compare import Comparison
 from flickrexif.eval.report.spec import (
-    Bars,
     Cloud,
     Column,
     Distributions,
     Figure,
-    GroupedDots,
     Lines,
     Pairwise,
     Point,
+    Rows,
     Series,
     Strips,
     Table,
 )
 from flickrexif.eval.report.style import percent, plain, short
-from flickrexif.eval.results import results_table
-
-if TYPE_CHECKING:
-    import pandas as pd
+from flickrexif.eval.results import COLUMNS, metric_rows
 
 LENGTH = 200  # characters of a text in a CSV file
 FORMULA = "=+-@\t\r"  # first characters that make a spreadsheet run a cell
@@ -62,16 +59,15 @@ def to_csv(table: Table) -> str:
 
 def numbers_csv(entries: Iterable[Entry]) -> str:
     """Every metric of every record as a row of COLUMNS, with the record's path."""
-    entries = list(entries)
-    table = results_table(result for _, result in entries)
-    table["record"] = [path for path, result in entries for _ in result.metrics]
-    return _csv(table.map(lambda value: cell(value) if isinstance(value, str) else value))
+    rows = ((*row, path) for path, result in entries for row in metric_rows(result))
+    cells = ([cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+    return _text([*COLUMNS, "record"], cells)
 
 
 def compared_csv(comparison: Comparison) -> str:
     """Every number that two runs have, the largest change first."""
     header = ["encoder", "measurement", "here", "baseline", "difference", "intervals_overlap", "record"]
-    rows: list[list[object]] = [
+    rows = [
         [cell(c.encoder), cell(c.measurement), c.now, c.before, round(c.difference, 9), c.overlap, cell(c.record)]
         for c in comparison.changes
     ]
@@ -97,14 +93,10 @@ def _values(shown: object, is_metric: bool) -> list[object]:
     return [shown, "", ""]
 
 
-def _text(header: list[str], rows: list[list[Any]]) -> str:
-    import pandas as pd
-
-    return _csv(pd.DataFrame(rows, columns=header, dtype=object))
-
-
-def _csv(table: "pd.DataFrame") -> str:
-    return table.to_csv(index=False, lineterminator="\n")
+def _text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    return file.getvalue()
 
 
 # --- LaTeX
@@ -149,9 +141,7 @@ def table_of(figure: Figure) -> Table | None:
     match content:
         case Strips():
             return None
-        case Bars():
-            columns, cells = _by_encoder([Series(name=figure.y_label or "value", points=content.points)])
-        case GroupedDots():
+        case Rows():
             columns, cells = _by_encoder(content.series)
         case Lines():
             points = zip(*(series.points for series in content.series), strict=True)
