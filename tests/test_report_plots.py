@@ -14,8 +14,8 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
-from flickrexif.eval.report.render.interactive import CONFIG, TEMPLATES, plot, to_json
-from flickrexif.eval.report.render.plotly_parts import Plot, inert
+from flickrexif.eval.report.render.interactive import CONFIG, plot, to_json
+from flickrexif.eval.report.render.plotly_parts import TEMPLATES, Plot, inert
 from flickrexif.eval.report.spec import Distributions, Figure, Lines, Pairwise, Point, Rows, Series, Strips
 from flickrexif.eval.report.style import FAMILIES, SERIES, corners_of
 from tests.browser import visit
