@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.encoders.backends import BACKENDS
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
+from flickrexif.eval.encoders.guards import checked
 from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
 from flickrexif.eval.encoders.weights import local_file
 from flickrexif.eval.results import fingerprint
@@ -19,7 +20,7 @@ def load(spec: EncoderSpec, *, device: str = "cpu", dtype: Precision = "fp32", p
     """
     try:
         with encoder_code(f"loading {spec.key}", passing=FlickrExifError):
-            return BACKENDS[spec.backend].load(spec, device, dtype, pretrained)
+            return checked(BACKENDS[spec.backend].load(spec, device, dtype, pretrained), dtype)
     except RuntimeError as error:  # alone that memory does not suffice passes
         raise EncoderError(f"the memory of {device} does not suffice for {spec.key}") from error
 
@@ -46,4 +47,6 @@ class Candidate:
     def load(self, device: str = "cpu", dtype: Precision = "fp32") -> Encoder:
         """The encoder, ready to run. Raises EncoderError, whatever the reason."""
         with encoder_code(f"loading {self.spec.key}"):
-            return self.encoder or load(self.spec, device=device, dtype=dtype)
+            if self.encoder is not None:
+                return checked(self.encoder, dtype)
+            return load(self.spec, device=device, dtype=dtype)

@@ -1,12 +1,13 @@
 """A torch network as an `Encoder`: on its device, in its precision."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.devices import pick_device
+from flickrexif.eval.encoders.guards import rows_of
 from flickrexif.eval.encoders.preprocess import preprocessing
-from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision, Prepare
+from flickrexif.eval.encoders.spec import EncoderSpec, Precision, Prepare
 
 if TYPE_CHECKING:
     import torch
@@ -31,14 +32,14 @@ class NetworkEncoder:
         lower = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.dtype)
         with torch.inference_mode(), torch.autocast(self.device.type, lower, enabled=lower is not None):
             out = self.network(images)
-        rows: torch.Tensor = out[0] if isinstance(out, tuple) else out  # CoCa's tower gives its tokens too
-        return rows.float()
+        rows = out[0] if isinstance(out, tuple) else out  # CoCa's tower gives its tokens too
+        return rows_of(rows, len(batch), self.spec.key)
 
 
 def network_encoder(
     network: "nn.Module", spec: EncoderSpec, device: str, dtype: Precision, prepare: Prepare | None = None
-) -> Encoder:
-    """`network`, frozen, on `device`; an embedding size that the spec lacks is measured.
+) -> NetworkEncoder:
+    """`network`, frozen, on `device`.
 
     Raises UsageError for an unknown precision or device.
     """
@@ -47,18 +48,7 @@ def network_encoder(
     if dtype not in get_args(Precision):
         raise UsageError(f"There is no precision {dtype!r}.", f"Known: {', '.join(get_args(Precision))}.")
     target = torch.device(pick_device(device))
-    network = network.eval().requires_grad_(False).to(target)
+    network = network.eval().requires_grad_(False).float().to(target)
     if target.type == "cuda":  # convolutions run faster so
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder = NetworkEncoder(spec, prepare or preprocessing(spec), network, target, dtype)
-    return encoder if spec.embedding_size else replace(encoder, spec=measured(encoder))
-
-
-def measured(encoder: Encoder) -> EncoderSpec:
-    """The encoder's spec with the embedding size, which is measured by embedding one black image."""
-    import torch
-    from PIL import Image
-
-    image = Image.new("RGB", (encoder.spec.input_size or 64,) * 2)
-    batch = torch.from_numpy(encoder.prepare(image, "", None))[None]
-    return replace(encoder.spec, embedding_size=int(encoder.embed(batch).shape[1]))
+    return NetworkEncoder(spec, prepare or preprocessing(spec), network, target, dtype)

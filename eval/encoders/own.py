@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.encoders.network_encoder import measured, network_encoder
+from flickrexif.core.errors import UsageError
+from flickrexif.eval.encoders.guards import measured, rows_of
+from flickrexif.eval.encoders.network_encoder import NetworkEncoder, network_encoder
 from flickrexif.eval.encoders.preprocess import preprocessing
 from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision, Prepare
 
@@ -28,17 +27,11 @@ class OwnEncoder:
     function: Callable[["torch.Tensor"], Any]  # [n, 3, size, size] to an array [n, d]
 
     def embed(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Embeddings [n, d], float32. FlickrExifError where the object gives something else."""
+        """Embeddings [n, d], float32. EncoderError where the object gives something else."""
         import torch
 
         with torch.inference_mode():
-            out = self.function(batch)
-        rows = out if isinstance(out, torch.Tensor) else torch.as_tensor(np.asarray(out))
-        if rows.ndim != 2 or len(rows) != len(batch):
-            shape = tuple(rows.shape)
-            message = f"{self.spec.name} gave an array of shape {shape} for {len(batch)} images."
-            raise FlickrExifError(message, "Let it give one row an image: [n, d].")
-        return rows.float()
+            return rows_of(self.function(batch), len(batch), self.spec.key)
 
 
 def as_encoder(
@@ -75,10 +68,14 @@ def as_encoder(
         declared.pop("input_size", None)
     base = replace(base, **declared, digest=digest)
     prepare = getattr(obj, "prepare", None) or preprocessing(base)
+    for part in (obj, *vars(obj).values()) if hasattr(obj, "__dict__") else ():
+        if is_network(part):
+            part.eval()
     if function is obj and is_network(obj):
-        return network_encoder(obj, base, device, dtype, prepare)
-    encoder = OwnEncoder(base, prepare, function)
-    return encoder if base.embedding_size else replace(encoder, spec=measured(encoder))
+        encoder: OwnEncoder | NetworkEncoder = network_encoder(obj, base, device, dtype, prepare)
+    else:
+        encoder = OwnEncoder(base, prepare, function)
+    return encoder if base.embedding_size else replace(encoder, spec=replace(base, embedding_size=measured(encoder)))
 
 
 def own_name(obj: object) -> str:
