@@ -15,7 +15,7 @@ from flickrexif.eval.embed.in_turn import embed_in_turn
 from flickrexif.eval.embed.merging import merge_shards as join_shards
 from flickrexif.eval.embed.run import EmbedReport, EmbedSettings
 from flickrexif.eval.embed.run import Progress as EmbedProgress
-from flickrexif.eval.encoders import Candidate, as_encoder, expand, load
+from flickrexif.eval.encoders import Candidate, as_encoder, expand
 from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
 from flickrexif.eval.encoders.registry import registered_encoders
@@ -94,11 +94,11 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        objects = {own.spec.key: own.encoder for own in candidates}
+        by_key = {candidate.spec.key: candidate for candidate in candidates}
         return embed_in_turn(
             settings,
-            [own.spec for own in candidates],
-            lambda record: objects[record.key] or load(record, device=place, dtype=dtype),
+            [candidate.spec for candidate in candidates],
+            lambda spec: by_key[spec.key].load(place, dtype),
             sources,
             progress or (lambda *_: None),
             say,
