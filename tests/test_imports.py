@@ -61,6 +61,22 @@ def test_the_rule_sees_a_forbidden_import(tmp_path: Path) -> None:
     assert not wrong("cli", imports(file))
 
 
+EVAL = ("results", "data", "encoders", "embed", "measure", "suite", "report")  # each imports those before it
+
+
+def test_the_stages_of_the_evaluator_import_those_before_them() -> None:
+    rank = {f"flickrexif.eval.{name}": number for number, name in enumerate(EVAL)}
+    stage_of = {name: ".".join(name.split(".")[:3]) for name in modules()}
+    wrong_imports = {
+        f"{module}: {target}"
+        for module, targets in graph(modules()).items()
+        for target in targets
+        if stage_of[module] in rank and stage_of[target] in rank and rank[stage_of[target]] > rank[stage_of[module]]
+    }
+    assert not wrong_imports
+    assert set(rank) < set(stage_of.values())
+
+
 def test_help_loads_no_heavy_package() -> None:
     code = (
         "import sys\nfrom flickrexif import cli\nsys.argv = ['flickrexif', '--help']\n"
