@@ -1,11 +1,16 @@
 """A record of every task, measured by the public function on small data: masked and whole, simulated and not told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import flickrexif
-from flickrexif.eval.results import Result
+from flickrexif.commands.evaluate import named_in_files
+from flickrexif.eval.data.catalog import of_embeddings
+from flickrexif.eval.embed.store import file_names
+from flickrexif.eval.measure.base import Subject
+from flickrexif.eval.results import Result, to_json
 from tests.suite_data import write_data
 
 ENCODER = "control:dct"
@@ -45,15 +50,33 @@ MEASUREMENTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 def measured(
-    task: str, dataset: str, settings: dict[str, Any], embeddings: Path, labels: Path | None = None, **options: Any
+    task: str,
+    dataset: str,
+    settings: dict[str, Any],
+    embeddings: Path,
+    labels: Path | None = None,
+    encoder: str = "control/dct",
+    **options: Any,
 ) -> Result:
     """The record of the one measurement of these embeddings, which are taken as they are."""
     options = {"device": "cpu", "out": embeddings.parent / "results", **options}
     options["labels"] = labels or embeddings.parent / "flickrexif"
     (result,) = flickrexif.evaluate(
-        "control/dct", task, dataset=dataset, settings=settings, embeddings=embeddings, **options
+        encoder, task, dataset=dataset, settings=settings, embeddings=embeddings, **options
     ).results
     return result
+
+
+def subject_of(embeddings: Path, dataset: str, encoder: str, labels: Path | None = None) -> Subject:
+    """The embeddings of an encoder, by MODEL/VARIANT, to be measured with settings that only Python can give."""
+    (data,), (spec,) = of_embeddings(embeddings, [dataset]), named_in_files(encoder)
+    model, variant = file_names(spec)
+    return Subject(data=replace(data, labels=labels), root=embeddings, model=model, variant=variant, spec=spec)
+
+
+def plain_text(result: Result) -> str:
+    """The record as a text, without the time that it took."""
+    return to_json(replace(result, seconds=0.0))
 
 
 def measure_all(data: Path, out: Path) -> dict[str, Record]:
