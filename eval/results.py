@@ -61,7 +61,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 class Result:
     """One measurement. All mappings hold JSON values under string keys."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     task: Name  # the name of a measurement: probe, knn, ...
     encoder: Name  # canonical name
@@ -182,7 +182,7 @@ def from_json(text: str, where: str = "The text") -> Result:
 def checked(kind: Any, values: Any, what: str) -> Any:
     """The JSON values as an object of a dataclass. FlickrExifError, which begins with `what`, for all that is wrong."""
     try:
-        return _adapter(kind).validate_json(pydantic_core.to_json(values))
+        return _adapter(kind).validate_json(pydantic_core.to_json(values), strict=True)
     except ValidationError as error:
         problems = "; ".join(f"`{'.'.join(map(str, e['loc']))[:60]}`: {e['msg']}" for e in error.errors())
         raise FlickrExifError(f"{what}: {problems}.", MEASURE_AGAIN) from None
