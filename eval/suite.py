@@ -7,7 +7,7 @@ a reason, and a log beside it with the traceback; the rest goes on. Our own faul
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, get_origin, get_type_hints
@@ -116,14 +116,29 @@ def measurements(
             fields_by_task = "; ".join(f"{task}: {', '.join(_fields(MEASUREMENTS[task]))}" for task in tasks)
             raise UsageError(f"There is no setting {name[:60]!r}.", f"Known: {fields_by_task}.")
     by_task = {task: _settings_of(MEASUREMENTS[task], settings) for task in tasks}
-    planned = []
-    for task in tasks:
-        for data in sets:
-            for measurement, reason in MEASUREMENTS[task].of(data):
-                chosen = {name: by_task[task][name] for name in ("parameter", "attribute") if name in by_task[task]}
-                if all(getattr(measurement, name) == value for name, value in chosen.items()):
-                    planned.append((data, replace(measurement, **by_task[task]), reason))
-    return planned
+    possible = [(data, m, reason) for task in tasks for data in sets for m, reason in MEASUREMENTS[task].of(data)]
+    for name, value in settings.items():
+        _check_choice(name, value, possible)
+    return [
+        (data, replace(measurement, **by_task[measurement.task]), reason)
+        for data, measurement, reason in possible
+        if all(by_task[measurement.task].get(name, value) == value for name, value in _choices(measurement).items())
+    ]
+
+
+def _choices(measurement: Measurement) -> dict[str, str | None]:
+    """The settings that choose among the measurements of a task."""
+    return {"parameter": measurement.parameter, "attribute": measurement.attribute}
+
+
+def _check_choice(name: str, value: Any, possible: Sequence[tuple[DataSet, Measurement, str]]) -> None:
+    """UsageError where a setting that chooses leaves none of the measurements."""
+    among = [(data, m, reason) for data, m, reason in possible if _field(m.task, name) in _choices(m)]
+    values = {_choices(m)[_field(m.task, name)] for _, m, _ in among}
+    if among and value not in values:
+        lacks = dict.fromkeys(f"{data.name}: {reason}" for data, _, reason in among if reason)
+        there = ", ".join(sorted(filter(None, values))) or "; ".join(lacks) or "none"
+        raise UsageError(f"There is no {name} {str(value)[:40]!r} to measure.", f"There: {there}.")
 
 
 def _field(task: str, name: str) -> str:
@@ -135,8 +150,7 @@ def _field(task: str, name: str) -> str:
 def _fields(kind: type[Measurement]) -> dict[str, Any]:
     """The fields of a measurement that can be set, with their types; nested ones are the protocol's."""
     hints = get_type_hints(kind)
-    simple = (int, float, str)
-    return {f.name: hints[f.name] for f in fields(kind) if f.type not in ("Paper", "Fast") or hints[f.name] in simple}
+    return {f.name: hints[f.name] for f in fields(kind) if not is_dataclass(hints[f.name])}
 
 
 def _settings_of(kind: type[Measurement], settings: Mapping[str, Any]) -> dict[str, Any]:

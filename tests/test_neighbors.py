@@ -1,9 +1,12 @@
 """Same-label neighbours against a plain sort, and the task over files."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,10 +15,10 @@ from hypothesis import strategies as st
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, write_embeddings
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.measure.neighbors import same_label_share
-from flickrexif.eval.measure.tasks_neighbors import read_labels, run_knn, run_neighbors
+from flickrexif.eval.results import Result
 from flickrexif.processing.variants import classes
+from tests.measured import measured
 
 
 def signs(generator: np.random.Generator, count: int, distinct: int) -> np.ndarray:
@@ -92,28 +95,29 @@ def test_bad_input_is_told_in_a_sentence() -> None:
 # --- over files
 
 
-def flickrexif_file(root: Path, ids: list[int]) -> EmbeddingFiles:
+def write_photos(root: Path, ids: list[int]) -> None:
     x = torch.randn(len(ids), 8, generator=torch.Generator().manual_seed(1))
-    files = EmbeddingFiles(root=root, dataset="FlickrExif", model="clip", variant="ViT-B-32")
-    write_embeddings(files.path(), x, {"Flickr ID": torch.tensor(ids)})
-    return files
+    write_embeddings(
+        EmbeddingKey("FlickrExif", "clip", "ViT-B-32").path(root / "e"), x, {"Flickr ID": torch.tensor(ids)}
+    )
+
+
+def of_photos(root: Path, labels: Path, k: object = (1, 10)) -> Result:
+    return measured("neighbors", "FlickrExif", {"k": k}, root / "e", labels, "clip/ViT-B-32")
 
 
 def test_photos_without_a_label_are_counted_and_left_out(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    files = flickrexif_file(tmp_path, list(range(100, 130)))
+    write_photos(tmp_path, list(range(100, 130)))
     table = {
         "Flickr ID": [*range(105, 130), 500],
         "owner": ["a", "b"] * 13,
         "is_smartphone": [None, *[True, False] * 12, True],
     }
     pq.write_table(pa.table(table), tmp_path / "labels.parquet")
-    result = run_neighbors(files, labels=tmp_path / "labels.parquet", ks=[1, 10])
-    assert result.detail["left_out"] == {"no_label": 6, "no_embedding": 1}
+    result = of_photos(tmp_path, tmp_path / "labels.parquet")
+    assert result.detail.left_out == {"no_label": 6, "no_embedding": 1}
     assert (result.encoder, result.family) == ("paper:clip/ViT-B-32", "CVL")
-    assert result.settings["interval"] == "bootstrap over photographers"
+    assert result.interval == "photographers"
     x = torch.randn(30, 8, generator=torch.Generator().manual_seed(1)).double().numpy()[6:]
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     near = plain_neighbours(x, x, 10, list(range(24)))
@@ -122,29 +126,44 @@ def test_photos_without_a_label_are_counted_and_left_out(tmp_path: Path) -> None
     assert low <= result.metrics["10"] <= high
 
 
-def test_a_split_file_gives_the_labels_of_its_test_photos(tmp_path: Path) -> None:
+def write_split(path: Path) -> None:
+    """The labels of photos 100 to 103, in no order of their ids; those of other splits are not read."""
     split = {"target_attribute": "Is Smartphone", "label_encoder_classes": ["False", "True"]}
-    split |= {f"{s}_ids": [n] for n, s in enumerate(("train", "val"))}
+    split |= {f"{s}_ids": [n] for n, s in enumerate(("train", "val"), start=110)}
     split |= {f"encoded_{s}_labels": [0] for s in ("train", "val")}
-    split |= {"test_ids": [100, 101, 102, 103], "encoded_test_labels": [0, 1, 1, 0]}
-    path = tmp_path / "split.json"
+    split |= {"test_ids": [103, 101, 102, 100], "encoded_test_labels": [0, 1, 1, 0]}
     path.write_text(json.dumps(split))
-    assert read_labels(path).label == {100: 0, 101: 1, 102: 1, 103: 0}
-    result = run_neighbors(flickrexif_file(tmp_path, list(range(100, 130))), labels=path, ks=[3])
+
+
+def test_a_split_file_gives_the_labels_of_its_test_photos(tmp_path: Path) -> None:
+    write_photos(tmp_path, list(range(100, 130)))
+    write_split(tmp_path / "split.json")
+    result = of_photos(tmp_path, tmp_path / "split.json", 3)
     assert result.metrics["3"] == pytest.approx(1 / 3)  # of the three others one has the query's label
+    assert (result.detail.images, result.detail.left_out) == (4, {"no_label": 26, "no_embedding": 0})
+    assert result.interval == "photos"
+    assert set(result.fingerprints) == {"FlickrExif/model=clip_variant=ViT-B-32.safetensors", "split.json"}
+
+
+def test_more_neighbours_than_photos_are_left_out(tmp_path: Path) -> None:
+    write_photos(tmp_path, list(range(100, 130)))
+    write_split(tmp_path / "split.json")
+    assert of_photos(tmp_path, tmp_path / "split.json", (2, 4)).metrics.keys() == {"2"}
+    result = of_photos(tmp_path, tmp_path / "split.json", (4, 5))
+    assert (result.state, result.reason) == ("failed", "4 photos have no 4 neighbours. Embed more photos.")
 
 
 def test_files_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:
-    files = flickrexif_file(tmp_path, [1, 2, 3])
-    with pytest.raises(UsageError, match="There is no labels file"):
-        run_neighbors(files, labels=tmp_path / "none.parquet")
-    (tmp_path / "text.parquet").write_text("no table")
-    with pytest.raises(FlickrExifError, match=r"text\.parquet cannot be read \("):
-        run_neighbors(files, labels=tmp_path / "text.parquet")
-    with pytest.raises(UsageError, match="There is no embeddings file"):
-        run_neighbors(
-            EmbeddingFiles(root=tmp_path, dataset="Other", model="m", variant="v"), labels=tmp_path / "none.parquet"
-        )
+    with pytest.raises(UsageError, match="There are no embeddings of FlickrExif"):
+        of_photos(tmp_path, tmp_path / "none.parquet")
+    write_photos(tmp_path, [1, 2, 3])
+    with pytest.raises(UsageError, match="there are no labels"):
+        of_photos(tmp_path, tmp_path / "none.parquet")
+    for name, reason in (("text.parquet", "cannot be read"), ("text.json", "is not JSON")):
+        (tmp_path / name).write_text("no table")
+        result = of_photos(tmp_path, tmp_path / name)
+        assert (result.state, result.metrics) == ("failed", {"10": None})
+        assert re.search(rf"{re.escape(name)}.*({reason})", result.reason)
 
 
 def test_the_five_setups_over_files(tmp_path: Path) -> None:
@@ -156,15 +175,15 @@ def test_the_five_setups_over_files(tmp_path: Path) -> None:
             x = 3 * torch.eye(4, 8)[labels] + 0.1 * torch.randn(count, 8, generator=generator)
             if split == "val":
                 labels[:2] = labels[:2].flip(0)
-            path = EmbeddingKey("ImageNet", "dino", "vits16", processing=name, split=split).path(tmp_path)
+            path = EmbeddingKey("ImageNet", "dino", "vits16", processing=name, split=split).path(tmp_path / "e")
             write_embeddings(path, x, {"label": labels})
-    files = EmbeddingFiles(root=tmp_path, dataset="ImageNet", model="dino", variant="vits16")
-    result = run_knn(files, parameter="resizing", k=5, seeds=2)
+    settings = {"parameter": "resizing", "k": 5, "seeds": 2}
+    result = measured("knn", "ImageNet", settings, tmp_path / "e", encoder="dino/vits16")
     assert result.metrics == pytest.approx(
         dict.fromkeys(("all_same", "all_diff", "pos_same", "neg_same", "uniform"), 0.8)
     )
     assert len(result.fingerprints) == 6
     (path,) = (p for p in tmp_path.rglob("*.safetensors") if "HALF" in str(p) and "train" in p.name)
     path.unlink()
-    with pytest.raises(UsageError, match="There is no embeddings file"):
-        run_knn(files, parameter="resizing")
+    with pytest.raises(UsageError, match="it lacks RESIZE_HALF"):
+        measured("knn", "ImageNet", settings, tmp_path / "e", encoder="dino/vits16")

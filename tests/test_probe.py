@@ -5,21 +5,23 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, write_embeddings
-from flickrexif.eval.measure.inputs import EmbeddingFiles, read_split
-from flickrexif.eval.measure.knn import uniform_draws
+from flickrexif.eval.measure.base import run
+from flickrexif.eval.measure.inputs import read_split, uniform_draws
 from flickrexif.eval.measure.probe import paper as probe_paper
 from flickrexif.eval.measure.probe.heads import Heads, Sgd, batch_order, starting_heads, store, train_heads
+from flickrexif.eval.measure.probe.measurement import Probe
 from flickrexif.eval.measure.probe.paper import Paper, Trial
 from flickrexif.eval.measure.probe.probe import (
     Part,
@@ -29,8 +31,7 @@ from flickrexif.eval.measure.probe.probe import (
     processing_data,
     validation_rows,
 )
-from flickrexif.eval.measure.tasks_probe import run_probe
-from flickrexif.eval.results import from_json, to_json
+from tests.measured import measured, subject_of
 from tests.samples import SPLIT_FILES
 
 torch.set_num_threads(1)
@@ -321,7 +322,7 @@ def test_shapes_that_do_not_fit_and_empty_parts_are_errors() -> None:
 JPEG = ("JPEG75_420", "JPEG75_444", "JPEG85_420", "JPEG85_444", "JPEG95_420", "JPEG95_444")
 
 
-def write_processed(root: Path, *, missing: str = "", named: bool = True) -> EmbeddingFiles:
+def write_processed(root: Path, *, missing: str = "", named: bool = True) -> None:
     """Embedding files of 150 and 60 images under the six JPEG classes; one file lacks the image `missing`."""
     for split, images, seed in (("train", 150, 0), ("val", 60, 1)):
         for number, (name, features) in enumerate(zip(JPEG, processed(images, 6, seed), strict=True)):
@@ -332,17 +333,18 @@ def write_processed(root: Path, *, missing: str = "", named: bool = True) -> Emb
                 columns["image_id"] = pack_text([ids[i] for i in kept])
             path = EmbeddingKey("ImageNet", "clip", "ViT-B-16", processing=name, split=split).path(root)
             write_embeddings(path, features[kept], columns, {"encoder": "own:x", "family": "OWN"} if named else None)
-    return EmbeddingFiles(root=root, dataset="ImageNet", model="clip", variant="ViT-B-16")
 
 
 SETTINGS = ProbeSettings(paper=QUICK)
+FAST = {"parameter": "jpeg", "protocol": "fast", "seeds": 1}
+measured_clip = partial(measured, "probe", encoder="clip/ViT-B-16")
 
 
 def test_a_probe_over_files_is_that_over_arrays(tmp_path: Path) -> None:
-    files = write_processed(tmp_path)
-    result = run_probe(files, SETTINGS, parameter="JPEG", seeds=2, weights=tmp_path / "heads.safetensors")
-    ids = [f"train/{i}" for i in range(150)]
-    draws = uniform_draws(parameter="jpeg", image_ids=ids, classes=6, seeds=[0, 1])
+    write_processed(tmp_path)
+    subject = subject_of(tmp_path, "ImageNet", "clip/ViT-B-16")
+    result, kept = run(Probe(parameter="jpeg", seeds=2, paper=QUICK), subject)
+    draws = uniform_draws("jpeg", [f"train/{i}" for i in range(150)], [0, 1])
     data = processing_data(processed(150, 6, 0), processed(60, 6, 1), JPEG, draws, SETTINGS)
     outcome = probe(data, SETTINGS)
     assert result.metrics == {
@@ -352,38 +354,55 @@ def test_a_probe_over_files_is_that_over_arrays(tmp_path: Path) -> None:
         "mean_per_class_recall": outcome.mean_per_class_recall,
     }
     assert (result.encoder, result.family, result.parameter) == ("own:x", "OWN", "jpeg")
-    assert result.detail["best"] == outcome.best
-    assert result.detail["images"] == {"train": 120, "validation": 30, "test": 60}
+    assert result.detail.best == outcome.best
+    assert result.detail.images == {"train": 120, "validation": 30, "test": 60}
     assert len(result.fingerprints) == 12
-    assert from_json(to_json(result)).metrics == result.metrics
+    assert result.settings["paper"]["trials"] == QUICK.trials
     assert outcome.heads is not None
-    stored = load_file(tmp_path / "heads.safetensors")
-    assert torch.equal(stored["weight"], outcome.heads.weight)
-    assert stored["weight"].shape == (2, 6, 16)
+    assert torch.equal(kept.tensors["weight"], outcome.heads.weight)
+
+
+def test_the_trained_heads_are_kept_beside_the_record(tmp_path: Path) -> None:
+    write_processed(tmp_path / "e")
+    settings = {**FAST, "seeds": 2}
+    result = measured_clip("ImageNet", settings, tmp_path / "e", out=tmp_path / "r.json", heads=True)
+    with safe_open(tmp_path / "r.safetensors", "pt") as file:
+        weight, bias = file.get_tensor("weight"), file.get_tensor("bias")
+        assert json.loads(file.metadata()["classes"]) == list(JPEG)
+    assert (weight.shape, bias.shape) == ((2, 6, 16), (2, 6))
+    test = torch.stack(processed(60, 6, 1))
+    scores = torch.nn.functional.normalize(test, dim=-1) @ weight.mT[:, None] + bias[:, None, None]
+    hits = scores.argmax(-1) == torch.arange(6)[:, None]
+    assert hits.double().mean().item() == pytest.approx(result.metrics["accuracy"])
 
 
 def test_an_image_missing_under_one_class_is_left_out_under_all(tmp_path: Path) -> None:
-    result = run_probe(write_processed(tmp_path, missing="train/7"), SETTINGS, parameter="jpeg", seeds=1)
+    write_processed(tmp_path, missing="train/7")
+    subject = subject_of(tmp_path, "ImageNet", "clip/ViT-B-16")
+    result = run(Probe(parameter="jpeg", seeds=1, paper=QUICK), subject)[0]
     kept = [i for i in range(150) if i != 7]
-    draws = uniform_draws(parameter="jpeg", image_ids=[f"train/{i}" for i in kept], classes=6, seeds=[0])
+    draws = uniform_draws("jpeg", [f"train/{i}" for i in kept], [0])
     train = [features[kept] for features in processed(150, 6, 0)]
     outcome = probe(processing_data(train, processed(60, 6, 1), JPEG, draws, SETTINGS), SETTINGS)
-    assert result.detail["left_out"] == {"train": 1, "val": 0}
-    assert result.detail["trials"] == outcome.trials
+    assert result.detail.left_out == {"train": 1, "val": 0}
+    assert result.detail.trials == outcome.trials
     assert result.metrics["accuracy"] == outcome.accuracy
 
 
 def test_files_of_the_released_code_are_told_by_their_names(tmp_path: Path) -> None:
-    result = run_probe(write_processed(tmp_path, named=False), SETTINGS, parameter="jpeg", seeds=1)
-    assert (result.encoder, result.family) == ("paper:clip/ViT-B-16", "CVL")
+    write_processed(tmp_path / "e", named=False)
+    result = measured_clip("ImageNet", FAST, tmp_path / "e")
+    assert (result.encoder, result.encoder_digest, result.family) == ("paper:clip/ViT-B-16", "", "CVL")
 
 
 def test_rows_that_cannot_be_matched_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FlickrExifError, match="name no images"):
-        run_probe(write_processed(tmp_path, missing="train/7", named=False), SETTINGS, parameter="jpeg")
+    write_processed(tmp_path / "e", missing="train/7", named=False)
+    result = measured_clip("ImageNet", FAST, tmp_path / "e")
+    assert (result.state, result.metrics) == ("failed", {"accuracy": None})
+    assert "name no images" in result.reason
 
 
-def write_attribute(root: Path, gone: int = 0) -> EmbeddingFiles:
+def write_attribute(root: Path, gone: int = 0) -> None:
     """Embeddings of FlickrExif in an order of their own, and the published split file; `gone` photos are not there."""
     features, labels = samples(200, 3, 8, 0)
     ids = np.random.default_rng(0).permutation(10_000)[:200] + 53_000_000_000
@@ -392,46 +411,39 @@ def write_attribute(root: Path, gone: int = 0) -> EmbeddingFiles:
         record |= {f"{split}_ids": ids[rows].tolist(), f"encoded_{split}_labels": labels[rows].tolist()}
     (root / "split_data_target_attribute=Make.json").write_text(json.dumps(record))
     order = torch.tensor(np.random.default_rng(1).permutation(np.arange(gone, 200)))
-    path = EmbeddingKey("FlickrExif", "clip", "ViT-B-16", mask=0.9).path(root)
+    path = EmbeddingKey("FlickrExif", "clip", "ViT-B-16", mask=0.9).path(root / "e")
     write_embeddings(path, features[order], {"Flickr ID": torch.tensor(ids)[order]})
-    return EmbeddingFiles(root=root, dataset="FlickrExif", model="clip", variant="ViT-B-16", mask=0.9)
 
 
 def test_an_attribute_joins_on_the_flickr_id_and_counts_photos_that_are_gone(tmp_path: Path) -> None:
-    files = write_attribute(tmp_path, gone=5)
-    result = run_probe(files, SETTINGS, attribute="Make", splits=tmp_path)
-    assert result.detail["left_out"] == {"train": 5, "val": 0, "test": 0}
+    write_attribute(tmp_path, gone=5)
+    subject = subject_of(tmp_path / "e", "FlickrExif", "clip/ViT-B-16", tmp_path)
+    result = run(Probe(attribute="Make", mask=0.9, paper=QUICK), subject)[0]
+    assert result.detail.left_out == {"train": 5, "val": 0, "test": 0}
     features, labels = samples(200, 3, 8, 0)
     parts = [Part(features[rows], labels[rows]) for rows in (slice(5, 120), slice(120, 150), slice(150, 200))]
     outcome = probe(labelled_data(parts[0], parts[1], parts[2], ["Apple", "Canon", "samsung"], SETTINGS), SETTINGS)
     assert result.metrics["accuracy"] == outcome.accuracy
     assert result.metrics["accuracy_std"] is None
-    assert result.attribute == "Make"
+    assert (result.attribute, result.mask) == ("Make", 0.9)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("Maker", "no split file of 'Maker'. There: Make."), ("Make", "name no images|no column")],
-)
-def test_what_cannot_be_probed_is_said(tmp_path: Path, name: str, message: str) -> None:
+def test_what_cannot_be_probed_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There are no embeddings of ImageNet"):
+        measured_clip("ImageNet", FAST, tmp_path / "e")
     write_attribute(tmp_path)
-    files = write_processed(tmp_path)
-    files = replace(files, dataset="FlickrExif")
-    path = EmbeddingKey("FlickrExif", "clip", "ViT-B-16").path(tmp_path)
+    of_make = partial(measured_clip, "FlickrExif", embeddings=tmp_path / "e", labels=tmp_path)
+    with pytest.raises(UsageError, match=r"no attribute 'Maker' to measure\. There: Make\."):
+        of_make({"attribute": "Maker"})
+    write_processed(tmp_path / "e")
+    with pytest.raises(UsageError, match=r"no parameter 'jpg' to measure\. There: interpolation, jpeg"):
+        measured_clip("ImageNet", {**FAST, "parameter": "jpg"}, tmp_path / "e")
+    with pytest.raises(UsageError, match="must be a draw"):
+        measured_clip("ImageNet", {**FAST, "seeds": 0}, tmp_path / "e")
+    path = EmbeddingKey("FlickrExif", "clip", "ViT-B-16").path(tmp_path / "e")
     write_embeddings(path, torch.ones(3, 4), {"label": torch.zeros(3)})
-    with pytest.raises(UsageError, match=message):
-        run_probe(files, SETTINGS, attribute=name, splits=tmp_path)
-
-
-def test_one_label_and_a_folder_of_splits_are_needed(tmp_path: Path) -> None:
-    files = write_attribute(tmp_path)
-    for arguments in ({}, {"parameter": "jpeg", "attribute": "Make"}, {"attribute": "Make"}, {"parameter": "jpg"}):
-        with pytest.raises(UsageError):
-            run_probe(files, SETTINGS, **arguments)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="no embeddings file"):
-        run_probe(files, SETTINGS, parameter="jpeg")
-    with pytest.raises(UsageError, match="needs a draw"):
-        run_probe(files, SETTINGS, parameter="jpeg", seeds=0)
+    result = of_make({"attribute": "Make", "mask": 0.0})
+    assert (result.state, "no column 'Flickr ID'" in result.reason) == ("failed", True)
 
 
 @pytest.mark.parametrize(

@@ -298,7 +298,7 @@ def test_settings_that_cannot_be_are_told_with_what_to_set(tmp_path: Path, kind:
 def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There are no embeddings of FlickrExif"):
         measured("strips", "FlickrExif", {}, tmp_path / "e")
-    with pytest.raises(UsageError, match="There is nothing to measure"):
+    with pytest.raises(UsageError, match="There is no parameter 'jpeg' to measure"):
         flat(tmp_path, 30, [0, 1] * 10)("strips", settings={"parameter": "jpeg"})
     assert flat(tmp_path, 3, [1])("strips", settings={}).reason == "1 images have no neighbours. Embed more images."
     write_embeddings(PHOTO.path(tmp_path / "e"), torch.ones(3, 2), {"label": torch.zeros(3)})
