@@ -16,13 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import flickrexif
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.core.draws import rng
-from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.run import EmbedSettings, embed
-from flickrexif.eval.encoders import load, resolve
-from flickrexif.eval.measure.inputs import EmbeddingFiles
-from flickrexif.eval.measure.tasks_neighbors import run_retrieval
 from flickrexif.eval.results import Result
 from flickrexif.paircams.build import build_pairs
 from flickrexif.paircams.check import inspect, summary
@@ -66,14 +62,8 @@ def whole(folder: Path, pairs: int) -> None:
 
 def recall(folder: Path) -> Result:
     """recall@1 of the data set in `folder` with lite0."""
-    embed(
-        EmbedSettings(out=folder / "embeddings"),
-        [load(resolve("lite0"))],
-        open_images("paircams", data_dir=folder / "data"),
-    )
-    return run_retrieval(
-        EmbeddingFiles(root=folder / "embeddings", dataset="PairCams", model="lite0", variant="default")
-    )
+    (result,) = flickrexif.evaluate("lite0", "retrieval", data_dir=folder / "data", device="cpu").results
+    return result
 
 
 def swapped(folder: Path, count: int, seed: int) -> None:

@@ -13,14 +13,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from flickrexif import embed, evaluate, measure
-from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif import embed, evaluate
+from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.embeddings import Embeddings, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.encoders.backends.timm import HUB_FILES, build
 from flickrexif.eval.encoders.digests import folder_digest, tensors_digest
 from flickrexif.eval.encoders.weights import weights_file
-from flickrexif.eval.results import read_result
+from flickrexif.eval.measure import read_result
+from tests.measured import measured
 from tests.suite_data import PAIRS, records, snapshot, write_classes, write_pairs
 
 OPTIONS: dict[str, Any] = {"tasks": "retrieval", "device": "cpu"}
@@ -155,7 +156,7 @@ def test_embeddings_of_the_old_revision_stay_until_the_new_are_whole(data: Path)
     broken.scale = torch.ones(5)
     broken.embedding_size = 3  # type: ignore[attr-defined]
     results = evaluate(broken, data_dir=data, revision="b", **OPTIONS).results
-    assert results[0].detail["state"] == "failed"
+    assert results[0].state == "failed"
     assert only_file(data).read_bytes() == before
 
 
@@ -240,7 +241,7 @@ def test_what_changed_between_two_runs_is_measured_anew(data: Path, tmp_path: Pa
     assert records(data) == records(fresh)
     assert only_file(data).read_bytes() == only_file(fresh).read_bytes() != first[_inside(data)][1]
     assert lines == [f"{name} was changed: 1 of its files are made anew."]
-    assert results[0].detail["pairs"] == PAIRS
+    assert results[0].detail.pairs == PAIRS
 
 
 def _inside(data: Path) -> str:
@@ -302,11 +303,13 @@ def test_weights_of_two_states_are_never_measured_together(tmp_path: Path, place
     embed(images, name, on_the_fly="JPEG75_420", **options)
     files = sorted((tmp_path / "out").rglob("*.safetensors"))
     variant = files[0].name.split("_variant=")[1].split("_split=")[0]
-    knn: dict[str, Any] = {"model": "timm", "variant": variant, "dataset": "images", "embeddings": tmp_path / "out"}
-    with pytest.raises(FlickrExifError, match="tell different weights"):
-        measure("knn", parameter="jpeg", k=1, **knn)
+    knn: Any = partial(
+        measured, "knn", "images", {"parameter": "jpeg", "k": 1}, tmp_path / "out", encoder=f"timm/{variant}"
+    )
+    assert "tell different weights" in knn().reason
     embed(images, name, on_the_fly="jpeg", **options)
-    result = measure("knn", parameter="jpeg", k=1, **knn)
+    result = knn()
+    assert result.state == "measured"
     assert result.encoder_digest == sha256(place / "w.pt")
 
 
@@ -356,7 +359,7 @@ def test_an_object_never_takes_the_embeddings_of_an_earlier_version(data: Path) 
     before = only_file(data).read_bytes()
     for revision in ("", "a"):
         result = evaluate(Annotated(2.0), data_dir=data, revision=revision, resume=False, **OPTIONS).results[0]
-        assert EARLIER in result.detail["reason"]
+        assert EARLIER in result.reason
     assert only_file(data).read_bytes() == before
 
 

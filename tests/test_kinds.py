@@ -20,7 +20,7 @@ from flickrexif.cards.publish import PublishSettings, plan
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.kinds import DataSetKind
-from flickrexif.eval.data.catalog import image_sets
+from flickrexif.eval.data.catalog import catalog
 from flickrexif.eval.data.formats import open_images
 from flickrexif.kinds import KINDS, data_sets, kind_of, origin_of, recognised
 from tests.hub import Hub, serving
@@ -178,8 +178,8 @@ def test_its_images_are_found_by_the_evaluator(data: Path, kind: DataSetKind) ->
 
 
 def test_the_suite_measures_each_that_has_images(data: Path, tmp_path: Path) -> None:
-    sets, broken = image_sets(data, (), tmp_path)
-    assert broken == []
+    sets = catalog(data, tmp_path)
+    assert not any(found.lack or found.broken for found in sets)
     assert {found.name for found in sets} == {"FlickrExif", "PairCams", "ImageNet"}
     assert {found.origin for found in sets} == {"sandbox:simulated", "simulated"}
 
@@ -193,8 +193,9 @@ def test_a_split_of_which_files_are_missing_is_an_error_and_not_a_smaller_one(da
     for ask in (partial(open_images, str(traces)), load):
         with pytest.raises(FlickrExifError, match="holds 1 of 2 files of the split `train`"):
             ask()
-    (_, broken) = image_sets(tmp_path, (), tmp_path / "none")
+    broken = [unreadable for unreadable in catalog(tmp_path, tmp_path / "none") if unreadable.broken]
     assert [unreadable.name for unreadable in broken] == ["ImageNet"]
+    assert "holds 1 of 2 files" in broken[0].lack
     record = traces / "jpeg75_420/.done/train.json"
     record.write_text(record.read_text().replace('"rows": ', '"rows_": '))  # as a run leaves it that was stopped
     assert "jpeg75_420" not in kind_of(traces).configs(traces)

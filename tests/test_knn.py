@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.knn import KnnRecord, five_setups, uniform_draws, vote
+from flickrexif.eval.measure.inputs import uniform_draws
+from flickrexif.eval.measure.knn import KnnRecord, five_setups, vote
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.variants import classes
 
@@ -204,7 +205,7 @@ def test_the_vote(labels: list[int], missing: int) -> None:
 
 def test_draws_are_those_of_the_processed_images() -> None:
     ids = [f"n0{number}.JPEG" for number in range(40)]
-    draws = uniform_draws(parameter="JPEG", image_ids=ids, classes=6, seeds=[0, 4])
+    draws = uniform_draws("jpeg", ids, [0, 4])
     for row, seed in zip(draws.tolist(), (0, 4), strict=True):
         assert [classes("jpeg")[number] for number in row] == [draw_class("jpeg", image_id, seed) for image_id in ids]
 

@@ -1,7 +1,6 @@
 """kNN accuracy against the mask ratio: plain kNN for each ratio."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.eval.data.embeddings import pack_text, write_embeddings
-from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, write_embeddings
 from flickrexif.eval.measure.masking import masked_accuracy
-from flickrexif.eval.measure.tasks_neighbors import run_masking
+from tests.measured import measured
 
 
 def plain_knn(test: np.ndarray, train: np.ndarray, labels: np.ndarray, k: int) -> list[tuple[int, bool]]:
@@ -65,15 +63,17 @@ def test_the_ratios_must_hold_the_same_images() -> None:
 
 def test_over_files_an_image_missing_at_one_ratio_is_left_out_of_all(tmp_path: Path) -> None:
     """At ratio 0 the embeddings tell the class; at 1 all are alike, and the nearest is the first training image."""
-    files = EmbeddingFiles(root=tmp_path, dataset="ImageNet", model="dino", variant="vits16")
     for ratio in (0.0, 1.0):
         for split, count in (("train", 12), ("val", 8)):
             rows = torch.arange(count)[1 if (ratio, split) == (1.0, "val") else 0 :]
             x = torch.eye(4)[rows % 4] if ratio == 0 else torch.ones(len(rows), 4)
             ids = pack_text([f"image {row}" for row in rows.tolist()])
-            write_embeddings(replace(files, mask=ratio).path(split=split), x, {"label": rows % 4, "image_id": ids})
-    result = run_masking(files, ratios=[0.0, 1.0], k=1)
+            key = EmbeddingKey("ImageNet", "dino", "vits16", mask=ratio, split=split)
+            write_embeddings(key.path(tmp_path / "e"), x, {"label": rows % 4, "image_id": ids})
+    settings = {"ratios": (0.0, 1.0), "k": 1}
+    result = measured("masking", "ImageNet", settings, tmp_path / "e", encoder="dino/vits16")
     assert result.metrics == pytest.approx({"0": 1.0, "1": 1 / 7})  # of images 1 to 7 only image 4 is of class 0
-    assert result.detail["left_out"] == {"train": 0, "val": 1}
-    with pytest.raises(UsageError, match="No mask ratio"):
-        run_masking(files, ratios=[])
+    assert result.detail.left_out == {"train": 0, "val": 1}
+    for ratios in ((), (0.0, 2.0), (-1.0,)):
+        with pytest.raises(UsageError, match=r"masking\.ratios|from 0 to 1"):
+            measured("masking", "ImageNet", {"ratios": ratios}, tmp_path / "e", encoder="dino/vits16")

@@ -1,18 +1,17 @@
 """Mitigations: what they promise holds on the training images, and the probe and the neighbours see it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from flickrexif.eval.data.embeddings import pack_text, write_embeddings
-from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, write_embeddings
 from flickrexif.eval.measure.mitigation import averaging, centring, leace, mitigations
-from flickrexif.eval.measure.probe.probe import ProbeSettings
-from flickrexif.eval.measure.tasks_probe import run_mitigation
-from flickrexif.eval.results import from_json, to_json
 from flickrexif.processing.variants import classes
+from tests.measured import measured
 
 torch.set_num_threads(1)
 
@@ -80,21 +79,15 @@ def test_training_images_alone_are_fitted_and_averaged_never() -> None:
         assert same == (name in ("none", "averaging"))
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> EmbeddingFiles:
-    embedding_files = EmbeddingFiles(
-        root=tmp_path_factory.mktemp("embeddings"), dataset="ImageNet", model="own", variant="x"
-    )
+def test_the_record_tells_trace_and_semantics_before_and_after(tmp_path: Path) -> None:
     for split, count, seed in (("train", 600, 0), ("val", 150, 1)):
         variants, labels = images(count, seed)
         for name, features in zip(classes("sharpening"), variants, strict=True):
             columns = {"label": labels, "image_id": pack_text([f"{split}{i}" for i in range(count)])}
-            write_embeddings(embedding_files.path(processing=name, split=split), features, columns)
-    return embedding_files
-
-
-def test_the_record_tells_trace_and_semantics_before_and_after(files: EmbeddingFiles) -> None:
-    result = run_mitigation(files, ProbeSettings(protocol="fast"), parameter="sharpening", k=5, seeds=2)
+            path = EmbeddingKey("ImageNet", "own", "x", processing=name, split=split).path(tmp_path / "e")
+            write_embeddings(path, features, columns)
+    settings = {"parameter": "sharpening", "protocol": "fast", "k": 5, "seeds": 2}
+    result = measured("mitigation", "ImageNet", settings, tmp_path / "e", encoder="own/x")
     metrics = {name: value for name, value in result.metrics.items() if value is not None}
     assert metrics["chance"] == 1 / 3
     assert metrics["none.accuracy"] > 0.7
@@ -105,4 +98,6 @@ def test_the_record_tells_trace_and_semantics_before_and_after(files: EmbeddingF
     assert metrics["averaging.accuracy"] == pytest.approx(1 / 3)  # all three are one image, so one class is right
     setups = {"all_same", "all_diff", "pos_same", "neg_same", "uniform"}
     assert {name.partition(".")[2] for name in metrics} >= setups | {"accuracy", "mean_per_class_recall"}
-    assert from_json(to_json(result)).metrics == result.metrics
+    assert result.detail.leace.best.keys() == {"C", "penalty"}
+    assert result.detail.averaging.recall.keys() == set(classes("sharpening"))
+    assert result.detail.left_out == {"train": 0, "val": 0}

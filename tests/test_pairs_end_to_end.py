@@ -6,13 +6,9 @@ import datasets
 import numpy as np
 import pytest
 
+import flickrexif
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.eval.data.embeddings import read_embeddings
-from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.run import EmbedSettings, embed
-from flickrexif.eval.encoders import load, resolve
-from flickrexif.eval.measure.inputs import EmbeddingFiles
-from flickrexif.eval.measure.tasks_neighbors import run_retrieval
 from flickrexif.paircams.build import build_pairs
 
 PAIRS = 60
@@ -27,12 +23,10 @@ def test_pairs_become_a_data_set_embeddings_and_recall(tmp_path: Path, monkeypat
     assert sorted(zip(rows["subject_idx"], rows["side"], strict=True)) == [
         (n, side) for n in range(PAIRS) for side in ("camera", "phone")
     ]
-    files = EmbeddingFiles(root=tmp_path / "embeddings", dataset="PairCams", model="lite0", variant="default")
-    sources = open_images("paircams", data_dir=tmp_path / "data")
-    embed(EmbedSettings(out=files.root), [load(resolve("lite0"))], sources)
-    result = run_retrieval(files)
+    (result,) = flickrexif.evaluate("lite0", "retrieval", data_dir=tmp_path / "data", device="cpu").results
 
-    embeddings = read_embeddings(files.path())
+    (path,) = (tmp_path / "data/embeddings/PairCams").glob("*.safetensors")
+    embeddings = read_embeddings(path)
     vectors = np.asarray(embeddings.image_embeddings, dtype=np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     subject, phone = (np.asarray(embeddings.columns[name]) for name in ("subject", "model"))

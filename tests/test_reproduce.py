@@ -27,11 +27,12 @@ from flickrexif.collectors.sandbox.images import image_file
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.commands.evaluate import candidates_of
 from flickrexif.dataset.schema import PUBLISHED_COLUMNS
-from flickrexif.eval.encoders import Candidate, expand
+from flickrexif.eval.encoders import expand
+from flickrexif.eval.encoders.groups import by_memory
+from flickrexif.eval.measure import MEASUREMENTS
+from flickrexif.eval.measure.masking import Masking
 from flickrexif.eval.report.published import paper_numbers
-from flickrexif.eval.suite_plan import Item
-from flickrexif.eval.suite_running import groups
-from flickrexif.eval.suite_tasks import MASKS, TASKS
+from flickrexif.eval.suite import ALL
 from flickrexif.processing.variants import PARAMETERS
 from tests.hub import Hub, serving
 from tests.hub_repo import File, Repo
@@ -44,7 +45,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ROW = re.compile(r"^\| (Fig\. \d+|Table \d+) \| `(eval all --tasks (\w+))` \|", re.MULTILINE)
+ROW = re.compile(r"^\| (Fig\. \d+|Table \d+) \| `(eval (\w+))` \|", re.MULTILINE)
 ELSEWHERE = ("pip install ", "export ")
 PAPER = {"Fig. 2", *(f"Fig. {number}" for number in range(4, 11)), "Table 2"}
 GONE = 3  # photos whose image is no longer there
@@ -82,17 +83,15 @@ def test_a_command_of_the_page_is_one(command: str) -> None:
     values = parsed(shlex.split(command)[1:])
     if "encoder" in values:
         assert expand(values["encoder"])
-    assert set(values.get("tasks") or ()) <= set(TASKS)
+    assert set(values.get("tasks") or ()) <= {*MEASUREMENTS, ALL}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ("evaluate all", "No such command"),
-        ("eval each", "No such command"),
-        ("eval all --encoder lite0 --task probe", "No such option"),
+        ("eval all --encoder lite0 --tasks probe", "No such option"),
         ("eval all --encoder lite0 --workers many", "valid integer"),
-        ("eval all", "[Mm]issing (option|parameter)|--encoder"),
         ("pairs build", "[Mm]issing (argument|parameter)|source"),
         ("report data/results more", "unexpected extra argument"),
         ("splits --protocol papers", "paper"),
@@ -132,7 +131,7 @@ def test_every_figure_and_table_of_the_paper_is_named_once() -> None:
 def test_the_task_named_for_a_figure_draws_it(label: str, command: str, task: str) -> None:
     values = parsed([*command.split(), "--encoder", "lite0"])
     assert values["tasks"] == [task]
-    assert task in TASKS
+    assert task in MEASUREMENTS
     if label == "Table 2":
         assert {number.task for number in paper_numbers() if number.relation == "is"} == {task}
     else:
@@ -321,23 +320,23 @@ def test_numbers_of_encoders_and_variants_are_those_of_the_code() -> None:
     distinct = len({name for names in PARAMETERS.values() for name in names})
     assert f"the {distinct} variants of 125" in PAGE
     assert f"{distinct} distinct variants" in PROTOCOL
-    assert f"{len(list(groups(map(item, candidates))))} groups" in PAGE
-
-
-def item(candidate: Candidate) -> Item:
-    """An item of an encoder, as far as `groups` looks at it."""
-    return Item(candidate=candidate, measurement=None, files=None, path=Path(), state="to do")  # type: ignore[arg-type]
+    assert f"{len(list(by_memory(one.spec for one in candidates)))} groups" in PAGE
 
 
 def test_disk_of_the_embeddings() -> None:
     imagenet, inaturalist, flickr, pairs = 1_281_167 + 50_000, 437_513 + 24_426, 356_459, 1_460
     variants = len({name for names in PARAMETERS.values() for name in names})
-    rows = {"Fig. 4": variants * imagenet, "Fig. 5": len(MASKS) * imagenet, "Fig. 6": flickr, "Fig. 7": flickr}
+    rows = {
+        "Fig. 4": variants * imagenet,
+        "Fig. 5": len(Masking().ratios) * imagenet,
+        "Fig. 6": flickr,
+        "Fig. 7": flickr,
+    }
     lines = {line.split(" | ")[0].removeprefix("| "): line for line in PAGE.splitlines() if ROW.match(line)}
     for figure, count in rows.items():
         size = count * 768 * 4 / 1e9
         assert f"| {size:.2g} GB" in lines[figure], figure
-    total = (variants + len(MASKS)) * imagenet + variants * inaturalist + 2 * flickr + pairs
+    total = (variants + len(Masking().ratios)) * imagenet + variants * inaturalist + 2 * flickr + pairs
     assert f"{total / 1e6:.0f} million embeddings an encoder, {total * 768 * 4 / 1e9:.0f} GB" in PAGE
     assert f"{total * 43_776 * 4 / 1e12:.1f} TB" in PAGE
     assert f"{total / 3_600 / 1_000:.1f} hours at 1,000 a second" in PAGE

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.data.embeddings import write_embeddings
-from flickrexif.eval.measure.inputs import EmbeddingFiles
+from flickrexif.eval.data.embeddings import EmbeddingKey, write_embeddings
 from flickrexif.eval.measure.retrieval import paircams_recall
-from flickrexif.eval.measure.tasks_neighbors import run_retrieval
+from tests.measured import measured
 
 
 def plain_recall(x: np.ndarray, subject: list[int], phone: list[int]):  # type: ignore[no-untyped-def]
@@ -82,17 +81,17 @@ def test_bad_input_is_told_in_a_sentence() -> None:
 
 
 def test_over_a_file_the_unpaired_are_named(tmp_path: Path) -> None:
-    files = EmbeddingFiles(root=tmp_path, dataset="PairCams", model="clip", variant="RN50")
+    path = EmbeddingKey("PairCams", "clip", "RN50").path(tmp_path / "e")
     x = torch.randn(21, 8, generator=torch.Generator().manual_seed(0))
     subject, phone = torch.arange(21) // 2, torch.arange(21) % 2
-    write_embeddings(files.path(), x, {"subject": subject, "model": phone})
-    result = run_retrieval(files)
-    assert result.detail["unpaired"] == ["20"]
-    assert result.detail["pairs"] == 10
+    write_embeddings(path, x, {"subject": subject, "model": phone})
+    result = measured("retrieval", "PairCams", {}, tmp_path / "e", encoder="clip/RN50")
+    assert (result.detail.pairs, result.detail.unpaired) == (10, ["20"])
     vectors = (x / x.norm(dim=1, keepdim=True)).double().numpy()
     rows = plain_recall(vectors, subject.tolist(), phone.tolist())
     assert result.metrics["same"] == pytest.approx(np.mean([row[2] for row in rows]))
     assert set(result.intervals) == set(result.metrics)
-    write_embeddings(files.path(), x, {"subject": subject})
-    with pytest.raises(FlickrExifError, match='no column "model"'):
-        run_retrieval(files)
+    write_embeddings(path, x, {"subject": subject})
+    result = measured("retrieval", "PairCams", {}, tmp_path / "e", encoder="clip/RN50")
+    assert result.metrics == {"same": None, "different": None}
+    assert 'no column "model"' in result.reason

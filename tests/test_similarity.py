@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, write_embeddings
-from flickrexif.eval.measure.inputs import EmbeddingFiles
 from flickrexif.eval.measure.similarity import GROUPS, similarity_distributions
-from flickrexif.eval.measure.tasks_neighbors import run_similarity
 from flickrexif.processing.variants import classes
+from tests.measured import measured
 
 
 def plain_groups(queries, base, itself) -> list[list[list[float]]]:  # type: ignore[no-untyped-def]
@@ -86,11 +85,11 @@ def test_a_trace_in_files_raises_the_similarity_of_the_same_processing(tmp_path:
     for p, name in enumerate(classes("sharpening")):
         for split, count in (("train", 60), ("val", 20)):
             labels = torch.arange(count) % 4
-            path = EmbeddingKey("ImageNet", "dino", "vits16", processing=name, split=split).path(tmp_path)
+            path = EmbeddingKey("ImageNet", "dino", "vits16", processing=name, split=split).path(tmp_path / "e")
             write_embeddings(path, (axes[labels] + axes[4 + p]).half(), {"label": labels})
-    files = EmbeddingFiles(root=tmp_path, dataset="ImageNet", model="dino", variant="vits16")
-    result = run_similarity(files, parameter="sharpening", queries=15)
+    settings = {"parameter": "sharpening", "queries": 15}
+    result = measured("similarity", "ImageNet", settings, tmp_path / "e", encoder="dino/vits16")
     assert [result.metrics[name] for name in GROUPS] == pytest.approx([1, 0.5, 0.5, 0], abs=1e-3)
-    assert int(sum(counts.sum() for counts in result.detail["counts"].values())) == 15 * 60
+    assert sum(map(sum, result.detail.counts.values())) == 15 * 60
     with pytest.raises(UsageError, match="0 queries"):
-        run_similarity(files, parameter="sharpening", queries=0)
+        measured("similarity", "ImageNet", {"queries": 0}, tmp_path / "e", encoder="dino/vits16")
