@@ -36,7 +36,7 @@ from flickrexif.eval.results import plain_values
 from flickrexif.processing.variants import classes as classes_of
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
-FIRST_LOOK = 8  # times k: how many training images a drawn list examines at first
+FIRST_LOOK = 4  # times k: how many training images a drawn list examines at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +195,19 @@ def _improve_drawn(lists: Tensor, similarity: Tensor, draws: Tensor, column: Ten
         unsettled = [rows[:0]]
         for part in tiles.spans(len(rows), max(1, similarity.numel() // (4 * number * max(tiles.CHUNK, len(draws))))):
             chosen = rows[part]
-            highest = tiles.best(bound, number, maxima, chosen)
-            after[chosen] = _look_into(before[chosen], products, draws, column, chosen, tiles.index_of(highest))
+            highest, places = tiles.highest(bound, number, maxima, chosen)
+            after[chosen] = _look_into(before[chosen], products, draws, column, chosen, places)
             floor = tiles.similarity_of(after[chosen][..., -1]).amin(-1)
-            unsettled.append(chosen[tiles.similarity_of(highest[:, -1]) >= floor])
+            unsettled.append(chosen[highest[:, -1] >= floor])
         rows = torch.cat(unsettled) if number < len(column) else rows[:0]
         number = min(4 * number, len(column))
     return after.view_as(lists)
 
 
 def _look_into(lists: Tensor, products: Tensor, draws: Tensor, column: Tensor, rows: Tensor, places: Tensor) -> Tensor:
-    """The lists [r, seeds, k] of `rows` after the columns `places` [r, p] (-1: none) of products [., V, n]."""
-    at = places.clamp(min=0)
-    values = products[rows[:, None], :, at].gather(2, draws[:, at].permute(1, 2, 0))  # [r, p, seeds]
-    keys = tiles.pack(values.masked_fill_((places < 0)[..., None], -torch.inf), column[at][..., None])
+    """The lists [r, seeds, k] of `rows` after the columns `places` [r, p] of products [., V, n]."""
+    values = products[rows[:, None], :, places].gather(2, draws[:, places].permute(1, 2, 0))  # [r, p, seeds]
+    keys = tiles.pack(values, column[places][..., None])
     return tiles.merge(lists, keys.transpose(1, 2), lists.shape[-1])
 
 

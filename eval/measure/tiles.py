@@ -7,7 +7,7 @@ each product only the k best are kept, in lists that the next tile improves. A n
 
 where order maps float32 to int32 and keeps its order. So the greatest keys are the highest similarities, the lower
 index first among equal ones, and the result does not depend on how a top-k sorts ties. The k best of a row lie in the
-k chunks with the highest maxima, so a whole row is never sorted.
+k chunks with the highest maxima, so a whole row is sorted only where the last of them has an equal.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ CHUNK = 32
 EMPTY = torch.iinfo(torch.int64).min  # a free place in a list
 LOW = 2**32 - 1
 DEFAULT_MEMORY = 2 * 2**30  # bytes
-WIDEST = 256 * CHUNK  # base rows of one matrix in a tile
+WIDEST = 128 * CHUNK  # base rows of one matrix in a tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +171,28 @@ def chunk_maxima(similarity: Tensor) -> Tensor:
     return in_chunks(similarity).amax(-1)
 
 
-def best(similarity: Tensor, k: int, maxima: Tensor, rows: Tensor) -> Tensor:
-    """The k best of the given rows of similarities [r, n]: keys with the column as index, [len(rows), min(k, n)].
+def highest(similarity: Tensor, count: int, maxima: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The highest similarities of the given rows of [r, n], and their columns, [len(rows), min(count, n)].
 
-    n is a multiple of CHUNK. Of two chunks with equal maxima the earlier one, with the lower columns, goes first.
+    n is a multiple of CHUNK. Of equal ones, any are taken.
     """
     chunks = in_chunks(similarity)
-    number = torch.arange(chunks.shape[1], device=similarity.device)
-    ranked = pack(maxima[rows], number)
-    ranked = ranked.topk(min(k, len(number)), dim=-1).values
-    chosen = index_of(ranked).clamp_(min=0)  # a chunk of -inf alone is EMPTY: it names no chunk, and gives nothing
-    values = chunks[rows[:, None], chosen].masked_fill_((ranked == EMPTY)[..., None], -torch.inf)
-    place = chosen[..., None] * CHUNK + torch.arange(CHUNK, device=similarity.device)
-    keys = pack(values, place).flatten(1)
-    return keys.topk(min(k, keys.shape[1]), dim=-1).values
+    chosen = maxima[rows].topk(min(count, chunks.shape[1])).indices
+    candidates = chunks[rows[:, None], chosen].flatten(1)
+    values, place = candidates.topk(min(count, candidates.shape[1]))
+    return values, chosen.gather(1, place // CHUNK) * CHUNK + place % CHUNK
+
+
+def best(similarity: Tensor, k: int, maxima: Tensor, rows: Tensor) -> Tensor:
+    """The k best of the given rows of similarities [r, n]: keys with the column as index, [len(rows), min(k, n)]."""
+    values, columns = highest(similarity, k + 1, maxima, rows)
+    keys = pack(values, columns)
+    if keys.shape[1] > k:
+        tied = ((values[:, k] == values[:, k - 1]) & (values[:, k] > -torch.inf)).nonzero()[:, 0]
+        for part in torch.split(tied, max(1, len(similarity) // 16)):  # of equal ones the first are due: look at all
+            column = torch.arange(similarity.shape[1], device=similarity.device)
+            keys[part] = pack(similarity[rows[part]], column).topk(k + 1).values
+    return keys.topk(min(k, keys.shape[1])).values
 
 
 def moved(keys: Tensor, index: Tensor) -> Tensor:
