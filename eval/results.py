@@ -165,7 +165,7 @@ def from_json(text: str, where: str = "The text") -> Result:
     Raises FlickrExifError with every problem of it.
     """
     try:
-        record = json.loads(text)
+        record = pydantic_core.from_json(text)
     except ValueError as error:
         raise FlickrExifError(f"{where} is no JSON ({error}).", MEASURE_AGAIN) from None
     schema_version = record.get("schema_version") if isinstance(record, dict) else None

@@ -15,7 +15,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from flickrexif.eval.report.render.interactive import CONFIG, plot, to_json
-from flickrexif.eval.report.render.plotly_parts import TEMPLATES, Plot, inert
+from flickrexif.eval.report.render.plotly_parts import THEMES, Plot, inert
 from flickrexif.eval.report.spec import Distributions, Figure, Lines, Pairwise, Point, Rows, Series, Strips
 from flickrexif.eval.report.style import FAMILIES, SERIES, corners_of
 from tests.browser import visit
@@ -60,7 +60,7 @@ def test_plotly_accepts_every_plot_and_template(drawn: dict[str, Figure], plots:
     for drawn_plot in plots.values():
         read = plotly.io.from_json(to_json(drawn_plot))  # raises for a property that plotly does not know
         assert len(read.data) == len(drawn_plot["data"])
-    for template in TEMPLATES.values():
+    for template in THEMES.values():
         assert go.layout.Template(template).layout.font.color
 
 
@@ -247,7 +247,7 @@ def luminance(color: str) -> float:
 def page(folder: Path, plots: list[Plot]) -> Path:
     """A page that draws the plots in the light theme and keeps them for the tests."""
     boxes = "".join(f"<div id=p{n}></div>" for n in range(len(plots)))
-    script = f"""const P = {to_json(plots)}, T = {to_json(TEMPLATES)};
+    script = f"""const P = {to_json(plots)}, T = {to_json(THEMES)};
     Promise.all(P.map((p, n) => Plotly.newPlot("p" + n, p.data, {{...p.layout, template: T.light}}, {to_json(CONFIG)})))
       .then(() => {{ window.ready = true }});"""
     path = folder / "page.html"

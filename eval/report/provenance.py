@@ -12,23 +12,19 @@ TEXT = 300  # characters of a text of a record
 DEPTH = 200  # characters of a setting that is a list or an object
 
 
-class _Numbering:
-    """Numbers distinct values 0, 1, 2, ... in the order in which they come."""
-
-    def __init__(self) -> None:
-        self.places: dict[Any, int] = {}
-
-    def place(self, value: Any) -> int:
-        return self.places.setdefault(value, len(self.places))
-
-
 def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
     """What the page shows of each record, in the order of `entries`.
 
     `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason,
     whose photos], where settings, versions and files are indices into the lists of the same names.
     """
-    settings, versions, files = _Numbering(), _Numbering(), _Numbering()
+    settings: dict[Any, int] = {}  # a value -> its place, in the order in which they come
+    versions: dict[Any, int] = {}
+    files: dict[Any, int] = {}
+
+    def place(value: Any, places: dict[Any, int]) -> int:
+        return places.setdefault(value, len(places))
+
     records = [
         [
             plain(path, TEXT),
@@ -37,17 +33,16 @@ def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
             plain(r.task, 40),
             dataset_of(r),
             capital(subject_of(r)),
-            settings.place(_pairs({**r.settings, **({"intervals over": r.interval} if r.interval else {})})),
-            versions.place(_pairs(r.versions)),
-            [files.place((plain(name, TEXT), plain(value, 100))) for name, value in sorted(r.fingerprints.items())],
+            place(_pairs({**r.settings, **({"intervals over": r.interval} if r.interval else {})}), settings),
+            place(_pairs(r.versions), versions),
+            [place((plain(name, TEXT), plain(value, 100)), files) for name, value in sorted(r.fingerprints.items())],
             round(r.seconds, 3),
             plain(r.reason, TEXT),
             photos_of(r.origin),
         ]
         for path, r in entries
     ]
-    return {"records": records, "settings": [*settings.places], "versions": [*versions.places],
-            "files": [*files.places]}  # fmt: skip
+    return {"records": records, "settings": [*settings], "versions": [*versions], "files": [*files]}
 
 
 def _pairs(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

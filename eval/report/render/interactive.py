@@ -1,6 +1,6 @@
 """Figures for the page, as JSON for plotly.js, without its script and without a theme.
 
-The page draws a plot with `layout.template = TEMPLATES["light"]` or `["dark"]`, and switches with
+The page draws a plot with `layout.template = THEMES["light"]` or `["dark"]`, and switches with
 `Plotly.relayout(element, {template: ...})`: whatever has no colour of its own gets the template's. On a screen below
 NARROW pixels, the page applies `layout.meta.narrow` with `Plotly.relayout`.
 

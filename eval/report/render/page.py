@@ -11,13 +11,12 @@ from flickrexif.core.text import link
 from flickrexif.eval.report.charts import QUESTIONS, Unmeasured, parts, section_order
 from flickrexif.eval.report.published import inferred
 from flickrexif.eval.report.render import interactive
-from flickrexif.eval.report.render.plotly_parts import NARROW
-from flickrexif.eval.report.render.plotly_parts import TEMPLATES as THEMES
+from flickrexif.eval.report.render.plotly_parts import NARROW, THEMES, Plot, rounded
 from flickrexif.eval.report.score.compare import Comparison
 from flickrexif.eval.report.score.headlines import Headline
 from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.spec import CHANCE, Figure, Point, Shot, Strips, Table
-from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, families_in, percent, plain, short, title_of
+from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, percent, plain, short, title_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -70,31 +69,24 @@ def render(view: View) -> str:
 
     names = {figure.section for figure, _ in view.figures} | {figure.section for figure in view.unmeasured}
     names |= {compared.table.section for compared in view.tables}
+    shots = [s for f, _ in view.figures if isinstance(f.content, Strips) for s in f.content.shots]
+    plots = {figure.name: plot for figure, _ in view.figures if (plot := interactive.plot(figure))}
     return (
         _environment()
         .get_template("report.html")
         .render(
             view=view,
             anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
-            marks=marks(PROGRAM, (shot.image_id for shot in _shots(view))),
+            marks=marks(PROGRAM, (shot.image_id for shot in shots)),
             sections=[_section(name, view) for name in sorted(names, key=section_order)],
             parts=parts(),
-            families=families_in(_points(view.leaderboard.table)),
-            data=_data(view),
-            has_flickr=any(shot.attribution or shot.page_url for shot in _shots(view)),
+            families=[family for family in FAMILIES if family in {score.family for score in view.board.scores}],
+            data=_data(view, plots),
+            plots=plots,
+            has_flickr=any(shot.attribution or shot.page_url for shot in shots),
             plotly=get_plotlyjs(),
         )
     )
-
-
-def _shots(view: View) -> list[Shot]:
-    strips = (figure.content for figure, _ in view.figures if isinstance(figure.content, Strips))
-    return [shot for content in strips for shot in content.shots]
-
-
-def _points(table: Table) -> list[Point]:
-    """The first number of each row."""
-    return [next(cell for cell in row if isinstance(cell, Point)) for row in table.cells]
 
 
 def _anchor(card: Headline, figures: Sequence[tuple[Figure, ComparedTable | None]]) -> str:
@@ -122,21 +114,16 @@ def _section(name: str, view: View) -> dict[str, Any]:
 # --- the data for the page's script
 
 
-def _data(view: View) -> dict[str, str]:
+def _data(view: View, plots: Mapping[str, Plot]) -> dict[str, str]:
     """Id of a script element -> its content: JSON that cannot end the element."""
     data: dict[str, Any] = {
         "sources": view.sources,
         "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in parts()}},
         "settings": {"config": interactive.CONFIG, "templates": THEMES, "narrow": NARROW},
     }
-    for figure, numbers in view.figures:
-        if plot := interactive.plot(figure):
-            data[f"plot-{figure.name}"] = plot
-        if numbers:
-            data[f"numbers-{figure.name}"] = table_data(numbers, view.place)
-    for compared in view.tables:
-        if compared.table.on_page:
-            data[f"table-{compared.table.name}"] = table_data(compared, view.place)
+    data |= {f"plot-{name}": plot for name, plot in plots.items()}
+    data |= {f"numbers-{figure.name}": table_data(numbers, view.place) for figure, numbers in view.figures if numbers}
+    data |= {f"table-{c.table.name}": table_data(c, view.place) for c in view.tables if c.table.on_page}
     return {name: interactive.to_json(value) for name, value in data.items()}
 
 
@@ -157,23 +144,16 @@ def table_data(compared: ComparedTable, place: Callable[[str], int]) -> dict[str
 
 
 def _row(row: Sequence[str | Point], compared: ComparedTable, place: Callable[[str], int]) -> list[Any]:
-    return [
-        _cell(cell, compared.differences.get((_encoder(cell), column.name)), place)
-        for column, cell in zip(compared.table.columns, row, strict=True)
-    ]
+    def shown(cell: str | Point, column: str) -> str | list[Any]:
+        if isinstance(cell, str):
+            return short(cell, NAME_LENGTH)
+        if cell.value is None:
+            return [None, cell.reason]
+        numbers = map(rounded, (cell.value, cell.low, cell.high))
+        difference = compared.differences.get((cell.encoder, column))
+        return [*numbers, place(cell.record) if cell.record else -1, rounded(difference)]
 
-
-def _encoder(cell: str | Point) -> str:
-    return cell.encoder if isinstance(cell, Point) else ""
-
-
-def _cell(cell: str | Point, difference: float | None, place: Callable[[str], int]) -> str | list[Any]:
-    if isinstance(cell, str):
-        return short(cell, NAME_LENGTH)
-    if cell.value is None:
-        return [None, cell.reason]
-    numbers = [None if n is None else round(n, 5) for n in (cell.value, cell.low, cell.high, difference)]
-    return [*numbers[:3], place(cell.record) if cell.record else -1, numbers[3]]
+    return [shown(cell, column.name) for column, cell in zip(compared.table.columns, row, strict=True)]
 
 
 # --- the template, and the functions that it calls
@@ -200,7 +180,6 @@ def _environment() -> "Environment":
     }
     environment.globals |= {
         "glyph": lambda family: GLYPHS[family if family in FAMILIES else ""],
-        "height": _height,
         "credits_of": credits_of,
         "inferred": inferred,
         "is_strips": lambda figure: isinstance(figure.content, Strips),
@@ -228,9 +207,3 @@ def credits_of(strips: Strips) -> dict[str, tuple[int, Shot]]:
 
 def _jpeg(content: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-
-
-def _height(figure: Figure) -> int:
-    """The height of a plot in pixels, so that the page does not move when it is drawn."""
-    plot = interactive.plot(figure)
-    return int(plot["layout"]["height"]) if plot else 0

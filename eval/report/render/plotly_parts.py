@@ -35,7 +35,7 @@ def template(ink: str, faint: str, paper: str) -> dict[str, Any]:
     }
 
 
-TEMPLATES = {
+THEMES = {
     "light": template("#222222", "#DDDDDD", "#FFFFFF"),
     "dark": template("#E6E6E6", "#444444", "#1B1B1B"),
 }
