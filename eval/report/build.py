@@ -1,7 +1,7 @@
 """Writes a report from a folder of result records: the page, the figures for print and the tables."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,16 +10,16 @@ from flickrexif.core.files import put_text, remove
 from flickrexif.core.pages import is_ours
 from flickrexif.eval.report.charts import charted, tables
 from flickrexif.eval.report.holder import shows_photos
-from flickrexif.eval.report.identity import Entry, distinct_names
+from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.pictures import illustrated
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
-from flickrexif.eval.report.render.page import PROGRAM, ComparedTable, View, render
+from flickrexif.eval.report.render.page import PROGRAM, View, render
 from flickrexif.eval.report.render.paper import FORMATS, save_all
-from flickrexif.eval.report.render.tables import compared_csv, numbers_csv, table_of, to_csv, to_tex
+from flickrexif.eval.report.render.tables import compared_csv, numbers_behind, numbers_csv, to_csv, to_tex
 from flickrexif.eval.report.score.compare import compare, differences
 from flickrexif.eval.report.score.headlines import headlines
 from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
-from flickrexif.eval.report.score.sensitivity import Board, board_of
+from flickrexif.eval.report.score.sensitivity import board_of
 from flickrexif.eval.report.select import Records, banners, origins, read_records, replaced_entries, used_entries
 from flickrexif.eval.report.spec import Table
 
@@ -60,14 +60,14 @@ def write_report(
     register(out / "index.html")
     put_text(out / "index.html", render(view))
     texts = _texts(view, used)
-    figures = [figure for figure, _ in view.figures]
-    register(*(out / name for name in texts), *(out / f"figures/{f.name}.{kind}" for f in figures for kind in formats))
+    pictures = [f"figures/{figure.name}.{name}" for figure in view.figures for name in formats]
+    register(*(out / name for name in (*texts, *pictures)))
     written = {put_text(out / name, text, durable=False)[1] for name, text in texts.items()}
-    written |= {path for _, path in save_all(figures, out / "figures", formats)} if formats else set()
+    written |= {path for _, path in save_all(view.figures, out / "figures", formats)} if formats else set()
     remove(sorted(former - written))
     return Report(
         index=out / "index.html",
-        leaderboard=view.leaderboard.table,
+        leaderboard=view.leaderboard,
         records=view.records + len(view.replaced),
         unreadable=view.unreadable,
     )
@@ -97,7 +97,6 @@ def _view(
     board = board_of(used)
     chart = charted(used)
     figures = illustrated(chart.figures, data_dir)
-    numbers = _compared(map(table_of, figures), map(table_of, charted(before).figures))
     view = View(
         banners=banners(records.entries),
         origins=origins(used),
@@ -105,9 +104,10 @@ def _view(
         records=len(used),
         headlines=headlines(used, board),
         board=board,
-        leaderboard=_leaderboard(board, before),
-        figures=list(zip(figures, numbers, strict=True)),
-        tables=[table for table in _compared(tables(used), tables(before)) if table],
+        leaderboard=replace(leaderboard(board), differences=board_differences(board, board_of(before, board.basis))),
+        figures=figures,
+        numbers=_compared(numbers_behind(figures), numbers_behind(charted(before).figures)),
+        tables=_compared(tables(used), tables(before)),
         sources=sources_of(used),
         compositions=compositions_of(board, places.__getitem__),
         unmeasured=chart.unmeasured,
@@ -123,27 +123,17 @@ def _view(
     return view, used
 
 
-def _compared(ours: Iterable[Table | None], theirs: Iterable[Table | None]) -> list[ComparedTable | None]:
-    """Our tables under names that differ, each with its differences from their table of that name."""
-    tables_of_ours, before = list(ours), [table for table in theirs if table]
-    names = iter(distinct_names(table.name for table in tables_of_ours if table))
-    named = [table and replace(table, name=next(names)) for table in tables_of_ours]
-    return [ComparedTable(table=table, differences=differences(table, before)) if table else None for table in named]
-
-
-def _leaderboard(board: Board, before: Sequence[Entry]) -> ComparedTable:
-    changed: Mapping[tuple[str, str], float] = {}
-    if before:
-        changed = board_differences(board, board_of(before, board.basis))
-    return ComparedTable(table=leaderboard(board), differences=changed)
+def _compared(ours: Iterable[Table], theirs: Sequence[Table]) -> list[Table]:
+    """Our tables, each with its differences from their table of that name."""
+    return [replace(table, differences=differences(table, theirs)) for table in ours]
 
 
 def _texts(view: View, used: Sequence[Entry]) -> dict[str, str]:
     """The tables: file below the report -> its content."""
     texts = {"tables/numbers.csv": numbers_csv(used)}
-    for table in (view.leaderboard.table, *(compared.table for compared in view.tables)):
+    for table in (view.leaderboard, *view.tables):
         texts[f"tables/{table.name}.csv"] = to_csv(table)
         texts[f"tables/{table.name}.tex"] = to_tex(table)
     if view.comparison:
         texts["tables/compared.csv"] = compared_csv(view.comparison)
-    return texts | {f"figures/{c.table.name}.csv": to_csv(c.table) for _, c in view.figures if c}
+    return texts | {f"figures/{table.name}.csv": to_csv(table) for table in view.numbers}

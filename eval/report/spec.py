@@ -6,8 +6,8 @@ otherwise; None is "not measured" and is drawn as a gap. Names of encoders, clas
 code that draws them escapes them.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 CHANCE = "chance"  # in a row of chance levels it stands where other rows name the encoder
@@ -190,5 +190,6 @@ class Table:
     columns: tuple[Column, ...]
     cells: tuple[tuple[str | Point, ...], ...]
     published: tuple[tuple[str | float | None, ...], ...] = ()  # the paper's rows, same columns
+    differences: Mapping[tuple[str, str], float] = field(default_factory=dict)  # (encoder, column) -> from the baseline
     section: str = ""
     on_page: bool = False  # else it is only a file, as figures of the page show the same numbers

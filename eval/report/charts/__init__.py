@@ -91,14 +91,16 @@ def section_order(section: str) -> tuple[int, str]:
 
 
 def tables(entries: Sequence[Entry]) -> list[Table]:
-    """The table of each measurement for which some encoder has a number; rows are sorted by family and name."""
+    """The table of each measurement that some encoder has a number of, under names that differ."""
     groups = {task: groups_of(entries, task) for task in CHARTS}
     every = (
         replace(table, section=table.section or CHARTS[task].section(of_task[0].result))
         for task, of_task in groups.items()
         for table in CHARTS[task].tables(of_task)
     )
-    return [table for table in every if _has_numbers(table)]
+    numbered = [table for table in every if _has_numbers(table)]
+    names = distinct_names(table.name for table in numbered)
+    return [replace(table, name=name) for table, name in zip(numbered, names, strict=True)]
 
 
 def _has_numbers(table: Table) -> bool:

@@ -27,15 +27,6 @@ FIRST = 4  # figures of a kind that are shown at once; the others are folded awa
 CHANGES = 25  # how many of the largest changes are shown
 GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✖", "OWN": "◆", "": "✚"}
 PHOTO_LABEL = 60
-Differences = Mapping[tuple[str, str], float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedTable:
-    """A table and its differences from the baseline, {} where there is none."""
-
-    table: Table
-    differences: Differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +39,10 @@ class View:
     records: int
     headlines: Sequence[Headline]
     board: Board
-    leaderboard: ComparedTable
-    figures: Sequence[tuple[Figure, ComparedTable | None]]  # with the numbers behind each
-    tables: Sequence[ComparedTable]
+    leaderboard: Table
+    figures: Sequence[Figure]
+    numbers: Sequence[Table]  # behind the figures of the same names
+    tables: Sequence[Table]
     sources: Mapping[str, Any]  # from `provenance.sources_of`
     compositions: Sequence[Mapping[str, Any]]  # from `provenance.compositions_of`
     unmeasured: Sequence[Unmeasured]
@@ -67,10 +59,9 @@ def render(view: View) -> str:
     """The page as HTML. Equal views give equal texts."""
     from plotly.offline import get_plotlyjs
 
-    names = {figure.section for figure, _ in view.figures} | {figure.section for figure in view.unmeasured}
-    names |= {compared.table.section for compared in view.tables}
-    shots = [s for f, _ in view.figures if isinstance(f.content, Strips) for s in f.content.shots]
-    plots = {figure.name: plot for figure, _ in view.figures if (plot := interactive.plot(figure))}
+    names = {item.section for items in (view.figures, view.unmeasured, view.tables) for item in items}
+    shots = [s for figure in view.figures if isinstance(figure.content, Strips) for s in figure.content.shots]
+    plots = {figure.name: plot for figure in view.figures if (plot := interactive.plot(figure))}
     return (
         _environment()
         .get_template("report.html")
@@ -89,10 +80,10 @@ def render(view: View) -> str:
     )
 
 
-def _anchor(card: Headline, figures: Sequence[tuple[Figure, ComparedTable | None]]) -> str:
+def _anchor(card: Headline, figures: Sequence[Figure]) -> str:
     """The anchor of the figure with the numbers behind a headline, else that of the leaderboard."""
     paths = set(card.records)
-    return next((figure.name for figure, _ in figures if paths and paths <= set(figure.records)), "leaderboard")
+    return next((figure.name for figure in figures if paths and paths <= set(figure.records)), "leaderboard")
 
 
 def _section(name: str, view: View) -> dict[str, Any]:
@@ -100,12 +91,12 @@ def _section(name: str, view: View) -> dict[str, Any]:
     shown: list[Figure] = []
     more: dict[str, list[Figure]] = {}
     counts: dict[str, int] = {}
-    for figure, _ in view.figures:
+    for figure in view.figures:
         if figure.section == name:
             kind = figure.name.partition("-")[0]
             counts[kind] = counts.get(kind, 0) + 1
             (shown if counts[kind] <= FIRST else more.setdefault(kind, [])).append(figure)
-    tables = [compared.table for compared in view.tables if compared.table.section == name]
+    tables = [table for table in view.tables if table.section == name]
     missing = [figure for figure in view.unmeasured if figure.section == name]
     question = QUESTIONS.get(name, "")
     return {"name": name, "question": question, "shown": shown, "more": more, "tables": tables, "unmeasured": missing}
@@ -122,38 +113,37 @@ def _data(view: View, plots: Mapping[str, Plot]) -> dict[str, str]:
         "settings": {"config": interactive.CONFIG, "templates": THEMES, "narrow": NARROW},
     }
     data |= {f"plot-{name}": plot for name, plot in plots.items()}
-    data |= {f"numbers-{figure.name}": table_data(numbers, view.place) for figure, numbers in view.figures if numbers}
-    data |= {f"table-{c.table.name}": table_data(c, view.place) for c in view.tables if c.table.on_page}
+    data |= {f"numbers-{table.name}": table_data(table, view.place) for table in view.numbers}
+    data |= {f"table-{table.name}": table_data(table, view.place) for table in view.tables if table.on_page}
     return {name: interactive.to_json(value) for name, value in data.items()}
 
 
-def table_data(compared: ComparedTable, place: Callable[[str], int]) -> dict[str, Any]:
+def table_data(table: Table, place: Callable[[str], int]) -> dict[str, Any]:
     """A table as the page's script reads it.
 
     A cell is a text, or [value, low, high, place of the record or -1, difference], or [null, reason] without a value.
     `stated` are the rows of chance levels and of the paper's numbers; a cell of the latter is a text or a number.
     """
-    table = compared.table
     return {
         "caption": table.caption,
         "columns": [[column.title, column.help, column.is_metric] for column in table.columns],
-        "rows": [_row(row, compared, place) for row in table.cells if row[0] != CHANCE],
-        "stated": [_row(row, compared, place) for row in table.cells if row[0] == CHANCE]
+        "rows": [_row(row, table, place) for row in table.cells if row[0] != CHANCE],
+        "stated": [_row(row, table, place) for row in table.cells if row[0] == CHANCE]
         + [[f"Paper: {short(str(row[0]))}", *row[1:]] for row in table.published],
     }
 
 
-def _row(row: Sequence[str | Point], compared: ComparedTable, place: Callable[[str], int]) -> list[Any]:
+def _row(row: Sequence[str | Point], table: Table, place: Callable[[str], int]) -> list[Any]:
     def shown(cell: str | Point, column: str) -> str | list[Any]:
         if isinstance(cell, str):
             return short(cell, NAME_LENGTH)
         if cell.value is None:
             return [None, cell.reason]
         numbers = map(rounded, (cell.value, cell.low, cell.high))
-        difference = compared.differences.get((cell.encoder, column))
+        difference = table.differences.get((cell.encoder, column))
         return [*numbers, place(cell.record) if cell.record else -1, rounded(difference)]
 
-    return [shown(cell, column.name) for column, cell in zip(compared.table.columns, row, strict=True)]
+    return [shown(cell, column.name) for column, cell in zip(table.columns, row, strict=True)]
 
 
 # --- the template, and the functions that it calls

@@ -135,12 +135,14 @@ def _tex_stated(value: str | float | None, place: int) -> str:
 Content = tuple[tuple[Column, ...], tuple[tuple[str | Point, ...], ...]]
 
 
-def table_of(figure: Figure) -> Table | None:
-    """The numbers that a figure shows; None for strips, which show images."""
+def numbers_behind(figures: Iterable[Figure]) -> list[Table]:
+    """A table of the numbers that each figure shows, under its name; none of strips, which show images."""
+    return [table for figure in figures if (table := _table_of(figure))]
+
+
+def _table_of(figure: Figure) -> Table | None:
     content = figure.content
     match content:
-        case Strips():
-            return None
         case Rows():
             columns, cells = _by_encoder(content.series)
         case Lines():
@@ -154,6 +156,8 @@ def table_of(figure: Figure) -> Table | None:
             columns, cells = _by_bin(content)
         case Cloud():
             columns, cells = _by_label(content)
+        case Strips():
+            return None
     return Table(name=figure.name, title=figure.title, caption=figure.caption, columns=columns, cells=cells)
 
 

@@ -1,8 +1,10 @@
 """The leaderboard: the trace sensitivity of each encoder, its parts, and how well it finds the class of an image."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flickrexif.eval.report.charts.base import ENCODER, FAMILY
+from flickrexif.eval.report.score.compare import differences
 from flickrexif.eval.report.score.sensitivity import Board, Score
 from flickrexif.eval.report.spec import Column, Point, Table
 
@@ -43,13 +45,6 @@ def board_differences(ours: Board, theirs: Board) -> Mapping[tuple[str, str], fl
 
     Both boards must have the same basis, see `sensitivity.board_of`.
     """
-    before = {score.encoder: score for score in theirs.scores}
-    differences: dict[tuple[str, str], float] = {}
-    for now in ours.scores:
-        then = before.get(now.encoder)
-        if then is None or [cell.key for cell in now.cells] != [cell.key for cell in then.cells]:
-            continue
-        pairs = {"sensitivity": (now.value, then.value), "semantics": (now.semantics, then.semantics)}
-        pairs |= {part.name: (now.parts[part.name], then.parts[part.name]) for part in ours.parts}
-        differences |= {(now.encoder, name): a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
-    return differences
+    cells = {score.encoder: [cell.key for cell in score.cells] for score in ours.scores}
+    alike = tuple(s for s in theirs.scores if [cell.key for cell in s.cells] == cells.get(s.encoder))
+    return differences(leaderboard(ours), [leaderboard(replace(theirs, scores=alike))])
