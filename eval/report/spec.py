@@ -26,6 +26,16 @@ class Point:
     record: str = ""  # path of the record with the number, relative to the results folder
     reason: str = ""  # why there is no value, in the record's words
 
+    @property
+    def down(self) -> float | None:
+        """How far the interval extends below the value."""
+        return None if self.value is None or self.low is None else max(0.0, self.value - self.low)
+
+    @property
+    def up(self) -> float | None:
+        """How far it extends above."""
+        return None if self.value is None or self.high is None else max(0.0, self.high - self.value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:

@@ -89,13 +89,13 @@ class Frame:
 
 def framed(frame: Frame, title: str, legend: Sequence[tuple[str, Any]]) -> tuple["Canvas", "Axes"]:
     """A figure with a title, the legend (name, handle) below it in as many lines as it needs, and empty axes."""
-    figure, ((axes,),) = framed_grid(frame, title, legend, 1)
+    figure, (axes,) = framed_row(frame, title, legend, 1)
     return figure, axes
 
 
-def framed_grid(
+def framed_row(
     frame: Frame, title: str, legend: Sequence[tuple[str, Any]], panels: int, gap: float = 0.45
-) -> tuple["Canvas", list[list["Axes"]]]:
+) -> tuple["Canvas", list["Axes"]]:
     """As `framed`, with `panels` axes in a row, `gap` inches apart."""
     from matplotlib.figure import Figure as Canvas
 
@@ -125,7 +125,7 @@ def framed_grid(
     boxes = [(frame.left + number * (inner + gap), frame.below, inner, frame.height) for number in range(panels)]
     size = (frame.width, height, frame.width, height)
     row = [figure.add_axes(tuple(side / whole for side, whole in zip(box, size, strict=True))) for box in boxes]  # type: ignore[arg-type]
-    return figure, [row]
+    return figure, row
 
 
 def _columns(names: Sequence[str], width: float) -> int:
@@ -181,12 +181,7 @@ def note_gaps(axes: "Axes", points: Sequence[Point], at: Sequence[float]) -> Non
 
 def whiskers(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     """How far the interval of each value extends down and up; 0 where there is none."""
-    down = [_distance(point.value, point.low) for point in points]
-    return down, [_distance(point.high, point.value) for point in points]
-
-
-def _distance(high: float | None, low: float | None) -> float:
-    return 0.0 if high is None or low is None else max(0.0, high - low)
+    return [point.down or 0.0 for point in points], [point.up or 0.0 for point in points]
 
 
 def number(value: float | None) -> float:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from flickrexif.eval.report import style
 from flickrexif.eval.report.render import paper_parts as parts
-from flickrexif.eval.report.render.paper_parts import DOUBLE, SINGLE, SMALL, Frame, framed, framed_grid, number
+from flickrexif.eval.report.render.paper_parts import DOUBLE, SINGLE, SMALL, Frame, framed, framed_row, number
 from flickrexif.eval.report.render.paper_strips import strips
 from flickrexif.eval.report.spec import Cloud, Distributions, Figure, Lines, Pairwise, Point, Rows, Series, Strips
 from flickrexif.eval.report.style import Look, look_of, percent, series_look, short, title_of
@@ -168,7 +168,7 @@ def _distributions(content: Distributions, title: str, y_label: str) -> "Canvas"
     legend = [(name, _mark(look, marker="", linestyle=look.dash[0])) for name, look in looks.items()]
     count = len(content.panels)
     frame = Frame(DOUBLE if count > 1 else SINGLE, 1.5)
-    figure, (row,) = framed_grid(frame, title, legend, count, gap=0.12)
+    figure, row = framed_row(frame, title, legend, count, gap=0.12)
     centres = [(a + b) / 2 for a, b in zip(content.edges, content.edges[1:], strict=False)]
     top = max((share for panel in content.panels for _, shares in panel.shares for share in shares), default=1.0)
     for place, (axes, panel) in enumerate(zip(row, content.panels, strict=True)):
@@ -211,7 +211,7 @@ def _pairwise(content: Pairwise, title: str, _: str) -> "Canvas":
     legend = [(family or title_of(family), _mark(look_of(family))) for family in families]
     corners = [whole] if low is None else [whole, low]
     width = SINGLE if low is None else DOUBLE
-    figure, (row,) = framed_grid(Frame(width, 2.69 if low is None else 2.79), title, legend, len(corners), gap=0.66)
+    figure, row = framed_row(Frame(width, 2.69 if low is None else 2.79), title, legend, len(corners), gap=0.66)
     for axes, start in zip(row, corners, strict=True):
         for family in families:
             _family_points(axes, pairs, look_of(family))

@@ -80,15 +80,10 @@ def interval(point: Point) -> str:
 
 def whiskers(points: Sequence[Point], **more: Any) -> dict[str, Any]:
     """The intervals as plotly's error bars, {} where no point has one."""
-    if all(point.low is None or point.high is None for point in points):
+    if all(point.up is None for point in points):
         return {}
-    above = [_distance(point.high, point.value) for point in points]
-    below = [_distance(point.value, point.low) for point in points]
+    above, below = [rounded(point.up) for point in points], [rounded(point.down) for point in points]
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **more}
-
-
-def _distance(high: float | None, low: float | None) -> float | None:
-    return None if high is None or low is None else round(max(0.0, high - low), 5)
 
 
 def rows(points: Sequence[Point]) -> tuple[tuple[float, ...], dict[str, Any]]:
