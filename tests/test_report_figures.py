@@ -233,6 +233,15 @@ def test_what_no_encoder_has_a_number_of_is_told_and_not_drawn(task: str, sectio
     ]
 
 
+@pytest.mark.parametrize("task", MEASUREMENTS)
+def test_a_failed_record_without_a_reason_is_a_gap_too(task: str) -> None:
+    failed = Result(
+        task=task, encoder="e", family="OWN", dataset="d", origin="", metrics={}, settings={}, state="failed"
+    )
+    ((_, _, reasons),) = charted([("p", failed)]).unmeasured
+    assert reasons == ("failed",)
+
+
 def test_what_one_encoder_has_a_number_of_is_measured() -> None:
     assert charted(RECORDS).unmeasured == []
 

@@ -67,17 +67,21 @@ class Group:
         """The metric of each encoder, and what the paper states of it."""
         return Series(name=name, points=self.points(metric), published=tuple(published(self.result, metric)))
 
-    def chance(self, metric: str = "chance") -> float | None:
+    def chance(self) -> float | None:
         """The chance level of the records."""
-        return agreed([result.metrics.get(metric) for result in self.results])
+        return agreed([result.metrics.get("chance") for result in self.results])
+
+    @property
+    def drawable(self) -> tuple[Entry, ...]:
+        """The records that have what figures are made of."""
+        return tuple(entry for entry in self.entries if entry[1].detail is not None and not entry[1].reason)
 
     def headliners(self) -> "Group":
-        """Of the records with a number one a family: that of its best-known encoder."""
+        """One of the drawable records a family: that of its best-known encoder."""
         place_of_encoder = {name: place for place, name in enumerate(BEST_KNOWN)}
         chosen: dict[str, Entry] = {}
-        for entry in sorted(self.entries, key=lambda entry: place_of_encoder.get(entry[1].encoder, len(BEST_KNOWN))):
-            if not entry[1].reason:
-                chosen.setdefault(entry[1].family or "", entry)
+        for entry in sorted(self.drawable, key=lambda entry: place_of_encoder.get(entry[1].encoder, len(BEST_KNOWN))):
+            chosen.setdefault(entry[1].family or "", entry)
         return Group(tuple(chosen[family] for family in sorted(chosen, key=lambda family: family_order(family, ""))))
 
 

@@ -66,8 +66,8 @@ def charted(entries: Sequence[Entry]) -> Charted:
     for task, chart in CHARTS.items():
         for group in groups_of(entries, task):
             section = chart.section(group.result)
-            reasons = [plain(result.reason, 120) for result in group.results]
-            if all(reasons):
+            if not group.drawable:
+                reasons = [plain(result.reason or result.state, 120) for result in group.results]
                 unmeasured.append(_gap(section, f"{chart.title}: {group.where}", reasons))
                 continue
             for figure in chart.figures(group):

@@ -19,9 +19,8 @@ PAIRS = {  # kind of pairs in a record -> in the figure
 def _figures(group: Group) -> Iterator[Figure]:
     """A figure of the records with the same bins."""
     by_bins: dict[tuple[float, ...], list[tuple[str, Result]]] = {}
-    for entry in group.entries:
-        if not entry[1].reason:
-            by_bins.setdefault(tuple(entry[1].detail.edges), []).append(entry)
+    for entry in group.drawable:
+        by_bins.setdefault(tuple(entry[1].detail.edges), []).append(entry)
     for edges, entries in by_bins.items():
         alike = Group(tuple(entries))
         chosen = alike.headliners()
