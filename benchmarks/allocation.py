@@ -16,14 +16,16 @@ RUN = """
 import json, resource, sys, time
 from pathlib import Path
 from flickrexif.eval.embed import run as embed
-from flickrexif.eval.encoders import expand, load
+from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
+from flickrexif.eval.encoders import Candidate, expand
 from flickrexif.eval.data.formats import open_images
 folder, name, out, way = sys.argv[1:]
 if way == "given back":
     embed.keep_freed_memory = lambda: False
-encoders, sources = [load(record) for record in expand([name])], open_images(folder)
+candidates = [Candidate(spec, Candidate(spec).load()) for spec in expand([name])]
+work = [Work(source, combos_of()) for source in open_images(folder)]
 start = time.perf_counter()
-embed.embed(embed.EmbedSettings(out=Path(out), device="cpu"), encoders, sources)
+embed.embed(EmbedSettings(out=Path(out), device="cpu"), candidates, work)
 used = resource.getrusage(resource.RUSAGE_SELF)
 told = {"seconds": time.perf_counter() - start, "faults": used.ru_minflt, "peak_mb": used.ru_maxrss // 1024}
 print(json.dumps(told | {"system": used.ru_stime, "user": used.ru_utime}))

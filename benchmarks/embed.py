@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.data.source import Source
-from flickrexif.eval.embed.run import EmbedSettings, embed
-from flickrexif.eval.encoders import Encoder, EncoderSpec, load, resolve
+from flickrexif.eval.embed.run import embed
+from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
+from flickrexif.eval.encoders import Candidate, Encoder, EncoderSpec, load, resolve
 from flickrexif.eval.encoders.spec import Prepare
 from flickrexif.processing.variants import PARAMETERS
 
@@ -57,15 +58,16 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def one_pass(settings: EmbedSettings, encoder: Encoder, source: Source) -> None:
+def one_pass(settings: EmbedSettings, encoder: Encoder, source: Source, name: str = "jpeg") -> None:
     with tempfile.TemporaryDirectory() as out:
-        embed(replace(settings, out=Path(out), on_the_fly=("jpeg",)), [encoder], [source])
+        work = [Work(source, combos_of([name]))]
+        report = embed(replace(settings, out=Path(out)), [Candidate(encoder.spec, encoder)], work)
+        assert not report.faults
 
 
 def pass_by_pass(settings: EmbedSettings, encoder: Encoder, source: Source) -> None:
-    with tempfile.TemporaryDirectory() as out:
-        for name in PARAMETERS["jpeg"]:
-            embed(replace(settings, out=Path(out), on_the_fly=(name,)), [encoder], [source])
+    for name in PARAMETERS["jpeg"]:
+        one_pass(settings, encoder, source, name)
 
 
 def measure(settings: EmbedSettings, encoder: Encoder, source: Source, runs: int) -> None:

@@ -18,13 +18,12 @@ from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.files import put_bytes, put_text, remove
 from flickrexif.eval.data.catalog import IDENTITY, DataSet
 from flickrexif.eval.data.embeddings import UNSAFE, EmbeddingKey, read_embeddings
-from flickrexif.eval.embed.compat import Fault, Work, embed
-from flickrexif.eval.embed.loader import Combo
-from flickrexif.eval.embed.run import EmbedSettings
+from flickrexif.eval.embed.run import embed
+from flickrexif.eval.embed.settings import Combo, EmbedSettings, Work
 from flickrexif.eval.embed.store import file_names
 from flickrexif.eval.encoders import Candidate
 from flickrexif.eval.encoders.digests import same_encoder
-from flickrexif.eval.encoders.faults import EncoderError
+from flickrexif.eval.encoders.faults import EncoderError, Fault
 from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.measure import MEASUREMENTS, Measurement, read_result
 from flickrexif.eval.measure.base import LACKS, Outcome, Subject, no_result, present_key, run
@@ -411,8 +410,7 @@ def _embed(
     work = [Work(source, tuple(sorted(of_source, key=str))) for source, of_source in combos.values()]
     report = embed(embedding, candidates, work, progress, tell)
     steps.done += len(missing)
-    faults: Mapping[EmbeddingKey, Fault] = report.faults
-    return faults
+    return report.faults
 
 
 def _measured(item: Item, faults: Sequence[Fault], settings: SuiteSettings, tell: Callable[[str], None]) -> Done:

@@ -22,9 +22,9 @@ from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import Service, crawl_into
 from flickrexif.eval.data.embeddings import read_embeddings
 from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, embed
+from flickrexif.eval.embed.report import EmbedReport
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process
-from tests.embed_encoders import Linear
+from tests.embed_encoders import Linear, embed_all
 from tests.populations import ListPopulation, make_photo
 
 MONTHS = ("2024-07", "2024-08")
@@ -94,7 +94,7 @@ def processed(data: Path, out: str = "imagenet-traces", **options: Any) -> Proce
 
 def embedded(data: Path, out: str = "embeddings") -> EmbedReport:
     sources = [*open_images("flickrexif", data_dir=data), *open_images("imagenet-traces", data_dir=data)]
-    return embed(EmbedSettings(out=data / out), [Linear()], sources)
+    return embed_all(data / out, [Linear()], sources)
 
 
 def kept(data: Path) -> list[dict[str, Any]]:

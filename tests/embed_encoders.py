@@ -2,13 +2,21 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from flickrexif.eval.encoders.spec import EncoderSpec, Prepare
+from flickrexif.eval.data.source import Source
+from flickrexif.eval.embed.report import EmbedReport
+from flickrexif.eval.embed.run import Progress, embed
+from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
+from flickrexif.eval.encoders import Candidate
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Prepare
 
 SIDE = 12
 
@@ -71,3 +79,24 @@ class Linear:
         flat = batch.flatten(1)
         out = flat @ torch.from_numpy(weights(self.name, flat.shape[1], self.size))
         return torch.where(flat[:, :1] >= self.bad, torch.nan, out)
+
+
+def embed_all(
+    out: Path,
+    encoders: Sequence[Encoder],
+    sources: Iterable[Source],
+    on_the_fly: Sequence[str] = (),
+    masks: Sequence[float] = (0.0,),
+    progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
+    **options: Any,
+) -> EmbedReport:
+    """Every encoder over every source in every variant and mask; raises the first fault there is."""
+    combos = combos_of(on_the_fly, masks)
+    candidates = [Candidate(encoder.spec, encoder) for encoder in encoders]
+    work = [Work(source, combos) for source in sources]
+    report = embed(EmbedSettings(out=out, **options), candidates, work, progress, tell)
+    for fault in report.faults.values():
+        assert fault.error
+        raise fault.error
+    return report

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flickrexif.eval.embed.batching import Batcher, embed_within
+from flickrexif.eval.embed.forward import Batcher, embed_within
 
 
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(1, 10))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ from PIL import Image
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
 from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.merging import merge_shards
-from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, embed, summary
+from flickrexif.eval.embed.report import EmbedReport, summary
+from flickrexif.eval.embed.store import merge_shards
 from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.processing.build import ProcessSettings, process
-from tests.embed_encoders import Linear, deadly, grey, small, weights
+from tests.embed_encoders import Linear, deadly, embed_all, grey, small, weights
 
 IMAGES = 11
 ROOT = Path(__file__).parents[1]
@@ -54,9 +55,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(folder: Path, out: Path, encoders: Sequence[Linear] = (), **options: object) -> EmbedReport:
+def run(folder: Path, out: Path, encoders: Sequence[Linear] = (), **options: Any) -> EmbedReport:
     options = {"on_the_fly": ("jpeg",), "block": 4, "batch_size": 5} | options
-    return embed(EmbedSettings(out=out, **options), encoders or [Linear()], open_images(str(folder)))  # type: ignore[arg-type]
+    return embed_all(out, encoders or [Linear()], open_images(str(folder)), **options)
 
 
 def read(out: Path) -> dict[str, Embeddings]:
@@ -121,7 +122,7 @@ def test_variants_stored_and_on_the_fly_are_equal(folder: Path, tmp_path: Path) 
     names = ("JPEG75_420", "SHARPEN_4", "RESIZE_HALF", "INTERPOLATION_BOX")
     process(ProcessSettings(source=str(folder), out=tmp_path / "pictures", variants=names, shard_bytes=20_000))
     sources = open_images(str(tmp_path / "pictures"), variants=names)
-    embed(EmbedSettings(out=tmp_path / "stored", block=4), [Linear()], sources)
+    embed_all(tmp_path / "stored", [Linear()], sources, block=4)
     run(folder, tmp_path / "flying", on_the_fly=names)
     stored = read(tmp_path / "stored")
     assert len(stored) == 4
@@ -132,11 +133,11 @@ def test_several_encoders_at_once_equal_one_by_one(folder: Path, tmp_path: Path)
     """Two share a preparation, one has another; a control has none of ours."""
     encoders = [Linear(), Linear("module:tests:second", size=3), Linear("module:tests:grey", grey)]
     every = [*encoders, load(resolve("control:colour"))]
-    masks = {"masks": (0.0, 0.9), "on_the_fly": ("JPEG75_420", "IDENTITY")}
+    masks: dict[str, Any] = {"masks": (0.0, 0.9), "on_the_fly": ("JPEG75_420", "IDENTITY")}
     sources = open_images(str(folder))
-    embed(EmbedSettings(out=tmp_path / "together", **masks), every, sources)  # type: ignore[arg-type]
+    embed_all(tmp_path / "together", every, sources, **masks)
     for encoder in every:
-        embed(EmbedSettings(out=tmp_path / "alone", **masks), [encoder], sources)  # type: ignore[arg-type]
+        embed_all(tmp_path / "alone", [encoder], sources, **masks)
     together = read(tmp_path / "together")
     assert len(together) == 4 * 2 * 2
     assert_equal(together, read(tmp_path / "alone"))
@@ -149,8 +150,7 @@ def test_a_timm_network_runs_end_to_end(folder: Path, tmp_path: Path) -> None:
     """Random weights: every batch size gives the embeddings that single images give."""
     encoder = load(resolve("timm:test_vit.r160_in1k"), pretrained=False)
     sources = open_images(str(folder))
-    settings = EmbedSettings(out=tmp_path, batch_size=4)
-    report = embed(settings, [encoder], sources)
+    report = embed_all(tmp_path, [encoder], sources, batch_size=4)
     embeddings = read_embeddings(report.files[0].path)
     data = [encoder.prepare(Image.open(path).convert("RGB"), "", None) for path in sorted(folder.rglob("*.png"))]
     alone = torch.cat([encoder.embed(torch.from_numpy(image)[None]) for image in data])
@@ -222,7 +222,7 @@ def test_two_runs_do_not_make_one_file(folder: Path, tmp_path: Path) -> None:
             run(folder, tmp_path)
 
     with pytest.raises(UsageError, match="Another run is making"):
-        embed(EmbedSettings(out=tmp_path, on_the_fly=("jpeg",)), [Linear()], open_images(str(folder)), second)
+        embed_all(tmp_path, [Linear()], open_images(str(folder)), ("jpeg",), progress=second)
 
 
 # --- shards
@@ -284,11 +284,13 @@ def test_an_image_without_a_row_has_a_reason(tmp_path: Path) -> None:
         "6.png": "too_narrow",
     }
     counted = []
-    report = embed(
-        EmbedSettings(out=tmp_path / "out", block=3, batch_size=2),
+    report = embed_all(
+        tmp_path / "out",
         [Linear(bad=1.0), Linear("module:tests:good")],
         open_images(str(data)),
-        lambda done, total, failures: counted.append((done, total, dict(failures))),
+        progress=lambda done, total, failures: counted.append((done, total, dict(failures))),
+        block=3,
+        batch_size=2,
     )
     for embedded, failures in zip(report.files, (reasons | {"7.png": "not_finite"}, reasons), strict=True):
         with failures_path(embedded.path).open(newline="") as file:
@@ -316,8 +318,8 @@ def test_out_of_memory_halves_the_batch_and_says_so(
 ) -> None:
     said: list[str] = []
     encoder = Linear(capacity=3)
-    settings = EmbedSettings(out=tmp_path, on_the_fly=("jpeg",), batch_size=16)
-    report = embed(settings, [encoder], open_images(str(folder)), None, said.append)
+    sources = open_images(str(folder))
+    report = embed_all(tmp_path, [encoder], sources, ("jpeg",), tell=said.append, batch_size=16)
     assert_equal(read(tmp_path), expected)
     assert said == ["Out of memory: module:tests:linear goes on with a batch of 2, not 16."]
     assert report.batch_sizes == {"module:tests:linear": 2}
@@ -363,7 +365,7 @@ def test_one_place_for_two_encoders_is_refused(folder: Path, tmp_path: Path) -> 
 def test_stored_variants_are_not_processed_again(folder: Path, tmp_path: Path) -> None:
     sources = [replace(source, variant="JPEG75_420") for source in open_images(str(folder))]
     with pytest.raises(UsageError, match="not to stored variants"):
-        embed(EmbedSettings(out=tmp_path, on_the_fly=("jpeg",)), [Linear()], sources)
+        embed_all(tmp_path, [Linear()], sources, ("jpeg",))
 
 
 # --- orientation

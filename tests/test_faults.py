@@ -16,10 +16,9 @@ import flickrexif
 from flickrexif.core.errors import MachineError
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.embed.blocks import Block
-from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.eval.measure import read_result, retrieval
-from tests.embed_encoders import Linear
+from tests.embed_encoders import Linear, embed_all
 from tests.samples import write_image_folder
 from tests.suite_data import records, write_data
 
@@ -216,7 +215,7 @@ def embed_with_many(folder: Path, out: Path) -> None:
     """20 encoders, 14 variants and 2 masks: 560 files, or for two splits 1,120."""
     variants = ("IDENTITY", "jpeg", "sharpening", "resizing", "interpolation")
     encoders = [Linear(name=f"module:tests:{number}") for number in range(ENCODERS)]
-    embed(EmbedSettings(out=out, on_the_fly=variants, masks=(0.0, 0.5), block=2), encoders, open_images(str(folder)))
+    embed_all(out, encoders, open_images(str(folder)), variants, (0.0, 0.5), block=2)
 
 
 def contents(folder: Path) -> Mapping[str, bytes]:

@@ -32,7 +32,6 @@ from flickrexif.dataset.split_files import read_split
 from flickrexif.dataset.splits import make_splits, proportional
 from flickrexif.eval.data.embeddings import read_embeddings, write_embeddings
 from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.processing.build import ProcessSettings, process
 from tests.crawled_data import (
     PHOTOS,
@@ -46,7 +45,7 @@ from tests.crawled_data import (
     serve,
     traces,
 )
-from tests.embed_encoders import Linear
+from tests.embed_encoders import Linear, embed_all
 from tests.raw_photos import photo as raw_photo
 
 REASON = "asked by mail"
@@ -252,7 +251,7 @@ def test_row_numbers_are_no_flickr_ids(data: Path, tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "rows/train-00000-of-00001.parquet")
     process(ProcessSettings(source=str(tmp_path / "rows"), out=data / "cifar", variants=("SHARPEN_2",)))
     sources = open_images(str(data / "cifar"))
-    embed(EmbedSettings(out=data / "embeddings"), [Linear()], sources)
+    embed_all(data / "embeddings", [Linear()], sources)
     before = files_of(data)
     gone(data, photo=[3])
     assert files_of(data) == before

@@ -22,7 +22,6 @@ from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, read_embeddings, write_embeddings
 from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.run import EmbedSettings, embed
 from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.measure import read_result
 from flickrexif.eval.measure.album import Album
@@ -30,6 +29,7 @@ from flickrexif.eval.measure.strips import Query, Strips, drawn_queries
 from flickrexif.eval.measure.tsne import FEWEST, Tsne, TsneDetail, balanced
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.variants import classes
+from tests.embed_encoders import embed_all
 from tests.measured import measured, plain_text
 from tests.samples import crop, photographs, samples_and
 
@@ -59,7 +59,7 @@ def photos(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (folder / "images").mkdir()
     for row in pq.read_table(folder / "labels" / "train-folder.parquet").to_pylist():
         shutil.copy(source / row["path"], folder / "images" / f"{row['Flickr ID']}.jpg")
-    embed(EmbedSettings(out=root / "e"), [load(resolve("lite0"))], open_images("flickrexif", data_dir=root))
+    embed_all(root / "e", [load(resolve("lite0"))], open_images("flickrexif", data_dir=root))
     return root
 
 
@@ -73,8 +73,7 @@ def processed(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
                 place = root / "pets" / split / folder.name / path.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, place)
-    options = EmbedSettings(out=root / "e", on_the_fly=("jpeg",))
-    embed(options, [load(resolve("control:dct"))], open_images(str(root / "pets")))
+    embed_all(root / "e", [load(resolve("control:dct"))], open_images(str(root / "pets")), ("jpeg",))
     return root / "e"
 
 

@@ -30,12 +30,12 @@ from flickrexif.core.takedowns import takedown_path
 from flickrexif.dataset.build import Collection, build
 from flickrexif.eval.data.embeddings import read_embeddings, write_embeddings
 from flickrexif.eval.data.formats import open_images
-from flickrexif.eval.embed.run import EmbedReport, EmbedSettings, embed
+from flickrexif.eval.embed.report import EmbedReport
 from flickrexif.eval.embed.store import read_failures, shard_path
 from flickrexif.eval.results import Result, write_result
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process
 from tests.crawled_data import PHOTOS, Cameras, crawl, kept, traces
-from tests.embed_encoders import Linear
+from tests.embed_encoders import Linear, embed_all
 from tests.raw_photos import photo as raw_photo
 
 Run = Callable[..., tuple[int, str, str]]
@@ -207,7 +207,7 @@ def test_a_shard_made_again_afterwards_has_the_right_rows(data: Path, forget: Fo
 
 
 def embedded(data: Path, folder: str, out: str = "embeddings", **options: Any) -> EmbedReport:
-    return embed(EmbedSettings(out=data / out, **options), [Linear()], open_images(str(data / folder)))
+    return embed_all(data / out, [Linear()], open_images(str(data / folder)), **options)
 
 
 def folder_of_images(data: Path) -> list[int]:
@@ -258,9 +258,9 @@ def test_embeddings_of_images_elsewhere_stay_made(data: Path, tmp_path: Path, fo
     """The photo is still there, outside of the data folder; its row is not, and the file is not refused."""
     ids = folder_of_images(tmp_path / "outside")
     images = open_images(str(tmp_path / "outside/mine"))
-    embed(EmbedSettings(out=data / "embeddings"), [Linear()], images)
+    embed_all(data / "embeddings", [Linear()], images)
     forget(data, ids[1])
-    (again,) = embed(EmbedSettings(out=data / "embeddings"), [Linear()], images).files
+    (again,) = embed_all(data / "embeddings", [Linear()], images).files
     assert again.existed
     assert f"dog/{ids[1]}_b.jpg" not in read_embeddings(again.path).image_ids()
     assert again.rows == 5

@@ -1,92 +1,54 @@
-"""Embeds one block of rows with all encoders and saves the block of each target."""
+"""Embeds one block of rows with all encoders and saves the block of each file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flickrexif.eval.embed.batching import Batcher, Embed, embed_within
+from flickrexif.eval.embed.forward import Batcher, Forward
 from flickrexif.eval.embed.loader import Prepared
 from flickrexif.eval.embed.store import Target, write_block
-from flickrexif.eval.encoders.faults import EncoderError, encoder_code
-from flickrexif.eval.encoders.spec import Encoder
+from flickrexif.eval.encoders.faults import EncoderError, Fault
 
 if TYPE_CHECKING:
     import torch
 
 Key = tuple[int, int]  # places of the encoder and of the combo in their lists
-Tick = Callable[[int, Iterable[str]], None]  # (number of embeddings made, the reason of each image that failed)
-
-
-class Forward:
-    """An encoder on its device; call it with inputs [n, ...] in host memory for embeddings [n, d] on the device."""
-
-    def __init__(
-        self, encoder: Encoder, batch_size: int, device: str, tell: Callable[[str], None], *, compiled: bool = False
-    ) -> None:
-        self.spec, self.prepare, self.limit = encoder.spec, encoder.prepare, batch_size
-        self.batch_size, self.device = batch_size, device
-        self._embed: Embed = _compiled(encoder.embed) if compiled else encoder.embed
-        self._tell = tell
-        self._width: int | None = None  # of its embeddings so far
-
-    def __call__(self, inputs: "torch.Tensor") -> "torch.Tensor":
-        embeddings, limit = embed_within(self._on_device, inputs, self.limit)
-        if limit < self.limit:
-            self._tell(f"Out of memory: {self.spec.key} goes on with a batch of {limit}, not {self.limit}.")
-            self.limit = limit
-        return embeddings
-
-    def _on_device(self, inputs: "torch.Tensor") -> "torch.Tensor":
-        import torch
-
-        with encoder_code(f"embedding with {self.spec.key}"), torch.inference_mode():
-            embeddings = self._embed(inputs.to(self.device, non_blocking=True))
-            shape, count = list(embeddings.shape), len(inputs)
-            if len(shape) != 2 or shape[0] != count or not shape[1] or self._width not in (None, shape[1]):
-                rows = f"[{count}, {self._width or 'd'}]"
-                raise EncoderError(f"{self.spec.key} made {shape} of {count} images, not {rows}")
-            self._width = shape[1]
-            return embeddings.float()
-
-
-def _compiled(function: Embed) -> Embed:
-    import torch
-
-    compiled: Embed = torch.compile(function, dynamic=True)
-    return compiled
-
-
-def _batcher(forward: Forward) -> Batcher:
-    return Batcher(forward.batch_size, pinned=forward.device.startswith("cuda"))
 
 
 class Block:
-    """Consecutive rows of a source while all encoders embed them; each group of encoders shares its preprocessing."""
+    """Consecutive rows of a source while encoders embed them; each group of encoders shares its preprocessing.
+
+    An encoder that fails gets its `fault`, and the others go on.
+    """
 
     def __init__(
         self,
         bounds: tuple[int, int],
         keys: Sequence[Key],
+        forwards: Sequence[Forward],
         groups: Sequence[Sequence[int]],
         combos: int,
-        forwards: Sequence[Forward],
+        batcher: Callable[[], Batcher],
     ) -> None:
         self._start, self._stop = bounds
-        self._keys, self._groups, self._combos, self._forwards = keys, groups, combos, forwards
-        self._batchers = [_batcher(forwards[group[0]]) for group in groups]
+        self._keys, self._forwards, self._groups, self._combos = keys, forwards, groups, combos
+        self._batchers = [batcher() for _ in groups]
         self._embeddings: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {encoder: [] for encoder, _ in keys}
         self._rows: list[int] = []
         self._failures: dict[int, str] = {}
 
-    def embed(self, pieces: Iterable[Prepared], tick: Tick) -> None:
-        """Embed the block's inputs, in batches that mix variants and masks."""
+    def alive(self, encoders: Iterable[int]) -> list[int]:
+        """Those of the encoders that embed this block and have not failed."""
+        return [number for number in encoders if number in self._embeddings and not self._forwards[number].fault]
+
+    def embed(self, pieces: Iterable[Prepared], tick: Callable[[Prepared], None]) -> None:
+        """Embed the block's inputs, in batches that mix variants and masks; `tick` is called after each piece."""
         for piece in pieces:
             self._rows += piece.rows
             self._failures.update(piece.failures)
             for group, inputs in enumerate(piece.inputs):
-                if inputs is not None:
-                    places = self._places(piece, piece.job.combos[group])
-                    self._forward(group, self._batchers[group].add(places, inputs))
-            tick((piece.job.stop - piece.job.start) * len(self._keys), (reason for _, reason in piece.failures))
+                if inputs is not None and self.alive(self._groups[group]):
+                    self._add(group, self._places(piece, piece.job.combos[group]), inputs)
+            tick(piece)
         for group, batcher in enumerate(self._batchers):
             self._forward(group, batcher.rest())
 
@@ -97,22 +59,41 @@ class Block:
         rows = torch.tensor(piece.rows) - self._start
         return (rows[:, None] * self._combos + torch.tensor(combos)).flatten()
 
+    def _add(self, group: int, places: "torch.Tensor", inputs: "torch.Tensor | EncoderError") -> None:
+        try:
+            if isinstance(inputs, EncoderError):
+                raise inputs
+            batches = self._batchers[group].add(places, inputs)
+        except EncoderError as error:  # of the preprocessing that the group shares
+            self._fail(self._groups[group], error)
+        else:
+            self._forward(group, batches)
+
     def _forward(self, group: int, batches: "Iterable[tuple[torch.Tensor, torch.Tensor]]") -> None:
         for places, inputs in batches:
-            for encoder in self._groups[group]:
-                if encoder in self._embeddings:
-                    self._embeddings[encoder].append((places, self._forwards[encoder](inputs)))
+            for number in self.alive(self._groups[group]):
+                try:
+                    self._embeddings[number].append((places, self._forwards[number](inputs)))
+                except EncoderError as error:
+                    self._fail([number], error)
+
+    def _fail(self, encoders: Iterable[int], error: EncoderError) -> None:
+        fault = Fault.of(error)
+        for number in self.alive(encoders):
+            self._forwards[number].fault = fault
+            self._embeddings[number].clear()
 
     def write(self, targets: Mapping[Key, Target]) -> None:
-        """Save the block of every target."""
-        tables = {encoder: self._table(encoder) for encoder in self._embeddings}
+        """Save the block of every file whose encoder has not failed."""
+        tables = {number: self._table(number) for number in self.alive(self._embeddings)}
         rows = sorted(self._rows)
-        for key in self._keys:
-            embeddings = tables[key[0]][[row - self._start for row in rows], key[1]]
-            finite = embeddings.isfinite().all(dim=1)
-            kept = [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
-            failures = self._failures | dict.fromkeys(set(rows) - set(kept), "not_finite")
-            write_block(targets[key], self._start, self._stop, embeddings[finite], kept, failures)
+        for number, combo in self._keys:
+            if number in tables:
+                embeddings = tables[number][[row - self._start for row in rows], combo]
+                finite = embeddings.isfinite().all(dim=1)
+                kept = [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
+                failures = self._failures | dict.fromkeys(set(rows) - set(kept), "not_finite")
+                write_block(targets[number, combo], self._start, self._stop, embeddings[finite], kept, failures)
 
     def _table(self, encoder: int) -> "torch.Tensor":
         """The embeddings [rows, combos, d] of one encoder; NaN for a row that could not be prepared."""

@@ -9,7 +9,7 @@ A lock ends with its process, and the claims of a run that was killed end with i
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -23,21 +23,34 @@ CLAIM = ".run"
 PATIENCE = 0.5  # seconds: another run may look for an instant whether a third, which was killed, still lasts
 
 
-@contextmanager
-def claimed(out: Path, targets: Iterable[Target]) -> Iterator[None]:
-    """Keep other runs from making the files of `targets`, below `out`, meanwhile.
+class Claims:
+    """The claims of one run on files below `out`; its lock is taken with the first claim."""
 
-    Raises UsageError where another run is making one of them, FlickrExifError where a folder cannot be written.
-    """
-    with ExitStack() as stack:
-        name = ""
-        for target in targets:
-            try:
-                name = name or stack.enter_context(_lasting(out))
-                _claim(target, out, name)
-            except OSError as error:
-                raise unwritable(target.blocks, error) from None
-        yield
+    def __init__(self, out: Path) -> None:
+        self._out, self._stack, self._run = out, ExitStack(), ""
+
+    def __enter__(self) -> "Claims":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add(self, target: Target) -> None:
+        """Keep other runs from making the file meanwhile.
+
+        Raises UsageError where another run is making it, MachineError where its folder cannot be written.
+        """
+        try:
+            self._run = self._run or self._stack.enter_context(_lasting(self._out))
+            target.blocks.mkdir(parents=True, exist_ok=True)
+            with FileLock(target.blocks / ".lock"):
+                claim = target.blocks / CLAIM
+                other = claim.read_text("utf-8") if claim.exists() else ""
+                if other and _lasts(self._out / other):
+                    raise UsageError(f"Another run is making {target.path}.", "Wait for it, or name another --out.")
+                claim.write_text(self._run, "utf-8")
+        except OSError as error:
+            raise unwritable(target.blocks, error) from None
 
 
 @contextmanager
@@ -52,17 +65,6 @@ def _lasting(out: Path) -> Iterator[str]:
         finally:
             with suppress(OSError):
                 path.unlink()
-
-
-def _claim(target: Target, out: Path, name: str) -> None:
-    """Note that the run `name` makes the file. Raises UsageError where another run that still lasts has noted so."""
-    target.blocks.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.blocks / ".lock"):
-        claim = target.blocks / CLAIM
-        other = claim.read_text("utf-8") if claim.exists() else ""
-        if other and _lasts(out / other):
-            raise UsageError(f"Another run is making {target.path}.", "Wait for it, or name another --out.")
-        claim.write_text(name, "utf-8")
 
 
 def _lasts(run: Path) -> bool:

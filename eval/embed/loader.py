@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 
@@ -11,6 +11,7 @@ from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.core.text import reason_of
 from flickrexif.eval.data.source import Reader
+from flickrexif.eval.embed.settings import Combo
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.spec import Prepare
 from flickrexif.processing.operations import REASONS as DECODING_REASONS
@@ -39,13 +40,6 @@ CombosByPreparation = tuple[tuple[int, ...], ...]
 PREFETCH = 2  # jobs that each worker works ahead
 
 
-class Combo(NamedTuple):
-    """What is done to an image before the encoder; without a variant it is as stored, without a mask it is whole."""
-
-    variant: Variant | None
-    mask: float | None
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """The images start to stop - 1, with the combos that are needed of them."""
@@ -57,12 +51,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The inputs of a job's images: for each preparation [images x combos, ...], the combos of an image together."""
+    """The inputs of a job's images: for each preparation [images x combos, ...], the combos of an image together.
+
+    None where no combo is needed or no image is usable, an error where the encoder's `prepare` failed.
+    """
 
     job: Job
     rows: tuple[int, ...]
     failures: tuple[tuple[int, str], ...]  # (row, reason) of the other images
-    inputs: "tuple[torch.Tensor | None, ...]"  # None where no combo is needed, or no image is usable
+    inputs: "tuple[torch.Tensor | EncoderError | None, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +77,26 @@ class Preparer:
         rows: list[int] = []
         failures: list[tuple[int, str]] = []
         inputs: list[list[np.ndarray]] = [[] for _ in self.prepares]
+        broken: dict[int, EncoderError] = {}
         for row, data in zip(range(job.start, job.stop), self.read(job.start, job.stop), strict=True):
             try:
-                image_inputs = self._image(data, self.ids[row], job.combos)
+                image_inputs = self._image(data, self.ids[row], job.combos, broken)
             except (BadPicture, _Unusable) as error:
                 failures.append((row, error.reason))
             else:
                 rows.append(row)
                 for kept, new in zip(inputs, image_inputs, strict=True):
                     kept += new
-        return Prepared(job, tuple(rows), tuple(failures), tuple(map(_stack, inputs)))
+        stacked = tuple(broken.get(number) or _stacked(arrays) for number, arrays in enumerate(inputs))
+        return Prepared(job, tuple(rows), tuple(failures), stacked)
 
-    def _image(self, data: bytes | None, image_id: str, combos: CombosByPreparation) -> "list[list[np.ndarray]]":
-        """The inputs of one image, for each preparation. Raises BadPicture or _Unusable where it cannot be used."""
+    def _image(
+        self, data: bytes | None, image_id: str, combos: CombosByPreparation, broken: "dict[int, EncoderError]"
+    ) -> "list[list[np.ndarray]]":
+        """The inputs of one image, for each preparation but the `broken` ones, to which those that fail are added.
+
+        Raises BadPicture or _Unusable where the image cannot be used.
+        """
         if data is None:
             raise _Unusable("unreadable")
         image = decode(data)
@@ -102,12 +106,14 @@ class Preparer:
             image = upright(image)
         inputs: list[dict[int, np.ndarray]] = [{} for _ in self.prepares]
         for variant, pixels in self._variants(image, image_id, {place for places in combos for place in places}):
-            for prepare, places, input_of in zip(self.prepares, combos, inputs, strict=True):
-                for place in places:
-                    if self.combos[place].variant == variant:
-                        with encoder_code("preparing an image"):
-                            input_of[place] = _array(prepare(pixels, image_id, self.combos[place].mask))
-        return [[input_of[place] for place in places] for input_of, places in zip(inputs, combos, strict=True)]
+            for number, prepare in enumerate(self.prepares):
+                try:
+                    for place in combos[number]:
+                        if self.combos[place].variant == variant and number not in broken:
+                            inputs[number][place] = _array(prepare, pixels, image_id, self.combos[place].mask)
+                except EncoderError as error:
+                    broken[number] = error
+        return [[input_of[place] for place in sorted(input_of)] for input_of in inputs]
 
     def _variants(
         self, image: Image.Image, image_id: str, places: set[int]
@@ -127,22 +133,24 @@ class _Unusable(FlickrExifError):
         self.reason = reason
 
 
-def _array(prepared_image: Any) -> "np.ndarray":
-    """What an encoder prepared of an image, of numbers. EncoderError for anything else."""
+def _array(prepare: Prepare, pixels: Image.Image, image_id: str, mask: float | None) -> "np.ndarray":
+    """What an encoder prepares of an image, of numbers. EncoderError for anything else."""
     import numpy as np
 
-    if not isinstance(prepared_image, np.ndarray) or prepared_image.dtype.kind not in "fiub":
-        what = getattr(prepared_image, "dtype", type(prepared_image).__name__)
+    with encoder_code("preparing an image"):
+        array = prepare(pixels, image_id, mask)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        what = getattr(array, "dtype", type(array).__name__)
         raise EncoderError(f"its `prepare` gave {what}, not an array of numbers")
-    return prepared_image
+    return array
 
 
-def _stack(arrays: "list[np.ndarray]") -> "torch.Tensor | None":
+def _stacked(arrays: "list[np.ndarray]") -> "torch.Tensor | EncoderError | None":
     import numpy as np
     import torch
 
     if len(shapes := {array.shape for array in arrays}) > 1:
-        raise EncoderError(f"its `prepare` gave arrays of different shapes: {sorted(shapes)[:3]}")
+        return EncoderError(f"its `prepare` gave arrays of different shapes: {sorted(shapes)[:3]}")
     return torch.from_numpy(np.stack(arrays)) if arrays else None
 
 

@@ -1,4 +1,4 @@
-"""Makes one embeddings file: where it lies, the hash of all settings that decide its contents, its blocks, its end.
+"""One embedding file in the making: where it lies, the hash of the settings that decide its contents, blocks, shards.
 
 <folder>/model=…_variant=….safetensors            written last, with the settings' hash in its metadata
 <folder>/model=…_variant=….failures.csv           id and reason of the images that have no row
@@ -22,13 +22,14 @@ from flickrexif.eval.data.embeddings import (
     IMAGE_ID,
     SUFFIX,
     EmbeddingKey,
+    Embeddings,
     failures_path,
     pack_text,
     read_embeddings,
     write_embeddings,
 )
 from flickrexif.eval.data.source import Source
-from flickrexif.eval.embed.loader import Combo
+from flickrexif.eval.embed.settings import Combo, EmbedSettings
 from flickrexif.eval.encoders.digests import feature_fields, same_encoder
 from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.results import installed_versions
@@ -44,21 +45,25 @@ REMAKE = "Name another --out, or delete that file to make it again."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The embeddings file of one encoder for one source, in one variant and under one mask."""
+    """One embedding file in the making, or a shard of it."""
 
+    key: EmbeddingKey
     path: Path
     spec: EncoderSpec
-    combo: Combo
     source: Source
-    start: int  # the rows of the source: all, or those of a shard
-    stop: int
+    bounds: tuple[tuple[int, int], ...]  # the rows of the source, in blocks of start to stop - 1
     settings: Mapping[str, Any]  # everything that the embeddings depend on
-    shard: str = ""  # such as 3/8; "" for the whole
+    shard: str  # such as 3/8; "" for the whole
 
     @property
     def hash(self) -> str:
         """A hash of the settings."""
         return hash_of(self.settings)
+
+    @property
+    def rows(self) -> int:
+        """How many images of the source the file is made of."""
+        return sum(stop - start for start, stop in self.bounds)
 
     @property
     def blocks(self) -> Path:
@@ -68,6 +73,10 @@ class Target:
     def block(self, start: int, stop: int) -> Path:
         """The file of the rows start to stop - 1."""
         return self.blocks / f"{start:010}-{stop:010}{SUFFIX}"
+
+    def missing(self) -> list[tuple[int, int]]:
+        """The blocks that are not finished."""
+        return [bounds for bounds in self.bounds if not self.block(*bounds).exists()]
 
 
 def hash_of(settings: Mapping[str, Any]) -> str:
@@ -86,44 +95,35 @@ def file_names(spec: EncoderSpec) -> tuple[str, str]:
     return kind, rest if colon else "default"
 
 
-def target_of(
-    root: Path,
-    spec: EncoderSpec,
-    combo: Combo,
-    source: Source,
-    *,
-    dtype: str,
-    orient: bool,
-    seed: int,
-    shard: str,
-) -> Target:
-    """A target with its path and settings; `shard` is such as "3/8" or ""."""
-    model, variant = file_names(spec)
+def key_of(spec: EncoderSpec, source: Source, combo: Combo) -> EmbeddingKey:
+    """The key of the file that an encoder makes of the images under that combo."""
     processing = combo.variant.name if combo.variant else source.variant
-    path = EmbeddingKey(source.dataset, model, variant, processing, combo.mask or 0.0, source.split).path(root)
-    start, stop = shard_rows(len(source), shard)
-    settings = {
-        "format": FORMAT,
-        "encoder": feature_fields(spec),
-        "processing": processing,
-        "steps": combo.variant.description if combo.variant else "as stored",
-        "seed": seed if combo.variant and combo.variant.is_random else None,
-        "mask": combo.mask or 0,
-        "dtype": dtype,
-        "orient": orient,
-        "data": source.fingerprint,
-    }
-    if shard:
-        path = shard_path(path, *map(int, shard.split("/")))
+    return EmbeddingKey(source.dataset, *file_names(spec), processing, combo.mask or 0.0, source.split)
+
+
+def target_of(settings: EmbedSettings, spec: EncoderSpec, source: Source, combo: Combo) -> Target:
+    """The file with everything that it depends on. UsageError for an impossible shard."""
+    key = key_of(spec, source, combo)
+    path = key.path(settings.out)
+    start, stop = shard_rows(len(source), settings.shard)
     return Target(
-        path=path,
+        key=key,
+        path=shard_path(path, *map(int, settings.shard.split("/"))) if settings.shard else path,
         spec=spec,
-        combo=combo,
         source=source,
-        start=start,
-        stop=stop,
-        settings=settings,
-        shard=shard,
+        bounds=tuple((at, min(stop, at + settings.block)) for at in range(start, stop, settings.block)),
+        settings={
+            "format": FORMAT,
+            "encoder": feature_fields(spec),
+            "processing": key.processing,
+            "steps": combo.variant.description if combo.variant else "as stored",
+            "seed": settings.seed if combo.variant and combo.variant.is_random else None,
+            "mask": combo.mask or 0,
+            "dtype": settings.dtype,
+            "orient": settings.orient,
+            "data": source.fingerprint,
+        },
+        shard=settings.shard,
     )
 
 
@@ -180,11 +180,11 @@ def write_block(
     write_embeddings(target.block(start, stop), embeddings, {ROW: torch.tensor(rows, dtype=torch.int64)}, metadata)
 
 
-def finish(target: Target, bounds: Sequence[tuple[int, int]]) -> None:
+def finish(target: Target) -> None:
     """Join the blocks into the file and its table of failures, then remove them."""
     import torch
 
-    blocks = [read_embeddings(target.block(start, stop)) for start, stop in bounds]
+    blocks = [read_embeddings(target.block(start, stop)) for start, stop in target.bounds]
     size = target.spec.embedding_size or 0
     full = [block.image_embeddings for block in blocks if len(block)] or [torch.empty(0, size)]
     rows = torch.cat([block.columns[ROW] for block in blocks] or [torch.empty(0, dtype=torch.int64)])
@@ -252,3 +252,58 @@ def read_failures(path: Path) -> list[tuple[str, str]]:
         return []
     except (KeyError, csv.Error, UnicodeDecodeError):
         raise FlickrExifError(f"{failures_path(path)} is no table of failures.", REMAKE) from None
+
+
+# --- shards
+
+
+def merge_shards(root: Path) -> list[Path]:
+    """Join the shards of every file below `root`, remove them, and return the paths of the files.
+
+    Raises UsageError where a shard is missing, shards were made with different settings, or the file exists already
+    with other settings.
+    """
+    groups: set[tuple[Path, int]] = set()
+    for path in root.rglob(f"*.shard-*-of-*{SUFFIX}"):
+        stem, _, shard = path.name.removesuffix(SUFFIX).rpartition(".shard-")
+        groups.add((path.with_name(stem + SUFFIX), int(shard.rpartition("-")[2])))
+    if not groups:
+        raise UsageError(f"There are no shards in {root}.", "Make them: `flickrexif embed --shard 1/2`, then 2/2.")
+    return [_merge(path, count) for path, count in sorted(groups)]
+
+
+def _merge(path: Path, count: int) -> Path:
+    names = [shard_path(path, number, count) for number in range(1, count + 1)]
+    existing_hash = read_embeddings(path).metadata.get("settings_hash") if path.exists() else None
+    parts = [read_embeddings(name) for name in names if name.exists()]
+    hashes = {part.metadata.get("settings_hash") for part in parts}
+    if path.exists() and hashes != {existing_hash}:
+        raise UsageError(f"{path} is there already, made with other settings.", REMAKE)
+    if not path.exists():  # else it was written, and the removal of the shards was interrupted
+        if lost := [name.name for name in names if not name.exists()]:
+            message = f"{path} lacks {len(lost)} of {count} shards, such as {lost[0]}."
+            raise UsageError(message, "Make them, or copy them there.")
+        if len(hashes) > 1:
+            raise UsageError(
+                f"The shards of {path} were made with different settings.", "Delete them and make them again."
+            )
+        _write_merged(path, parts, [failure for name in names for failure in read_failures(name)])
+    remove(file for name in names for file in (name, failures_path(name)))
+    return path
+
+
+def _write_merged(path: Path, parts: Sequence[Embeddings], failures: Sequence[tuple[str, str]]) -> None:
+    import torch
+
+    metadata = dict(parts[0].metadata) | {"shard": "", "failures": json.dumps(reasons(failures))}
+    full = [part.image_embeddings for part in parts if len(part)] or [parts[0].image_embeddings]
+    write_failures(path, failures)
+    write_embeddings(path, torch.cat(full), {name: _joined(name, parts) for name in parts[0].columns}, metadata)
+
+
+def _joined(name: str, parts: Sequence[Embeddings]) -> "torch.Tensor":
+    import torch
+
+    if name == IMAGE_ID:  # the width of the column is that of the longest id of all shards
+        return pack_text([image_id for part in parts for image_id in part.image_ids()])
+    return torch.cat([part.columns[name] for part in parts])

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.files import FULL
@@ -64,3 +65,20 @@ def _full_disk(error: BaseException | None) -> OSError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why something could not be made."""
+
+    reason: str  # on one line
+    log: str = ""  # the traceback of an encoder that failed; "" for other faults
+    error: FlickrExifError | None = None  # without its traceback, whose frames would keep the encoder in memory
+
+    @classmethod
+    def of(cls, error: FlickrExifError) -> "Fault":
+        """What an error says."""
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        if isinstance(error, EncoderError):
+            return cls(error.reason, error.log, error)
+        return cls(plain(str(error), 500), error=error)

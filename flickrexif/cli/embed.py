@@ -81,7 +81,7 @@ def embed(
 
     Stop it at any time: the same command goes on where it was.
     """
-    from flickrexif.eval.embed.run import summary
+    from flickrexif.eval.embed.report import summary
     from flickrexif.processing.progress import ProcessProgress
 
     with closing(ProcessProgress()) as progress:
@@ -106,7 +106,7 @@ def embed(
             say=say,
         )
     typer.echo(summary(report))
-    if report.failed:
+    if report.failed or report.faults:
         raise typer.Exit(SHORT)
 
 

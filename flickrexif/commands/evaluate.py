@@ -11,10 +11,11 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.eval.data.catalog import catalog, of_embeddings
 from flickrexif.eval.data.formats import NAMES, open_images
-from flickrexif.eval.embed.in_turn import embed_in_turn
-from flickrexif.eval.embed.merging import merge_shards as join_shards
-from flickrexif.eval.embed.run import EmbedReport, EmbedSettings
+from flickrexif.eval.embed.report import EmbedReport, left_out
 from flickrexif.eval.embed.run import Progress as EmbedProgress
+from flickrexif.eval.embed.run import embed as embed_images
+from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
+from flickrexif.eval.embed.store import merge_shards as join_shards
 from flickrexif.eval.encoders import Candidate, as_encoder, expand
 from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
@@ -71,16 +72,16 @@ def embed(
 
     `dataset` is flickrexif, paircams or imagenet-traces of the data folder, a folder, or a Hugging Face data set;
     `encoder` a name, several, or an object with its `revision` as `evaluate` takes it; `embeddings=None` is that folder
-    in the data folder. Several calls may run at once. Raises UsageError for impossible arguments, FlickrExifError when
-    a file cannot be written or a worker dies; the same call then goes on.
+    in the data folder. Several calls may run at once. An encoder that fails, a data set that can no longer be read and
+    a file that must not be overwritten are `faults` of the report, and the rest is made; where nothing is, the first is
+    raised. Raises UsageError for impossible arguments, MachineError when a file cannot be written or a worker dies; the
+    same call then goes on.
     """
     place = pick_device(device)
     candidates = candidates_of(encoder, device=place, revision=revision, say=say)
     root = path_of(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
     settings = EmbedSettings(
         out=root,
-        on_the_fly=several(on_the_fly),
-        masks=several(mask) or (0.0,),
         batch_size=batch_size,
         workers=workers,
         device=place,
@@ -90,19 +91,21 @@ def embed(
         compile=compiled,
         shard=shard,
     )
+    combos = combos_of(several(on_the_fly), several(mask) or (0.0,))
     home = data_folder(data_dir) if dataset in NAMES else home_of(dataset, data_dir)
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        by_key = {candidate.spec.key: candidate for candidate in candidates}
-        return embed_in_turn(
-            settings,
-            [candidate.spec for candidate in candidates],
-            lambda spec: by_key[spec.key].load(place, dtype),
-            sources,
-            progress or (lambda *_: None),
-            say,
-        )
+        work = [Work(source, combos) for source in sources]
+        report = embed_images(settings, candidates, work, progress, say)
+    lines = left_out(report, root)
+    if report.faults and all(file.existed for file in report.files):
+        for line in lines[1:]:
+            say(line)
+        raise next(fault.error for fault in report.faults.values() if fault.error)
+    for line in lines:
+        say(line)
+    return report
 
 
 def merge_shards(*, embeddings: Place | None = None, data_dir: Place | None = None) -> tuple[Path, ...]:
