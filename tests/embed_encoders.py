@@ -81,6 +81,14 @@ class Linear:
         return torch.where(flat[:, :1] >= self.bad, torch.nan, out)
 
 
+class Ready(Candidate):
+    """An encoder that is taken as it is, without the check of loading, whose batches would be counted too."""
+
+    def load(self, *_: object) -> Encoder:
+        assert self.encoder
+        return self.encoder
+
+
 def embed_all(
     out: Path,
     encoders: Sequence[Encoder],
@@ -93,7 +101,7 @@ def embed_all(
 ) -> EmbedReport:
     """Every encoder over every source in every variant and mask; raises the first fault there is."""
     combos = combos_of(on_the_fly, masks)
-    candidates = [Candidate(encoder.spec, encoder) for encoder in encoders]
+    candidates = [Ready(encoder.spec, encoder) for encoder in encoders]
     work = [Work(source, combos) for source in sources]
     report = embed(EmbedSettings(out=out, **options), candidates, work, progress, tell)
     for fault in report.faults.values():

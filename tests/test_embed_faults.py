@@ -18,7 +18,7 @@ from flickrexif.eval.embed.run import embed
 from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
 from flickrexif.eval.encoders import Candidate
 from flickrexif.processing.build import ProcessSettings, process
-from tests.embed_encoders import Linear, embed_all
+from tests.embed_encoders import Linear, Ready, embed_all
 from tests.samples import write_image_folder
 
 COMBOS = combos_of(("JPEG75_420", "SHARPEN_2"), (0.0, 0.9))
@@ -48,7 +48,7 @@ def refusing(image: Image.Image, *_: object) -> np.ndarray:
 
 def run(folder: Path, out: Path, encoders: Sequence[Linear], **options: Any) -> EmbedReport:
     work = [Work(source, COMBOS) for source in open_images(str(folder))]
-    return embed(EmbedSettings(out=out, **SETTINGS, **options), [Candidate(e.spec, e) for e in encoders], work)
+    return embed(EmbedSettings(out=out, **SETTINGS, **options), [Ready(e.spec, e) for e in encoders], work)
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -99,7 +99,7 @@ def test_images_that_cannot_be_read_any_more_are_a_fault_of_their_files(tmp_path
     seen: list[tuple[int, int]] = []
     report = embed(
         EmbedSettings(out=tmp_path / "out", workers=workers, **SETTINGS),
-        [Candidate(Linear().spec, Linear())],
+        [Ready(Linear().spec, Linear())],
         [Work(source, combos_of()) for source in sources],
         lambda done, total, _: seen.append((done, total)),
     )
