@@ -21,7 +21,7 @@ from flickrexif.eval.encoders.backend import Backend, unknown
 from flickrexif.eval.encoders.network_encoder import network_encoder
 from flickrexif.eval.encoders.spec import EncoderSpec
 
-def describe(name, model):
+def describe(name, model, own_file):
     if model != "channels":
         raise unknown(name, model, ["channels"], "toy:")
     return EncoderSpec(name=name, family="OWN", backend="toy", model=model, input_size=16, mean=(0,) * 3, std=(1,) * 3)

@@ -2,9 +2,11 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -210,6 +212,45 @@ def test_lower_precision_stays_near_and_comes_back_as_float32(clip_file: tuple[s
     assert torch.nn.functional.cosine_similarity(exact, lower).min() > 0.999
 
 
+# --- the preprocessing of a file is that of all published weights of its architecture
+
+
+@pytest.mark.parametrize("model", ["ViT-B-16-SigLIP2", "PE-Core-B-16", "MobileCLIP2-S0", "MobileCLIP-S1", "RN50x4"])
+def test_a_file_is_prepared_as_all_tags_of_its_architecture_say(tmp_path: Path, model: str) -> None:
+    (tmp_path / "weights.pt").touch()
+    encoder = resolve(f"open_clip:{model}@{tmp_path / 'weights.pt'}")
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    for tag in tags:
+        theirs = open_clip.pretrained.get_pretrained_cfg(model, tag)
+        assert (encoder.mean, encoder.std, encoder.interpolation) == (
+            tuple(theirs["mean"]),
+            tuple(theirs["std"]),
+            theirs["interpolation"],
+        )
+        assert resolve(f"open_clip:{model}/{tag}").mean == encoder.mean
+    assert tags
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("open_clip:ViT-L-14", ["/openai@", "/laion400m_e31@", "/laion2b_s32b_b82k@"]),
+        ("open_clip:ViT-B-32", ["/openai@", "/laion2b_e16@"]),
+        ("timm:vit_base_patch16_224", [".augreg2_in21k_ft_in1k@", ".dino@"]),
+    ],
+)
+def test_a_file_whose_preprocessing_depends_on_its_tag_is_asked_for_it(
+    tmp_path: Path, name: str, tags: list[str]
+) -> None:
+    (tmp_path / "weights.pt").touch()
+    with pytest.raises(UsageError, match="published weights differ in that") as caught:
+        resolve(f"{name}@{tmp_path / 'weights.pt'}")
+    assert caught.value.hint.startswith(f"Name those that it was made like: {name}{tags[0]}FILE, or ")
+    means = [resolve(f"{name}{tag}{tmp_path / 'weights.pt'}").mean for tag in tags]
+    assert "L-14" not in name or len(set(means)) == 2
+    assert resolve(name).mean
+
+
 # --- bad checkpoints
 
 
@@ -314,6 +355,28 @@ def test_a_hub_model_that_fails_is_one_sentence(tmp_path: Path, model: str) -> N
     with pytest.raises(FlickrExifError, match="cannot be loaded") as caught:
         load(resolve(f"torchhub:{tmp_path}/{model}"))
     assert "\n" not in caught.value.message
+
+
+def write_repository(folder: Path, numbers: int) -> str:
+    """A torch.hub repository whose network comes from its `utils`, as many have one."""
+    folder.mkdir()
+    (folder / "utils.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n"
+        f"        return x.mean((2, 3)).repeat(1, {numbers // 3}) + 1\n"
+    )
+    (folder / "hubconf.py").write_text("from utils import Net\ndef net(pretrained=True):\n    return Net()\n")
+    return f"torchhub:{folder}/net"
+
+
+def test_repositories_do_not_share_their_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = ModuleType("utils")  # of the folder that one works in
+    own.__file__ = str(tmp_path / "utils.py")
+    monkeypatch.setitem(sys.modules, "utils", own)
+    names = {numbers: write_repository(tmp_path / f"net{numbers}", numbers) for numbers in (12, 27)}
+    sizes = [load(resolve(names[numbers])).spec.embedding_size for numbers in (12, 27, 12)]
+    assert sizes == [12, 27, 12]
+    assert sys.modules["utils"] is own
+    assert torch.nn is sys.modules["torch.nn"]
 
 
 class Mean:

@@ -1,9 +1,10 @@
 """What a backend does for the registry and for loading; `backends.BACKENDS` lists them by name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
@@ -14,8 +15,9 @@ from flickrexif.eval.encoders.weights import local_file
 class Backend:
     """A library, or another way to name an encoder: BACKEND:MODEL."""
 
-    describe: Callable[[str, str], EncoderSpec]
-    """(name, MODEL) -> the spec, as far as it is known without loading. UsageError for an unknown model."""
+    describe: Callable[[str, str, bool], EncoderSpec]
+    """(name, MODEL, whether its weights are a file that the user named) -> the spec, as far as it is known without
+    loading. UsageError for an unknown model, and where a file of weights does not tell the preprocessing."""
 
     load: Callable[[EncoderSpec, str, Precision, bool], Encoder]
     """(spec, device, precision, pretrained) -> the encoder, its spec with the digest and the embedding size."""
@@ -28,7 +30,7 @@ class Backend:
 
 
 def of_a_file(
-    describe: Callable[[str, str], EncoderSpec],
+    describe: Callable[[str, str, bool], EncoderSpec],
     load: Callable[[EncoderSpec, str, Precision, bool], Encoder],
     hub_files: tuple[str, ...],
 ) -> Backend:
@@ -51,3 +53,18 @@ def unknown(name: str, requested: str, candidates: Iterable[str], prefix: str = 
     near = [by_case[match] for match in get_close_matches(requested.lower(), by_case, n=3, cutoff=0.4)]
     hint = f"Nearest: {', '.join(prefix + match for match in near)}." if near else "Type: flickrexif encoders"
     return UsageError(f"There is no encoder {name[:80]!r}.", hint)
+
+
+def agreed(name: str, tags: Mapping[str, Any], preprocessing: Callable[[Any], object], joint: str) -> Any:
+    """The configuration of a model's tags for weights of which no tag is named; {} for a model without tags.
+
+    UsageError where the tags do not agree in their preprocessing, as the weights do not tell it.
+    """
+    groups: dict[object, list[str]] = {}
+    for tag, cfg in tags.items():
+        groups.setdefault(preprocessing(cfg), []).append(tag)
+    if len(groups) > 1:
+        choices = ", or ".join(f"{name}{joint}{group[0]}@FILE" for group in groups.values())
+        message = f"A file does not tell how {name} takes its images, and its published weights differ in that."
+        raise UsageError(message, f"Name those that it was made like: {choices}.")
+    return next(iter(tags.values()), {})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation, Order
 from flickrexif.processing.variants import centre_mask
 
 
@@ -21,17 +21,18 @@ class Preprocessing:
     mean: Channels
     std: Channels
     interpolation: Interpolation
+    order: Order = "RGB"
 
     def __call__(self, image: Image.Image, image_id: str, mask: float | None = None) -> np.ndarray:  # noqa: ARG002
         cropped = masked(resize_and_crop(image.convert("RGB"), self.size, self.interpolation), mask)
-        pixels = np.asarray(cropped, np.float32) / np.float32(255)
+        pixels = np.asarray(cropped, np.float32)[..., :: 1 if self.order == "RGB" else -1] / np.float32(255)
         normalised = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 
 
 def preprocessing(spec: EncoderSpec) -> Preprocessing:
     """The preprocessing of the encoder that `spec` describes."""
-    return Preprocessing(spec.input_size, spec.mean, spec.std, spec.interpolation)
+    return Preprocessing(spec.input_size, spec.mean, spec.std, spec.interpolation, spec.order)
 
 
 def resize_and_crop(image: Image.Image, size: int, interpolation: Interpolation) -> Image.Image:

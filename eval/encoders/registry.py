@@ -2,7 +2,7 @@
 
     paper:clip/ViT-B-16                       the published registry's name
     open_clip:ViT-B-32/laion2b_s34b_b79k      a model and a tag of open_clip
-    open_clip:ViT-B-32@/path/to/weights.pt    a local checkpoint; timm: and paper: take one too
+    open_clip:ViT-B-32/openai@/path/to/weights.pt    a local file, prepared as those weights are; timm: and paper: too
     timm:vit_base_patch16_siglip_256.webli    a model of timm
     torchhub:facebookresearch/dino:main/dino_vits16    an entry point of a repository or folder
     transformers:facebook/dinov2-base         a vision model of the Hub
@@ -102,9 +102,12 @@ def resolve(name: str) -> EncoderSpec:
     parts = NAME.fullmatch(name)
     if parts is None:
         raise UsageError(f"{name[:80]!r} is no name of an encoder.", "Type: flickrexif encoders")
-    spec = _base(parts["base"])
-    if parts["checkpoint"]:
-        spec = _with_checkpoint(spec, parts["checkpoint"])
+    path = parts["checkpoint"]
+    if path and not Path(path).is_file():
+        raise UsageError(f"There is no checkpoint {path}.", "Name a file that is there.")
+    spec = _base(parts["base"], own_file=bool(path))
+    if path:
+        spec = _with_checkpoint(spec, path)
     return spec if parts["size"] is None else spec.resized(_size(spec, parts["size"]))
 
 
@@ -139,12 +142,12 @@ def _listed(path: Path) -> Iterator[str]:
 # --- one name
 
 
-def _base(name: str) -> EncoderSpec:
+def _base(name: str, *, own_file: bool) -> EncoderSpec:
     if spec := registered_encoders().get(name):
         return spec
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
-        return BACKENDS[backend].describe(name, model)
+        return BACKENDS[backend].describe(name, model, own_file)
     raise unknown(name, name, registered_encoders())
 
 
@@ -160,6 +163,4 @@ def _size(spec: EncoderSpec, text: str) -> int:
 def _with_checkpoint(spec: EncoderSpec, path: str) -> EncoderSpec:
     if not BACKENDS[spec.backend].hub_files:
         raise UsageError(f"{spec.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
-    if not Path(path).is_file():
-        raise UsageError(f"There is no checkpoint {path}.", "Name a file that is there.")
     return replace(spec, name=f"{spec.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)

@@ -1,8 +1,12 @@
 """Context managers that fix torch's random draws or silence the libraries' log messages."""
 
 import logging
+import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 
 
 @contextmanager
@@ -26,3 +30,26 @@ def quiet() -> Iterator[None]:
     finally:
         logging.root.removeHandler(handler)
         logging.disable(before)
+
+
+@contextmanager
+def own_modules() -> Iterator[None]:
+    """Inside, the `utils` of a repository is its own: loose modules that were imported before, such as those of another
+    repository, are set aside, and afterwards those of this one are."""
+    aside = {name: sys.modules.pop(name) for name, module in list(sys.modules.items()) if _is_loose(name, module)}
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            if _is_loose(name, module):
+                del sys.modules[name]
+        sys.modules.update(aside)
+
+
+def _is_loose(name: str, module: ModuleType) -> bool:
+    """Whether a module comes from a file of no installed package, and is none of ours."""
+    file = getattr(module, "__file__", None)
+    if file is None or name.partition(".")[0] in ("__main__", "flickrexif"):
+        return False
+    installed = {Path(sysconfig.get_path(place)) for place in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return not installed.intersection(Path(file).parents)

@@ -13,6 +13,7 @@ Family = Literal["CVL", "SUP", "SSL", "CTL", "OWN"]
 """Contrastive vision-language, supervised, self-supervised; controls; own and others that the registry lacks."""
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos", "box", "nearest", "hamming"]
+Order = Literal["RGB", "BGR"]
 Channels = tuple[float, float, float]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -36,6 +37,8 @@ class EncoderSpec:
     mean: Channels = IMAGENET_MEAN  # of RGB in [0, 1]
     std: Channels = IMAGENET_STD
     interpolation: Interpolation = "bicubic"
+    order: Order = "RGB"  # of the channels that the network takes, and of `mean` and `std`
+    pooling: str = ""  # of several that a network has, the embedding that is taken: projection, pooler, class token
     embedding_size: int | None = None  # None: known once the encoder is loaded
     licence: str = "unknown"
     source: str = ""  # of the weights: a repository on the Hub, https://..., or package:NAME

@@ -156,7 +156,7 @@ CONTROLS = {
 }
 
 
-def _describe(name: str, _: str) -> EncoderSpec:
+def _describe(name: str, *_: object) -> EncoderSpec:
     if name not in CONTROLS:
         raise unknown(name, name, CONTROLS)
     return CONTROLS[name].spec

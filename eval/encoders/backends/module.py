@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def _describe(name: str, model: str) -> EncoderSpec:
+def _describe(name: str, model: str, _: bool) -> EncoderSpec:
     return EncoderSpec(name=name, family="OWN", backend="module", model=model)
 
 

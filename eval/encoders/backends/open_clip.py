@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.encoders.backend import of_a_file, unknown
+from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, image_tower, loader
 from flickrexif.eval.encoders.scopes import quiet
@@ -13,11 +13,15 @@ from flickrexif.eval.encoders.spec import EncoderSpec
 if TYPE_CHECKING:
     from torch import nn
 
+FIELDS = ("mean", "std", "interpolation", "quick_gelu")  # of a tag, which its weights alone do not tell
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def describe(name: str, model: str) -> EncoderSpec:
-    """The spec by open_clip's configurations of the model and the tag. UsageError where it does not know them."""
+def describe(name: str, model: str, own_file: bool) -> EncoderSpec:
+    """The spec by open_clip's configurations of the model and the tag.
+
+    UsageError where it does not know them, and for a file without a tag where the tags of the model do not agree.
+    """
     require_torch("open_clip")
     import open_clip
     from open_clip.pretrained import get_pretrained_cfg
@@ -26,10 +30,13 @@ def describe(name: str, model: str) -> EncoderSpec:
     config = open_clip.get_model_config(architecture)
     if config is None:
         raise unknown(name, architecture, open_clip.list_models(), "open_clip:")
-    weights = get_pretrained_cfg(architecture, tag) if tag else {}
-    if tag and not weights:
-        tags = open_clip.list_pretrained_tags_by_model(architecture)
+    tags = {tag: get_pretrained_cfg(architecture, tag) for tag in open_clip.list_pretrained_tags_by_model(architecture)}
+    if tag and tag not in tags:
         raise unknown(name, tag, tags, f"open_clip:{architecture}/")
+    if own_file and not tag:
+        weights = agreed(name, tags, lambda cfg: tuple(str(cfg.get(field)) for field in FIELDS), "/")
+    else:
+        weights = tags.get(tag, {})
     return EncoderSpec(
         name=name,
         family="CVL",
@@ -41,7 +48,7 @@ def describe(name: str, model: str) -> EncoderSpec:
         std=weights.get("std", open_clip.OPENAI_DATASET_STD),
         interpolation=weights.get("interpolation", "bicubic"),
         embedding_size=config["embed_dim"],
-        source=weights.get("hf_hub", "").rstrip("/") or weights.get("url", ""),
+        source="" if own_file and not tag else weights.get("hf_hub", "").rstrip("/") or weights.get("url", ""),
     )
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flickrexif.eval.encoders.backend import of_a_file, unknown
+from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, loader
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
@@ -24,8 +24,11 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # an encoder does not need their weights
 
 
-def describe(name: str, model: str) -> EncoderSpec:
-    """The spec by timm's configuration of the weights. UsageError for an unknown model."""
+def describe(name: str, model: str, own_file: bool) -> EncoderSpec:
+    """The spec by timm's configuration of the weights.
+
+    UsageError for an unknown model, and for a file without a tag where the tags of the model do not agree.
+    """
     require_torch("timm")
     import timm
 
@@ -34,6 +37,10 @@ def describe(name: str, model: str) -> EncoderSpec:
     if model not in names:
         raise unknown(name, model, sorted(names), "timm:")
     cfg = timm.get_pretrained_cfg(model)
+    if own_file and not tag:
+        names_of_tags = timm.list_pretrained(f"{architecture}.*")
+        tags = {full.partition(".")[2]: timm.get_pretrained_cfg(full) for full in names_of_tags}
+        agreed(name, tags, lambda cfg: (cfg.mean, cfg.std, cfg.interpolation), ".")
     if cfg is None:
         return EncoderSpec(name=name, family="OWN", backend="timm", model=architecture)
     tag = tag or cfg.tag or ""  # the default weights by their name

@@ -10,14 +10,14 @@ from flickrexif.eval.encoders.backend import Backend, is_folder
 from flickrexif.eval.encoders.digests import network_digest
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.network_encoder import network_encoder
-from flickrexif.eval.encoders.scopes import seeded
+from flickrexif.eval.encoders.scopes import own_modules, seeded
 from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def _describe(name: str, model: str) -> EncoderSpec:
+def _describe(name: str, model: str, _: bool) -> EncoderSpec:
     return EncoderSpec(name=name, family="OWN", backend="torchhub", model=model)
 
 
@@ -29,7 +29,7 @@ def _load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) ->
     repository, _, model = spec.model.rpartition("/")
     local = Path(repository).is_dir()
     try:
-        with seeded():
+        with seeded(), own_modules():
             network: nn.Module = torch.hub.load(  # type: ignore[no-untyped-call]
                 repository, model, source="local" if local else "github", trust_repo=True, pretrained=pretrained
             )
