@@ -1,5 +1,6 @@
 """A measurement and its chart are one entry each: a report shows its figure, its table row and its numbers."""
 
+import ast
 import csv
 import json
 import re
@@ -12,11 +13,12 @@ import pytest
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import MEASUREMENTS, read_result
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
+from flickrexif.eval.report import spec
 from flickrexif.eval.report.build import write_report
 from flickrexif.eval.report.charts import CHARTS
 from flickrexif.eval.report.charts.base import Chart, Part, is_whole, metrics_table
 from flickrexif.eval.report.groups import Group
-from flickrexif.eval.report.spec import Figure, Rows
+from flickrexif.eval.report.spec import PHOTOS, Figure, Rows
 from flickrexif.eval.results import Result, write_result
 
 
@@ -134,3 +136,10 @@ def test_a_record_of_an_unknown_measurement_is_shown_too(records: Path) -> None:
     assert (report.records, report.unreadable) == (3, [])
     tasks = {row["task"] for row in rows(records.parent / "report/tables/numbers.csv")}
     assert tasks == {"norm"}
+
+
+def test_no_task_is_named_outside_of_its_chart() -> None:
+    report = Path(spec.__file__).parent
+    for path in sorted({*report.rglob("*.py")} - {*(report / "charts").glob("*.py")}):
+        named = {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+        assert named & MEASUREMENTS.keys() <= ({PHOTOS} if path.name == "spec.py" else set()), path.name
