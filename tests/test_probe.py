@@ -20,7 +20,7 @@ from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, write_embed
 from flickrexif.eval.measure.base import run
 from flickrexif.eval.measure.inputs import read_split, uniform_draws
 from flickrexif.eval.measure.probe import paper as probe_paper
-from flickrexif.eval.measure.probe.heads import Heads, Sgd, batch_order, starting_heads, store, train_heads
+from flickrexif.eval.measure.probe.heads import Heads, Sgd, batch_order, starting_heads, train_heads
 from flickrexif.eval.measure.probe.measurement import Probe
 from flickrexif.eval.measure.probe.paper import Paper, Trial
 from flickrexif.eval.measure.probe.probe import (
@@ -78,8 +78,7 @@ def plain_sgd(
 def test_heads_together_are_heads_alone(images: int, classes: int) -> None:
     features, labels = samples(images, classes, 12, 0)
     pairs = [(0.1, 1e-4), (3.0, 1e-12), (10.0, 1e-2), (1.0, 0.0)]
-    stored = store([features], torch.float32)
-    heads = train_heads(stored, labels[None], *zip(*pairs, strict=True), classes=classes, sgd=SHORT, seed=5)
+    heads = train_heads(features[None], labels[None], *zip(*pairs, strict=True), classes=classes, sgd=SHORT, seed=5)
     orders = [batch_order(images, epoch, 5).numpy() for epoch in range(SHORT.epochs)]
     start = starting_heads(1, classes, 12, 5)
     for head, pair in enumerate(pairs):
@@ -93,34 +92,12 @@ def test_heads_together_are_heads_alone(images: int, classes: int) -> None:
 
 def test_heads_with_features_of_their_own_are_heads_alone() -> None:
     sets, labels = zip(*(samples(150, 3, 9, seed) for seed in range(4)), strict=True)
-    together = train_heads(
-        store(sets, torch.float32), torch.stack(labels), [2.0] * 4, [1e-3] * 4, classes=3, sgd=SHORT, seed=1
-    )
+    together = train_heads(torch.stack(sets), torch.stack(labels), [2.0] * 4, [1e-3] * 4, classes=3, sgd=SHORT, seed=1)
     for head in range(4):
-        alone = train_heads(store(sets[head : head + 1], torch.float32), labels[head][None], [2.0], [1e-3],
+        alone = train_heads(sets[head][None], labels[head][None], [2.0], [1e-3],
                             classes=3, sgd=SHORT, seed=1)  # fmt: skip
         torch.testing.assert_close(together.weight[head], alone.weight[0], atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(together.bias[head], alone.bias[0], atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize("sets", [1, 3])
-def test_heads_from_bfloat16_are_as_accurate_also_far_from_the_origin(sets: int) -> None:
-    """The centre is 60 times as long as what sets the images apart: bfloat16 alone would keep two bits of that."""
-    drawn, far = [samples(3_000, 4, 24, seed, 1.0) for seed in range(sets)], torch.ones(24) / 24**0.5
-    features = [(images - images.mean(0)) / 60 + far for images, _ in drawn]
-    labels = torch.stack([labels for _, labels in drawn])
-
-    def predictions(kind: torch.dtype) -> Tensor:
-        stored, sgd = store(features, kind), Sgd(epochs=30)
-        heads = train_heads(stored, labels, [1.0, 2.0, 3.0], [1e-6] * 3, classes=4, sgd=sgd, seed=0)
-        return torch.stack([heads.predict(features[head % sets])[head] for head in range(3)])
-
-    exact, rounded = predictions(torch.float32), predictions(torch.bfloat16)
-    right = [(predicted == labels).double().mean(1) for predicted in (exact, rounded)]
-    assert (exact == rounded).double().mean() > 0.998
-    assert (right[0] - right[1]).abs().max() < 0.002
-    assert right[0].max() > 0.45
-    assert torch.equal(rounded, predictions(torch.bfloat16))
 
 
 def test_the_start_is_that_of_a_linear_layer_and_the_order_a_permutation() -> None:
@@ -135,9 +112,9 @@ def test_the_start_is_that_of_a_linear_layer_and_the_order_a_permutation() -> No
 
 def test_a_head_that_diverges_leaves_its_neighbours_alone() -> None:
     features, labels = samples(200, 4, 12, 0)
-    args, stored = {"classes": 4, "sgd": SHORT, "seed": 0}, store([features], torch.float32)
-    both = train_heads(stored, labels[None], [1.0, 1e30], [1e-6, 1.0], **args)  # type: ignore[arg-type]
-    alone = train_heads(stored, labels[None], [1.0], [1e-6], **args)  # type: ignore[arg-type]
+    args = {"classes": 4, "sgd": SHORT, "seed": 0}
+    both = train_heads(features[None], labels[None], [1.0, 1e30], [1e-6, 1.0], **args)  # type: ignore[arg-type]
+    alone = train_heads(features[None], labels[None], [1.0], [1e-6], **args)  # type: ignore[arg-type]
     assert both.finite().tolist() == [True, False]
     torch.testing.assert_close(both.weight[:1], alone.weight, atol=1e-5, rtol=1e-5)
 

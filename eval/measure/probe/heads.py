@@ -4,24 +4,16 @@ A head is a linear layer with a bias on frozen features; the loss is cross-entro
 `torch.optim.SGD` does it: v <- momentum v + gradient + weight_decay w, then w <- w - rate v. Heads share the start and
 the order of the batches, so a step of H heads is two matrix products of [B, d] with [d, H C] instead of 2 H thin ones.
 Each head ends as if it were trained alone.
-
-Processors that multiply bfloat16 do it twice as fast as float32, from half the memory. For that, features are stored
-less their centre m: with x = s + m a logit is w s + (w m + b), the gradient of w is sum(e s) + sum(e) m. What is
-rounded to bfloat16 (s, e, and w in the products) is then only what sets the images apart; w, v, b and all sums stay in
-float32.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from flickrexif.core.draws import rank
-
-LARGE = 10_000  # images from which features are stored in bfloat16: of fewer, a single one weighs too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +42,6 @@ class Heads:
         return (self.weight.isfinite().all(2) & self.bias.isfinite()).all(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Features of F sets of images as training reads them: deviations + centre."""
-
-    deviations: Tensor  # [F, n, d], float32 or bfloat16
-    centre: Tensor  # [d]
-
-
-def storage(features: Tensor) -> torch.dtype:
-    """bfloat16 for many features [n, d] on a processor that multiplies it, else float32."""
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 does not tell
-    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return torch.bfloat16 if native and features.device.type == "cpu" and len(features) >= LARGE else torch.float32
-
-
-def store(sets: Sequence[Tensor], kind: torch.dtype) -> Stored:
-    """F sets of features, [n, d] each; a single one in float32 is not copied."""
-    first = sets[0]
-    if kind == torch.float32:
-        return Stored(torch.stack(list(sets)) if len(sets) > 1 else first[None], torch.zeros_like(first[0]))
-    centre = first.mean(0)
-    # numpy asks for huge pages, torch does not: rows in random order are read a third faster from them.
-    deviations = torch.from_numpy(np.empty((len(sets), *first.shape), np.int16)).view(kind)
-    for features, target in zip(sets, deviations, strict=True):
-        torch.sub(features, centre, out=target)
-    return Stored(deviations, centre)
-
-
 def starting_heads(count: int, classes: int, width: int, seed: int) -> Heads:
     """`count` equal heads, drawn as `torch.nn.Linear` draws its own: uniform within 1 / sqrt(width)."""
     generator = torch.Generator().manual_seed(rank(seed, "start of the linear probe", ""))
@@ -92,7 +56,7 @@ def batch_order(images: int, epoch: int, seed: int) -> Tensor:
 
 
 def train_heads(
-    stored: Stored,
+    features: Tensor,
     labels: Tensor,
     rates: Sequence[float],
     weight_decays: Sequence[float],
@@ -103,31 +67,30 @@ def train_heads(
 ) -> Heads:
     """Train one head for each (rate, weight decay).
 
-    There are F sets of features and `labels` [F, n]: F is 1 (all heads learn from the same images) or the number of
+    `features` [F, n, d] and `labels` [F, n]: F is 1 (all heads learn from the same images) or the number of
     heads (each learns from its own, such as another draw of the processing). In epoch e, counted from 0, the rate is
     rate / 2 (1 + cos(pi e / epochs)). Heads that diverge hold NaN or infinity. On a GPU no step waits for its result.
     """
-    features, device = stored.deviations, labels.device
     sets, images, width = features.shape
+    device = features.device
     heads = starting_heads(len(rates), classes, width, seed)
-    # The bias is the weight of a feature that is 1: the last column, and the last entry of what all images share.
-    theta = torch.cat([heads.weight, heads.bias[..., None]], 2).to(device)
-    shared = torch.cat([stored.centre, stored.centre.new_ones(1)])
-    speed = torch.zeros_like(theta)
-    steps, decays = (torch.tensor(values, device=device)[:, None, None] for values in (rates, weight_decays))
+    weight, bias = heads.weight.to(device), heads.bias.to(device)
+    steps, decays = (torch.tensor(values, device=device)[:, None] for values in (rates, weight_decays))
+    speed, bias_speed = torch.zeros_like(weight), torch.zeros_like(bias)
     size = min(sgd.batch, images)
     buffers = {count: features.new_empty(sets, count, width) for count in {size, images % size or size}}
     for epoch in range(sgd.epochs):
         rate = -steps * (1 + math.cos(math.pi * epoch / sgd.epochs)) / 2
         for chosen in torch.split(batch_order(images, epoch, seed).to(device), size):
             batch = torch.index_select(features, 1, chosen, out=buffers[len(chosen)])
-            logits = product(theta[..., :-1].to(batch.dtype), batch.mT) + (theta @ shared)[..., None]
+            logits = product(weight, batch.mT).add_(bias[..., None])
             error = subtract_labels(torch.softmax(logits, 1), labels.index_select(1, chosen))
-            speed.mul_(sgd.momentum)
-            speed[..., :-1].add_(product(error.to(batch.dtype), batch), alpha=1 / len(chosen))
-            speed.addcmul_(error.sum(2, keepdim=True), shared, value=1 / len(chosen)).addcmul_(theta, decays)
-            theta.addcmul_(speed, rate)
-    return Heads(theta[..., :-1].contiguous(), theta[..., -1].contiguous())
+            speed.mul_(sgd.momentum).add_(product(error, batch), alpha=1 / len(chosen))
+            speed.addcmul_(weight, decays[..., None])
+            bias_speed.mul_(sgd.momentum).add_(error.sum(2), alpha=1 / len(chosen)).addcmul_(bias, decays)
+            weight.addcmul_(speed, rate[..., None])
+            bias.addcmul_(bias_speed, rate)
+    return Heads(weight, bias)
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:

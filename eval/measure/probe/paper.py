@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from flickrexif.core.draws import rank
-from flickrexif.eval.measure.probe.heads import Heads, Sgd, storage, store, train_heads
+from flickrexif.eval.measure.probe.heads import Heads, Sgd, train_heads
 
 Pair = tuple[float, float]
 """Learning rate and weight decay."""
@@ -55,11 +55,10 @@ def evaluator(
 ) -> Evaluate:
     """A function that trains on `train` (features [n, d], labels [n]) and gives the accuracies on `validation`."""
     (features, labels), (held_out, held_out_labels) = train, validation
-    stored = store([features], storage(features))
 
     def evaluate(pairs: Sequence[Pair]) -> list[float | None]:
         rates, decays = zip(*pairs, strict=True)
-        heads = train_heads(stored, labels[None], rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
+        heads = train_heads(features[None], labels[None], rates, decays, classes=classes, sgd=paper.sgd, seed=seed)
         right = (heads.predict(held_out) == held_out_labels).double().mean(1).tolist()
         return [value if fine else None for value, fine in zip(right, heads.finite().tolist(), strict=True)]
 
@@ -137,14 +136,18 @@ def _guess(trials: Sequence[Trial], pair: Pair) -> float:
 
 def refit(draws: Sequence[tuple[Tensor, Tensor]], chosen: Trial, classes: int, paper: Paper, seed: int) -> Heads:
     """One head a draw (features [n, d], labels [n]) with the chosen values."""
-    sets, labels = zip(*draws, strict=True)
-    stored, count = store(sets, storage(sets[0])), len(draws)
+    (features, labels), count = map(_stacked, zip(*draws, strict=True)), len(draws)
     return train_heads(
-        stored,
-        torch.stack(labels),
+        features,
+        labels,
         [chosen.rate] * count,
         [chosen.weight_decay] * count,
         classes=classes,
         sgd=paper.sgd,
         seed=seed,
     )
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors along a new first dimension; a single one is not copied."""
+    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]

@@ -189,12 +189,13 @@ PROTOCOLS: Mapping[str, Callable[[tuple[Part, Part], int, ProbeSettings], Choice
 }
 
 
-BYTES_AT_ONCE = 4 * 2**30  # of embeddings that are trained on together; their copy takes as much again
+BYTES_AT_ONCE = 4 * 2**30  # of embeddings that a GPU trains on together; their copy takes as much again
 
 
 def _refit(data: ProbeData, first: Part, refit: Refit) -> Heads:
-    """One head a seed, as many trained together as fit BYTES_AT_ONCE."""
-    together = max(1, BYTES_AT_ONCE // first.features.nbytes)
+    """One head a seed; a GPU trains as many together as fit BYTES_AT_ONCE, a CPU one by one, so that a batch stays in
+    its caches."""
+    together = 1 if first.features.device.type == "cpu" else max(1, BYTES_AT_ONCE // first.features.nbytes)
     parts = []
     for start in range(0, data.seeds, together):
         seeds = range(start, min(start + together, data.seeds))
