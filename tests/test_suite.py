@@ -1,6 +1,8 @@
 """The suite: every measurement that the data allow, nothing twice, a reason for what cannot be."""
 
+import dataclasses
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -499,8 +501,20 @@ def test_settings_choose_among_the_measurements_and_change_them(data: Path) -> N
     assert set(neighbors.metrics) == {"5", "40"}  # as many as there are photos
 
 
-def test_every_measurement_has_its_defaults_as_settings_of_the_plan() -> None:
-    assert {task for task, kind in MEASUREMENTS.items() if kind.on_request} == {"mitigation"}
+def test_the_page_of_the_suite_has_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \| (.*) \|$", (ROOT / "docs" / "suite.md").read_text(), re.MULTILINE)
+    told = {task: dict(re.findall(r"`([a-z]+)`(?: \(([^;)]+))?", text)) for task, text in rows if task in MEASUREMENTS}
+    told = {task: fields for task, fields in told.items() if "seed" in fields or "k" in fields}
+    for task, fields in told.items():
+        kind = MEASUREMENTS[task]
+        of_all = {"parameter", "attribute", "mask", "paper", "fast"}
+        usual = {field.name: field.default for field in dataclasses.fields(kind) if field.name not in of_all}
+        assert fields.keys() == usual.keys()
+        for name, text in fields.items():
+            value = usual[name]
+            default = ",".join(f"{v:g}" for v in value) if isinstance(value, tuple) else str(value).removesuffix(".0")
+            assert text in ("", default), (task, name)
+    assert set(told) == {task for task in MEASUREMENTS if task != "retrieval"}  # which has no setting of its own
 
 
 def test_records_of_the_second_version_still_hold(finished: Path, tmp_path: Path) -> None:

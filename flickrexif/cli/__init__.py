@@ -45,6 +45,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # which would take what stands in brackets, such as [default: all], for markup
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Build, publish and evaluate data sets about the camera behind a photo.",
 )

@@ -26,7 +26,7 @@ def evaluate(
     tasks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TASK]...",
+            metavar="TASK",
             help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips, mitigation. "
             "[default: all, which is all but mitigation]",
             show_default=False,

@@ -9,7 +9,7 @@ import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import progress_bar, say, table
 
-app = typer.Typer(no_args_is_help=True, help="PairCams: one scene, a phone and a camera.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="PairCams: one scene, a phone and a camera.")
 
 Source = Annotated[str, typer.Argument(help="Folder of pairs, CSV manifest, or a Hugging Face data set.")]
 Cameras = Annotated[Path | None, typer.Option(help="CSV of more cameras: make,model,released,side.")]
