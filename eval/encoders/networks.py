@@ -53,7 +53,14 @@ def _fill(
     from safetensors import SafetensorError
 
     unusable = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError)
-    malformed = (AttributeError, KeyError, TypeError, ValueError)  # a file that holds something else
+    malformed = (
+        AssertionError,
+        AttributeError,
+        ImportError,
+        KeyError,
+        TypeError,
+        ValueError,
+    )  # a file that holds something else
     digest = fingerprint(file)
     try:
         fill(network, spec, file)

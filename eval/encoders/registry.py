@@ -4,6 +4,7 @@
     open_clip:ViT-B-32/laion2b_s34b_b79k      a model and a tag of open_clip
     open_clip:ViT-B-32/openai@/path/to/weights.pt    a local file, prepared as those weights are; timm: and paper: too
     timm:vit_base_patch16_siglip_256.webli    a model of timm
+    timm:hf-hub:OWNER/NAME, timm:local-dir:/a/folder    what timm saved; open_clip: too
     torchhub:facebookresearch/dino:main/dino_vits16    an entry point of a repository or folder
     transformers:facebook/dinov2-base         a vision model of the Hub
     module:package.module:factory             one's own, see `own.as_encoder`

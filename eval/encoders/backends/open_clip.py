@@ -1,5 +1,6 @@
 """`open_clip:MODEL[/TAG]`: the image tower of any model of open_clip."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, image_tower, loader
 from flickrexif.eval.encoders.scopes import quiet
 from flickrexif.eval.encoders.spec import EncoderSpec
+from flickrexif.eval.encoders.state import read_state
+from flickrexif.eval.encoders.weights import SCHEMAS, placed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +29,8 @@ def describe(name: str, model: str, own_file: bool) -> EncoderSpec:
     import open_clip
     from open_clip.pretrained import get_pretrained_cfg
 
+    if model.startswith(SCHEMAS):
+        return _placed(EncoderSpec(name=name, family="CVL", backend="open_clip", model=model))
     architecture, _, tag = model.partition("/")
     config = open_clip.get_model_config(architecture)
     if config is None:
@@ -52,6 +57,22 @@ def describe(name: str, model: str, own_file: bool) -> EncoderSpec:
     )
 
 
+def _placed(spec: EncoderSpec) -> EncoderSpec:
+    """The spec of a model that open_clip saved, with the preprocessing that its folder names."""
+    import open_clip
+
+    spec, config = placed(spec, "open_clip_config.json", HUB_FILES)
+    preprocessing = config.get("preprocess_cfg", {})
+    return replace(
+        spec,
+        input_size=config["model_cfg"]["vision_cfg"].get("image_size", 224),
+        mean=tuple(preprocessing.get("mean", open_clip.OPENAI_DATASET_MEAN)),
+        std=tuple(preprocessing.get("std", open_clip.OPENAI_DATASET_STD)),
+        interpolation=preprocessing.get("interpolation", "bicubic"),
+        embedding_size=config["model_cfg"]["embed_dim"],
+    )
+
+
 def build(spec: EncoderSpec) -> "nn.Module":
     """The whole network with random weights, on torch's default device; `image_tower` gives its encoder.
 
@@ -72,6 +93,7 @@ def build(spec: EncoderSpec) -> "nn.Module":
     with quiet():
         network: nn.Module = open_clip.create_model(
             spec.model,
+            load_weights=False,
             pretrained_image=False,
             pretrained_text=False,
             force_quick_gelu=activation,
@@ -82,11 +104,19 @@ def build(spec: EncoderSpec) -> "nn.Module":
     return network
 
 
-def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:  # noqa: ARG001
+def _fill(network: "nn.Module", _: EncoderSpec, file: Path) -> None:
     import open_clip
+    from open_clip.convert import convert_state_dict
 
-    with quiet():
-        open_clip.load_checkpoint(network, str(file), strict=True, weights_only=True)
+    if file.suffix == ".npz":  # of big_vision, with its own conversion
+        open_clip.load_checkpoint(network, str(file))
+        return
+    state = convert_state_dict(network, dict(read_state(file)))
+    if not any(name.startswith("visual.") for name in state):  # the image tower alone
+        state = {f"visual.{name}": value for name, value in state.items()}
+    open_clip.model.resize_pos_embed(state, network)
+    tower = {name.removeprefix("visual."): value for name, value in state.items() if name.startswith("visual.")}
+    image_tower(network).load_state_dict(tower)
 
 
 BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), HUB_FILES)

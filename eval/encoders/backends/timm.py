@@ -1,6 +1,6 @@
 """`timm:ARCHITECTURE[.TAG]`: any network of timm, without its classifier."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -9,12 +9,11 @@ from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, loader
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
-from flickrexif.eval.encoders.weights import LITE0
+from flickrexif.eval.encoders.state import State, read_state
+from flickrexif.eval.encoders.weights import LITE0, SCHEMAS, placed
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-State = Mapping[str, "Tensor"]
+    from torch import nn
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 # What an architecture needs beyond its name, by (model, tag).
@@ -32,6 +31,8 @@ def describe(name: str, model: str, own_file: bool) -> EncoderSpec:
     require_torch("timm")
     import timm
 
+    if model.startswith(SCHEMAS):
+        return _placed(EncoderSpec(name=name, family="OWN", backend="timm", model=model))
     architecture, _, tag = model.partition(".")
     names = {*timm.list_models(), *timm.list_models(pretrained=True)}
     if model not in names:
@@ -60,6 +61,20 @@ def describe(name: str, model: str, own_file: bool) -> EncoderSpec:
     )
 
 
+def _placed(spec: EncoderSpec) -> EncoderSpec:
+    """The spec of a model that timm saved, with the preprocessing that its folder names."""
+    spec, config = placed(spec, "config.json", HUB_FILES)
+    cfg = config.get("pretrained_cfg", config)
+    return replace(
+        spec,
+        input_size=cfg["input_size"][-1],
+        mean=tuple(cfg["mean"]),
+        std=tuple(cfg["std"]),
+        interpolation=cfg["interpolation"],
+        licence=cfg.get("license") or "unknown",
+    )
+
+
 def build(spec: EncoderSpec) -> "nn.Module":
     """The network with random weights, on torch's default device.
 
@@ -70,8 +85,10 @@ def build(spec: EncoderSpec) -> "nn.Module":
 
     # A tag of weights that timm does not keep is no part of its name.
     name = f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
-    cfg = timm.get_pretrained_cfg(name)
+    cfg = None if name.startswith(SCHEMAS) else timm.get_pretrained_cfg(name)
     size: dict[str, Any] = {"img_size": spec.input_size} if cfg is not None and cfg.fixed_input_size else {}
+    if cfg is None and spec.img_size:
+        size = {"img_size": spec.img_size}
     options = OPTIONS.get((spec.model, spec.tag), {})
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **size, **options)
     check_size(spec, network)
@@ -79,9 +96,7 @@ def build(spec: EncoderSpec) -> "nn.Module":
 
 
 def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
-    import timm.models
-
-    state: State = timm.models.load_state_dict(str(file), use_ema=False, device="cpu", weights_only=True)
+    state = read_state(file)
     if spec.source == LITE0 and spec.checkpoint is None:
         state = renamed(state, network)
     state = base_encoder(state)
