@@ -36,9 +36,10 @@ BACKEND = Backend(describe=describe, load=load, is_here=lambda spec: True)
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "toy_backend.py").write_text(TOY)
+    file = tmp_path / "toy_backend.py"
+    file.write_text(TOY)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setitem(BACKENDS, "toy", import_module("toy_backend").BACKEND)
+    monkeypatch.setitem(BACKENDS, "toy", import_module(file.stem).BACKEND)
 
 
 @pytest.mark.usefixtures("toy")

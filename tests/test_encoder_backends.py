@@ -460,16 +460,25 @@ def hide(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 # --- lite0: real weights
 
 
-def test_lite0_is_the_network_that_its_weights_were_made_for() -> None:
+LITE = {  # the size; of the first image the numbers that are largest, numbers at 0, 2 and the first two of these; sum
+    "lite0": (224, [989, 245, 782, 113, 714, 315], [0.22105, 0.48896, 5.10291, 4.81810], 223.18748),
+    "lite1": (240, [605, 731, 1218, 881, 759, 23], [0.0, 0.0, 5.41408, 4.42907], 234.51314),
+    "lite2": (260, [1145, 302, 820, 218, 104, 132], [0.0, 0.02637, 4.78988, 4.73611], 201.08275),
+}
+
+
+@pytest.mark.parametrize("name", LITE)
+def test_a_lite_is_the_network_that_its_weights_were_made_for(name: str) -> None:
     """The numbers are those of the PyPI package efficientnet-lite-pytorch 0.1.0 with the same weights and input."""
-    y, x = np.mgrid[0:224, 0:224]
+    size, largest, values, total = LITE[name]
+    y, x = np.mgrid[0:size, 0:size]
     pixels = np.stack([(x * y) % 256, (x + 2 * y) % 256, (3 * x) % 256], axis=2).astype(np.uint8)
-    encoder = load(resolve("lite0"))
+    encoder = load(resolve(name))
     (out,) = encoder.embed(torch.from_numpy(encoder.prepare(Image.fromarray(pixels), "id", None))[None])
     assert out.shape == (1280,)
-    assert out.argsort(descending=True)[:6].tolist() == [989, 245, 782, 113, 714, 315]
-    assert torch.allclose(out[[0, 2, 989, 245]], torch.tensor([0.22105, 0.48896, 5.10291, 4.81810]), atol=1e-3)
-    assert math.isclose(float(out.sum()), 223.18748, rel_tol=1e-4)
+    assert out.argsort(descending=True)[:6].tolist() == largest
+    assert torch.allclose(out[[0, 2, *largest[:2]]], torch.tensor(values), atol=1e-3)
+    assert math.isclose(float(out.sum()), total, rel_tol=1e-4)
 
 
 def test_lite0s_neighbours_are_of_the_same_class(image_folder: Path) -> None:

