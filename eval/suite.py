@@ -389,15 +389,17 @@ class _Steps:
 def _embed(
     items: Sequence[Item], settings: SuiteSettings, steps: _Steps, tell: Callable[[str], None]
 ) -> Mapping[EmbeddingKey, Fault]:
-    """Make the embedding files that the items lack; returns why some could not be made."""
-    combos: dict[int, tuple[Any, set[Combo]]] = {}
+    """Make the embedding files that the items lack; returns why some could not be made.
+
+    Whole images come first: an encoder that fails on masked ones, and is left out then, has these.
+    """
+    combos: dict[tuple[bool, int], tuple[Any, set[Combo]]] = {}
     missing = {key: item for item in items for key in item.missing}
     for key, item in missing.items():
         source = item.subject.data.source(key)
         made = item.subject.data.on_the_fly and key.processing != IDENTITY
-        combos.setdefault(id(source), (source, set()))[1].add(
-            Combo(variant(key.processing) if made else None, key.mask or None)
-        )
+        combo = Combo(variant(key.processing) if made else None, key.mask or None)
+        combos.setdefault((combo.mask is not None, id(source)), (source, set()))[1].add(combo)
     if not missing:
         return {}
     candidates = list({item.candidate.spec.key: item.candidate for item in missing.values()}.values())
@@ -407,7 +409,8 @@ def _embed(
         steps.at(f"{names}: embedding", len(missing) * done / total if total else 0.0)
 
     embedding = EmbedSettings(out=settings.embeddings, device=settings.device, workers=settings.workers)
-    work = [Work(source, tuple(sorted(of_source, key=str))) for source, of_source in combos.values()]
+    by_mask = sorted(combos.items(), key=lambda item: item[0][0])
+    work = [Work(source, tuple(sorted(of_source, key=str))) for _, (source, of_source) in by_mask]
     report = embed(embedding, candidates, work, progress, tell)
     steps.done += len(missing)
     return report.faults
