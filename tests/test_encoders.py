@@ -1,12 +1,14 @@
 """The registry: names, collections, lists, sizes, and what it says of a bad name."""
 
 import csv
+import json
 import pickle
 import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -228,3 +230,16 @@ def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
     assert "paper:dino/vits16@/path/to/file" in dino
     assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K/open_clip_model.safetensors" in clip
     assert done.stderr == ""
+
+
+def test_what_is_used_of_an_encoder_is_shown(run: Any) -> None:
+    code, out, _ = run("encoders", "lite0?img_size=192", "paper:clip/ViT-B-32", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["spec"]["name"] for row in rows] == ["lite0", "paper:clip/ViT-B-32"]
+    assert rows[0]["spec"]["digest"].startswith("sha256:")  # it was loaded
+    assert (rows[0]["spec"]["input_size"], rows[0]["spec"]["embedding_size"]) == (192, 1280)
+    _, out, _ = run("encoders", "lite0?img_size=192")
+    for words in ("shorter side to 192 px (bicubic), centre crop", "0.498039 0.498039", "RGB", "1,280", "sha256:"):
+        assert words in out
+    assert "shorter" not in run("encoders", "control:dct")[1]

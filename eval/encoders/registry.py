@@ -91,8 +91,13 @@ def list_encoders(family: str | None = None) -> list[EncoderRow]:
     if family is not None and family.upper() not in FAMILIES:
         raise UsageError(f"There is no family {family[:40]!r}.", f"Known: {', '.join(FAMILIES)}.")
     specs = [spec for spec in registered_encoders().values() if family is None or spec.family == family.upper()]
-    cached = [BACKENDS[spec.backend].is_here(spec) for spec in specs]
-    return [EncoderRow(spec, here, 0 if here else spec.size_bytes) for spec, here in zip(specs, cached, strict=True)]
+    return [row_of(spec) for spec in specs]
+
+
+def row_of(spec: EncoderSpec) -> EncoderRow:
+    """The row of an encoder."""
+    cached = BACKENDS[spec.backend].is_here(spec)
+    return EncoderRow(spec, cached, 0 if cached else spec.size_bytes)
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:

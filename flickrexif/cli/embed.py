@@ -4,13 +4,16 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, say, table
+
+if TYPE_CHECKING:
+    from flickrexif.eval.encoders import EncoderRow
 
 Embeddings = Annotated[
     Path | None,
@@ -19,12 +22,20 @@ Embeddings = Annotated[
 
 
 def encoders(
-    family: Annotated[str | None, typer.Option(help="CVL, SUP, SSL or CTL (controls).")] = None, as_json: AsJson = False
+    name: Annotated[
+        list[str] | None, typer.Argument(help="Encoders of which all is shown, after loading those that are here.")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="CVL, SUP, SSL or CTL (controls).")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List the encoders known by name: the paper's 47, the offline one, the controls."""
-    rows = flickrexif.encoders(family)
+    """List the encoders known by name: the paper's 47, the offline ones, the controls; or show what is used of one."""
+    rows = flickrexif.encoders(family, names=name or None)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    if name:
+        for row in rows:
+            table(("", row.spec.key), [(what, value) for what, value in _details(row) if value])
         return
     table(
         ("encoder", "family", "input px", "embedding", "licence", "to fetch"),
@@ -40,6 +51,25 @@ def encoders(
             for r in rows
         ],
     )
+
+
+def _details(row: "EncoderRow") -> list[tuple[str, object]]:
+    """Everything that an encoder's embeddings depend on."""
+    spec = row.spec
+    channels = {"mean": spec.mean, "std": spec.std}
+    return [
+        ("family", spec.family),
+        ("network", " ".join(filter(None, (spec.backend, spec.model, spec.tag)))),
+        ("image", f"shorter side to {spec.input_size} px ({spec.interpolation}), centre crop" * bool(spec.input_size)),
+        *((what, " ".join(f"{value:.6g}" for value in values)) for what, values in channels.items()),
+        ("channels", spec.order),
+        ("pooling", spec.pooling),
+        ("embedding", spec.embedding_size or ""),
+        ("weights", spec.checkpoint or spec.source),
+        ("digest", spec.digest),
+        ("licence", spec.licence),
+        ("to fetch", _to_fetch(row.missing_bytes)),
+    ]
 
 
 def _to_fetch(missing: int | None) -> str:

@@ -1,11 +1,20 @@
-"""`encoders`: the list of encoders with a name."""
+"""`encoders`: the list of encoders with a name, and what is used of one."""
 
-from flickrexif.eval.encoders import EncoderRow, list_encoders
+from collections.abc import Iterable
+from dataclasses import replace
+
+from flickrexif.commands.places import several
+from flickrexif.eval.encoders import EncoderRow, expand, list_encoders, load
+from flickrexif.eval.encoders.registry import row_of
 
 
-def encoders(family: str | None = None) -> tuple[EncoderRow, ...]:
-    """The encoders of a family (CVL, SUP, SSL, CTL) or of all: the paper's 47, the offline one, the controls.
+def encoders(family: str | None = None, *, names: str | Iterable[str] | None = None) -> tuple[EncoderRow, ...]:
+    """The encoders of a family (CVL, SUP, SSL, CTL) or of all: the paper's 47, the offline ones, the controls.
 
-    Raises UsageError for an unknown family.
+    With `names`, these encoders: each is loaded where nothing has to be fetched, so that its spec is complete. Raises
+    UsageError for an unknown family or name, FlickrExifError for an encoder that cannot be loaded.
     """
-    return tuple(list_encoders(family))
+    if names is None:
+        return tuple(list_encoders(family))
+    rows = [row_of(spec) for spec in expand(several(names))]
+    return tuple(replace(row, spec=load(row.spec).spec) if row.cached else row for row in rows)
