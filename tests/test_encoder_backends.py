@@ -19,12 +19,14 @@ import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import as_encoder, expand, load, resolve
 from flickrexif.eval.encoders.networks import image_tower
+from flickrexif.eval.encoders.preprocess import preprocessing
 from flickrexif.eval.encoders.spec import EncoderSpec
 
 open_clip: Any = import_module("open_clip")  # after torchvision_operators, whatever sorts the imports
 timm: Any = import_module("timm")
 
 PAPER = expand(["@paper47"])
+CURRENT = expand(["@current"])
 TINY_CLIP = {
     "embed_dim": 24,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
@@ -70,6 +72,37 @@ def test_its_record_agrees_with_the_library(spec: EncoderSpec) -> None:
     assert (spec.mean, spec.std, spec.interpolation, spec.source) == tuple(
         tuple(value) if isinstance(value, list) else value for value in expected
     )
+
+
+@pytest.mark.parametrize("spec", CURRENT, ids=lambda spec: spec.name)
+def test_a_current_one_has_its_family_and_training_and_constructs(spec: EncoderSpec) -> None:
+    assert spec.training
+    assert spec.family == ("OWN" if "aimv2" in spec.name else "SSL" if "dinov3" in spec.name else "CVL")
+    with torch.device("meta"), torch.inference_mode():
+        out = image_tower(build(spec))(torch.empty(2, 3, spec.input_size, spec.input_size))
+    assert out.shape == (2, spec.embedding_size or out.shape[1])
+
+
+@pytest.mark.parametrize("spec", [*PAPER, *CURRENT], ids=lambda spec: spec.name)
+def test_its_pixels_are_those_of_the_librarys_own_transform(spec: EncoderSpec) -> None:
+    """On a square photo, of which every way to crop takes the whole; timm's margin around the crop is left out, as in
+    the paper."""
+    draws = np.random.default_rng(1).integers(0, 256, (9, 9, 3), np.uint8)
+    photo = Image.fromarray(draws).resize((600, 600), Image.Resampling.BICUBIC)
+    if spec.backend == "open_clip":
+        cfg = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag)
+        config = open_clip.transform.PreprocessCfg(
+            size=spec.input_size, mean=cfg["mean"], std=cfg["std"], interpolation=cfg["interpolation"]
+        )
+        theirs = open_clip.transform.image_transform_v2(config, is_train=False)
+    else:
+        of_timm = timm.get_pretrained_cfg(spec.model if "://" in spec.source else f"{spec.model}.{spec.tag}")
+        numbers = timm.data.resolve_data_config(pretrained_cfg=of_timm.to_dict())
+        if "://" in spec.source:  # weights of DINO's and MoCo's authors, made with ImageNet's numbers
+            numbers |= {"mean": timm.data.IMAGENET_DEFAULT_MEAN, "std": timm.data.IMAGENET_DEFAULT_STD}
+        size = {"input_size": (3, spec.input_size, spec.input_size), "crop_pct": 1.0, "crop_mode": "center"}
+        theirs = timm.data.create_transform(**{**numbers, **size}, is_training=False)
+    assert np.allclose(preprocessing(spec)(photo, "id"), theirs(photo).numpy(), atol=1e-6)
 
 
 def test_mocov3s_vit_small_has_its_twelve_heads() -> None:

@@ -24,7 +24,7 @@ SameEncoder = Literal["same", "changed", "no digest", "other"]
 def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
     """The fields of a spec that features depend on; a checkpoint is named by the digest."""
     fields = asdict(spec)
-    for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint", "pooling"):
+    for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint", "pooling", "training"):
         fields.pop(name, None)
     if spec.order == "RGB":  # files of before other orders do not say it
         fields.pop("order")

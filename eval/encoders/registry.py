@@ -68,11 +68,21 @@ def _row(row: Mapping[str, str]) -> EncoderSpec:
     return EncoderSpec(**fields)
 
 
+def _table(name: str) -> list[dict[str, Any]]:
+    lines = files("flickrexif.eval.encoders").joinpath(name).read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader(lines))
+
+
+@cache
+def current_encoders() -> Mapping[str, Mapping[str, Any]]:
+    """Family and training of encoders of the present that the paper did not measure, by name."""
+    return MappingProxyType({row["name"]: row for row in _table("current.csv")})
+
+
 @cache
 def registered_encoders() -> Mapping[str, EncoderSpec]:
     """The encoders of the registry by name: the paper's 47 in its order, lite0 to lite2, the controls."""
-    lines = files("flickrexif.eval.encoders").joinpath("paper47.csv").read_text(encoding="utf-8").splitlines()
-    paper = map(_row, csv.DictReader(lines))
+    paper = map(_row, _table("paper47.csv"))
     specs = (*paper, *map(_lite, LITE, PACKAGED), *(control.spec for control in CONTROLS.values()))
     return MappingProxyType({spec.name: spec for spec in specs})
 
@@ -101,11 +111,11 @@ def row_of(spec: EncoderSpec) -> EncoderRow:
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:
-    """The names that stand for several encoders: @paper47, its families @cvl, @sup and @ssl, and the controls @ctl."""
+    """The names that stand for several encoders: @paper47, its families @cvl, @sup and @ssl, @current, @ctl."""
     groups: dict[str, tuple[str, ...]] = {"@paper47": tuple(n for n in registered_encoders() if n.startswith("paper:"))}
     for family in ("CVL", "SUP", "SSL"):
         groups[f"@{family.lower()}"] = tuple(n for n in groups["@paper47"] if registered_encoders()[n].family == family)
-    return {**groups, "@ctl": tuple(CONTROLS)}
+    return {**groups, "@current": tuple(current_encoders()), "@ctl": tuple(CONTROLS)}
 
 
 def resolve(name: str) -> EncoderSpec:
@@ -160,7 +170,8 @@ def _base(name: str, *, own_file: bool) -> EncoderSpec:
         return spec
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
-        return BACKENDS[backend].describe(name, model, own_file)
+        spec = BACKENDS[backend].describe(name, model, own_file)
+        return replace(spec, **current_encoders().get(spec.name, {}))
     raise unknown(name, name, registered_encoders())
 
 

@@ -64,6 +64,7 @@ def _details(row: "EncoderRow") -> list[tuple[str, object]]:
         *((what, " ".join(f"{value:.6g}" for value in values)) for what, values in channels.items()),
         ("channels", spec.order),
         ("pooling", spec.pooling),
+        ("training", spec.training),
         ("embedding", spec.embedding_size or ""),
         ("weights", spec.checkpoint or spec.source),
         ("digest", spec.digest),
