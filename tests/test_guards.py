@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import flickrexif
+from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders import Candidate, as_encoder, load, resolve
 from flickrexif.eval.encoders.backends.control import CONTROLS
 from flickrexif.eval.encoders.faults import EncoderError
@@ -23,6 +24,8 @@ class Means(nn.Module):
     def __init__(self, change: Callable[[torch.Tensor], Any] = lambda rows: rows, size: int | None = 3) -> None:
         super().__init__()
         self.change, self.input_size = change, 16
+        self.mean: Any = (0.5,) * 3
+        self.std: Any = (0.5,) * 3
         if size:
             self.embedding_size = size
 
@@ -76,6 +79,16 @@ def test_numbers_that_are_not_finite_and_another_size_are_told() -> None:
         loaded(Means(lambda rows: rows / 0))
     with pytest.raises(EncoderError, match="gives 3 numbers an image, and its spec says 5"):
         loaded(Means(size=5))
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor])
+def test_mean_and_std_are_three_numbers_in_any_container(kind: Callable[[list[float]], Any]) -> None:
+    own = Means()
+    own.mean, own.std = kind([0.25, 0.5, 0.75]), kind([1.0, 2.0, 4.0])
+    assert (as_encoder(own, "mine").spec.mean, as_encoder(own, "mine").spec.std) == ((0.25, 0.5, 0.75), (1.0, 2.0, 4.0))
+    own.std = kind([1.0, 2.0])
+    with pytest.raises(UsageError, match="Its `std` is no three numbers"):
+        as_encoder(own, "mine")
 
 
 # --- the same image, the same embedding

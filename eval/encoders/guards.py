@@ -58,7 +58,7 @@ def checked(encoder: Encoder, dtype: Precision) -> Encoder:
     """
     name = encoder.spec.key
     alone, again = _embedded(encoder, _probe()), _embedded(encoder, _probe())
-    beside = _embedded(encoder, _probe().transpose(Image.Transpose.ROTATE_180), _probe())
+    beside = _embedded(encoder, _probe().point(lambda value: value // 4), _probe())
     if alone.shape[1] != encoder.spec.embedding_size:
         if encoder.spec.embedding_size:
             reason = f"{name} gives {alone.shape[1]} numbers an image, and its spec says {encoder.spec.embedding_size}"

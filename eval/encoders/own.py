@@ -9,7 +9,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.guards import measured, rows_of
 from flickrexif.eval.encoders.network_encoder import NetworkEncoder, network_encoder
 from flickrexif.eval.encoders.preprocess import preprocessing
-from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision, Prepare
+from flickrexif.eval.encoders.spec import Channels, Encoder, EncoderSpec, Precision, Prepare
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,7 @@ def as_encoder(
         raise UsageError(f"{name} is no encoder.", "Give it a method embed(batch) that returns [n, d].")
     base = spec or EncoderSpec(name=name, family="OWN", backend="module", model=own_name(obj))
     declared = {field: getattr(obj, field) for field in FIELDS if hasattr(obj, field)}
+    declared |= {field: _channels(field, declared[field]) for field in ("mean", "std") if field in declared}
     if base.img_size is not None:  # the size in the name overrides the object's own
         declared.pop("input_size", None)
     base = replace(base, **declared, digest=digest)
@@ -76,6 +77,15 @@ def as_encoder(
     else:
         encoder = OwnEncoder(base, prepare, function)
     return encoder if base.embedding_size else replace(encoder, spec=replace(base, embedding_size=measured(encoder)))
+
+
+def _channels(field: str, values: Any) -> Channels:
+    """A mean or deviation that an object declares, in any container. UsageError for what is no three numbers."""
+    try:
+        red, green, blue = map(float, values)
+    except (TypeError, ValueError):
+        raise UsageError(f"Its `{field}` is no three numbers.", "Give those of R, G and B in [0, 1].") from None
+    return red, green, blue
 
 
 def own_name(obj: object) -> str:
