@@ -28,6 +28,21 @@ def labels(tmp_path: Path) -> Path:
     return folder
 
 
+def test_the_line_that_is_printed_loads_a_folder_of_any_name(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    photos = tmp_path / "[2024] photos"
+    photos.mkdir()
+    Image.new("RGB", (8, 8)).save(photos / "one.jpg")
+    code, out, _ = run("label", photos, "--out", tmp_path / "[mine] 'x'" / "data")
+    assert code == 0
+    names: dict[str, Any] = {}
+    line = out.splitlines()[-1].removeprefix("Load them: ")
+    exec(line.replace("; load_dataset(", "; loaded = load_dataset("), names)
+    assert names["loaded"]["train"].num_rows == 1
+
+
 def test_label_makes_a_data_set_of_a_folder(run: Any, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

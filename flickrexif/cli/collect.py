@@ -12,7 +12,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import SHORT, say, table
+from flickrexif.cli.output import SHORT, how_to_load, say, table
 
 if TYPE_CHECKING:
     from flickrexif.collectors.crawl import MonthSummary
@@ -166,7 +166,7 @@ def _print_built(report: "BuildReport") -> None:
 
 def print_loading(data_dir: Path) -> None:
     """Print how to load the data set of a data folder."""
-    typer.echo(f'Load them: from flickrexif import load_dataset; load_dataset("flickrexif", data_dir="{data_dir}")')
+    typer.echo(how_to_load(data_dir / "flickrexif"))
 
 
 def _print_summaries(summaries: "Sequence[MonthSummary]") -> None:

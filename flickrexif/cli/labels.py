@@ -8,7 +8,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import SHORT, progress_bar, say, table
+from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
 
 
 def label(
@@ -26,7 +26,7 @@ def label(
     if report.reasons:
         table(("reason", "photos"), sorted(report.reasons.items()))
     typer.echo(f"{report.rows:,} photos labelled in {out}")
-    typer.echo(f'Load them: from datasets import load_dataset; load_dataset("{out}", "labels")')
+    typer.echo(how_to_load(out, "labels"))
 
 
 def splits(

@@ -1,8 +1,10 @@
 """Printing: tables and lines on stdout, sentences on stderr."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -42,6 +44,13 @@ def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield progress
+
+
+def how_to_load(folder: Path, *arguments: str) -> str:
+    """The Python that loads a data set in a folder of any name; `datasets` alone would take brackets for a pattern."""
+    words = ", ".join(map(json.dumps, (folder.name, *arguments)))
+    place = json.dumps(str(folder.parent))
+    return f"Load them: from flickrexif import load_dataset; load_dataset({words}, data_dir={place})"
 
 
 def say(text: str) -> None:

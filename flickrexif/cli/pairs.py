@@ -7,7 +7,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import progress_bar, say, table
+from flickrexif.cli.output import how_to_load, progress_bar, say, table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="PairCams: one scene, a phone and a camera.")
 
@@ -34,7 +34,7 @@ def build(
     if report.findings:
         table(("subject", "file", "rule", "detail"), [(f.subject, f.file, f.rule, f.detail) for f in report.findings])
     typer.echo(f"{report.pairs:,} pairs in {report.root}, {len(report.findings)} findings")
-    typer.echo(f'Load them: from datasets import load_dataset; load_dataset("{report.root}", split="train")')
+    typer.echo(how_to_load(report.root))
 
 
 @app.command()
