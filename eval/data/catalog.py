@@ -7,7 +7,7 @@ from pathlib import Path
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
-from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, Embeddings, read_embeddings
+from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
 from flickrexif.eval.data.formats import NAMES, WHOLE, dataset_of, open_images, stored_variants
 from flickrexif.eval.data.source import Source
 from flickrexif.kinds import data_sets
@@ -154,20 +154,20 @@ def _embedded(folder: Path) -> DataSet | None:
             first[key.processing, key.split] = path
     if not first:
         return None
-    files = [file for path in first.values() if (file := _read_or_none(path))]
+    files, faults = [], []
+    for path in first.values():
+        try:
+            files.append(read_embeddings(path))
+        except FlickrExifError as error:
+            faults.append(str(error))
     origins = {file.origin for file in files}
     labels = [file.columns["label"].tolist() if "label" in file.columns else [-1] for file in files]
     return DataSet(
         name=folder.name,
         stored=frozenset(first),
-        classes=_classes(labels) if len(files) == len(first) else 0,
+        classes=_classes(labels),
         processed=folder.name not in WHOLE or any(variant != IDENTITY for variant, _ in first),
         origin=origins.pop() if len(origins) == 1 else "",
+        lack="" if files else faults[0],  # of a single broken file, measuring what needs it will say so
+        broken=not files,
     )
-
-
-def _read_or_none(path: Path) -> Embeddings | None:
-    try:
-        return read_embeddings(path)
-    except FlickrExifError:  # measuring it will say so
-        return None
