@@ -148,7 +148,7 @@ def _field(task: str, name: str) -> str:
 
 def _fields(kind: type[Measurement]) -> dict[str, Any]:
     """The fields of a measurement that can be set, with their types; nested ones are the protocol's."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     return {f.name: hints[f.name] for f in fields(kind) if not is_dataclass(hints[f.name])}
 
 
@@ -156,10 +156,9 @@ def _settings_of(kind: type[Measurement], settings: Mapping[str, Any]) -> dict[s
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if (field := _field(kind.task, name)) in (hints := _fields(kind)):
-            if get_origin(hints[field]) is tuple and not isinstance(value, list | tuple):
-                value = str(value).split(",")
+            is_text = get_origin(hints[field]) is tuple and not isinstance(value, list | tuple)
             try:
-                values[field] = TypeAdapter(hints[field]).validate_python(value)
+                values[field] = TypeAdapter(hints[field]).validate_python(str(value).split(",") if is_text else value)
             except ValidationError as error:
                 reason = error.errors()[0]["msg"]
                 raise UsageError(f"{kind.task}.{field} cannot be {str(value)[:40]!r} ({reason}).", SET) from None

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+
+from pydantic import Field
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.text import plain
@@ -100,7 +102,7 @@ class Measurement(ABC):
 
     parameter: str | None = None  # a processing
     attribute: str | None = None  # an acquisition label
-    mask: float = 0.0
+    mask: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @classmethod
     @abstractmethod
