@@ -60,7 +60,8 @@ def measured(
 ) -> Result:
     """The record of the one measurement of these embeddings, which are taken as they are."""
     options = {"device": "cpu", "out": embeddings.parent / "results", **options}
-    options["labels"] = labels or embeddings.parent / "flickrexif"
+    beside = embeddings.parent / "flickrexif"
+    options["labels"] = labels or (beside if beside.exists() else None)
     (result,) = flickrexif.evaluate(
         encoder, task, dataset=dataset, settings=settings, embeddings=embeddings, **options
     ).results

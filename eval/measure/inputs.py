@@ -116,19 +116,19 @@ def split_folder(labels: Path) -> Path:
     return labels / "splits" if (labels / "splits").is_dir() or not any(labels.glob(f"{STEM}*.json")) else labels
 
 
-def attributes_with_split(labels: Path) -> list[str]:
-    """The attributes that have a split file, sorted."""
-    return sorted(path.stem.removeprefix(STEM) for path in split_folder(labels).glob(f"{STEM}*.json"))
+def paths_of_splits(labels: Path) -> dict[str, Path]:
+    """The split files by their attributes, sorted: of a folder, or the file itself."""
+    files = [labels] if labels.is_file() else sorted(split_folder(labels).glob(f"{STEM}*.json"))
+    return {path.stem.removeprefix(STEM): path for path in files if path.match(f"{STEM}*.json")}
 
 
 def split_path(labels: Path, attribute: str) -> Path:
     """The path of an attribute's split file. UsageError names the attributes that have one."""
-    path = split_folder(labels) / f"{STEM}{attribute}.json"
-    if not path.is_file():
-        attributes = attributes_with_split(labels)
-        hint = f"There: {', '.join(attributes)}." if attributes else "Make them with `flickrexif splits`."
-        raise UsageError(f"{path.parent} has no split file of {attribute[:80]!r}.", hint)
-    return path
+    paths = paths_of_splits(labels)
+    if attribute not in paths:
+        hint = f"There: {', '.join(paths)}." if paths else "Make them with `flickrexif splits`."
+        raise UsageError(f"{labels} has no split file of {attribute[:80]!r}.", hint)
+    return paths[attribute]
 
 
 def read_split(path: Path) -> Split:
@@ -193,12 +193,15 @@ class Photos:
 def labelled_photos(inputs: Inputs) -> Photos:
     """The photos with an embedding and a label smart or not, in the order of the embeddings.
 
-    UsageError where there are none, and for embeddings of another data set.
+    UsageError where there are none, and for embeddings of another data set; FlickrExifError for other labels.
     """
     assert inputs.labels is not None
     files, file = camera_label_files(inputs.labels), inputs.only
     if files[0].suffix == ".json":
         split = read_split(files[0])
+        if split.target_attribute != SMART:
+            message = f"{files[0]} holds labels of {split.target_attribute[:80]}, not of {SMART}."
+            raise FlickrExifError(message, "Name another file with --labels.")
         label = dict(zip(split.ids["test"].tolist(), split.labels["test"].tolist(), strict=True))
         owners, classes = {}, tuple(split.classes)
     else:

@@ -179,6 +179,8 @@ def evaluate(
         candidates = candidates_of(encoder, name, chosen.device, revision, say)
         sets = catalog(folder.path, root, several(dataset))
     place = path_of(labels) if labels else folder.path / "flickrexif"
+    if labels and not place.exists():
+        raise UsageError(f"There are no labels {place}.", "Name another place with --labels.")
     measured = measurements([replace(data, labels=place) for data in sets], names, settings or {})
     if not measured:
         raise UsageError(f"There is nothing to measure in {root}.", "Name other tasks or data sets.")

@@ -11,10 +11,10 @@ from flickrexif.dataset.split_files import SPLITS
 from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
 from flickrexif.eval.measure.inputs import (
-    attributes_with_split,
     flickr_ids,
     of_parameter,
     only_split,
+    paths_of_splits,
     read_split,
     split_path,
     train_and_test,
@@ -80,7 +80,7 @@ class Probe(Measurement):
         if data.name != FLICKREXIF or data.labels is None:
             return
         reason = data.lack or only_split(data)
-        for attribute in (attributes := attributes_with_split(data.labels)):
+        for attribute in (attributes := paths_of_splits(data.labels)):
             yield cls(attribute=attribute, mask=MASK), reason
         if not attributes:
             option = f"--data-dir {data.labels.parent}"
