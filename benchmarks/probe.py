@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from flickrexif.eval.measure.probe.probe import Part, ProbeData, ProbeSettings, 
 
 WIDTH, CLASSES, SEEDS, TEST = 512, 6, 10, 2_000
 PLAIN_RUNS = 3
+RELEASED = "logreg_trainer"  # in the folder of the released code
 Fit = Callable[[Part, Part, float, float], Any]
 """Trains on the first part, and what is scored is the second; learning rate and weight decay."""
 
@@ -66,7 +68,7 @@ def plain(part: Part, _: Part, rate: float, decay: float) -> torch.nn.Linear:
 def released(folder: str) -> Fit:
     """A fit of the released trainer, with the settings of its scripts."""
     sys.path.insert(0, f"{folder}/metadata_prediction")
-    import logreg_trainer  # type: ignore[import-not-found]
+    logreg_trainer = import_module(RELEASED)
 
     options = {"features_norm": "l2", "device": "cpu", "clf_batch_size": 1024, "clf_mom": 0.9, "clf_epochs": 100}
 

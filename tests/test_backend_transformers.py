@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -14,7 +15,6 @@ import flickrexif.eval.encoders.torchvision_operators  # noqa: F401  (before tra
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.encoders import load, resolve
 
-transformers: Any = pytest.importorskip("transformers", reason="transformers is not installed")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 VIT = {**SMALL, "image_size": 32, "patch_size": 8}
 
