@@ -1,5 +1,7 @@
 """An encoder or a data set that fails is a fault of its files; the others get theirs, and nothing is embedded twice."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from flickrexif.processing.build import ProcessSettings, process
 from tests.embed_encoders import Linear, Ready, embed_all
 from tests.samples import write_image_folder
 
+ROOT = Path(__file__).parents[1]
 COMBOS = combos_of(("JPEG75_420", "SHARPEN_2"), (0.0, 0.9))
 SETTINGS: dict[str, Any] = {"batch_size": 4, "block": 4}
 
@@ -161,3 +164,40 @@ def test_a_key_of_a_fault_names_the_file_it_would_have_been(folder: Path, tmp_pa
         assert isinstance(key, EmbeddingKey)
     with pytest.raises(FlickrExifError, match="The encoder failed: ValueError: no more"):
         embed_all(tmp_path / "more", [Failing()], open_images(str(folder)))
+
+
+NOTEBOOK = """
+import numpy as np
+from flickrexif import embed
+
+class Mine:
+    input_size = 16
+    def prepare(self, image, image_id, mask):
+        return np.asarray(image.convert("RGB").resize((16, 16)), np.float32).transpose(2, 0, 1)
+    def embed(self, batch):
+        return batch.mean((2, 3))
+
+class Closed(Mine):
+    def __init__(self):
+        self.prepare = lambda image, image_id, mask: Mine.prepare(self, image, image_id, mask)
+
+for encoder in (Mine(), Closed()):
+    for workers in (2, 0):
+        try:
+            report = embed({folder!r}, encoder, data_dir={data!r}, device="cpu", workers=workers, revision="1")
+            print(sum(file.rows for file in report.files))
+        except Exception as error:
+            print(type(error).__name__, error)
+"""
+
+
+def test_a_class_of_a_notebook_works_without_workers_and_says_so_with_them(folder: Path, tmp_path: Path) -> None:
+    code = NOTEBOOK.format(folder=str(folder), data=str(tmp_path / "data"))
+    done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, check=True, cwd=ROOT)
+    lines = done.stdout.splitlines()
+    assert (len(lines), done.stderr) == (4, "")
+    assert lines[1] == lines[3] == "10"
+    for line, reason in ((lines[0], "is of this session"), (lines[2], "cannot be given to worker processes")):
+        assert line.startswith("EncoderError The encoder failed: its `prepare`")
+        assert reason in line
+        assert line.endswith("Define it in a module, a .py file, or work without workers (workers=0).")

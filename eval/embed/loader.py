@@ -1,5 +1,7 @@
 """Turns stored bytes into inputs of encoders, in worker processes: decode once, apply variants, prepare for each."""
 
+import pickle
+import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -155,6 +157,18 @@ def _stacked(arrays: "list[np.ndarray]") -> "torch.Tensor | EncoderError | None"
 
 
 # --- workers
+
+
+def check_prepare(prepare: Prepare) -> None:
+    """EncoderError for a `prepare` that cannot be given to other processes, such as that of a class of a notebook."""
+    hint = "Define it in a module, a .py file, or work without workers (workers=0)."
+    try:
+        pickled = pickle.dumps(prepare)
+    except Exception as error:  # whatever an object raises when it is pickled
+        reason = f"its `prepare` cannot be given to worker processes ({reason_of(error, 200)})"
+        raise EncoderError(reason, hint) from None
+    if b"__main__" in pickled and not hasattr(sys.modules["__main__"], "__file__"):
+        raise EncoderError("its `prepare` is of this session, which worker processes do not have", hint)
 
 
 def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator[Prepared, None, None]:

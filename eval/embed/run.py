@@ -19,7 +19,7 @@ from flickrexif.eval.embed.allocation import keep_freed_memory
 from flickrexif.eval.embed.blocks import Block, Key
 from flickrexif.eval.embed.claims import Claims
 from flickrexif.eval.embed.forward import Batcher, Forward
-from flickrexif.eval.embed.loader import Job, Prepared, Preparer, prepared
+from flickrexif.eval.embed.loader import Job, Prepared, Preparer, check_prepare, prepared
 from flickrexif.eval.embed.report import EmbeddedFile, EmbedReport
 from flickrexif.eval.embed.settings import EmbedSettings, Work
 from flickrexif.eval.embed.store import (
@@ -145,6 +145,8 @@ class _Run:
         encoder = own.load(settings.device, settings.dtype)
         if not encoder.spec.digest:
             raise UsageError(f"Nothing tells which weights {own.spec.key} has.", "Give its spec a digest.")
+        if settings.workers:
+            check_prepare(encoder.prepare)
         return Forward(encoder, settings.batch_size, settings.device, self.tell, compiled=settings.compile)
 
     def _unfinished(self, number: int, forward: Forward, part: Work) -> dict[Key, Target]:
