@@ -8,7 +8,8 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
 from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
-from flickrexif.eval.data.formats import NAMES, WHOLE, dataset_of, open_images, stored_variants
+from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
+from flickrexif.eval.data.names import NAMES, WHOLE
 from flickrexif.eval.data.source import Source
 from flickrexif.kinds import data_sets
 

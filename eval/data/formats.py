@@ -3,64 +3,29 @@
 `open_images` returns a `Source` for each split and stored variant.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from typing import Any
 
-from flickrexif.core.addresses import data_set_address, expanded, split_query
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import default_data_dir
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
-from flickrexif.core.text import as_utf8, reason_of
+from flickrexif.core.text import as_utf8
 from flickrexif.dataset.kind import FLICKREXIF, FOLDER
-from flickrexif.eval.data.source import Files, HubRows, Reader, Source, fingerprint, parquet_files
+from flickrexif.eval.data.folders import image_folders, walk
+from flickrexif.eval.data.hub import hub, is_saved, saved
+from flickrexif.eval.data.img2dataset import img2dataset, is_img2dataset
+from flickrexif.eval.data.names import FLICKREXIF_NAME, HINT, NAMES, SPLITS, USED, WHOLE, listed, one_of
+from flickrexif.eval.data.source import Files, Source, fingerprint, parquet_files
+from flickrexif.eval.data.tars import web_dataset
 from flickrexif.kinds import origin_of, recognised
 from flickrexif.processing.kind import TRACES
-from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.variants import variant
 
-NAMES = {
-    "flickrexif": "FlickrExif",
-    "paircams": "PairCams",
-    "imagenet-traces": "ImageNet",
-    "imagenet": "ImageNet",
-    "inaturalist-traces": "iNaturalist",
-    "inaturalist": "iNaturalist",
-}
-"""Folder of a data set -> folder of its embeddings in the published layout."""
-
-SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-FLICKREXIF_NAME, PAIRCAMS_NAME = NAMES["flickrexif"], NAMES["paircams"]
-WHOLE = (FLICKREXIF_NAME, PAIRCAMS_NAME)  # published as a single split: the names of their embedding files have none
-
-# The published table of PairCams' cameras; it counts XT1032, a phone of 2013, among the cameras.
-PHONES = frozenset(
-    {"iPhone XR", "Pixel 4", "iPhone SE (3rd generation)", "22101320G", "iPhone 12", "iPhone 14 Pro", "A065"}
-    | {"iPhone 12 Pro"}
-)
-CAMERAS = frozenset(
-    {"Canon IXY 630", "DSC-WX300", "C8080WZ", "EX-FH20", "Canon EOS 450D", "u700,S700", "COOLPIX S200", "XT1032"}
-)
-
-HINT = (
-    "Give flickrexif, paircams or imagenet-traces, a folder of images (train/ and val/ of class folders, or flat), "
-    "a folder of Parquet files, or a Hugging Face data set such as uoft-cs/cifar10."
-)
-
-
 Stored = Mapping[str, Mapping[str, Sequence[Path]]]  # variant -> split -> files
-
-
-class Listing(NamedTuple):
-    """The small columns of a data set, a value an image."""
-
-    ids: list[str]
-    columns: dict[str, list[int]]
-    contents: list[Any]  # hashes of the images; [] where there is no column of them
 
 
 def open_images(
@@ -92,13 +57,13 @@ def _sources(spec: str, folder: Path, variants: Sequence[str]) -> Iterator[Sourc
     if not folder.exists() and spec not in NAMES:
         if variants:
             raise _no_variants(spec)
-        yield from _hub(spec)
+        yield from hub(spec)
         return
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", HINT)
     if variants and recognised(folder) is not TRACES:
         raise _no_variants(spec)
-    yield from sources_in(folder, variants) or _hub(str(folder))
+    yield from sources_in(folder, variants) or hub(str(folder))
 
 
 def dataset_of(folder: Path) -> str:
@@ -132,16 +97,20 @@ def stored_variants(folder: Path, kind: DataSetKind) -> Stored:
     return {name: configs[config] for name, config in kind.images.items() if config in configs}
 
 
-def _of_strangers(folder: Path) -> Iterator[Source]:
-    """Images of a folder that none of our commands made: Parquet files, or files of images."""
+def _of_strangers(folder: Path) -> Sequence[Source]:
+    """Images of a folder that none of our commands made: the first of the layouts that it has."""
+    name = dataset_of(folder)
+    if is_saved(folder):
+        return list(saved(name, folder))
+    if is_img2dataset(folder):
+        return list(img2dataset(name, folder))
     files = sorted((folder / "data").glob("*.parquet")) or sorted(folder.glob("*.parquet"))
     splits: dict[str, list[Path]] = {}
     for path in files:
         splits.setdefault(path.name.removesuffix(".parquet").partition("-")[0], []).append(path)
     if splits:
-        yield from _parquet_splits(dataset_of(folder), splits, "IDENTITY")
-    else:
-        yield from _image_folders(dataset_of(folder), folder)
+        return list(_parquet_splits(name, splits, "IDENTITY"))
+    return image_folders(name, folder) or web_dataset(name, folder)
 
 
 def _no_variants(spec: str) -> UsageError:
@@ -163,7 +132,8 @@ def _parquet(name: str, paths: Sequence[Path], chosen: str, split: str | None, m
 
     with opened(paths[0]) as file:
         schema = file.schema_arrow
-    image = _one("image", [field.name for field in schema if field.name == "image"] or _binary(schema), paths[0].parent)
+    images = ["image"] if "image" in schema.names else _binary(schema)
+    image = one_of("image", images, paths[0].parent)
     tables = [_small_columns(path, image) for path in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
     listing = listed({column: table[column].to_pylist() for column in table.column_names}, table.num_rows)
@@ -215,70 +185,6 @@ def _read_failures(path: Path) -> dict[str, str]:
         return {}
 
 
-# --- columns
-
-
-def listed(values: Mapping[str, list[Any]], rows: int) -> Listing:
-    """Ids and columns from what a data set calls them; a row without an id is called by its number."""
-    columns: dict[str, list[int]] = {}
-    for name, (sources, convert) in COLUMNS.items():
-        for column in sources:
-            if name not in columns and column in values and (converted := convert(values[column])) is not None:
-                columns[name] = converted
-    ids = next((values[name] for name in ID_COLUMNS if name in values and None not in values[name]), None)
-    texts = list(map(str, range(rows))) if ids is None else [as_utf8(str(image_id)) for image_id in ids]
-    return Listing(texts, columns, values.get("sha256", []))
-
-
-def _integers(values: Sequence[Any]) -> list[int] | None:
-    """Integers, -1 for none; None where a value is of another kind."""
-    if any(value is not None and not isinstance(value, int) for value in values):
-        return None
-    return [-1 if value is None else int(value) for value in values]
-
-
-def _labels(values: Sequence[Any]) -> list[int]:
-    """Labels that are numbers. UsageError for texts: each split would number them differently."""
-    numbers = _integers(values)
-    if numbers is None:
-        raise UsageError("The labels are no numbers.", "Make the column `label` a ClassLabel, or leave it out.")
-    return numbers
-
-
-def _subjects(values: Sequence[Any]) -> list[int]:
-    """Subjects as numbers; names are numbered in their sorted order."""
-    numbers = _integers(values)
-    if numbers is not None:
-        return numbers
-    names = {name: place for place, name in enumerate(sorted(set(map(str, values))))}
-    return [names[str(value)] for value in values]
-
-
-def _sides(values: Sequence[Any]) -> list[int] | None:
-    """1 for phone, 0 for camera, from PairCams' sides or published models; None where one is neither."""
-    side_of = {"phone": 1, "camera": 0} | dict.fromkeys(PHONES, 1) | dict.fromkeys(CAMERAS, 0)
-    sides = [side_of.get(str(value)) for value in values]
-    return None if None in sides else [side for side in sides if side is not None]
-
-
-# Column of the embedding file: the columns it is made from (the first that fits), and how.
-COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Any]], list[int] | None]]] = {
-    "label": (("label",), _labels),
-    "Flickr ID": (("Flickr ID",), _integers),
-    "subject": (("subject_idx",), _subjects),
-    "model": (("side", "model"), _sides),
-}
-ID_COLUMNS = ("Flickr ID", "image_id", "id")
-USED = frozenset({*ID_COLUMNS, "sha256", *(name for names, _ in COLUMNS.values() for name in names)})
-
-
-def _one(role: str, columns: Sequence[str], place: object) -> str:
-    if len(columns) != 1:
-        candidates = f" (candidates: {', '.join(columns)})" if columns else ""
-        raise UsageError(f"{place} does not say which column holds the {role}s{candidates}.", f"Call it `{role}`.")
-    return columns[0]
-
-
 # --- FlickrExif
 
 
@@ -303,7 +209,7 @@ def _flickrexif(root: Path) -> Source:
 
 
 def _numbered_files(folder: Path) -> Source:
-    sizes = _walk(folder)
+    sizes, others = walk(folder)
     files = {path: size for path, size in sizes.items() if _stem(path).isdecimal()}
     ids = [str(int(_stem(path))) for path in files]
     columns = {"Flickr ID": list(map(int, ids))}
@@ -315,102 +221,9 @@ def _numbered_files(folder: Path) -> Source:
         contents=list(files.values()),
         columns=columns,
         missing={as_utf8(path): "not_a_flickr_id" for path in sizes if path not in files},
+        passed_over=others,
     )
 
 
 def _stem(path: str) -> str:
     return Path(path).stem
-
-
-# --- folders of images
-
-
-def _walk(folder: Path) -> dict[str, int]:
-    """Path below `folder` -> size in bytes, of all image files, sorted by path; without hidden folders."""
-    sizes = {}
-    for path in sorted(folder.rglob("*")):
-        below = path.relative_to(folder)
-        if path.suffix.lower() in EXTENSIONS and not any(part.startswith(".") for part in below.parts):
-            sizes[below.as_posix()] = path.stat().st_size if path.exists() else 0  # a broken link is listed too
-    return sizes
-
-
-def _image_folders(name: str, root: Path) -> list[Source]:
-    """The sources of train/ and val/, or of the folder itself, with or without class folders.
-
-    Classes are numbered over all splits.
-    """
-    split_folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name in SPLITS]
-    folders = {SPLITS[folder.name]: folder for folder in split_folders}
-    if len(folders) < len(split_folders):
-        raise UsageError(f"{root} has two folders of one split.", "Rename one of val/, valid/ and validation/.")
-    places: dict[str | None, Path] = dict(folders.items()) if folders else {None: root}
-    files = {split: sizes for split, place in places.items() if (sizes := _walk(place))}
-    flat = any("/" not in path for sizes in files.values() for path in sizes)
-    classes = () if flat else tuple(sorted({path.partition("/")[0] for sizes in files.values() for path in sizes}))
-    make = partial(_image_folder, name, classes)
-    return [make(split, places[split], sizes) for split, sizes in files.items()]
-
-
-def _image_folder(
-    name: str, classes: tuple[str, ...], split: str | None, root: Path, files: Mapping[str, int]
-) -> Source:
-    number_of = {class_name: place for place, class_name in enumerate(classes)}
-    columns = {"label": [number_of[path.partition("/")[0]] for path in files]} if classes else {}
-    ids = list(map(as_utf8, files))
-    return Source(
-        dataset=name,
-        ids=ids,
-        read=Files(str(root.absolute()), list(files)),
-        fingerprint=fingerprint(ids, columns, files.values()),
-        contents=list(files.values()),
-        columns=columns,
-        split=split,
-        class_names=tuple(map(as_utf8, classes)),
-    )
-
-
-# --- Hugging Face data sets
-
-
-def _hub(spec: str) -> Iterator[Source]:
-    """Every split of `name[?config=..&image=..&label=..]`, through the cache of `datasets`."""
-    import datasets
-
-    path, query = split_query(spec)
-    options = dict(parse_qsl(query))
-    if wrong := set(options) - {"config", "image", "label"}:
-        raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", "Known: config, image, label.")
-    try:
-        splits = datasets.load_dataset(data_set_address(path), options.get("config"))
-    except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
-        reason = reason_of(error, 200)
-        raise UsageError(f"{spec} is no folder of images and no data set ({reason}).", HINT) from None
-    name = NAMES.get(path.rpartition("/")[2].lower(), path if not Path(path).exists() else Path(path).resolve().name)
-    for split, rows in splits.items():
-        yield _hub_split(name, str(split), rows, options)
-
-
-def _hub_split(name: str, split: str, rows: Any, options: Mapping[str, str]) -> Source:
-    import datasets
-
-    images = [column for column, kind in rows.features.items() if isinstance(kind, datasets.Image)]
-    image = options.get("image") or _one("image", ["image"] if "image" in images else images, name)
-    label = options.get("label", "label")
-    if image not in images or ("label" in options and label not in rows.features):
-        raise UsageError(f"{name} has no such column.", f"It has: {', '.join(rows.features)}.")
-    values = {column: rows.with_format(None)[column][:] for column in rows.column_names if column in USED - {image}}
-    if label in rows.features:
-        values["label"] = rows[label][:]
-    listing = listed(values, len(rows))
-    kind = rows.features.get(label)
-    reader: Reader = HubRows(rows.select_columns([image]).cast_column(image, datasets.Image(decode=False)), image)
-    return Source(
-        dataset=name,
-        ids=listing.ids,
-        read=reader,
-        fingerprint=fingerprint(listing.ids, listing.columns, listing.contents or [rows.info.dataset_size]),
-        columns=listing.columns,
-        split=None if name in WHOLE else SPLITS.get(split, split),
-        class_names=tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else (),
-    )

@@ -5,6 +5,7 @@ We read stored bytes and decode them ourselves: `datasets.Image` would apply the
 
 import hashlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,6 +41,7 @@ class Source:
     variant: str = "IDENTITY"  # that the images are stored in
     missing: Mapping[str, str] = field(default_factory=dict)  # id -> reason, of images that the data set lacks
     class_names: Sequence[str] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)  # kind -> files and members beside the images
     origin: str = ""  # where the photos came from (core.kinds); "" where the data set does not tell
 
     def __len__(self) -> int:
@@ -71,6 +73,26 @@ def fingerprint(ids: Iterable[str], columns: Mapping[str, Sequence[int]], conten
             digest.update(f"{value}\n".encode())
         digest.update(b"\0")
     return digest.hexdigest()
+
+
+def labelled(*, ids: Sequence[str], labels: Sequence[int | None], contents: Sequence[object], **options: Any) -> Source:
+    """The source of images with these labels, where any has one; -1 stands for none."""
+    numbers = [-1 if label is None else label for label in labels]
+    columns = {"label": numbers} if any(label is not None for label in labels) else {}
+    tells = fingerprint(ids, columns, contents)
+    return Source(ids=ids, fingerprint=tells, contents=contents, columns=columns, **options)
+
+
+def passed_over(sources: Iterable[Source]) -> list[str]:
+    """A line a data set that has anything beside its images: what is not read, and how often."""
+    counts: dict[str, Counter[str]] = {}
+    for source in sources:
+        counts.setdefault(source.dataset, Counter()).update(source.passed_over)
+    return [
+        f"{dataset}: passed over are {', '.join(f'{count:,} x {kind}' for kind, count in sorted(kinds.items()))}."
+        for dataset, kinds in counts.items()
+        if kinds
+    ]
 
 
 # --- files

@@ -10,7 +10,9 @@ from flickrexif.commands.places import Place, data_folder, home_of, path_of, sev
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.eval.data.catalog import catalog, of_embeddings
-from flickrexif.eval.data.formats import NAMES, open_images
+from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.data.names import NAMES
+from flickrexif.eval.data.source import passed_over
 from flickrexif.eval.embed.report import EmbedReport, left_out
 from flickrexif.eval.embed.run import Progress as EmbedProgress
 from flickrexif.eval.embed.run import embed as embed_images
@@ -96,6 +98,8 @@ def embed(
     with home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
+        for line in passed_over(sources):
+            say(line)
         work = [Work(source, combos) for source in sources]
         report = embed_images(settings, candidates, work, progress, say)
     lines = left_out(report, root)
@@ -191,6 +195,8 @@ def evaluate(
         raise UsageError(f"There is no data folder {home.path} for the records.", "Name another place with --out.")
     with home.writing("eval", beside=bool(embeddings)) as writing:
         items = plan(candidates, measured, chosen, say)
+        for line in passed_over(source for data in sets for source in data.sources.values()):
+            say(line)
         planned(items)
         if out:
             writing.register(chosen.results)
