@@ -15,9 +15,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
+import flickrexif
+import flickrexif.eval.encoders.torchvision_operators
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import as_encoder, expand, load, resolve
+from flickrexif.eval.encoders.backends import BACKENDS
+from flickrexif.eval.encoders.digests import feature_fields
 from flickrexif.eval.encoders.networks import image_tower
 from flickrexif.eval.encoders.preprocess import preprocessing
 from flickrexif.eval.encoders.spec import EncoderSpec
@@ -75,12 +78,36 @@ def test_its_record_agrees_with_the_library(spec: EncoderSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", CURRENT, ids=lambda spec: spec.name)
-def test_a_current_one_has_its_family_and_training_and_constructs(spec: EncoderSpec) -> None:
-    assert spec.training
+def test_a_current_one_is_as_its_library_describes_it(spec: EncoderSpec) -> None:
     assert spec.family == ("OWN" if "aimv2" in spec.name else "SSL" if "dinov3" in spec.name else "CVL")
+    theirs = BACKENDS[spec.backend].describe(spec.name, spec.name.partition(":")[2], False)
+    assert feature_fields(spec) == feature_fields(theirs)
+    assert spec.licence.lower() == theirs.licence.lower() or theirs.licence == "unknown"
     with torch.device("meta"), torch.inference_mode():
-        out = image_tower(build(spec))(torch.empty(2, 3, spec.input_size, spec.input_size))
-    assert out.shape == (2, spec.embedding_size or out.shape[1])
+        network = build(spec)
+        out = image_tower(network)(torch.empty(2, 3, spec.input_size, spec.input_size))
+    assert out.shape == (2, spec.embedding_size)
+    assert spec.size_bytes == 4 * sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "pooling"),
+    [
+        ("paper:clip/RN50", 1024, "attention"),
+        ("paper:clip/ViT-B-32", 512, "class token"),
+        ("paper:openclip/convnext_base", 640, "average"),
+        ("paper:siglip/base_256", 768, "attention"),
+        ("paper:resnet/50", 2048, "average"),
+        ("paper:convnext/tiny", 768, "average"),
+        ("paper:dino/vits16", 384, "class token"),
+        ("open_clip:coca_ViT-B-32/laion2b_s13b_b90k", 512, "attention"),
+        ("open_clip:MobileCLIP2-S0/dfndr2b", 512, "average"),
+        ("timm:vit_small_patch16_dinov3.lvd1689m", 384, "average"),
+    ],
+)
+def test_the_outline_tells_size_and_pooling_without_weights(name: str, size: int, pooling: str) -> None:
+    (row,) = flickrexif.encoders(names=name)
+    assert (row.spec.embedding_size, row.spec.pooling, row.spec.digest) == (size, pooling, "")
 
 
 @pytest.mark.parametrize("spec", [*PAPER, *CURRENT], ids=lambda spec: spec.name)

@@ -1,12 +1,15 @@
 """The registry: names, collections, lists, sizes, and what it says of a bad name."""
 
 import csv
+import fnmatch
 import json
 import pickle
 import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,10 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import expand, list_encoders, resolve
 from flickrexif.eval.encoders.backends import BACKENDS
 from flickrexif.eval.encoders.backends.control import CONTROLS
+from flickrexif.eval.encoders.digests import same_encoder
 from flickrexif.eval.encoders.registry import registered_encoders
+
+ROOT = Path(__file__).parents[1]
 
 # The paper's encoders, one list a family of its registry.
 PAPER = {
@@ -60,18 +66,77 @@ def test_a_registered_name_is_its_own_key_and_travels(name: str) -> None:
 
 
 def test_resolving_a_registered_name_needs_no_torch() -> None:
-    names = ["@paper47", "lite0", "@ctl"]
+    names = ["@paper47", "@current", "lite0", "@ctl"]
     code = f"import sys; from flickrexif.eval.encoders import expand; expand({names}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "timm", "open_clip", "torchvision"} & set(done.stdout.split())
 
 
-def test_the_table_tells_all_of_each_encoder() -> None:
-    path = Path(__file__).parents[1] / "eval/encoders/paper47.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == NAMES
-    assert all(value for row in rows for column, value in row.items() if column != "size_bytes")
+def rows_of(name: str) -> list[dict[str, str]]:
+    with (ROOT / "eval/encoders" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_tables_tell_all_of_each_encoder() -> None:
+    paper, current = rows_of("paper47.csv"), rows_of("current.csv")
+    assert [row["name"] for row in paper] == NAMES
+    assert all(value for row in paper for column, value in row.items() if column != "size_bytes")
+    assert all(value for row in current for value in row.values())
+    assert [spec.name for spec in expand(["@current"])] == [row["name"] for row in current]
+
+
+# --- what the weights were trained on
+
+
+def test_of_each_encoder_one_row_tells_its_training() -> None:
+    rows = [(row["names"].split(), row) for row in rows_of("notes.csv")]
+    for name, spec in registered_encoders().items():
+        matching = [row for patterns, row in rows if any(fnmatchcase(name, pattern) for pattern in patterns)]
+        assert len(matching) == (spec.family != "CTL"), name
+        for row in matching:
+            assert (spec.training, spec.augmentation) == (row["training"], row["augmentation"])
+            assert all(row.values())
+    used = {pattern for patterns, _ in rows for pattern in patterns if fnmatch.filter(registered_encoders(), pattern)}
+    assert all(used & set(patterns) for patterns, _ in rows)
+
+
+def test_openais_weights_have_one_note_under_both_names() -> None:
+    paper, library = resolve("paper:clip/ViT-B-32"), resolve("open_clip:ViT-B-32/openai")
+    assert paper.training == library.training != ""
+    assert resolve("timm:vit_7b_patch16_dinov3.lvd1689m").training == ""  # the teacher was not distilled
+
+
+def test_nothing_is_told_of_a_file_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").touch()
+    for name in ("paper:dino/vits16", "timm:vit_small_patch16_dinov3", "open_clip:ViT-B-32/openai"):
+        spec = resolve(f"{name}@{tmp_path / 'weights.pt'}")
+        assert (spec.training, spec.augmentation, spec.source_of_facts) == ("", "", "")
+
+
+def test_embeddings_of_before_the_notes_stay_those_of_their_encoder() -> None:
+    spec = replace(resolve("timm:vit_small_patch16_dinov3.lvd1689m"), digest="sha256:1")
+    stored = {
+        "name": "timm:vit_small_patch16_dinov3.lvd1689m",
+        "backend": "timm",
+        "model": "vit_small_patch16_dinov3",
+        "tag": "lvd1689m",
+        "input_size": 256,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "interpolation": "bicubic",
+        "source": "timm/vit_small_patch16_dinov3.lvd1689m",
+        "img_size": None,
+        "digest": "sha256:1",
+    }
+    assert same_encoder(stored, spec) == "same"
+    assert same_encoder(stored, replace(spec, training="other", augmentation="other", source_of_facts="")) == "same"
+
+
+def test_the_page_holds_the_notes() -> None:
+    page = (ROOT / "docs/encoders.md").read_text(encoding="utf-8")
+    for row in rows_of("notes.csv"):
+        names = ", ".join(f"`{name}`" for name in row["names"].split())
+        assert f"| {names} | {row['training']} | {row['augmentation']} | {row['source_of_facts']} |\n" in page
 
 
 @pytest.mark.parametrize(
@@ -179,7 +244,8 @@ def test_an_unknown_collection_is_told_the_known() -> None:
 def test_the_list_tells_what_must_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     rows = {row.spec.name: row for row in list_encoders("ssl")}
-    assert list(rows) == NAMES[-12:]
+    assert [name for name in rows if name.startswith("paper:")] == NAMES[-12:]
+    assert {name.partition("_patch16")[0] for name in rows} >= {"timm:vit_small", "timm:vit_base", "timm:vit_large"}
     before = rows["paper:dino/resnet50"]
     assert not before.cached
     assert before.missing_bytes == before.spec.size_bytes
@@ -240,6 +306,10 @@ def test_what_is_used_of_an_encoder_is_shown(run: Any) -> None:
     assert rows[0]["spec"]["digest"].startswith("sha256:")  # it was loaded
     assert (rows[0]["spec"]["input_size"], rows[0]["spec"]["embedding_size"]) == (192, 1280)
     _, out, _ = run("encoders", "lite0?img_size=192")
-    for words in ("shorter side to 192 px (bicubic), centre crop", "0.498039 0.498039", "RGB", "1,280", "sha256:"):
+    image = "shorter side to 192 px (bicubic), centre crop of 192 x 192"
+    for words in (image, "0.498039 0.498039", "RGB", "1,280", "sha256:", "average", "ImageNet-1k", "not told"):
         assert words in out
+    assert rows[0]["image"] == image
+    assert (rows[1]["spec"]["pooling"], rows[1]["spec"]["digest"]) == ("class token", "")  # its weights are not here
+    assert rows[1]["spec"]["training"].startswith("WIT")
     assert "shorter" not in run("encoders", "control:dct")[1]

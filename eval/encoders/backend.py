@@ -25,6 +25,9 @@ class Backend:
     is_here: Callable[[EncoderSpec], bool]
     """Whether an encoder can be loaded without downloading anything."""
 
+    outline: Callable[[EncoderSpec], EncoderSpec] = lambda spec: spec
+    """The spec with what its network tells without weights: the size of the embedding, the pooling."""
+
     hub_files: tuple[str, ...] = ()
     """Where all weights come from one file, which a checkpoint can replace: its names on the Hub, best first."""
 
@@ -32,6 +35,7 @@ class Backend:
 def of_a_file(
     describe: Callable[[str, str, bool], EncoderSpec],
     load: Callable[[EncoderSpec, str, Precision, bool], Encoder],
+    outline: Callable[[EncoderSpec], EncoderSpec],
     hub_files: tuple[str, ...],
 ) -> Backend:
     """A backend whose encoders have all their weights in one file."""
@@ -39,7 +43,7 @@ def of_a_file(
     def is_here(spec: EncoderSpec) -> bool:
         return local_file(spec, hub_files) is not None
 
-    return Backend(describe=describe, load=load, is_here=is_here, hub_files=hub_files)
+    return Backend(describe=describe, load=load, is_here=is_here, outline=outline, hub_files=hub_files)
 
 
 def is_folder(path: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from flickrexif.eval.encoders.notes import NOTES
 from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.results import fingerprint
 
@@ -24,7 +25,7 @@ SameEncoder = Literal["same", "changed", "no digest", "other"]
 def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
     """The fields of a spec that features depend on; a checkpoint is named by the digest."""
     fields = asdict(spec)
-    for name in ("family", "licence", "size_bytes", "embedding_size", "checkpoint", "pooling", "training"):
+    for name in (*NOTES, "family", "licence", "size_bytes", "embedding_size", "checkpoint", "pooling"):
         fields.pop(name, None)
     if spec.order == "RGB":  # files of before other orders do not say it
         fields.pop("order")

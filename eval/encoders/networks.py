@@ -24,6 +24,13 @@ from flickrexif.eval.results import fingerprint
 if TYPE_CHECKING:
     from torch import nn
 
+POOLINGS = {
+    "tok": "class token",
+    "token": "class token",
+    "avg": "average",
+    "map": "attention",
+}  # by the libraries' names
+
 
 def loader(
     build: "Callable[[EncoderSpec], nn.Module]",
@@ -41,9 +48,35 @@ def loader(
             network = build(spec)
         tower = image_tower(network)
         digest = _fill(network, spec, weights_file(spec, hub_files), fill) if pretrained else tensors_digest(tower)
-        return network_encoder(tower, replace(spec, digest=digest), device, dtype)
+        return network_encoder(tower, replace(spec, digest=digest, pooling=pooling_of(tower)), device, dtype)
 
     return load
+
+
+def outliner(build: "Callable[[EncoderSpec], nn.Module]") -> Callable[[EncoderSpec], EncoderSpec]:
+    """A `Backend.outline` of encoders whose network `build` makes."""
+
+    def outline(spec: EncoderSpec) -> EncoderSpec:
+        import torch
+
+        with torch.device("meta"), torch.inference_mode():
+            tower = image_tower(build(spec)).eval()
+            out = tower(torch.empty(1, 3, spec.input_size, spec.input_size))
+        rows = out[0] if isinstance(out, tuple) else out  # CoCa's tower gives its tokens too
+        return replace(spec, embedding_size=rows.shape[1], pooling=pooling_of(tower))
+
+    return outline
+
+
+def pooling_of(tower: "nn.Module") -> str:
+    """How a tower of open_clip or timm makes one embedding of its tokens or cells; "" where it does not tell."""
+    inner = getattr(tower, "trunk", tower)  # open_clip's towers made by timm
+    if getattr(tower, "attnpool", None) or getattr(tower, "attn_pool", None):  # of CLIP's ResNets; of CoCa
+        return "attention"
+    pools = (getattr(part, "global_pool", None) for part in (inner, getattr(inner, "head", None)))
+    pool = next((pool for pool in pools if pool is not None), getattr(tower, "pool_type", ""))
+    name = getattr(pool, "pool_type", pool)
+    return POOLINGS.get(name, name)
 
 
 def _fill(

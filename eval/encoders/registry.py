@@ -13,12 +13,10 @@
 Any of them may end in ?img_size=N.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -28,6 +26,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.backend import unknown
 from flickrexif.eval.encoders.backends import BACKENDS
 from flickrexif.eval.encoders.backends.control import CONTROLS
+from flickrexif.eval.encoders.notes import NOTES, noted, table
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
 from flickrexif.eval.encoders.weights import PACKAGED
 
@@ -68,23 +67,12 @@ def _row(row: Mapping[str, str]) -> EncoderSpec:
     return EncoderSpec(**fields)
 
 
-def _table(name: str) -> list[dict[str, Any]]:
-    lines = files("flickrexif.eval.encoders").joinpath(name).read_text(encoding="utf-8").splitlines()
-    return list(csv.DictReader(lines))
-
-
-@cache
-def current_encoders() -> Mapping[str, Mapping[str, Any]]:
-    """Family and training of encoders of the present that the paper did not measure, by name."""
-    return MappingProxyType({row["name"]: row for row in _table("current.csv")})
-
-
 @cache
 def registered_encoders() -> Mapping[str, EncoderSpec]:
-    """The encoders of the registry by name: the paper's 47 in its order, lite0 to lite2, the controls."""
-    paper = map(_row, _table("paper47.csv"))
-    specs = (*paper, *map(_lite, LITE, PACKAGED), *(control.spec for control in CONTROLS.values()))
-    return MappingProxyType({spec.name: spec for spec in specs})
+    """The encoders of the registry by name: the paper's 47 in its order, later ones, lite0 to lite2, the controls."""
+    tables = (_row(row) for name in ("paper47.csv", "current.csv") for row in table(name))
+    specs = (*tables, *map(_lite, LITE, PACKAGED), *(control.spec for control in CONTROLS.values()))
+    return MappingProxyType({spec.name: noted(spec) for spec in specs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +80,7 @@ class EncoderRow:
     """An encoder of the list, and what is still to be downloaded for it."""
 
     spec: EncoderSpec
+    image: str  # how it is resized and cropped; "": it is taken as it is
     cached: bool
     missing_bytes: int | None  # to download; None where the size is not known
 
@@ -107,7 +96,9 @@ def list_encoders(family: str | None = None) -> list[EncoderRow]:
 def row_of(spec: EncoderSpec) -> EncoderRow:
     """The row of an encoder."""
     cached = BACKENDS[spec.backend].is_here(spec)
-    return EncoderRow(spec, cached, 0 if cached else spec.size_bytes)
+    size = spec.input_size
+    image = f"shorter side to {size} px ({spec.interpolation}), centre crop of {size} x {size}" if size else ""
+    return EncoderRow(spec, image, cached, 0 if cached else spec.size_bytes)
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:
@@ -115,7 +106,7 @@ def collections() -> Mapping[str, tuple[str, ...]]:
     groups: dict[str, tuple[str, ...]] = {"@paper47": tuple(n for n in registered_encoders() if n.startswith("paper:"))}
     for family in ("CVL", "SUP", "SSL"):
         groups[f"@{family.lower()}"] = tuple(n for n in groups["@paper47"] if registered_encoders()[n].family == family)
-    return {**groups, "@current": tuple(current_encoders()), "@ctl": tuple(CONTROLS)}
+    return {**groups, "@current": tuple(row["name"] for row in table("current.csv")), "@ctl": tuple(CONTROLS)}
 
 
 def resolve(name: str) -> EncoderSpec:
@@ -171,7 +162,7 @@ def _base(name: str, *, own_file: bool) -> EncoderSpec:
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
         spec = BACKENDS[backend].describe(name, model, own_file)
-        return replace(spec, **current_encoders().get(spec.name, {}))
+        return registered_encoders().get(spec.name) or noted(spec)
     raise unknown(name, name, registered_encoders())
 
 
@@ -187,4 +178,5 @@ def _size(spec: EncoderSpec, text: str) -> int:
 def _with_checkpoint(spec: EncoderSpec, path: str) -> EncoderSpec:
     if not BACKENDS[spec.backend].hub_files:
         raise UsageError(f"{spec.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
-    return replace(spec, name=f"{spec.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size)
+    own: dict[str, Any] = dict.fromkeys(NOTES, "")  # a file may hold any weights
+    return replace(spec, name=f"{spec.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size, **own)

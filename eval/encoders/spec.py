@@ -40,7 +40,9 @@ class EncoderSpec:
     order: Order = "RGB"  # of the channels that the network takes, and of `mean` and `std`
     pooling: str = ""  # of several that a network has, the embedding that is taken: projection, pooler, class token
     embedding_size: int | None = None  # None: known once the encoder is loaded
-    training: str = ""  # the method, data and augmentation, as its authors tell
+    training: str = ""  # the images that it was trained on, as published; "": not looked up
+    augmentation: str = ""  # of these images, as published
+    source_of_facts: str = ""  # papers and files that tell the two
     licence: str = "unknown"
     source: str = ""  # of the weights: a repository on the Hub, https://..., or package:NAME
     checkpoint: str | None = None  # a local file instead

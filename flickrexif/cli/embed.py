@@ -28,14 +28,14 @@ def encoders(
     family: Annotated[str | None, typer.Option(help="CVL, SUP, SSL or CTL (controls).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the encoders known by name: the paper's 47, the offline ones, the controls; or show what is used of one."""
+    """List the encoders known by name: the paper's 47, later ones, the offline ones, the controls; or all of one."""
     rows = flickrexif.encoders(family, names=name or None)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if name:
         for row in rows:
-            table(("", row.spec.key), [(what, value) for what, value in _details(row) if value])
+            table((row.spec.key, "meaning"), [(what, value) for what, value in _details(row) if value])
         return
     table(
         ("encoder", "family", "input px", "embedding", "licence", "to fetch"),
@@ -60,15 +60,17 @@ def _details(row: "EncoderRow") -> list[tuple[str, object]]:
     return [
         ("family", spec.family),
         ("network", " ".join(filter(None, (spec.backend, spec.model, spec.tag)))),
-        ("image", f"shorter side to {spec.input_size} px ({spec.interpolation}), centre crop" * bool(spec.input_size)),
+        ("image", row.image),
         *((what, " ".join(f"{value:.6g}" for value in values)) for what, values in channels.items()),
         ("channels", spec.order),
         ("pooling", spec.pooling),
-        ("training", spec.training),
         ("embedding", spec.embedding_size or ""),
         ("weights", spec.checkpoint or spec.source),
         ("digest", spec.digest),
         ("licence", spec.licence),
+        ("training", spec.training),
+        ("augmentation", spec.augmentation),
+        ("as told in", spec.source_of_facts),
         ("to fetch", _to_fetch(row.missing_bytes)),
     ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
 from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.networks import check_size, image_tower, loader
+from flickrexif.eval.encoders.networks import check_size, image_tower, loader, outliner
 from flickrexif.eval.encoders.scopes import quiet
 from flickrexif.eval.encoders.spec import EncoderSpec
 from flickrexif.eval.encoders.state import read_state
@@ -119,4 +119,4 @@ def _fill(network: "nn.Module", _: EncoderSpec, file: Path) -> None:
     image_tower(network).load_state_dict(tower)
 
 
-BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), HUB_FILES)
+BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), outliner(build), HUB_FILES)

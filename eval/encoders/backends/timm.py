@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
 from flickrexif.eval.encoders.extras import require_torch
-from flickrexif.eval.encoders.networks import check_size, loader
+from flickrexif.eval.encoders.networks import check_size, loader, outliner
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
 from flickrexif.eval.encoders.state import State, read_state
 from flickrexif.eval.encoders.weights import PACKAGED, SCHEMAS, placed
@@ -123,4 +123,4 @@ def renamed(state: State, network: "nn.Module") -> State:
     return dict(zip(own, list(state.values())[: len(own)], strict=True))
 
 
-BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), HUB_FILES)
+BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), outliner(build), HUB_FILES)
