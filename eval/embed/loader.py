@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
@@ -167,7 +168,8 @@ def check_prepare(prepare: Prepare) -> None:
     except Exception as error:  # whatever an object raises when it is pickled
         reason = f"its `prepare` cannot be given to worker processes ({reason_of(error, 200)})"
         raise EncoderError(reason, hint) from None
-    if b"__main__" in pickled and not hasattr(sys.modules["__main__"], "__file__"):
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "none")
+    if b"__main__" in pickled and not script.is_file():
         raise EncoderError("its `prepare` is of this session, which worker processes do not have", hint)
 
 
