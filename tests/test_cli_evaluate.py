@@ -90,7 +90,7 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
         (("embed", "--dataset", ".", "--encoder", "control:colour", "--device", "tpu"), "There is no device 'tpu'"),
         (("encoders", "--family", "XYZ"), "There is no family"),
         (("eval", "knn", "--dataset", "x", "--encoder", "m/v", "--embeddings", "."), "no embeddings of x"),
-        (("eval", "retrieval", "--encoder", "m/v", "--embeddings", "."), "no data folder data for the records"),
+        (("eval", "retrieval", "--encoder", "m/v", "--embeddings", "."), "nothing to measure in"),
         (
             ("eval", "neighbors", "--encoder", "m/v", "--embeddings", ".", "--out", "x", "--labels", "no.parquet"),
             "nothing to measure",

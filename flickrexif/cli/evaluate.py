@@ -51,7 +51,9 @@ def evaluate(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Folder of split files or label tables. [default: FlickrExif's]", show_default=False),
+        typer.Option(
+            help="Folder of split files or label tables, or one file. [default: FlickrExif's]", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,
