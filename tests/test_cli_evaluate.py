@@ -93,7 +93,7 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
         (("eval", "retrieval", "--encoder", "m/v", "--embeddings", "."), "nothing to measure in"),
         (
             ("eval", "neighbors", "--encoder", "m/v", "--embeddings", ".", "--out", "x", "--labels", "no.parquet"),
-            "nothing to measure",
+            "There are no labels no.parquet",
         ),
         (("pairs", "check", "nowhere"), "nowhere"),
     ],
