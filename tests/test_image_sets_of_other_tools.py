@@ -362,6 +362,41 @@ def test_hostile_members_are_passed_over_and_counted(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["0.tar", "web"]  # nothing is unpacked
 
 
+def header(name: str, kind: bytes, size: int) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        header("a.jpg", tarfile.REGTYPE, -512),
+        header("x", tarfile.XHDTYPE, -1024),
+        header("x", tarfile.GNUTYPE_LONGNAME, -1024),
+        (header("x", tarfile.XHDTYPE, 512) + b"13 path=b.jpg".ljust(512, b"\0")) * 5_000,
+        header("x", tarfile.XHDTYPE, 2**40),
+    ],
+    ids=["negative member", "negative header", "negative name", "many headers", "header beyond the end"],
+)
+def test_headers_that_lie_are_one_sentence(start: bytes, tmp_path: Path) -> None:
+    write_tar(tmp_path / "web/0.tar", {"0.jpg": PHOTOS[0]})
+    (tmp_path / "web/0.tar").write_bytes(start + (tmp_path / "web/0.tar").read_bytes())
+    with pytest.raises(FlickrExifError, match=r"0\.tar cannot be read") as raised:
+        open_images(str(tmp_path / "web"))
+    assert "\n" not in str(raised.value)
+
+
+def test_labels_that_no_column_holds_are_none(tmp_path: Path) -> None:
+    texts = [b"%d" % 2**63, b"1" * 5_000, b"cat", b" 12\n"]
+    images = {f"{n}.jpg": PHOTOS[n] for n in range(4)} | {f"{n}.cls": text for n, text in enumerate(texts)}
+    write_tar(tmp_path / "web/0.tar", images)
+    write_files(tmp_path / "web", {"README.md": b"", "captions.csv": b""})
+    (source,) = open_images(str(tmp_path / "web"))
+    assert source.columns == {"label": [-1, -1, -1, 12]}
+    assert source.passed_over == {".cls": 3, ".md": 1, ".csv": 1}
+
+
 def test_archives_that_cannot_be_read_are_one_sentence(tmp_path: Path) -> None:
     path = web_dataset(tmp_path / "web") / "train-000001.tar"
     whole = path.read_bytes()
@@ -427,3 +462,29 @@ def test_a_split_without_class_folders_leaves_the_labels_of_the_others(tmp_path:
     sources = {source.split: source for source in open_images(str(root))}
     assert [list(sources[split].columns) for split in ("train", "val", "test")] == [["label"], ["label"], []]
     assert list(sources["test"].ids) == ["0.jpg", "1.jpg"]
+
+
+# --- several in one folder
+
+
+def test_images_beside_parquet_files_of_something_else_are_read(tmp_path: Path) -> None:
+    root = tmp_path / "mixed"
+    write_files(root, {"images/0.jpg": PHOTOS[0]})
+    pq.write_table(pa.table({"caption": ["a photo"]}), root / "metadata.parquet")
+    (source,) = open_images(str(root))
+    assert read_all(source) == {"images/0.jpg": PHOTOS[0]}
+    assert source.passed_over == {".parquet": 1}
+    data_set("train", range(2)).to_parquet(root / "train.parquet")
+    with pytest.raises(UsageError, match="does not say which column holds the images"):
+        open_images(str(root))
+    (root / "metadata.parquet").unlink()
+    (source,) = open_images(str(root))
+    assert list(source.ids) == ["photo-0", "photo-1"]
+    assert source.passed_over == {"image beside the Parquet files": 1}
+
+
+def test_splits_that_get_one_name_are_an_error(tmp_path: Path) -> None:
+    splits = {name: data_set(name, range(2)) for name in ("val", "validation")}
+    datasets.DatasetDict(splits).save_to_disk(tmp_path / "set")
+    with pytest.raises(UsageError, match="two splits of one name"):
+        open_images(str(tmp_path / "set"))

@@ -15,19 +15,16 @@ from flickrexif.processing.sources import EXTENSIONS
 ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 
 
-def is_image(name: str) -> bool:
-    """Whether a file's name ends as those of images do."""
-    return ending(name) in EXTENSIONS
-
-
 def ending(name: str) -> str:
     """The ending of a file's name in lower case, such as .jpg; "other file" where it has none of a usual kind."""
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a member of an archive is no path here
     return suffix if ENDING.fullmatch(suffix) else "other file"
 
 
-def walk(folder: Path, without: Collection[Path] = ()) -> tuple[dict[str, int], Counter[str]]:
-    """Path below `folder` -> size in bytes, of all image files, sorted by path; and the files passed over, by kind.
+def walk(
+    folder: Path, endings: Collection[str] = EXTENSIONS, without: Collection[Path] = ()
+) -> tuple[dict[str, int], Counter[str]]:
+    """Path below `folder` -> size in bytes, of files with these endings, sorted by path; and of the others, by kind.
 
     Links to folders are followed, as torchvision does, but for those that lead back; hidden folders and those of
     `without` are left out.
@@ -38,7 +35,7 @@ def walk(folder: Path, without: Collection[Path] = ()) -> tuple[dict[str, int], 
         folders[:] = [place.name for place in places if place not in without and not _leads_back(place)]
         below = Path(here).relative_to(folder)
         for name in files:
-            if name.startswith(".") or not is_image(name):
+            if name.startswith(".") or ending(name) not in endings:
                 passed_over["hidden file" if name.startswith(".") else ending(name)] += 1
             else:
                 paths.append((below / name).as_posix())

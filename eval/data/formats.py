@@ -3,6 +3,7 @@
 `open_images` returns a `Source` for each split and stored variant.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from flickrexif.eval.data.folders import image_folders, walk
 from flickrexif.eval.data.hub import hub, is_saved, saved
 from flickrexif.eval.data.img2dataset import img2dataset, is_img2dataset
 from flickrexif.eval.data.names import FLICKREXIF_NAME, HINT, NAMES, SPLITS, USED, WHOLE, listed, one_of
-from flickrexif.eval.data.source import Files, Source, fingerprint, parquet_files
+from flickrexif.eval.data.source import Files, Source, fingerprint, parquet_files, with_others
 from flickrexif.eval.data.tars import web_dataset
 from flickrexif.kinds import origin_of, recognised
 from flickrexif.processing.kind import TRACES
@@ -47,6 +48,8 @@ def open_images(
         sources = [source for source in sources if (source.split or "train") == split_name]
         if not sources:
             raise UsageError(f"{spec} has no split {split!r}.", f"Known: {', '.join(sorted(names))}.")
+    if len({(source.variant, source.split) for source in sources}) < len(sources):
+        raise UsageError(f"{spec} has two splits of one name.", "Rename one of val, valid and validation.")
     for source in sources:
         if len(set(source.ids)) < len(source):
             raise UsageError(f"Two images of {spec} have the same id.", "Give each its own.")
@@ -108,9 +111,13 @@ def _of_strangers(folder: Path) -> Sequence[Source]:
     splits: dict[str, list[Path]] = {}
     for path in files:
         splits.setdefault(path.name.removesuffix(".parquet").partition("-")[0], []).append(path)
-    if splits:
-        return list(_parquet_splits(name, splits, "IDENTITY"))
-    return image_folders(name, folder) or web_dataset(name, folder)
+    if any(map(_image_columns, files)):
+        images, others = walk(folder)
+        others += Counter({"image beside the Parquet files": len(images), ".parquet": -len(files)})
+        first, *more = _parquet_splits(name, splits, "IDENTITY")
+        return [with_others(first, others), *more]
+    images_beside = image_folders(name, folder) or web_dataset(name, folder)
+    return images_beside or list(_parquet_splits(name, splits, "IDENTITY"))  # which says what the files lack
 
 
 def _no_variants(spec: str) -> UsageError:
@@ -132,8 +139,7 @@ def _parquet(name: str, paths: Sequence[Path], chosen: str, split: str | None, m
 
     with opened(paths[0]) as file:
         schema = file.schema_arrow
-    images = ["image"] if "image" in schema.names else _binary(schema)
-    image = one_of("image", images, paths[0].parent)
+    image = one_of("image", _image_columns(paths[0]), paths[0].parent)
     tables = [_small_columns(path, image) for path in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
     listing = listed({column: table[column].to_pylist() for column in table.column_names}, table.num_rows)
@@ -152,9 +158,14 @@ def _parquet(name: str, paths: Sequence[Path], chosen: str, split: str | None, m
     )
 
 
-def _binary(schema: Any) -> list[str]:
+def _image_columns(path: Path) -> list[str]:
+    """`image`, else the columns of {bytes, ...}."""
     import pyarrow as pa
 
+    with opened(path) as file:
+        schema = file.schema_arrow
+    if "image" in schema.names:
+        return ["image"]
     return [f.name for f in schema if pa.types.is_struct(f.type) and f.type.get_field_index("bytes") >= 0]
 
 

@@ -33,7 +33,8 @@ def hub(spec: str) -> Iterator[Source]:
 
 def is_saved(folder: Path) -> bool:
     """Whether `save_to_disk` of `datasets` wrote the folder."""
-    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    of_one = all((folder / name).is_file() for name in ("state.json", "dataset_info.json"))
+    return of_one or (folder / "dataset_dict.json").is_file()
 
 
 def saved(name: str, folder: Path) -> Iterator[Source]:

@@ -12,7 +12,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import opened
 from flickrexif.core.text import as_utf8, plain
 from flickrexif.eval.data.folders import ending, split_folders, walk
-from flickrexif.eval.data.names import LABELS
+from flickrexif.eval.data.names import LABELS, integer
 from flickrexif.eval.data.source import Files, Source, labelled
 from flickrexif.eval.data.tars import Member, image_of, samples_of, tar_members
 
@@ -88,12 +88,12 @@ def _source(name: str, split: str | None, place: Path, shards: list[Path]) -> So
             else:
                 missing[as_utf8(row.key)] = "missing" if row.status == SUCCESS else plain(row.status, STATUS_LENGTH)
         passed_over += beside + Counter({"image that no row says was downloaded": len(of_key)})
-    texts = sum(row.label is not None and type(row.label) is not int for row, _ in images)
+    texts = sum(row.label is not None and integer(row.label) is None for row, _ in images)
     places = [(image.archive, image.place) for _, image in images]
     return labelled(
         dataset=name,
         ids=[as_utf8(row.key) for row, _ in images],
-        labels=[row.label if type(row.label) is int else None for row, _ in images],
+        labels=[integer(row.label) for row, _ in images],
         read=tar_members(tars, places) if tars else Files(str(place.absolute()), [image.path for _, image in images]),
         contents=[(image.place.size, row.sha256) for row, image in images],
         split=split,

@@ -57,6 +57,11 @@ def listed(values: Mapping[str, list[Any]], rows: int) -> Listing:
     return Listing(texts, columns, values.get("sha256", []))
 
 
+def integer(value: object) -> int | None:
+    """The value where it is an integer that a column can hold."""
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
 def _integers(values: Sequence[Any]) -> list[int] | None:
     """Integers, -1 for none; None where a value is of another kind."""
     if any(value is not None and not isinstance(value, int) for value in values):

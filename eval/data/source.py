@@ -7,7 +7,7 @@ import hashlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -81,6 +81,11 @@ def labelled(*, ids: Sequence[str], labels: Sequence[int | None], contents: Sequ
     columns = {"label": numbers} if any(label is not None for label in labels) else {}
     tells = fingerprint(ids, columns, contents)
     return Source(ids=ids, fingerprint=tells, contents=contents, columns=columns, **options)
+
+
+def with_others(source: Source, others: Mapping[str, int]) -> Source:
+    """The source, these passed over too."""
+    return replace(source, passed_over=Counter(source.passed_over) + Counter(others))
 
 
 def passed_over(sources: Iterable[Source]) -> list[str]:

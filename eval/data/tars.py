@@ -12,7 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -20,9 +20,10 @@ from typing import IO, NamedTuple
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.files import AGAIN
 from flickrexif.core.text import as_utf8, reason_of
-from flickrexif.eval.data.folders import ending, is_image
-from flickrexif.eval.data.names import LABELS, SPLITS
-from flickrexif.eval.data.source import Source, labelled
+from flickrexif.eval.data.folders import ending, walk
+from flickrexif.eval.data.names import LABELS, SPLITS, integer
+from flickrexif.eval.data.source import Source, labelled, with_others
+from flickrexif.processing.sources import EXTENSIONS
 
 LONGEST = 2**20  # bytes of a header, a label or a JSON text that are read
 
@@ -44,10 +45,12 @@ class _Headers(io.FileIO):
     skipped = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and 0 <= size <= LONGEST:
+        if size is None or size < 0:
+            raise tarfile.ReadError("a header has a negative size")
+        if size <= LONGEST:
             return super().read(size)
         self.skipped += 1
-        self.seek(size or 0, os.SEEK_CUR)
+        self.seek(size, os.SEEK_CUR)
         return b""
 
 
@@ -62,6 +65,8 @@ def samples_of(path: Path) -> tuple[dict[str, Sample], Counter[str]]:
         with _Headers(path) as file, tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
             skipped = 0
             while (member := archive.next()) is not None:
+                if member.size < 0:  # it would be read for ever
+                    raise tarfile.ReadError("a member has a negative size")
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 odd, skipped = file.skipped > skipped, file.skipped
                 kind = "member with a long header" if odd else _oddity(member)
@@ -72,7 +77,7 @@ def samples_of(path: Path) -> tuple[dict[str, Sample], Counter[str]]:
             file.seek(archive.offset)  # where tarfile saw the end, or a header that is none
             if file.read(LONGEST).strip(b"\0"):
                 raise tarfile.ReadError(f"it is damaged, or several are joined, at byte {archive.offset:,}")
-    except (OSError, tarfile.TarError, ValueError, OverflowError) as error:
+    except (OSError, tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         raise FlickrExifError(f"{path} cannot be read ({reason_of(error)}).", "Make or fetch it again.") from None
     return samples, passed_over
 
@@ -151,21 +156,18 @@ def web_dataset(name: str, root: Path) -> list[Source]:
 
     Labels are the integers of `.cls`, else those of `label` or `cls` in `.json`.
     """
+    files, beside = walk(root, {".tar"})
     splits: dict[str | None, list[Path]] = {}
-    for path in sorted(root.rglob("*.tar")):
-        below = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in below.parts):
-            splits.setdefault(_split_of(below), []).append(path)
+    for path in files:
+        splits.setdefault(_split_of(path), []).append(root / path)
     without = splits.pop(None, []) if len(splits) > 1 else []
+    beside += Counter({"archive that names no split": len(without)})
     sources = [source for split, paths in splits.items() if len(source := _web_dataset(name, root, split, paths))]
-    if sources and without:
-        counts = {**sources[0].passed_over, "archive that names no split": len(without)}
-        sources[0] = replace(sources[0], passed_over=counts)
-    return sources
+    return [with_others(source, beside if number == 0 else {}) for number, source in enumerate(sources)]
 
 
-def _split_of(path: Path) -> str | None:
-    words = re.split(r"[^a-z]+", path.with_suffix("").as_posix().lower())
+def _split_of(path: str) -> str | None:
+    words = re.split(r"[^a-z]+", path.lower())
     return next((SPLITS[word] for word in reversed(words) if word in SPLITS), None)
 
 
@@ -201,7 +203,7 @@ def _web_dataset(name: str, root: Path, split: str | None, paths: Sequence[Path]
 
 def image_of(sample: Sample, key: str, path: Path, root: Path) -> str | None:
     """The ending of the image of a sample, None where it has none. UsageError where it has several."""
-    images = [field for field in sample if is_image(f"x.{field}")]
+    images = [field for field in sample if ending(f"x.{field}") in EXTENSIONS]
     if len(images) > 1:
         message = f"{as_utf8(key)} in {path} has several images ({', '.join(map(as_utf8, images))})."
         raise UsageError(message, f"Choose: --dataset '{root}?image={as_utf8(images[0])}'.")
@@ -210,7 +212,7 @@ def image_of(sample: Sample, key: str, path: Path, root: Path) -> str | None:
 
 def _label(sample: Sample, archive: IO[bytes]) -> tuple[str | None, int | None]:
     """The member with an integer label, and the label; None where there is none."""
-    for field, read in (("cls", int), ("json", _label_of_json)):
+    for field, read in (("cls", _label_of_text), ("json", _label_of_json)):
         member = sample.get(field)
         if member and member.size <= LONGEST:
             archive.seek(member.offset)
@@ -220,9 +222,13 @@ def _label(sample: Sample, archive: IO[bytes]) -> tuple[str | None, int | None]:
     return None, None
 
 
+def _label_of_text(text: bytes) -> int | None:
+    return integer(int(text))
+
+
 def _label_of_json(text: bytes) -> int | None:
     import orjson
 
     values = orjson.loads(text)
-    labels = (values.get(name) for name in LABELS) if isinstance(values, dict) else ()
-    return next((label for label in labels if type(label) is int), None)
+    labels = (integer(values.get(name)) for name in LABELS) if isinstance(values, dict) else ()
+    return next((label for label in labels if label is not None), None)
