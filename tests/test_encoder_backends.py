@@ -397,6 +397,15 @@ def broken(**kwargs):
 """
 
 
+def test_weights_that_a_local_hub_repository_cannot_fetch_have_a_place(tmp_path: Path) -> None:
+    (tmp_path / "hubconf.py").write_text(
+        "import urllib.request\n"
+        "def net(pretrained=True): return urllib.request.urlopen('http://127.0.0.1:9/weights.pth')\n"
+    )
+    with pytest.raises(FlickrExifError, match=r"put their file into .*/hub/checkpoints\."):
+        load(resolve(f"torchhub:{tmp_path}/net"))
+
+
 def test_torchhub_runs_a_folders_entry_point(tmp_path: Path) -> None:
     (tmp_path / "hubconf.py").write_text(HUBCONF)
     batch = images(2, 224)

@@ -35,7 +35,9 @@ def _load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) ->
             )
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = reason_of(error, 200)
-        hint = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
+        clone = "Clone the repository and name its folder: torchhub:/path/to/repository/MODEL."
+        weights = f"If it is its weights that cannot be fetched, put their file into {torch.hub.get_dir()}/checkpoints."
+        hint = weights if local and isinstance(error, OSError) else clone
         raise FlickrExifError(f"{spec.name} cannot be loaded ({reason}).", hint) from None
     return network_encoder(network, replace(spec, digest=network_digest(network, repository)), device, dtype)
 
