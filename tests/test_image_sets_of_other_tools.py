@@ -315,6 +315,18 @@ def test_samples_are_those_that_datasets_reads(tmp_path: Path, monkeypatch: pyte
     assert passed_over(sources.values()) == ["web: passed over are 6 x .txt."]
 
 
+def test_one_image_of_several_in_a_sample_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    members = {
+        f"{n}.{field}": PHOTOS[2 * n + place] for n in range(3) for place, field in enumerate(("a.jpg", "b.jpg"))
+    }
+    write_tar(tmp_path / "web/train-0.tar", members)
+    with pytest.raises(UsageError, match=r"several images \(a\.jpg, b\.jpg\)") as raised:
+        open_images(str(tmp_path / "web"))
+    (source,) = open_images(raised.value.hint.partition("'")[2].removesuffix("'.").replace("a.jpg", "b.jpg"))
+    assert list(read_all(source).values()) == PHOTOS[1::2]
+
+
 def test_labels_of_json_and_endings_of_several_parts(tmp_path: Path) -> None:
     texts = [b'{"label": 7}', b'{"cls": 3, "label": "cat"}', b'{"label": true}', b"[1]", b"{", b'{"label": 2.0}']
     members = {
