@@ -43,7 +43,7 @@ def pipeline(run: Run, data: str, *data_dir: str) -> None:
         ("process", f"{data}/flickrexif", "--parameter", "jpeg", "--limit", 4, *data_dir),
         ("embed", "--dataset", "flickrexif", "--encoder", "control:random", *data_dir),
         ("embed", "--dataset", f"{data}/imagenet-traces", "--encoder", "control:random", *data_dir),
-        ("eval", "all", "--encoder", "control:random", "--protocol", "fast", "--tasks", "neighbors", *data_dir),
+        ("eval", "neighbors", "--encoder", "control:random", *data_dir),
         ("build", *data_dir),
         ("card", f"{data}/flickrexif", "--check"),
         ("browse", f"{data}/flickrexif"),
@@ -97,7 +97,7 @@ def test_a_tilde_in_an_option_is_the_home(home: Path, run: Run, monkeypatch: pyt
 
 def test_a_tilde_in_the_name_of_an_encoder_is_the_home(home: Path) -> None:
     (home / "weights.pt").write_bytes(b"weights")
-    record = resolve("timm:resnet18@~/weights.pt")
+    record = resolve("timm:resnet18.a1_in1k@~/weights.pt")
     assert record.checkpoint == str(home / "weights.pt")
 
 
