@@ -77,7 +77,7 @@ def test_the_plan_is_printed_and_nothing_touched(run: Any, data: Path, tmp_path:
     broken = tmp_path / "weights.pth"
     broken.write_bytes(b"no weights")  # would be told if they were loaded
     before = snapshot(data)
-    names = ("--encoder", "control:colour", "--encoder", f"timm:resnet18@{broken}")
+    names = ("--encoder", "control:colour", "--encoder", f"timm:resnet18.a1_in1k@{broken}")
     code, out, err = run("eval", "all", *names, "--data-dir", data, "--dry-run")
     assert (code, err) == (0, "")
     assert snapshot(data) == before
@@ -108,7 +108,7 @@ def test_an_encoder_that_cannot_be_loaded_is_a_reason_and_others_are_measured(
 ) -> None:
     broken = tmp_path / "weights.pth"
     broken.write_bytes(b"no weights")
-    names = ("--encoder", f"timm:resnet18@{broken}", "--encoder", "control:colour")
+    names = ("--encoder", f"timm:resnet18.a1_in1k@{broken}", "--encoder", "control:colour")
     code, out, err = run("eval", "retrieval", *names, "--data-dir", data, *FAST)
     assert code == 3
     assert "failed" in out

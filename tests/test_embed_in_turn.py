@@ -78,7 +78,7 @@ def test_few_are_in_memory_at_once_and_the_files_are_those_of_each_alone(data: P
 @pytest.mark.parametrize(
     ("names", "options", "words"),
     [
-        ([*NAMES, "lite1"], {}, "no encoder 'lite1'"),
+        ([*NAMES, "lite9"], {}, "no encoder 'lite9'"),
         (NAMES, {"on_the_fly": "jpg"}, "jpg"),
         (NAMES, {"mask": 2.0}, "2"),
         (["module:a/b:c", "module:a-b:c", *NAMES], {}, "would share"),

@@ -161,7 +161,8 @@ def test_the_second_is_right_or_refused(place: Place, run: Callable[..., Any], t
                 assert code == 0, err
                 before = snapshot(place.root)
                 continue
-            said = f"flickrexif: `flickrexif {first}` (process {process.pid}, since "
+            command = "eval" if first.startswith("eval ") else first
+            said = f"flickrexif: `flickrexif {command}` (process {process.pid}, since "
             assert (code, out, err.count("\n")) == (2, "", 1), f"{second}: {err}"
             assert err.startswith(said), second
             assert re.search(r"\) is using .*(data|both)\. Wait until it ends, then try again\.\n$", err), second

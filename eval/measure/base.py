@@ -227,7 +227,8 @@ def _encoder(subject: Subject, files: Sequence[File]) -> dict[str, Any]:
     digest, told = first.embeddings.encoder_digest, first.embeddings.metadata
     if others := [file.path for file in files if file.embeddings.encoder_digest != digest]:
         why = "the encoder was changed in between, or an earlier version kept no digest of it"
-        message = f"{first.path} and {others[0]} tell different weights: {why}."
+        names = (path.relative_to(subject.root).as_posix() for path in (first.path, others[0]))
+        message = f"{' and '.join(names)} tell different weights: {why}."
         raise FlickrExifError(message, "Delete the older of these files, then embed again.")
     family = told.get("family") or subject.spec.family
     return {"encoder": told.get("encoder", subject.spec.key), "encoder_digest": digest, "family": family}

@@ -22,18 +22,19 @@ Embeddings = Annotated[
 
 
 def encoders(
-    name: Annotated[
-        list[str] | None, typer.Argument(help="Encoders of which all is shown, after loading those that are here.")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Encoders of which all is shown, after loading those that are here."),
     ] = None,
     family: Annotated[str | None, typer.Option(help="CVL, SUP, SSL or CTL (controls).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the encoders known by name: the paper's 47, later ones, the offline ones, the controls; or all of one."""
-    rows = flickrexif.encoders(family, names=name or None)
+    rows = flickrexif.encoders(family, names=names or None)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    if name:
+    if names:
         for row in rows:
             table((row.spec.key, "meaning"), [(what, value) for what, value in _details(row) if value])
         return
