@@ -313,10 +313,14 @@ def _earlier(path: Path) -> Result | None:
 
 def _is_done(item: Item, settings: SuiteSettings) -> bool:
     """Whether the record is of the same settings, encoder and inputs, and has what is asked for."""
-    if not item.has_values or (settings.heads and item.measurement.task == "probe" and not _heads(item.path).exists()):
+    record = item.record
+    if record is None or record.state != "measured":
+        return False
+    trained = item.measurement.trains_heads and not record.reason
+    if settings.heads and trained and not _heads(item.path).exists():
         return False
     try:
-        return item.record is not None and item.record.key == present_key(item.measurement, item.subject)
+        return record.key == present_key(item.measurement, item.subject)
     except FlickrExifError:  # an unreadable file: running the measurement will say so
         return False
 
