@@ -32,7 +32,7 @@ from flickrexif.eval.results import (
     plain_values,
     to_json,
 )
-from flickrexif.processing.variants import PARAMETERS
+from flickrexif.processing.variants import PARAMETERS, classes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,9 +110,10 @@ class Measurement(ABC):
     def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
         """The measurements of a data set, each with the reason why it cannot be made ("" where it can)."""
 
-    @abstractmethod
     def needs(self) -> tuple[Need, ...]:
-        """The embeddings that it reads, of every split of the data set."""
+        """The embeddings that it reads, of every split: of each class of the parameter, or of images as they are."""
+        names = classes(self.parameter) if self.parameter else (IDENTITY,)
+        return tuple(Need(name, self.mask) for name in names)
 
     @abstractmethod
     def measure(self, inputs: Inputs) -> Outcome:

@@ -15,7 +15,7 @@ from flickrexif.dataset import split_files
 from flickrexif.dataset.split_files import STEM, Split
 from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
 from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings
-from flickrexif.eval.measure.base import CAMERA, HELD_OUT, File, Inputs, Need
+from flickrexif.eval.measure.base import CAMERA, HELD_OUT, File, Inputs
 from flickrexif.processing.variants import classes as classes_of
 
 SMART = "Is Smartphone"  # its split file
@@ -45,11 +45,6 @@ class TrainAndTest:
     left_out: dict[str, int]  # split -> how many images are not in all files
     class_names: Sequence[str]  # [] where the files have none
     labelled: bool  # whether the images have class labels
-
-
-def of_parameter(parameter: str, mask: float) -> tuple[Need, ...]:
-    """The embeddings of every class of a processing."""
-    return tuple(Need(name, mask) for name in classes_of(parameter))
 
 
 def train_and_test(inputs: Inputs, column: str = "") -> TrainAndTest:

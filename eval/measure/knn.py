@@ -29,8 +29,8 @@ from torch import Tensor
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
-from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
+from flickrexif.eval.measure.inputs import train_and_test, uniform_draws
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
 from flickrexif.eval.results import plain_values
 from flickrexif.processing.variants import classes as classes_of
@@ -306,10 +306,6 @@ class Knn(Measurement):
         """One a processing."""
         for parameter, reason in of_processing(data, labelled=True):
             yield cls(parameter=parameter, k=K.get(data.name, 10)), reason
-
-    def needs(self) -> tuple[Need, ...]:
-        """Every class of the processing."""
-        return of_parameter(str(self.parameter), self.mask)
 
     def measure(self, inputs: Inputs) -> Outcome:
         """The accuracy of each set-up."""

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
-from flickrexif.eval.measure.inputs import of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
+from flickrexif.eval.measure.inputs import train_and_test, uniform_draws
 from flickrexif.eval.measure.intervals import OVER_IMAGES
 from flickrexif.eval.measure.knn import K, check_seeds, five_setups
 from flickrexif.eval.measure.probe.fast import Fast
@@ -136,10 +136,6 @@ class Mitigation(Measurement):
         """One a processing."""
         for parameter, reason in of_processing(data, labelled=True):
             yield cls(parameter=parameter, k=K.get(data.name, 10)), reason
-
-    def needs(self) -> tuple[Need, ...]:
-        """Every class of the processing."""
-        return of_parameter(str(self.parameter), self.mask)
 
     def measure(self, inputs: Inputs) -> Outcome:
         """The probe (the trace left) and the five set-ups of kNN (the semantics left), before and after each."""

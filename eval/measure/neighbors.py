@@ -17,7 +17,7 @@ from torch import Tensor
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Outcome
 from flickrexif.eval.measure.inputs import camera_label_files, labelled_photos, of_cameras
 from flickrexif.eval.measure.intervals import bootstrap_interval
 
@@ -94,10 +94,6 @@ class Neighbors(Measurement):
         """One, of FlickrExif."""
         for reason in of_cameras(data):
             yield cls(attribute=CAMERA), reason
-
-    def needs(self) -> tuple[Need, ...]:
-        """The photos as they are."""
-        return (Need(mask=self.mask),)
 
     def label_files(self, labels: Path) -> list[Path]:
         """Of smart or not."""

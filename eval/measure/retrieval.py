@@ -20,7 +20,7 @@ from torch import Tensor
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.data.catalog import PAIRCAMS, DataSet
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.base import Inputs, Measurement, Outcome
 from flickrexif.eval.measure.inputs import only_split
 from flickrexif.eval.measure.intervals import bootstrap_interval
 
@@ -136,10 +136,6 @@ class Retrieval(Measurement):
         """One, of PairCams."""
         if data.name == PAIRCAMS:
             yield cls(), data.lack or only_split(data)
-
-    def needs(self) -> tuple[Need, ...]:
-        """The photos as they are."""
-        return (Need(mask=self.mask),)
 
     def measure(self, inputs: Inputs) -> Outcome:
         """recall@1 for both kinds of negatives, over all queries and by type of camera."""

@@ -18,8 +18,8 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
-from flickrexif.eval.measure.inputs import Images, of_parameter, train_and_test, uniform_draws
+from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
+from flickrexif.eval.measure.inputs import Images, train_and_test, uniform_draws
 from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
 from flickrexif.eval.results import plain_values
 
@@ -151,10 +151,6 @@ class Similarity(Measurement):
         """One a processing."""
         for parameter, reason in of_processing(data, labelled=True):
             yield cls(parameter=parameter), reason
-
-    def needs(self) -> tuple[Need, ...]:
-        """Every class of the processing."""
-        return of_parameter(str(self.parameter), self.mask)
 
     def measure(self, inputs: Inputs) -> Outcome:
         """The mean similarity of each group, each image in one processing, drawn as for the probe."""

@@ -16,8 +16,8 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.album import Album, album_of_photos, album_of_variants
-from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Need, Outcome, of_processing
-from flickrexif.eval.measure.inputs import camera_label_files, of_cameras, of_parameter
+from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Outcome, of_processing
+from flickrexif.eval.measure.inputs import camera_label_files, of_cameras
 
 DECIMALS = 6  # of a similarity
 
@@ -82,10 +82,6 @@ class Strips(Measurement):
     def trains(self) -> bool:  # type: ignore[override]
         """Whether it reads test images: those of a processing."""
         return self.parameter is not None
-
-    def needs(self) -> tuple[Need, ...]:
-        """Every class of the processing, or the photos as they are."""
-        return of_parameter(self.parameter, self.mask) if self.parameter else (Need(mask=self.mask),)
 
     def label_files(self, labels: Path) -> list[Path]:
         """Of smart or not."""

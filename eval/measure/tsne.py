@@ -22,7 +22,7 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure.album import Album, album_of_photos
-from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Need, Outcome
+from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Outcome
 from flickrexif.eval.measure.inputs import camera_label_files, of_cameras
 from flickrexif.eval.measure.tiles import unit_rows
 
@@ -126,10 +126,6 @@ class Tsne(Measurement):
         """One, of FlickrExif."""
         for reason in of_cameras(data):
             yield cls(attribute=CAMERA), reason
-
-    def needs(self) -> tuple[Need, ...]:
-        """The photos as they are."""
-        return (Need(mask=self.mask),)
 
     def label_files(self, labels: Path) -> list[Path]:
         """Of smart or not."""

@@ -9,10 +9,9 @@ import torch
 
 from flickrexif.dataset.split_files import SPLITS
 from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
-from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, of_processing
+from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
 from flickrexif.eval.measure.inputs import (
     flickr_ids,
-    of_parameter,
     only_split,
     paths_of_splits,
     read_split,
@@ -97,10 +96,6 @@ class Probe(Measurement):
     def settings(self) -> dict[str, Any]:
         """All that changes its numbers; labels that images came with are drawn once."""
         return self._fields() | ({} if self.parameter else {"seeds": 1})
-
-    def needs(self) -> tuple[Need, ...]:
-        """Every class of the processing, or the photos as they are."""
-        return of_parameter(self.parameter, self.mask) if self.parameter else (Need(mask=self.mask),)
 
     def label_files(self, labels: Path) -> list[Path]:
         """The split file of the attribute."""
