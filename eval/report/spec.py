@@ -25,6 +25,7 @@ class Point:
     high: float | None = None
     record: str = ""  # path of the record with the number, relative to the results folder
     reason: str = ""  # why there is no value, in the record's words
+    n: str = ""  # what the number is of, in words: "400 train, 250 test images, 12 photographers"
 
     @property
     def down(self) -> float | None:
@@ -70,6 +71,38 @@ class Rows:
         """The encoders without any number."""
         rows = zip(*(line.points for line in self.series), strict=True)
         return [row[0] for row in rows if all(point.value is None for point in row)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiples:
+    """Rows of several labels side by side on one scale: (label, rows), such as the four processing parameters."""
+
+    panels: tuple[tuple[str, Rows], ...]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return tuple(point for _, rows in self.panels for point in rows.points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """One quantity of all encoders on one line, a mark an encoder; controls are reference lines, not marks."""
+
+    title: str  # "Processing read out"
+    points: tuple[Point, ...]
+    references: tuple[Point, ...] = ()  # of the controls
+    chance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The answer at a glance: a strip a quantity, in which encoders are coloured and grouped by family."""
+
+    strips: tuple[Strip, ...]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return tuple(point for strip in self.strips for point in strip.points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +191,7 @@ class Strips:
         return (shot for row in self.rows for shot in row)
 
 
-Content = Rows | Lines | Distributions | Cloud | Pairwise | Strips
+Content = Rows | Multiples | Overview | Lines | Distributions | Cloud | Pairwise | Strips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +236,12 @@ class Table:
     differences: Mapping[tuple[str, str], float] = field(default_factory=dict)  # (encoder, column) -> from the baseline
     section: str = ""
     on_page: bool = False  # else it is only a file, as figures of the page show the same numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a page opens with: a few sentences of numbers with intervals and n, and one picture of all encoders."""
+
+    sentences: tuple[str, ...]
+    own: tuple[str, ...] = ()  # a sentence for each encoder of one's own
+    figure: Figure | None = None  # its content is an Overview
