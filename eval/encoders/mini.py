@@ -11,9 +11,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def network(num_classes: int = 0) -> "nn.Module":
     """Without a head (`num_classes` 0) it gives pooled features of shape (batch, 256)."""
-    from timm import create_model
+    import flickrexif.eval.encoders.torchvision_operators  # noqa: F401  # isort: skip  (before timm)
+    import timm
 
-    import flickrexif.eval.encoders.torchvision_operators  # noqa: F401  (before timm imports torchvision)
-
-    model: Any = create_model("resnet10t", channels=CHANNELS, num_classes=num_classes)
+    model: nn.Module = timm.create_model("resnet10t", channels=CHANNELS, num_classes=num_classes)
     return model
