@@ -20,9 +20,10 @@ import flickrexif.eval.encoders.torchvision_operators
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders import as_encoder, expand, load, resolve
 from flickrexif.eval.encoders.backends import BACKENDS
-from flickrexif.eval.encoders.digests import feature_fields
+from flickrexif.eval.encoders.digests import feature_fields, same_encoder
 from flickrexif.eval.encoders.networks import image_tower
 from flickrexif.eval.encoders.preprocess import preprocessing
+from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.encoders.spec import EncoderSpec
 
 open_clip: Any = import_module("open_clip")  # after torchvision_operators, whatever sorts the imports
@@ -110,26 +111,85 @@ def test_the_outline_tells_size_and_pooling_without_weights(name: str, size: int
     assert (row.spec.embedding_size, row.spec.pooling, row.spec.digest) == (size, pooling, "")
 
 
+OFFLINE = [spec for spec in registered_encoders().values() if spec.name.startswith("lite")]
+CAMERA_PHOTO = Path(__file__).parent / "data" / "photos" / "FujiFilm_FinePix6800Zoom.jpg"
+
+
+def librarys_transform(spec: EncoderSpec, **changed: Any) -> Any:
+    """The transform that the library of an encoder makes for its weights, `changed` in some settings."""
+    if spec.backend == "open_clip":
+        cfg = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag)
+        names = ("mean", "std", "interpolation", "resize_mode")
+        config = {"size": spec.input_size} | {name: cfg[name] for name in names} | changed
+        return open_clip.transform.image_transform_v2(open_clip.transform.PreprocessCfg(**config), is_train=False)
+    of_timm = timm.get_pretrained_cfg(
+        spec.model if "://" in spec.source or not spec.tag else f"{spec.model}.{spec.tag}"
+    )
+    numbers = timm.data.resolve_data_config(pretrained_cfg=of_timm.to_dict())
+    if "://" in spec.source or spec in OFFLINE:  # made with other numbers than the weights that timm keeps
+        numbers |= {"mean": spec.mean, "std": spec.std}
+    size = {"input_size": (3, spec.input_size, spec.input_size)}
+    return timm.data.create_transform(**{**numbers, **size, **changed}, is_training=False)
+
+
 @pytest.mark.parametrize("spec", [*PAPER, *CURRENT], ids=lambda spec: spec.name)
 def test_its_pixels_are_those_of_the_librarys_own_transform(spec: EncoderSpec) -> None:
     """On a square photo, of which every way to crop takes the whole; timm's margin around the crop is left out, as in
     the paper."""
     draws = np.random.default_rng(1).integers(0, 256, (9, 9, 3), np.uint8)
     photo = Image.fromarray(draws).resize((600, 600), Image.Resampling.BICUBIC)
-    if spec.backend == "open_clip":
-        cfg = open_clip.pretrained.get_pretrained_cfg(spec.model, spec.tag)
-        config = open_clip.transform.PreprocessCfg(
-            size=spec.input_size, mean=cfg["mean"], std=cfg["std"], interpolation=cfg["interpolation"]
-        )
-        theirs = open_clip.transform.image_transform_v2(config, is_train=False)
-    else:
-        of_timm = timm.get_pretrained_cfg(spec.model if "://" in spec.source else f"{spec.model}.{spec.tag}")
-        numbers = timm.data.resolve_data_config(pretrained_cfg=of_timm.to_dict())
-        if "://" in spec.source:  # weights of DINO's and MoCo's authors, made with ImageNet's numbers
-            numbers |= {"mean": timm.data.IMAGENET_DEFAULT_MEAN, "std": timm.data.IMAGENET_DEFAULT_STD}
-        size = {"input_size": (3, spec.input_size, spec.input_size), "crop_pct": 1.0, "crop_mode": "center"}
-        theirs = timm.data.create_transform(**{**numbers, **size}, is_training=False)
+    margin = {} if spec.backend == "open_clip" else {"crop_pct": 1.0, "crop_mode": "center"}
+    theirs = librarys_transform(spec, **margin)
     assert np.allclose(preprocessing(spec)(photo, "id"), theirs(photo).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", [*PAPER, *CURRENT, *OFFLINE], ids=lambda spec: spec.name)
+def test_with_the_librarys_resize_a_photo_becomes_what_the_library_makes_of_it(spec: EncoderSpec) -> None:
+    """The whole transform, squash and margin included, on a camera's photo of 4 to 3 and on it turned."""
+    by_library = resolve(f"{spec.name}?resize=library")
+    photo = Image.open(CAMERA_PHOTO).convert("RGB")
+    assert photo.width != photo.height
+    for seen in (photo, photo.transpose(Image.Transpose.ROTATE_90)):
+        theirs = librarys_transform(spec)(seen).numpy()
+        assert np.allclose(preprocessing(by_library)(seen, "id"), theirs, atol=1e-6)
+        if by_library != spec:
+            assert not np.allclose(preprocessing(spec)(seen, "id"), theirs, atol=1e-2)
+
+
+def test_the_librarys_resize_is_a_name_of_its_own_where_it_differs_from_the_papers() -> None:
+    """An embedding file of one is not taken for one of the other."""
+    siglip = resolve("open_clip:ViT-B-16-SigLIP2/webli?img_size=384&resize=library")
+    assert siglip.key == "open_clip:ViT-B-16-SigLIP2/webli?img_size=384&resize=library"
+    assert (siglip.resize, siglip.crop_share, siglip.input_size) == ("squash", 1.0, 384)
+    lite = resolve("lite0?resize=library")
+    assert (lite.resize, lite.crop_share) == ("shorter side", 0.875)
+    assert same_encoder(feature_fields(lite), resolve("lite0")) == "other"
+    assert same_encoder(feature_fields(resolve("lite0")), lite) == "other"
+    assert not {"resize", "crop_share"} & feature_fields(resolve("lite0")).keys()  # nor do earlier files have them
+    assert resolve("paper:clip/ViT-B-32?resize=library") == resolve("paper:clip/ViT-B-32")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("control:dct?resize=library", "No library tells how control:dct resizes"),
+        ("transformers:facebook/dinov2-base?resize=library", "No library tells"),
+        ("lite0?resize=squash", "'squash' is no way to resize"),
+        ("lite0?resize=library&resize=library", "is no option"),
+        ("lite0?", "is no option"),
+        ("timm:vit_base_patch16_224.nope?resize=library", "no encoder"),
+        ("timm:nf_regnet_b1.ra2_in1k?resize=paper", "no way to resize"),
+    ],
+)
+def test_another_resize_is_refused(name: str, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        resolve(name)
+
+
+def test_borders_are_refused() -> None:
+    names = [name for name in timm.list_models(pretrained=True) if timm.get_pretrained_cfg(name).crop_mode == "border"]
+    with pytest.raises(UsageError, match="puts borders around images"):
+        resolve(f"timm:{names[0]}?resize=library")
 
 
 def test_mocov3s_vit_small_has_its_twelve_heads() -> None:

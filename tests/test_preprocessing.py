@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import flickrexif.eval.encoders.torchvision_operators  # noqa: F401
-from flickrexif.eval.encoders.preprocess import FILTERS, Preprocessing, preprocessing, resize_and_crop
+from flickrexif.eval.encoders.preprocess import FILTERS, Preprocessing, centre_crop, preprocessing, resized_to
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec, Interpolation
 
@@ -63,7 +63,7 @@ def test_every_interpolation_has_its_filter() -> None:
 
 def test_the_crop_keeps_the_centre_and_the_whole_shorter_side() -> None:
     columns = np.tile(np.arange(300, dtype=np.float32) * 255 / 299, (100, 1)).astype(np.uint8)
-    cropped = np.asarray(resize_and_crop(Image.fromarray(columns).convert("RGB"), 100, "bilinear"))
+    cropped = np.asarray(centre_crop(resized_to(Image.fromarray(columns).convert("RGB"), 100, "bilinear"), 100))
     assert cropped.shape == (100, 100, 3)
     assert np.array_equal(cropped[0, :, 0], columns[0, 100:200])
 

@@ -1,13 +1,13 @@
 """What a backend does for the registry and for loading; `backends.BACKENDS` lists them by name."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
+from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision, Resize
 from flickrexif.eval.encoders.weights import local_file
 
 
@@ -28,6 +28,9 @@ class Backend:
     outline: Callable[[EncoderSpec], EncoderSpec] = lambda spec: spec
     """The spec with what its network tells without weights: the size of the embedding, the pooling."""
 
+    with_its_resize: Callable[[EncoderSpec], EncoderSpec] | None = None
+    """The spec with the resize and crop of its library; None where no library tells them."""
+
     hub_files: tuple[str, ...] = ()
     """Where all weights come from one file, which a checkpoint can replace: its names on the Hub, best first."""
 
@@ -36,6 +39,7 @@ def of_a_file(
     describe: Callable[[str, str, bool], EncoderSpec],
     load: Callable[[EncoderSpec, str, Precision, bool], Encoder],
     outline: Callable[[EncoderSpec], EncoderSpec],
+    with_its_resize: Callable[[EncoderSpec], EncoderSpec],
     hub_files: tuple[str, ...],
 ) -> Backend:
     """A backend whose encoders have all their weights in one file."""
@@ -43,7 +47,21 @@ def of_a_file(
     def is_here(spec: EncoderSpec) -> bool:
         return local_file(spec, hub_files) is not None
 
-    return Backend(describe=describe, load=load, is_here=is_here, outline=outline, hub_files=hub_files)
+    return Backend(
+        describe=describe,
+        load=load,
+        is_here=is_here,
+        outline=outline,
+        with_its_resize=with_its_resize,
+        hub_files=hub_files,
+    )
+
+
+def with_resize(spec: EncoderSpec, resizes: Mapping[str, Resize], mode: str, crop_share: float) -> EncoderSpec:
+    """The spec with the resize that its library calls `mode`. UsageError for one that adds borders."""
+    if mode not in resizes:
+        raise UsageError(f"The library of {spec.name} puts borders around images.", f"Write {spec.name}.")
+    return replace(spec, resize=resizes[mode], crop_share=crop_share)
 
 
 def is_folder(path: str) -> bool:

@@ -19,6 +19,9 @@ from flickrexif.eval.results import fingerprint
 if TYPE_CHECKING:
     from torch import nn
 
+LATER = {"order": "RGB", "resize": "shorter side", "crop_share": 1.0}
+"""Fields with their usual values, which files do not say: earlier files have no such field."""
+
 SameEncoder = Literal["same", "changed", "no digest", "other"]
 
 
@@ -27,8 +30,9 @@ def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
     fields = asdict(spec)
     for name in (*NOTES, "family", "licence", "size_bytes", "embedding_size", "checkpoint", "pooling"):
         fields.pop(name, None)
-    if spec.order == "RGB":  # files of before other orders do not say it
-        fields.pop("order")
+    for name, usual in LATER.items():
+        if fields[name] == usual:
+            fields.pop(name)
     return fields
 
 
@@ -40,7 +44,7 @@ def same_encoder(stored: Mapping[str, Any], spec: EncoderSpec) -> SameEncoder:
     without a digest (of an encoder that is not loaded yet) the name alone is compared.
     """
     fields = json.loads(json.dumps(feature_fields(spec)))
-    if any(stored.get(name) != fields[name] for name in ("name", "backend", "img_size")):
+    if any(stored.get(name) != fields.get(name) for name in ("name", "backend", "img_size", "resize", "crop_share")):
         return "other"
     if not spec.digest:
         return "same"

@@ -4,12 +4,13 @@ The result is bit for bit that of torchvision's Resize, CenterCrop, ToTensor and
 that worker processes start fast.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation, Order
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation, Order, Resize
 from flickrexif.processing.variants import centre_mask
 
 
@@ -22,9 +23,14 @@ class Preprocessing:
     std: Channels
     interpolation: Interpolation
     order: Order = "RGB"
+    resize: Resize = "shorter side"
+    crop_share: float = 1.0
 
     def __call__(self, image: Image.Image, image_id: str, mask: float | None = None) -> np.ndarray:  # noqa: ARG002
-        cropped = masked(resize_and_crop(image.convert("RGB"), self.size, self.interpolation), mask)
+        resized = resized_to(
+            image.convert("RGB"), math.floor(self.size / self.crop_share), self.interpolation, self.resize
+        )
+        cropped = masked(centre_crop(resized, self.size), mask)
         pixels = np.asarray(cropped, np.float32)[..., :: 1 if self.order == "RGB" else -1] / np.float32(255)
         normalised = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(normalised.transpose(2, 0, 1))
@@ -32,17 +38,25 @@ class Preprocessing:
 
 def preprocessing(spec: EncoderSpec) -> Preprocessing:
     """The preprocessing of the encoder that `spec` describes."""
-    return Preprocessing(spec.input_size, spec.mean, spec.std, spec.interpolation, spec.order)
+    return Preprocessing(
+        spec.input_size, spec.mean, spec.std, spec.interpolation, spec.order, spec.resize, spec.crop_share
+    )
 
 
-def resize_and_crop(image: Image.Image, size: int, interpolation: Interpolation) -> Image.Image:
-    """Resize the shorter side to `size` (the longer is rounded down) and cut out the centre square [size x size]."""
+def resized_to(
+    image: Image.Image, side: int, interpolation: Interpolation, resize: Resize = "shorter side"
+) -> Image.Image:
+    """The image with its shorter side of `side` pixels (the longer is rounded down), or squashed to a square."""
     short, long = sorted(image.size)
-    longer = int(size * long / short)
-    width, height = (longer, size) if image.width > image.height else (size, longer)
-    resized = image if image.size == (width, height) else image.resize((width, height), FILTERS[interpolation])
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    return resized.crop((left, top, left + size, top + size))
+    longer = side if resize == "squash" else int(side * long / short)
+    size = (longer, side) if image.width > image.height else (side, longer)
+    return image if image.size == size else image.resize(size, FILTERS[interpolation])
+
+
+def centre_crop(image: Image.Image, size: int) -> Image.Image:
+    """The centre square [size x size]."""
+    left, top = (round((side - size) / 2) for side in image.size)
+    return image.crop((left, top, left + size, top + size))
 
 
 FILTERS: dict[Interpolation, Image.Resampling] = {

@@ -10,9 +10,10 @@
     module:package.module:factory             one's own, see `own.as_encoder`
     lite0, lite1, lite2, control:dct, control:colour, control:random
 
-Any of them may end in ?img_size=N.
+Any of them may end in ?img_size=N; those of open_clip and timm in ?resize=library, or ?img_size=N&resize=library.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from flickrexif.eval.encoders.notes import NOTES, noted, table
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
 from flickrexif.eval.encoders.weights import PACKAGED
 
-NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?img_size=(?P<size>[^?]*))?")
+NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?(?P<options>[^?]*))?")
 HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
 SIZES = range(16, 4097)  # pixels a side
 FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")
@@ -96,9 +97,15 @@ def list_encoders(family: str | None = None) -> list[EncoderRow]:
 def row_of(spec: EncoderSpec) -> EncoderRow:
     """The row of an encoder."""
     cached = BACKENDS[spec.backend].is_here(spec)
+    return EncoderRow(spec, image_of(spec), cached, 0 if cached else spec.size_bytes)
+
+
+def image_of(spec: EncoderSpec) -> str:
+    """How an image is resized and cropped, in words; "" where it is taken as it is."""
     size = spec.input_size
-    image = f"shorter side to {size} px ({spec.interpolation}), centre crop of {size} x {size}" if size else ""
-    return EncoderRow(spec, image, cached, 0 if cached else spec.size_bytes)
+    side = math.floor(size / spec.crop_share)
+    sides = "both sides" if spec.resize == "squash" else "shorter side"
+    return f"{sides} to {side} px ({spec.interpolation}), centre crop of {size} x {size}" if size else ""
 
 
 def collections() -> Mapping[str, tuple[str, ...]]:
@@ -122,7 +129,7 @@ def resolve(name: str) -> EncoderSpec:
     spec = _base(parts["base"], own_file=bool(path))
     if path:
         spec = _with_checkpoint(spec, path)
-    return spec if parts["size"] is None else spec.resized(_size(spec, parts["size"]))
+    return spec if parts["options"] is None else _with_options(spec, parts["options"])
 
 
 def expand(names: Iterable[str]) -> list[EncoderSpec]:
@@ -164,6 +171,29 @@ def _base(name: str, *, own_file: bool) -> EncoderSpec:
         spec = BACKENDS[backend].describe(name, model, own_file)
         return registered_encoders().get(spec.name) or noted(spec)
     raise unknown(name, name, registered_encoders())
+
+
+def _with_options(spec: EncoderSpec, text: str) -> EncoderSpec:
+    """The spec with what follows ? in a name."""
+    options = dict(part.partition("=")[::2] for part in text.split("&"))
+    if not text or len(options) < text.count("&") + 1 or not options.keys() <= {"img_size", "resize"}:
+        raise UsageError(
+            f"{text[:40]!r} is no option of an encoder.", "Write ?img_size=N, ?resize=library or both with &."
+        )
+    if "img_size" in options:
+        spec = spec.resized(_size(spec, options["img_size"]))
+    if "resize" in options:
+        spec = _with_its_resize(spec, options["resize"])
+    return spec
+
+
+def _with_its_resize(spec: EncoderSpec, text: str) -> EncoderSpec:
+    if text != "library":
+        raise UsageError(f"{text[:20]!r} is no way to resize an image.", f"Write {spec.name}?resize=library.")
+    of_library = BACKENDS[spec.backend].with_its_resize
+    if of_library is None:
+        raise UsageError(f"No library tells how {spec.name} resizes.", "Those of open_clip and timm have theirs.")
+    return of_library(spec)
 
 
 def _size(spec: EncoderSpec, text: str) -> int:

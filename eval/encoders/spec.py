@@ -14,6 +14,7 @@ Family = Literal["CVL", "SUP", "SSL", "CTL", "OWN"]
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos", "box", "nearest", "hamming"]
 Order = Literal["RGB", "BGR"]
+Resize = Literal["shorter side", "squash"]
 Channels = tuple[float, float, float]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -28,7 +29,7 @@ Prepare = Callable[["Image", str, float | None], "np.ndarray"]
 class EncoderSpec:
     """Everything that an encoder's features depend on, and where its weights come from."""
 
-    name: str  # canonical, without img_size, e.g. paper:clip/ViT-B-16
+    name: str  # canonical, without what follows ?, e.g. paper:clip/ViT-B-16
     family: Family
     backend: str  # timm, open_clip, torchhub, transformers, module, control
     model: str  # the backend's own name of the architecture
@@ -37,6 +38,8 @@ class EncoderSpec:
     mean: Channels = IMAGENET_MEAN  # of RGB in [0, 1]
     std: Channels = IMAGENET_STD
     interpolation: Interpolation = "bicubic"
+    resize: Resize = "shorter side"  # to the size; "squash": both sides to it, whatever the shape
+    crop_share: float = 1.0  # of the crop's side, in the resized image
     order: Order = "RGB"  # of the channels that the network takes, and of `mean` and `std`
     pooling: str = ""  # of several that a network has, the embedding that is taken: projection, pooler, class token
     embedding_size: int | None = None  # None: known once the encoder is loaded
@@ -52,8 +55,11 @@ class EncoderSpec:
 
     @property
     def key(self) -> str:
-        """The canonical name with the size, if overridden: encoders with one key have the same features."""
-        return self.name if self.img_size is None else f"{self.name}?img_size={self.img_size}"
+        """The canonical name with what overrides the paper's preprocessing: encoders with one key have the same
+        features."""
+        size = [] if self.img_size is None else [f"img_size={self.img_size}"]
+        library = [] if (self.resize, self.crop_share) == ("shorter side", 1.0) else ["resize=library"]
+        return "?".join(filter(None, (self.name, "&".join(size + library))))
 
     def resized(self, img_size: int) -> "EncoderSpec":
         """The spec with another input size; its own size gives the spec itself."""

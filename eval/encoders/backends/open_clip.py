@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
+from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown, with_resize
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, image_tower, loader, outliner
 from flickrexif.eval.encoders.scopes import quiet
-from flickrexif.eval.encoders.spec import EncoderSpec
+from flickrexif.eval.encoders.spec import EncoderSpec, Resize
 from flickrexif.eval.encoders.state import read_state
 from flickrexif.eval.encoders.weights import SCHEMAS, placed
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FIELDS = ("mean", "std", "interpolation", "quick_gelu")  # of a tag, which its weights alone do not tell
+RESIZES: dict[str, Resize] = {"shortest": "shorter side", "squash": "squash"}
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -73,6 +74,18 @@ def _placed(spec: EncoderSpec) -> EncoderSpec:
     )
 
 
+def with_its_resize(spec: EncoderSpec) -> EncoderSpec:
+    """The spec with the resize of open_clip's transform."""
+    from open_clip.pretrained import get_pretrained_cfg
+
+    if spec.model.startswith(SCHEMAS):
+        _, config = placed(spec, "open_clip_config.json", HUB_FILES)
+        mode = config.get("preprocess_cfg", {}).get("resize_mode")
+    else:
+        mode = get_pretrained_cfg(spec.model, spec.tag).get("resize_mode")
+    return with_resize(spec, RESIZES, mode or "shortest", 1.0)
+
+
 def build(spec: EncoderSpec) -> "nn.Module":
     """The whole network with random weights, on torch's default device; `image_tower` gives its encoder.
 
@@ -119,4 +132,4 @@ def _fill(network: "nn.Module", _: EncoderSpec, file: Path) -> None:
     image_tower(network).load_state_dict(tower)
 
 
-BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), outliner(build), HUB_FILES)
+BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), outliner(build), with_its_resize, HUB_FILES)

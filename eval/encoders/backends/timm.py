@@ -1,20 +1,21 @@
 """`timm:ARCHITECTURE[.TAG]`: any network of timm, without its classifier."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown
+from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown, with_resize
 from flickrexif.eval.encoders.extras import require_torch
 from flickrexif.eval.encoders.networks import check_size, loader, outliner
-from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation
+from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation, Resize
 from flickrexif.eval.encoders.state import State, read_state
 from flickrexif.eval.encoders.weights import PACKAGED, SCHEMAS, placed
 
 if TYPE_CHECKING:
     from torch import nn
 
+RESIZES: dict[str, Resize] = {"center": "shorter side", "squash": "squash"}
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 # What an architecture needs beyond its name, by (model, tag).
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
@@ -75,6 +76,25 @@ def _placed(spec: EncoderSpec) -> EncoderSpec:
     )
 
 
+def with_its_resize(spec: EncoderSpec) -> EncoderSpec:
+    """The spec with the resize of timm's transform, and with the margin that it cuts off."""
+    import timm
+
+    if spec.model.startswith(SCHEMAS):
+        _, config = placed(spec, "config.json", HUB_FILES)
+        cfg: Any = config.get("pretrained_cfg", config)
+    else:
+        known = timm.get_pretrained_cfg(_name(spec))
+        cfg = asdict(known) if known else {}
+    share = cfg.get("crop_pct") or timm.data.DEFAULT_CROP_PCT
+    return with_resize(spec, RESIZES, cfg.get("crop_mode") or "center", share)
+
+
+def _name(spec: EncoderSpec) -> str:
+    """timm's name of the weights; a tag of weights that timm does not keep is no part of it."""
+    return f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
+
+
 def build(spec: EncoderSpec) -> "nn.Module":
     """The network with random weights, on torch's default device.
 
@@ -83,8 +103,7 @@ def build(spec: EncoderSpec) -> "nn.Module":
     require_torch("timm")
     import timm
 
-    # A tag of weights that timm does not keep is no part of its name.
-    name = f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
+    name = _name(spec)
     cfg = None if name.startswith(SCHEMAS) else timm.get_pretrained_cfg(name)
     size: dict[str, Any] = {"img_size": spec.input_size} if cfg is not None and cfg.fixed_input_size else {}
     if cfg is None and spec.img_size:
@@ -123,4 +142,4 @@ def renamed(state: State, network: "nn.Module") -> State:
     return dict(zip(own, list(state.values())[: len(own)], strict=True))
 
 
-BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), outliner(build), HUB_FILES)
+BACKEND = of_a_file(describe, loader(build, _fill, HUB_FILES), outliner(build), with_its_resize, HUB_FILES)
