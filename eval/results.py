@@ -26,7 +26,8 @@ from flickrexif.dataset.split_files import STEM
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+BLOCKS = 200  # of test images, photographers or pairs, see `measure.intervals.in_blocks`
 PACKAGES = ("flickrexif", "numpy", "optuna", "safetensors", "scikit-learn", "torch")  # what a number can depend on
 MEASURED = ("task", "dataset", "origin", "parameter", "attribute", "mask", "encoder", "family")
 COLUMNS = (*MEASURED, "metric", "value", "low", "high")
@@ -55,6 +56,8 @@ def _with_mask(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 Name = Annotated[str, Field(min_length=1)]
 Metric = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Blocks = Annotated[tuple[Number, ...], Field(min_length=BLOCKS, max_length=BLOCKS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class Result:
     metrics: Mapping[str, Metric]
     intervals: Mapping[str, Annotated[tuple[Number, Number], AfterValidator(_rising)]] = field(default_factory=dict)
     interval: str = ""  # what the intervals, of 95%, are resampled over: test images, photographers, ...
+    n: Mapping[str, Count] = field(default_factory=dict)  # train, validation, test, classes, photos, photographers, ...
+    blocks: Mapping[str, Blocks] = field(default_factory=dict)  # see `measure.intervals.in_blocks`
     detail: Any = None  # what the metrics were computed from: the `Detail` of the measurement, None where there is none
     settings: Annotated[Mapping[str, Any], AfterValidator(_with_mask)]  # all that changes the numbers
     versions: Mapping[str, Name] = field(default_factory=dict)  # see `environment`
@@ -227,7 +232,27 @@ def _from_version_2(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-OLDER = {1: _from_version_1, 2: _from_version_2}
+def _from_version_3(record: Mapping[str, Any]) -> dict[str, Any]:
+    """It has the numbers of images in its detail, and no blocks."""
+    detail = record.get("detail")
+    if not isinstance(detail, dict):
+        return {**record, "n": {}}
+    counts: Any = detail.get("images", detail.get("pairs", detail.get("queries")))
+    match counts:
+        case int():
+            of_pairs, of_test = "pairs" in detail, record.get("parameter")
+            n = {"pairs" if of_pairs else "test" if of_test else "photos": counts}
+        case [int(train), int(test)]:
+            n = {"train": train, "test": test}
+        case dict():
+            n = counts if "images" in detail else {"queries": max(counts.values(), default=0)}
+        case _:
+            n = {}
+    return {**record, "n": n, "detail": {name: value for name, value in detail.items() if name not in MOVED}}
+
+
+MOVED = ("images", "pairs")  # from the detail of version 3
+OLDER = {1: _from_version_1, 2: _from_version_2, 3: _from_version_3}
 """Schema version -> a record of it as one of the next version, as far as it is well-formed."""
 
 

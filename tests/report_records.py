@@ -12,14 +12,15 @@ from typing import Any
 from flickrexif.core.draws import rng
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.measure import MEASUREMENTS
-from flickrexif.eval.measure.knn import SETUPS
+from flickrexif.eval.measure.knn import IN_BLOCKS, SETUPS
 from flickrexif.eval.measure.mitigation import Left
+from flickrexif.eval.measure.retrieval import NEGATIVES
 from flickrexif.eval.measure.similarity import BINS, GROUPS
 from flickrexif.eval.measure.strips import Neighbor, Query
 from flickrexif.eval.report.charts import charted
 from flickrexif.eval.report.select import used_entries
 from flickrexif.eval.report.spec import Figure, Rows
-from flickrexif.eval.results import Result, write_result
+from flickrexif.eval.results import BLOCKS, Result, write_result
 from flickrexif.processing.variants import PARAMETERS
 
 Entry = tuple[str, Result]  # the record's path, and the record
@@ -37,7 +38,11 @@ ATTRIBUTES = {
 }  # fmt: skip
 RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 STRENGTH = {"CVL": 0.85, "SUP": 0.6, "SSL": 0.35, "CTL": 0.9, "OWN": 0.5}  # of the trace: 0 chance, 1 perfect
-DATASETS = ("ImageNet", "iNaturalist 2018")
+N = {
+    "ImageNet": {"train": 1_281_167, "test": 50_000, "classes": 1_000},
+    "iNaturalist": {"train": 437_513, "test": 24_426, "classes": 8_142},
+}
+"""Data set -> its official numbers."""
 
 
 def encoders(count: int) -> list[tuple[str, str]]:
@@ -100,31 +105,44 @@ def _result(encoder: str, family: str, fields: dict[str, Any]) -> Result:
 
 
 def _tasks(maker: Maker, points: int, *, fails: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    for dataset in DATASETS:
+    for dataset in N:
         for parameter in PARAMETERS:
-            stem = f"{dataset.split()[0]}-{parameter}"
+            stem = f"{dataset}-{parameter}"
             failed = fails and parameter == "sharpening"
             about = {"dataset": dataset, "parameter": parameter}
-            yield f"probe-{stem}", about | _probe(maker, stem, PARAMETERS[parameter], failed=failed, mask=0.0)
-            yield f"knn-{stem}", about | _knn(maker, stem, 10 if dataset == "ImageNet" else 1)
+            about |= {"n": (n := N[dataset])}
+            yield f"probe-{stem}", about | _probe(maker, stem, PARAMETERS[parameter], failed=failed, n=n, mask=0.0)
+            yield f"knn-{stem}", about | _knn(maker, stem, 10 if dataset == "ImageNet" else 1, n["test"])
             yield f"similarity-{stem}", about | _similarity(maker, stem)
             yield f"mitigation-{stem}", about | _mitigation(maker, stem, len(PARAMETERS[parameter]))
     for attribute, classes in ATTRIBUTES.items():
         about = {"dataset": "FlickrExif", "attribute": attribute}
-        yield f"probe-{attribute}", about | _probe(maker, attribute, classes, failed=False, mask=0.9)
-    yield "masking", {"dataset": "ImageNet"} | _masking(maker)
+        n = {"train": 5_000 * len(classes), "test": 500 * len(classes)}
+        yield f"probe-{attribute}", about | _probe(maker, attribute, classes, failed=False, n=n, mask=0.9)
+    yield "masking", {"dataset": "ImageNet", "n": N["ImageNet"]} | _masking(maker)
     yield "neighbors", {"dataset": "FlickrExif", "attribute": "is_smartphone"} | _neighbors(maker)
     yield "retrieval", {"dataset": "PairCams"} | _retrieval(maker)
     yield "tsne", {"dataset": "FlickrExif", "attribute": "is_smartphone"} | _tsne(maker, points)
     yield "strips", {"dataset": "PairCams"} | _strips(maker, None)
-    yield "strips-jpeg", {"dataset": "ImageNet", "parameter": "jpeg"} | _strips(maker, "jpeg")
+    yield "strips-jpeg", {"dataset": "ImageNet", "parameter": "jpeg"} | _strips(maker, "jpeg") | {"n": {"test": 50_000}}
 
 
 def _around(value: float, half: float) -> tuple[float, float]:
     return max(-1.0, round(value - half, 6)), min(1.0, round(value + half, 6))
 
 
-def _probe(maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, mask: float) -> dict[str, Any]:
+def _blocks(maker: Maker, key: str, shares: dict[str, float], n: int) -> dict[str, tuple[float, ...]]:
+    """Sums in blocks of `n` images that together have these shares."""
+    draws, blocks, size = maker.draws(f"blocks of {key}"), {}, n / BLOCKS
+    for name, share in shares.items():
+        noise = [draws.gauss(0, math.sqrt(size * share * max(0.0, 1 - share))) for _ in range(BLOCKS)]
+        blocks[name] = tuple(round(size * share + value - sum(noise) / BLOCKS, 4) for value in noise)
+    return blocks | {"n": (size,) * BLOCKS}
+
+
+def _probe(
+    maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, n: dict[str, int], mask: float
+) -> dict[str, Any]:
     chance, draws = 1 / len(classes), maker.draws(f"probe {key}")
     accuracy = maker.between(f"probe {key}", chance)
     count = 500
@@ -134,8 +152,7 @@ def _probe(maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, ma
                "accuracy": None if failed else accuracy * draws.uniform(0.8, 1)} for _ in range(30)]  # fmt: skip
     metrics = {"accuracy": accuracy, "accuracy_std": 0.002, "mean_per_class_recall": accuracy}
     detail = {"best": trials[0], "trials": trials, "per_seed": [accuracy] * 10, "classes": list(classes),
-              "recall": dict.fromkeys(classes, accuracy), "confusion": confusion, "left_out": {},
-              "images": {"train": 40_000, "validation": 10_000, "test": 5_000}}  # fmt: skip
+              "recall": dict.fromkeys(classes, accuracy), "confusion": confusion, "left_out": {}}  # fmt: skip
     if failed:
         metrics = dict.fromkeys(metrics, None)
         detail |= {"best": {}, "per_seed": [], "recall": {}, "confusion": []}
@@ -144,6 +161,9 @@ def _probe(maker: Maker, key: str, classes: tuple[str, ...], *, failed: bool, ma
         "reason": "every trial diverged" if failed else "",
         "metrics": metrics | {"chance": chance},
         "intervals": {} if failed else {"accuracy": _around(accuracy, 0.01)},
+        "interval": "test images",
+        "n": {"train": n["train"] * 4 // 5, "validation": n["train"] // 5, "test": n["test"]},
+        "blocks": {} if failed else _blocks(maker, f"probe {key}", {"accuracy": accuracy}, n["test"]),
         "detail": detail,
         "settings": {"protocol": "paper", "seed": 0, "device": "cpu", "seeds": 10, "mask": mask},
     }
@@ -156,16 +176,17 @@ def _setups(maker: Maker, key: str) -> dict[str, float]:
             for name in SETUPS}  # fmt: skip
 
 
-def _knn(maker: Maker, key: str, k: int) -> dict[str, Any]:
+def _knn(maker: Maker, key: str, k: int, n: int) -> dict[str, Any]:
     metrics = _setups(maker, f"knn {key}")
     return {
         "task": "knn",
         "metrics": metrics,
         "intervals": {name: _around(value, 0.008) for name, value in metrics.items()},
+        "interval": "test images",
+        "blocks": _blocks(maker, f"knn {key}", {name: metrics[name] for name in IN_BLOCKS}, n),
         "detail": {
             "matrix": {},
             "vote_ties": dict.fromkeys(metrics, 0.02),
-            "images": [50_000, 5_000],
             "left_out": {},
             "classes": [],
         },
@@ -204,7 +225,9 @@ def _mitigation(maker: Maker, key: str, classes: int) -> dict[str, Any]:
     for name, left in {"none": 1.0, "centring": 0.5, "leace": 0.15, "averaging": 0.02}.items():
         metrics[f"{name}.accuracy"] = round(chance + (before - chance) * left, 6)
         intervals[f"{name}.accuracy"] = _around(metrics[f"{name}.accuracy"], 0.01)
-        metrics |= {f"{name}.{setup}": value for setup, value in _setups(maker, f"{name} {key}").items()}
+        setups = {f"{name}.{setup}": value for setup, value in _setups(maker, f"{name} {key}").items()}
+        metrics |= setups
+        intervals |= {metric: _around(setups[metric], 0.008) for metric in (f"{name}.{s}" for s in IN_BLOCKS)}
     left = dict.fromkeys(("none", "centring", "leace", "averaging"), Left(best={}, recall={}))
     return {"task": "mitigation", "metrics": metrics, "intervals": intervals, "detail": {**left, "left_out": {}},
             "settings": {"protocol": "paper", "seeds": 10, "k": 10}}  # fmt: skip
@@ -220,7 +243,8 @@ def _neighbors(maker: Maker) -> dict[str, Any]:
     excess = 0.22 * maker.strength
     metrics = {str(k): round(0.5 + excess * part, 6) for k, part in ((10, 1.0), (25, 0.9), (50, 0.8))}
     return {"task": "neighbors", "metrics": metrics, "intervals": {n: _around(v, 0.003) for n, v in metrics.items()},
-            "detail": {"chance": 0.5003, "by_label": {}, "images": 1000, "left_out": {}},
+            "interval": "photos", "n": {"photos": 1000}, "blocks": _blocks(maker, "neighbors", metrics, 1000),
+            "detail": {"chance": 0.5003, "by_label": {}, "left_out": {}},
             "settings": {"k": [10, 25, 50]}}  # fmt: skip
 
 
@@ -231,7 +255,9 @@ def _retrieval(maker: Maker) -> dict[str, Any]:
     for name, value in {"same": same, "different": different}.items():
         metrics |= {name: round(value, 6), f"{name}_camera": round(value, 6), f"{name}_phone": round(value, 6)}
     return {"task": "retrieval", "metrics": metrics, "intervals": {n: _around(v, 0.015) for n, v in metrics.items()},
-            "detail": {"pairs": 730, "unpaired": [], "ties": {}}, "settings": {"device": "cpu"}}  # fmt: skip
+            "interval": "subjects", "n": {"pairs": 730},
+            "blocks": _blocks(maker, "retrieval", {name: metrics[name] for name in NEGATIVES}, 1460),
+            "detail": {"unpaired": [], "ties": {}}, "settings": {"device": "cpu"}}  # fmt: skip
 
 
 def _tsne(maker: Maker, points: int) -> dict[str, Any]:
@@ -239,9 +265,8 @@ def _tsne(maker: Maker, points: int) -> dict[str, Any]:
     label = [draws.randrange(2) for _ in range(points)]
     x = [round(draws.gauss(20 * maker.strength * (2 * value - 1), 12), 4) for value in label]
     y = [round(draws.gauss(0, 15), 4) for _ in label]
-    return {"task": "tsne", "metrics": {}, "settings": {"seed": 0},
-            "detail": {"x": x, "y": y, "label": label, "classes": ["False", "True"], "images": points,
-                       "left_out": {}}}  # fmt: skip
+    return {"task": "tsne", "metrics": {}, "settings": {"seed": 0}, "n": {"photos": points},
+            "detail": {"x": x, "y": y, "label": label, "classes": ["False", "True"], "left_out": {}}}  # fmt: skip
 
 
 def _strips(maker: Maker, parameter: str | None) -> dict[str, Any]:
@@ -257,8 +282,8 @@ def _strips(maker: Maker, parameter: str | None) -> dict[str, Any]:
         near = [image() | {"similarity": round(0.9 - 0.03 * rank, 4)} for rank in range(10)]
         neighbors = [Neighbor(**n, same=n["label"] == query["label"]) for n in near]
         queries.append(Query(**query, neighbors=neighbors))
-    return {"task": "strips", "metrics": {}, "settings": {"seed": 0},
-            "detail": {"queries": queries, "images": 1000, "left_out": {}}}  # fmt: skip
+    return {"task": "strips", "metrics": {}, "settings": {"seed": 0}, "n": {"photos": 1000},
+            "detail": {"queries": queries, "left_out": {}}}  # fmt: skip
 
 
 def of(count: int, seed: int = 0) -> list[Entry]:

@@ -241,7 +241,7 @@ def test_what_changed_between_two_runs_is_measured_anew(data: Path, tmp_path: Pa
     assert records(data) == records(fresh)
     assert only_file(data).read_bytes() == only_file(fresh).read_bytes() != first[_inside(data)][1]
     assert lines == [f"{name} was changed: 1 of its files are made anew."]
-    assert results[0].detail.pairs == PAIRS
+    assert results[0].n == {"pairs": PAIRS}
 
 
 def _inside(data: Path) -> str:

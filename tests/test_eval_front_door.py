@@ -257,7 +257,7 @@ def test_labels_of_cameras_are_read_wherever_they_are(
     assert code == 0, err
     result = read_result(tmp_path / "r.json")
     assert result.metrics == {"4": pytest.approx(share(4, rows))}
-    assert (result.detail.images, result.interval) == (len(rows), interval)
+    assert (result.n["photos"], result.interval) == (len(rows), interval)
     assert {name for name in result.fingerprints if not name.startswith("FlickrExif/")} == files
 
 
@@ -274,9 +274,7 @@ def test_a_probe_of_every_split_file(
     code, _, err = run("eval", "probe", *options)
     assert code == 0, err
     results = [read_result(path) for path in sorted(tmp_path.rglob("*.json"))]
-    assert [(r.attribute, r.mask, r.detail.images["test"]) for r in results] == [
-        (a, 0.9, len(TEST)) for a in attributes
-    ]
+    assert [(r.attribute, r.mask, r.n["test"]) for r in results] == [(a, 0.9, len(TEST)) for a in attributes]
 
 
 def test_labels_of_another_attribute_are_not_those_of_cameras(written: Path, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-"""Bootstrap intervals against the normal approximation, an exact small case and the spread of groups."""
+"""Intervals against the normal approximation, exact small cases, scipy's Wilson interval and the spread of groups."""
 
 import math
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.measure.intervals import bootstrap_interval
+from flickrexif.eval.measure.intervals import bootstrap_interval, in_blocks, share_interval
+from flickrexif.eval.results import BLOCKS
 
 
 @pytest.mark.parametrize("kind", ["right or wrong", "all different"])
@@ -59,3 +61,48 @@ def test_the_seed_and_nothing_else_decides() -> None:
 def test_what_has_no_interval_is_an_error(values: list[float], groups: list[int] | None) -> None:
     with pytest.raises(FlickrExifError, match="No interval"):
         bootstrap_interval(values, groups)
+
+
+# --- shares
+
+
+@pytest.mark.parametrize("right", range(19))
+def test_a_share_of_few_has_wilsons_interval(right: int) -> None:
+    expected = binomtest(right, 18).proportion_ci(method="wilson")
+    shares = np.r_[np.ones(right), np.zeros(18 - right)]
+    assert share_interval(shares) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert share_interval(np.repeat(shares, 5), np.repeat(np.arange(18), 5)) == pytest.approx(share_interval(shares))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 1 / 3])
+def test_a_share_without_spread_has_wilsons_interval(share: float) -> None:
+    low, high = share_interval(np.full(300, share))
+    expected = binomtest(round(300 * share), 300).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert 0 <= low <= share <= high <= 1
+    assert high - low > 0.01
+
+
+def test_a_share_of_many_has_the_bootstraps_interval() -> None:
+    right = np.random.default_rng(3).random(200) < 0.9
+    assert share_interval(right, seed=4) == bootstrap_interval(right, seed=4)
+    groups = np.arange(200) // 4
+    assert share_interval(right, groups) == bootstrap_interval(right, groups)
+
+
+@pytest.mark.parametrize("images", [120, 300, 5_000])
+def test_resampled_blocks_vary_as_resampled_images(images: int) -> None:
+    values = np.random.default_rng(images).random(images)
+    blocks = in_blocks([f"image {number}" for number in range(images)], {"x": values})
+    sums, n = np.array(blocks["x"]), np.array(blocks["n"])
+    assert (sums.sum(), n.sum()) == (pytest.approx(values.sum(), abs=0.02), images)
+    draws = np.random.default_rng(0).multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), 4_000)
+    of_blocks = np.std((draws @ sums) / (draws @ n))
+    assert of_blocks == pytest.approx(values.std() / math.sqrt(images), rel=0.2)
+
+
+def test_an_image_is_in_the_same_block_whatever_is_beside_it() -> None:
+    names = [f"image {number}" for number in range(50)]
+    several = in_blocks(names, {"x": np.eye(50)[7]})
+    alone = in_blocks(["image 7"], {"x": [1.0]})
+    assert several["x"] == alone["x"] == alone["n"]

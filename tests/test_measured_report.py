@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import flickrexif
@@ -309,11 +310,24 @@ def close(value: Any, other: Any) -> bool:
 def test_what_earlier_versions_measured_is_measured_alike(version: int, records: dict[str, Record]) -> None:
     compared = frozen(version).keys() & records.keys()
     assert {records[name]["task"] for name in compared} == MEASUREMENTS.keys()
-    fields = ("metrics", "intervals", "detail", "settings", "state", "reason", "interval", "encoder_digest")
+    fields = ("metrics", "detail", "settings", "state", "reason", "interval", "encoder_digest")
     for name in compared:
         earlier = json.loads(to_json(read_result(RECORDS / str(version) / name)))
         for field in fields:
             assert close(records[name][field], earlier[field]), (name, field)
+        assert earlier["n"].items() <= (records[name]["n"] | {"queries": records[name]["n"].get("queries")}).items()
+        for metric, interval in earlier["intervals"].items():
+            now = records[name]["intervals"][metric]
+            assert close(now, interval) or close(now, wilson(records[name], metric)), (name, metric)
+
+
+def wilson(record: Record, metric: str) -> list[float]:
+    """Its interval as the roots of (p - share)² = z² p (1 - p) / n, in place of a bootstrap of few images."""
+    n = next(record["n"][unit] for unit in ("photographers", "pairs", "test", "photos") if unit in record["n"])
+    assert n < 30
+    z, share = 1.959963984540054, record["metrics"][metric]
+    roots = np.roots([1 + z * z / n, -2 * share - z * z / n, share * share]).real
+    return sorted(np.clip(roots, 0, 1).tolist())
 
 
 def frozen(version: int) -> dict[str, Record]:

@@ -140,7 +140,7 @@ def test_a_split_file_gives_the_labels_of_its_test_photos(tmp_path: Path) -> Non
     write_split(tmp_path / "split.json")
     result = of_photos(tmp_path, tmp_path / "split.json", 3)
     assert result.metrics["3"] == pytest.approx(1 / 3)  # of the three others one has the query's label
-    assert (result.detail.images, result.detail.left_out) == (4, {"no_label": 26, "no_embedding": 0})
+    assert (result.n, result.detail.left_out) == ({"photos": 4}, {"no_label": 26, "no_embedding": 0})
     assert result.interval == "photos"
     assert set(result.fingerprints) == {"FlickrExif/model=clip_variant=ViT-B-32.safetensors", "split.json"}
 

@@ -248,7 +248,7 @@ def test_what_one_encoder_has_a_number_of_is_measured() -> None:
 
 def cloud_of(label: list[int], classes: list[str]) -> TsneDetail:
     at = [float(place) for place in range(len(label))]
-    return TsneDetail(x=at, y=at, label=label, classes=classes, images=len(label), left_out={})
+    return TsneDetail(x=at, y=at, label=label, classes=classes, left_out={})
 
 
 @pytest.mark.parametrize("attribute", ["is_smartphone", "Is Smartphone"])
@@ -263,7 +263,7 @@ def test_smart_or_not_is_told_in_words(attribute: str) -> None:
     assert figure.content.labels == ("non-smart", "smart", "smart")
     assert "1 non-smart, 2 smart" in figure.alt
     near = Neighbor(id="2", label="False", variant=None, same=False, similarity=0.5)
-    strips = StripsDetail(queries=[Query(id="1", label="True", variant=None, neighbors=[near])], images=2, left_out={})
+    strips = StripsDetail(queries=[Query(id="1", label="True", variant=None, neighbors=[near])], left_out={})
     (figure,) = figures([("p", Result(task="strips", attribute=attribute, detail=strips, **about))])
     assert isinstance(figure.content, Strips)
     assert [(shot.badge, shot.label) for shot in figure.content.rows[0]] == [("smart",) * 2, ("non-smart",) * 2]

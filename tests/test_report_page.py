@@ -86,7 +86,7 @@ def _flickr(root: Path) -> None:
 
     for number, family in enumerate(("CVL", "SUP", "SSL", "OWN")):
         about = {"task": "strips", "encoder": f"e{number}", "family": family, "dataset": "FlickrExif", "metrics": {}}
-        detail = {"queries": queries(1 + 11 * number), "images": 44, "left_out": {}}
+        detail = {"queries": queries(1 + 11 * number), "left_out": {}}
         result = Result(**about, detail=detail, origin="sandbox:simulated", settings={"mask": 0})  # type: ignore[arg-type]
         write_result(root / "strips" / f"{number}.json", result)
     write_report(root / "strips", root / "flickr", data_dir=root / "data", formats=())
@@ -368,8 +368,7 @@ def test_pictures_of_any_shape_stay_in_their_frames_and_credits_are_listed(
     result = Result(
         task="strips", encoder="e", family="OWN", dataset="FlickrExif", origin="flickr",
         attribute="is_smartphone", metrics={}, settings={"mask": 0},
-        detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}], "images": 5,
-                "left_out": {}},
+        detail={"queries": [{"id": "1", "label": "True", "variant": None, "neighbors": near}], "left_out": {}},
     )  # fmt: skip
     write_result(tmp_path / "results/strips.json", result)
     write_report(tmp_path / "results", tmp_path / "report", data_dir=tmp_path, formats=())

@@ -259,7 +259,7 @@ def strips(dataset: str, ids: str) -> Result:
     queries = [Query(id=query, label="a", variant=None, neighbors=neighbors)]
     return Result(
         task="strips", encoder="lite0", family="SUP", dataset=dataset, origin="", metrics={"same": 1.0},
-        detail=StripsDetail(queries=queries, images=len(ids), left_out={}), settings={"mask": 0},
+        detail=StripsDetail(queries=queries, left_out={}), settings={"mask": 0},
     )  # fmt: skip
 
 

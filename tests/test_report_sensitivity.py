@@ -16,7 +16,7 @@ from flickrexif.eval.results import Result
 Entry = tuple[str, Result]
 
 
-NEIGHBORS = NeighborsDetail(chance=0.5, by_label={}, images=100, left_out={})
+NEIGHBORS = NeighborsDetail(chance=0.5, by_label={}, left_out={})
 
 
 def record(encoder: str, task: str, metrics: dict[str, float | None], **fields: Any) -> Entry:

@@ -86,7 +86,7 @@ def test_over_a_file_the_unpaired_are_named(tmp_path: Path) -> None:
     subject, phone = torch.arange(21) // 2, torch.arange(21) % 2
     write_embeddings(path, x, {"subject": subject, "model": phone})
     result = measured("retrieval", "PairCams", {}, tmp_path / "e", encoder="clip/RN50")
-    assert (result.detail.pairs, result.detail.unpaired) == (10, ["20"])
+    assert (result.n, result.detail.unpaired) == ({"pairs": 10}, ["20"])
     vectors = (x / x.norm(dim=1, keepdim=True)).double().numpy()
     rows = plain_recall(vectors, subject.tolist(), phone.tolist())
     assert result.metrics["same"] == pytest.approx(np.mean([row[2] for row in rows]))

@@ -103,7 +103,7 @@ def test_real_photos_in_the_plane(photos: Path) -> None:
     assert share >= FEWEST / 2
     detail = result.detail
     assert Counter(detail.label) == {0: share, 1: share}
-    assert (detail.images, detail.classes) == (2 * share, ["False", "True"])
+    assert (result.n, detail.classes) == ({"photos": 2 * share}, ["False", "True"])
     assert len(detail.x) == len(detail.y) == 2 * share
     assert result.metrics["chance"] == pytest.approx((share - 1) / (2 * share - 1))
     assert 0 <= result.metrics["same_label_in_plane"] <= 1
@@ -117,7 +117,7 @@ def test_the_record_is_the_same_every_time_and_another_seed_draws_others(photos:
     assert plain_text(of_photos("tsne", photos, {"limit": 20})) == plain_text(first)
     assert of_photos("tsne", photos, {"limit": 20, "seed": 1}).detail.x != first.detail.x
     assert read_result(tmp_path / "tsne.json") == first
-    assert first.detail.images == 20
+    assert first.n == {"photos": 20}
 
 
 def flat(root: Path, count: int, smart: list[int], d: int = 8) -> partial[Any]:

@@ -187,7 +187,7 @@ def test_flickrexif_itself_can_be_processed_on_the_fly(data: Path) -> None:
     labels = [result.parameter or result.attribute for result in results if result.dataset == "FlickrExif"]
     assert labels == ["jpeg", "sharpening", "resizing", "interpolation", "Is Smartphone", "Make"]
     jpeg = next(result for result in results if (result.dataset, result.parameter) == ("FlickrExif", "jpeg"))
-    assert sum(jpeg.detail.images.values()) == PHOTOS
+    assert sum(jpeg.n.values()) == PHOTOS
 
 
 def test_two_data_sets_of_one_name_are_refused(untouched: Path, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_drawn_test_images_depend_on_their_ids_alone(finished: Path) -> None:
     place = finished / "embeddings" / MADE / "JPEG75_420" / "model=module_variant=tests-linear_split=train.safetensors"
     ids = read_embeddings(place).image_ids()
     drawn = sum(map(is_held_out, ids))
-    images = record.detail.images
+    images = record.n
     assert (images["test"], images["train"] + images["validation"]) == (drawn, PHOTOS - drawn)
     assert record.settings["test_images"] == "one in 5, drawn by id"
     many = [is_held_out(f"photo {number}") for number in range(10_000)]
@@ -225,7 +225,7 @@ def test_drawn_test_images_never_train(tmp_path: Path) -> None:
     }
     (result,) = evaluate("m/v", "knn", **options, dataset="own").results[:1]
     drawn = [is_held_out(str(number)) for number in range(60)]
-    assert result.detail.images == [60 - sum(drawn), sum(drawn)]
+    assert result.n == {"train": 60 - sum(drawn), "test": sum(drawn), "classes": 2}
     assert result.metrics["all_same"] < 1  # a training image would find itself
 
 

@@ -83,6 +83,8 @@ class Outcome:
     detail: Any  # the measurement's `Detail`
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     interval: str = ""  # what the intervals are resampled over
+    n: Mapping[str, int] = field(default_factory=dict)  # numbers of images, see `Result`
+    blocks: Mapping[str, Sequence[float]] = field(default_factory=dict)  # see `intervals.in_blocks`
     reason: str = ""  # why a metric has no value
     tensors: "Mapping[str, Tensor]" = field(default_factory=dict)  # such as trained heads, to be kept if asked for
     names: Sequence[str] = ()  # of the classes of these tensors
@@ -276,6 +278,8 @@ def run(
         metrics=outcome.metrics,
         intervals=outcome.intervals,
         interval=outcome.interval if outcome.intervals else "",
+        n=outcome.n,
+        blocks={name: tuple(sums) for name, sums in outcome.blocks.items()},
         reason=outcome.reason,
         detail=outcome.detail,
         versions=environment(device),

@@ -46,6 +46,12 @@ class TrainAndTest:
     class_names: Sequence[str]  # [] where the files have none
     labelled: bool  # whether the images have class labels
 
+    @property
+    def n(self) -> dict[str, int]:
+        """How many images train and test, and of how many classes, where they have any."""
+        classes = len(torch.unique(torch.cat([self.train.labels, self.test.labels]))) if self.labelled else 0
+        return {"train": len(self.train.ids), "test": len(self.test.ids)} | ({"classes": classes} if classes else {})
+
 
 def train_and_test(inputs: Inputs, column: str = "") -> TrainAndTest:
     """The training and test images that all files have: the splits train and val, or drawn from the only split.

@@ -1,17 +1,55 @@
-"""95% intervals of averages, by the percentile bootstrap."""
+"""95% intervals of averages: the percentile bootstrap, and Wilson's where there is nothing to resample."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.eval.results import BLOCKS
 
 RESAMPLES = 2_000
 LEVEL = 0.95
 OVER_IMAGES = "test images"  # what most intervals are resampled over
+FEWEST = 30  # images or groups with which a share has the bootstrap's interval
 FEW = 100  # distinct values up to which their counts are drawn instead of indices
+
+
+def share_interval(shares: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> tuple[float, float]:
+    """The 95% interval of the mean of `shares` [n], each from 0 to 1, such as right (1) or wrong (0).
+
+    As `bootstrap_interval`; but where fewer than FEWEST images (or groups) are resampled, or the bootstrap has no
+    spread, as where all are right, Wilson's, with the images (or groups) as n: 18 of 18 is not 100% to 100%.
+    """
+    values = np.asarray(shares, dtype=np.float64).reshape(-1)
+    low, high = bootstrap_interval(values, groups, seed)
+    n = len(values) if groups is None else len(np.unique(np.asarray(groups)))
+    return wilson_interval(float(values.mean()), n) if n < FEWEST or low == high else (low, high)
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95% interval of a share of n images by Wilson (1927): the shares from which `share` is likely.
+
+    With z = 1.96:  (share + z²/2n ± z sqrt(share (1 - share) / n + z²/4n²)) / (1 + z²/n).
+    """
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    centre, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    low, high = ((centre + side * half) / (1 + z * z / n) for side in (-1, 1))
+    return max(0.0, min(low, share)), min(1.0, max(high, share))
+
+
+def in_blocks(units: Sequence[object], values: Mapping[str, ArrayLike]) -> dict[str, list[float]]:
+    """Sums of values [n] in blocks of units [n] (ids of test images, photographers, pairs), and in `n` how many values.
+
+    The block of a unit is drawn by its name alone. So it is the same in every record, and resampling blocks takes the
+    same images in all of them: an interval of what several records are combined to, at a size that does not grow.
+    """
+    block = [rank(0, "block of the bootstrap", str(unit)) % BLOCKS for unit in units]
+    sums = {name: np.bincount(block, np.asarray(value, np.float64), BLOCKS) for name, value in values.items()}
+    return {name: column.round(4).tolist() for name, column in (sums | {"n": np.bincount(block, None, BLOCKS)}).items()}
 
 
 def bootstrap_interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> tuple[float, float]:

@@ -31,11 +31,12 @@ from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
 from flickrexif.eval.measure.inputs import train_and_test, uniform_draws
-from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
+from flickrexif.eval.measure.intervals import OVER_IMAGES, in_blocks, share_interval
 from flickrexif.eval.results import plain_values
 from flickrexif.processing.variants import classes as classes_of
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
+IN_BLOCKS = ("all_same", "neg_same")  # the set-ups whose difference is what the processing costs
 FIRST_LOOK = 4  # times k: how many training images a drawn list examines at first
 
 
@@ -279,7 +280,6 @@ class KnnDetail:
 
     matrix: Mapping[str, list[list[float | None]]]  # set-up -> accuracy of each run, see `KnnRecord`
     vote_ties: Mapping[str, float]
-    images: list[int]  # training, test
     left_out: Mapping[str, int]
     classes: list[str]  # of the processing
 
@@ -322,12 +322,13 @@ class Knn(Measurement):
         )
         return Outcome(
             metrics=record.accuracy,
-            intervals={name: bootstrap_interval(correct) for name, correct in record.correct.items()},
+            intervals={name: share_interval(correct) for name, correct in record.correct.items()},
             interval=OVER_IMAGES,
+            n=images.n,
+            blocks=in_blocks(images.test.ids, {name: record.correct[name] for name in IN_BLOCKS}),
             detail=KnnDetail(
                 matrix=plain_values(record.matrix),
                 vote_ties=record.vote_ties,
-                images=[len(images.train.ids), len(images.test.ids)],
                 left_out=images.left_out,
                 classes=list(classes_of(parameter)),
             ),

@@ -15,7 +15,7 @@ from flickrexif.eval.data.catalog import IDENTITY, DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Need, Outcome, lacking
 from flickrexif.eval.measure.inputs import train_and_test
-from flickrexif.eval.measure.intervals import OVER_IMAGES, bootstrap_interval
+from flickrexif.eval.measure.intervals import OVER_IMAGES, share_interval
 from flickrexif.eval.measure.knn import K, vote
 from flickrexif.processing.variants import centre_mask
 
@@ -136,8 +136,9 @@ class Masking(Measurement):
         )
         return Outcome(
             metrics={f"{ratio:g}": value for ratio, value in record.accuracy.items()},
-            intervals={f"{ratio:g}": bootstrap_interval(right) for ratio, right in record.correct.items()},
+            intervals={f"{ratio:g}": share_interval(right) for ratio, right in record.correct.items()},
             interval=OVER_IMAGES,
+            n=images.n,
             detail=MaskingDetail(
                 vote_ties={f"{ratio:g}": share for ratio, share in record.vote_ties.items()}, left_out=images.left_out
             ),

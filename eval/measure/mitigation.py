@@ -19,8 +19,8 @@ from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
 from flickrexif.eval.measure.inputs import train_and_test, uniform_draws
-from flickrexif.eval.measure.intervals import OVER_IMAGES
-from flickrexif.eval.measure.knn import K, check_seeds, five_setups
+from flickrexif.eval.measure.intervals import OVER_IMAGES, share_interval
+from flickrexif.eval.measure.knn import IN_BLOCKS, K, check_seeds, five_setups
 from flickrexif.eval.measure.probe.fast import Fast
 from flickrexif.eval.measure.probe.measurement import probe_settings
 from flickrexif.eval.measure.probe.paper import Paper
@@ -164,10 +164,12 @@ class Mitigation(Measurement):
             recall = {"accuracy": outcome.accuracy, "mean_per_class_recall": outcome.mean_per_class_recall}
             metrics |= {f"{name}.{measure}": value for measure, value in {**recall, **neighbours.accuracy}.items()}
             intervals |= {f"{name}.accuracy": outcome.interval} if outcome.interval else {}
+            intervals |= {f"{name}.{setup}": share_interval(neighbours.correct[setup]) for setup in IN_BLOCKS}
             left[name] = Left(best=outcome.best, recall=outcome.recall, reason=outcome.reason)
         return Outcome(
             metrics=metrics,
             intervals=intervals,
             interval=OVER_IMAGES,
+            n=images.n,
             detail=MitigationDetail(**left, left_out=images.left_out),
         )

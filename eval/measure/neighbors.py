@@ -19,7 +19,7 @@ from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Outcome
 from flickrexif.eval.measure.inputs import camera_label_files, labelled_photos, of_cameras
-from flickrexif.eval.measure.intervals import bootstrap_interval
+from flickrexif.eval.measure.intervals import in_blocks, share_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,6 @@ class NeighborsDetail:
 
     chance: float
     by_label: Mapping[str, Mapping[str, float]]  # k -> class -> share
-    images: int
     left_out: Mapping[str, int]
 
 
@@ -115,15 +114,16 @@ class Neighbors(Measurement):
         owners = [photos.owners.get(photo, str(photo)) for photo in photos.ids] if photos.owners else None
         return Outcome(
             metrics={str(k): share for k, share in record.share.items()},
-            intervals={str(k): bootstrap_interval(values, owners) for k, values in record.per_query.items()},
+            intervals={str(k): share_interval(values, owners) for k, values in record.per_query.items()},
             interval="photographers" if owners else "photos",
+            n={"photos": len(photos.ids)} | ({"photographers": len(set(owners))} if owners else {}),
+            blocks=in_blocks(owners or photos.ids, {str(k): values for k, values in record.per_query.items()}),
             detail=NeighborsDetail(
                 chance=record.chance,
                 by_label={
                     str(k): {photos.classes[label]: share for label, share in shares.items()}
                     for k, shares in record.by_label.items()
                 },
-                images=len(photos.ids),
                 left_out=photos.left_out,
             ),
         )

@@ -22,7 +22,7 @@ from flickrexif.eval.data.catalog import PAIRCAMS, DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Outcome
 from flickrexif.eval.measure.inputs import only_split
-from flickrexif.eval.measure.intervals import bootstrap_interval
+from flickrexif.eval.measure.intervals import in_blocks, share_interval
 
 NEGATIVES = ("same", "different")
 TYPES = ("camera", "phone")
@@ -116,7 +116,6 @@ def _recall(correct: Mapping[str, Tensor], phone: Tensor) -> dict[str, float]:
 class RetrievalDetail:
     """Of the pairs."""
 
-    pairs: int
     unpaired: list[str]  # ids of images that are left out
     ties: Mapping[str, float]  # negatives -> share of queries
 
@@ -151,16 +150,17 @@ class Retrieval(Measurement):
         pairs, is_phone = subject[record.queries], phone[record.queries]
         intervals = {}
         for name, right in record.correct.items():
-            intervals[name] = bootstrap_interval(right, pairs)
+            intervals[name] = share_interval(right, pairs)
             for number, kind in enumerate(TYPES):
-                intervals[f"{name}_{kind}"] = bootstrap_interval(right[is_phone == number])
+                intervals[f"{name}_{kind}"] = share_interval(right[is_phone == number])
         ids = embeddings.image_ids()
         return Outcome(
             metrics=record.recall,
             intervals=intervals,
             interval="subjects",
+            n={"pairs": len(record.queries) // 2},
+            blocks=in_blocks(pairs.tolist(), record.correct),
             detail=RetrievalDetail(
-                pairs=len(record.queries) // 2,
                 unpaired=[ids[row] for row in record.unpaired.tolist()],
                 ties=record.ties,
             ),

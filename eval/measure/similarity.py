@@ -174,6 +174,7 @@ class Similarity(Measurement):
             metrics={name: float(v.double().mean()) if len(v) else None for name, v in per_query.items()},
             intervals={name: bootstrap_interval(v) for name, v in per_query.items() if len(v)},
             interval=OVER_IMAGES,
+            n=images.n | {"queries": len(rows)},
             detail=SimilarityDetail(
                 edges=record.edges.tolist(),
                 averaged=plain_values(dict(zip(GROUPS, record.averaged, strict=True))),

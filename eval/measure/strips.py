@@ -48,7 +48,6 @@ class StripsDetail:
     """Ids alone, no titles and no pixels."""
 
     queries: list[Query]
-    images: int
     left_out: Mapping[str, int]
 
 
@@ -95,8 +94,9 @@ class Strips(Measurement):
             raise UsageError(f"{len(album.ids)} images have no neighbours.", "Embed more images.")
         strips = _strips(album, drawn_queries(album, self.queries, self.seed), min(self.k, len(album.ids) - 1))
         same = [neighbor.same for strip in strips for neighbor in strip.neighbors]
-        detail = StripsDetail(queries=strips, images=len(album.ids), left_out=album.left_out)
-        return Outcome(metrics={"same": sum(same) / len(same)}, detail=detail)
+        detail = StripsDetail(queries=strips, left_out=album.left_out)
+        n = {"test" if self.parameter else "photos": len(album.ids)}
+        return Outcome(metrics={"same": sum(same) / len(same)}, n=n, detail=detail)
 
 
 def drawn_queries(album: Album, queries: int, seed: int) -> list[int]:

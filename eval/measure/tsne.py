@@ -91,7 +91,6 @@ class TsneDetail:
     label: list[int] = field(default_factory=list)  # the place of each point's class in `classes`
     perplexity: float | None = None  # that was used
     classes: list[str]
-    images: int
     left_out: Mapping[str, int]
 
     def __post_init__(self) -> None:
@@ -139,15 +138,17 @@ class Tsne(Measurement):
         embeddings = photos.embeddings[torch.tensor(rows, dtype=torch.int64)]
         one_class = len(set(photos.kind)) < 2
         reason = "the photos with a label are not of two classes" if one_class else why_no_tsne(embeddings)
-        facts: dict[str, Any] = {"classes": list(photos.names), "images": len(rows), "left_out": photos.left_out}
+        facts: dict[str, Any] = {"classes": list(photos.names), "left_out": photos.left_out}
+        n = {"photos": len(rows)}
         if reason:
             metrics = dict.fromkeys(("same_label_in_plane", "chance"))
-            return Outcome(metrics=metrics, reason=reason, detail=TsneDetail(**facts))
+            return Outcome(metrics=metrics, n=n, reason=reason, detail=TsneDetail(**facts))
         perplexity = fitting_perplexity(self.perplexity, len(rows))
         points = tsne(embeddings, perplexity=perplexity, random_state=rank(self.seed, "t-SNE", "") % 2**32)
         x, y = points.T.tolist()
         return Outcome(
             metrics={"same_label_in_plane": same_label_in_plane(points, kinds), "chance": chance_of(kinds)},
+            n=n,
             detail=TsneDetail(x=x, y=y, label=kinds.tolist(), perplexity=perplexity, **facts),
         )
 

@@ -1,6 +1,6 @@
 """The linear probe as a measurement: of a processing, or of an acquisition label with its split file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,7 @@ from flickrexif.eval.measure.inputs import (
     train_and_test,
     uniform_draws,
 )
-from flickrexif.eval.measure.intervals import OVER_IMAGES
+from flickrexif.eval.measure.intervals import OVER_IMAGES, in_blocks
 from flickrexif.eval.measure.knn import check_seeds
 from flickrexif.eval.measure.probe.fast import Fast
 from flickrexif.eval.measure.probe.paper import Paper
@@ -35,6 +35,8 @@ from flickrexif.eval.measure.probe.probe import (
 from flickrexif.processing.variants import classes as classes_of
 
 MASK = 0.9  # masked share of the image in acquisition probes
+ProbeInputs = tuple[ProbeData, Sequence[int | str], dict[str, int]]
+"""The data, the ids of the test images, and how many images of each split are left out."""
 METRICS = ("accuracy", "accuracy_std", "chance", "mean_per_class_recall")
 
 
@@ -48,7 +50,6 @@ class ProbeDetail:
     recall: Mapping[str, float | None]  # by class
     confusion: list[list[int]]  # true class x predicted class, summed over seeds
     classes: list[str]
-    images: Mapping[str, int]  # train, validation, test
     left_out: Mapping[str, int]
 
 
@@ -104,9 +105,9 @@ class Probe(Measurement):
     def measure(self, inputs: Inputs) -> Outcome:
         """Train it and score it on the test images."""
         settings = probe_settings(self, inputs.device)
-        data, left_out = self._processing(inputs, settings) if self.parameter else self._acquisition(inputs, settings)
+        data, test_ids, left_out = (self._processing if self.parameter else self._acquisition)(inputs, settings)
         outcome = probe(data, settings)
-        images = int((~data.validation).sum()), int(data.validation.sum()), len(data.test[0].labels)
+        images = int((~data.validation).sum()), int(data.validation.sum()), len(test_ids)
         detail = ProbeDetail(
             best=outcome.best,
             trials=list(outcome.trials),
@@ -114,7 +115,6 @@ class Probe(Measurement):
             recall=outcome.recall,
             confusion=[list(row) for row in outcome.confusion],
             classes=list(data.classes),
-            images=dict(zip(("train", "validation", "test"), images, strict=True)),
             left_out=left_out,
         )
         heads = outcome.heads
@@ -122,19 +122,21 @@ class Probe(Measurement):
             metrics={name: getattr(outcome, name) for name in METRICS},
             intervals={"accuracy": outcome.interval} if outcome.interval else {},
             interval=OVER_IMAGES,
+            n=dict(zip(("train", "validation", "test"), images, strict=True)),
+            blocks=in_blocks(test_ids, {"accuracy": outcome.right}) if outcome.right is not None else {},
             reason=outcome.reason or "",
             detail=detail,
             tensors={"weight": heads.weight, "bias": heads.bias} if heads else {},
             names=data.classes,
         )
 
-    def _processing(self, inputs: Inputs, settings: ProbeSettings) -> tuple[ProbeData, dict[str, int]]:
+    def _processing(self, inputs: Inputs, settings: ProbeSettings) -> ProbeInputs:
         images, names = train_and_test(inputs), classes_of(str(self.parameter))
         draws = uniform_draws(str(self.parameter), images.train.ids, range(self.seeds))
         data = processing_data(images.train.embeddings, images.test.embeddings, names, draws, settings)
-        return data, images.left_out
+        return data, images.test.ids, images.left_out
 
-    def _acquisition(self, inputs: Inputs, settings: ProbeSettings) -> tuple[ProbeData, dict[str, int]]:
+    def _acquisition(self, inputs: Inputs, settings: ProbeSettings) -> ProbeInputs:
         assert inputs.labels is not None
         split = read_split(split_path(inputs.labels, str(self.attribute)))
         row_of = {flickr_id: row for row, flickr_id in enumerate(flickr_ids(inputs.only))}
@@ -145,7 +147,8 @@ class Probe(Measurement):
             rows, labels = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2).unbind(1)
             parts.append(Part(inputs.only.embeddings.image_embeddings[rows], labels))
             missing[name] = len(split.ids[name]) - len(kept)
-        return labelled_data(parts[0], parts[1], parts[2], split.classes, settings), missing
+        test_ids = [photo for photo in split.ids["test"].tolist() if photo in row_of]
+        return labelled_data(parts[0], parts[1], parts[2], split.classes, settings), test_ids, missing
 
 
 def probe_settings(measurement: Any, device: str) -> ProbeSettings:

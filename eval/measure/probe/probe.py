@@ -15,7 +15,7 @@ from torch import Tensor
 
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
-from flickrexif.eval.measure.intervals import bootstrap_interval
+from flickrexif.eval.measure.intervals import share_interval
 from flickrexif.eval.measure.probe import fast as probe_fast
 from flickrexif.eval.measure.probe import paper as probe_paper
 from flickrexif.eval.measure.probe.fast import Fast
@@ -75,6 +75,7 @@ class ProbeOutcome:
     recall: Mapping[str, float | None] = field(default_factory=dict)  # class -> recall; None without test images
     confusion: Sequence[Sequence[int]] = ()  # true class x predicted class, summed over seeds
     heads: Heads | None = None
+    right: Tensor | None = None  # [n]: the share of seeds and processings in which each test image is right
     reason: str | None = None
 
 
@@ -214,14 +215,14 @@ def _scored(
         pairs = (part.labels * classes + predicted).flatten().cpu()
         confusion += torch.bincount(pairs, minlength=classes**2).view(classes, classes)
     hits = torch.stack(right).double()  # [processings, seeds, images]
-    per_seed = hits.mean((0, 2))
+    per_seed, right_of_image = hits.mean((0, 2)), hits.mean((0, 1))
     total = confusion.sum(1)
     recall = confusion.diagonal() / total
     return ProbeOutcome(
         accuracy=hits.mean().item(),
         accuracy_std=per_seed.std(correction=0).item() if len(per_seed) > 1 else None,
         mean_per_class_recall=recall[total > 0].double().mean().item(),
-        interval=bootstrap_interval(hits.mean((0, 1)).numpy(), seed=seed),
+        interval=share_interval(right_of_image.numpy(), seed=seed),
         chance=1 / classes,
         best=best,
         trials=trials,
@@ -232,6 +233,7 @@ def _scored(
         },
         confusion=confusion.tolist(),
         heads=heads,
+        right=right_of_image,
     )
 
 
