@@ -71,14 +71,14 @@ CHART = Chart(
     tables=lambda groups: [
         metrics_table(group, [("mean", "mean length")], "Lengths", on_page=True) for group in groups
     ],
-    parts=(Part("length", "Length", "mean", "How long.", is_whole, lambda result: result.metrics.get("mean")),),
+    parts=(Part("length", "Length", "mean", "How long.", is_whole, ("mean",), lambda _: 0.0),),
 )
 
 
 def norm(encoder: str, mean: float, power: int = 2) -> Result:
     return Result(
         task="norm", encoder=encoder, family="OWN", dataset="D", origin="flickr", metrics={"mean": mean},
-        detail=Norms(longest=0.875), settings={"mask": 0, "power": power},
+        n={"photos": 100}, detail=Norms(longest=0.875), settings={"mask": 0, "power": power},
     )  # fmt: skip
 
 

@@ -1,25 +1,38 @@
-"""The trace sensitivity against numbers worked out by hand, and the leaderboard made of it."""
+"""The trace sensitivity against numbers worked out by hand and a bootstrap of the images; the leaderboard."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import beta
 
+from flickrexif.eval.measure.intervals import in_blocks, share_interval
 from flickrexif.eval.measure.neighbors import NeighborsDetail
-from flickrexif.eval.report.charts.base import above_chance, lost
 from flickrexif.eval.report.score.compare import Comparison, compare, differences, overlapping
 from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
-from flickrexif.eval.report.score.sensitivity import board_of
+from flickrexif.eval.report.score.sensitivity import Board, board_of
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.results import Result
 
 Entry = tuple[str, Result]
+IDS = [f"image {number}" for number in range(400)]
 
 
 NEIGHBORS = NeighborsDetail(chance=0.5, by_label={}, left_out={})
+N = {"train": 400, "test": 400, "classes": 10}
+
+
+def spread(share: float, count: int = len(IDS)) -> np.ndarray:
+    """Right and wrong images with this share, mixed."""
+    right = np.arange(count) < round(share * count)
+    return np.random.default_rng(round(1e6 * share)).permutation(right).astype(float)
 
 
 def record(encoder: str, task: str, metrics: dict[str, float | None], **fields: Any) -> Entry:
+    """Its metrics are of 400 images that are right or wrong."""
+    values = {name: spread(value) for name, value in metrics.items() if value is not None and name != "chance"}
     about = {
         "task": task,
         "encoder": encoder,
@@ -27,43 +40,45 @@ def record(encoder: str, task: str, metrics: dict[str, float | None], **fields: 
         "dataset": "D",
         "origin": "",
         "metrics": metrics,
+        "intervals": {name: share_interval(value) for name, value in values.items()},
         "settings": {},
+        "n": N,
+        "blocks": in_blocks(IDS, values),
     }
     result = Result(**{**about, **fields})
     return f"{encoder}/{task}{result.parameter or ''}{result.attribute or ''}.json", result
 
 
-def probe(encoder: str, accuracy: float | None, parameter: str = "jpeg", chance: float = 0.2) -> Entry:
-    return record(encoder, "probe", {"accuracy": accuracy, "chance": chance}, parameter=parameter)
+def probe(encoder: str, accuracy: float | None, parameter: str = "jpeg", chance: float = 0.2, **fields: Any) -> Entry:
+    return record(encoder, "probe", {"accuracy": accuracy, "chance": chance}, parameter=parameter, **fields)
 
 
 def everything(encoder: str) -> list[Entry]:
-    """Read out 0.5 and 0.75, camera 0.6, lost 0.25, neighbours 0.2, pairs 0.1: parts 0.625, 0.6, 0.25, 0.2, 0.1."""
+    """Read out 0.5 and 0.75, camera 0.6, lost 0.25 of 0.7, neighbours 0.2, pairs 0.1 of 0.8 less 1/200."""
     return [
         probe(encoder, 0.6),
         probe(encoder, 0.8, "sharpening"),
         record(encoder, "probe", {"accuracy": 0.8, "chance": 0.5}, attribute="Is Smartphone", settings={"mask": 0.9}),
-        record(encoder, "knn", {"all_same": 0.8, "neg_same": 0.6}, parameter="jpeg"),
+        record(encoder, "knn", {"all_same": 0.8, "neg_same": 0.625}, parameter="jpeg"),
         record(encoder, "neighbors", {"10": 0.6, "25": 0.9}, attribute="is_smartphone", detail=NEIGHBORS),
-        record(encoder, "retrieval", {"same": 0.72, "different": 0.8}),
+        record(encoder, "retrieval", {"same": 0.72, "different": 0.8}, n={"pairs": 200}),
     ]
 
 
-def test_shares_by_hand() -> None:
-    assert above_chance(0.6, 0.2) == pytest.approx(0.5)
-    assert above_chance(0.1, 0.2) == pytest.approx(-0.125)
-    assert (above_chance(None, 0.2), above_chance(0.6, None), above_chance(1.0, 1.0)) == (None, None, None)
-    assert lost(0.8, 0.6) == pytest.approx(0.25)
-    assert lost(0.5, 0.6) == pytest.approx(-0.2)
-    assert (lost(None, 0.1), lost(0.1, None), lost(0.0, 0.0)) == (None, None, None)
+BY_HAND = {"processing": 0.625, "acquisition": 0.6, "pull": 0.25, "camera": 0.2, "pairs": 0.08 / 0.795}
+VALUE = sum(BY_HAND.values()) / 5
+
+
+def values_of(board: Board) -> dict[str, float | None]:
+    return {score.encoder: score.value for score in board.scores}
 
 
 def test_the_score_is_the_mean_of_the_means() -> None:
     (score,) = board_of(everything("a")).scores
-    by_hand = {"processing": 0.625, "acquisition": 0.6, "pull": 0.25, "camera": 0.2, "pairs": 0.1}
-    assert score.parts == pytest.approx(by_hand)
-    assert score.value == pytest.approx(0.355)
-    assert (score.semantics, score.rank, score.lacking) == (0.8, 1, ())
+    assert {name: point.value for name, point in score.parts.items()} == pytest.approx(BY_HAND)
+    assert score.value == pytest.approx(VALUE)
+    assert (score.semantics.value, score.rank, score.lacking) == (0.8, 1, ())
+    assert score.sensitivity.n == "at least 200 images a measurement"
 
 
 @pytest.mark.parametrize(
@@ -73,10 +88,81 @@ def test_the_score_is_the_mean_of_the_means() -> None:
         record("a", "mitigation", {"none.accuracy": 1.0, "chance": 0.1}, parameter="jpeg"),
         record("a", "similarity", {"same_class_same_metadata": 0.9}, parameter="jpeg"),
         record("a", "probe", {"accuracy": 1.0, "chance": 0.5}, attribute="Is Smartphone"),  # not masked
+        probe("a", 1.0, "resizing", n={"train": 400, "test": 99}),  # of too few
     ],
 )
 def test_other_measurements_do_not_count(other: Entry) -> None:
-    assert board_of([*everything("a"), other]).scores[0].value == pytest.approx(0.355)
+    assert board_of([*everything("a"), other]).scores[0].value == pytest.approx(VALUE)
+
+
+def test_what_is_of_few_images_is_named_and_gives_no_rank() -> None:
+    few = {"n": {"train": 400, "test": 99}}
+    board = board_of([probe("a", 0.6, **few), probe("b", 0.9, **few)])
+    assert [(score.value, score.ranks) for score in board.scores] == [(None, "-")] * 2
+    assert board.small == ("linear probe, JPEG compression, D (99)",)
+    assert "fewer than 100 images: linear probe, JPEG compression, D (99)." in leaderboard(board).caption
+
+
+# --- intervals
+
+
+def bootstrap(shares: Sequence[np.ndarray], of: Any) -> np.ndarray:
+    """The interval of `of` the means of values of the same images, over images that are drawn one by one."""
+    generator, columns = np.random.default_rng(5), np.stack(shares)
+    draws = [of(*columns[:, generator.integers(0, len(IDS), len(IDS))].mean(1)) for _ in range(2_000)]
+    interval: np.ndarray = np.quantile(draws, [0.025, 0.975])
+    return interval
+
+
+def test_the_interval_is_that_of_a_bootstrap_over_images() -> None:
+    accuracy, before, after = spread(0.6), spread(0.8), spread(0.5)
+    entries = [
+        probe("a", 0.6),
+        record("a", "knn", {"all_same": 0.8, "neg_same": 0.5}, parameter="jpeg"),
+    ]
+    (score,) = board_of(entries).scores
+    shares = (accuracy, before, after)
+    expected = {
+        "processing": bootstrap(shares, lambda a, *_: (a - 0.2) / 0.8),
+        "pull": bootstrap(shares, lambda _, b, c: (b - c) / (b - 0.1)),
+    }
+    whole = bootstrap(shares, lambda a, b, c: ((a - 0.2) / 0.8 + (b - c) / (b - 0.1)) / 2)
+    for point, (low, high) in [(score.sensitivity, whole), *((score.parts[k], v) for k, v in expected.items())]:
+        assert (point.low, point.high) == pytest.approx((low, high), abs=0.15 * (high - low))
+
+
+def test_images_that_several_measurements_share_are_resampled_together() -> None:
+    """Two probes that are right for the same images vary together, as one does; of other images they even out."""
+    right = spread(0.6)
+    blocks = {name: in_blocks(ids, {"accuracy": right}) for name, ids in (("same", IDS), ("other", IDS[::-1]))}
+    widths = {}
+    for name, other in blocks.items():
+        entries = [probe("a", 0.6, blocks=blocks["same"]), probe("a", 0.6, "sharpening", blocks=other)]
+        (score,) = board_of(entries).scores
+        widths[name] = (score.sensitivity.up or 0) + (score.sensitivity.down or 0)
+    assert widths["other"] == pytest.approx(widths["same"] / np.sqrt(2), rel=0.2)
+
+
+def test_a_share_that_is_the_same_for_all_images_has_an_interval() -> None:
+    (score,) = board_of([probe("a", 1.0)]).scores
+    low, high = score.sensitivity.low, score.sensitivity.high
+    assert low == pytest.approx((beta.ppf(0.025, 400.5, 0.5) - 0.2) / 0.8, abs=1e-3)  # Jeffreys
+    assert high == 1
+
+
+def test_what_is_not_above_chance_has_nothing_to_lose() -> None:
+    board = board_of([record("a", "knn", {"all_same": 0.12, "neg_same": 0.1}, parameter="jpeg"), probe("a", 0.6)])
+    assert board.scores[0].parts["pull"].value is None
+    assert list(board.basis.values()) == ["linear probe, JPEG compression, D"]
+    more = [record("b", "knn", {"all_same": 0.9, "neg_same": 0.9}, parameter="jpeg"), probe("b", 0.6)]
+    other = board_of(
+        [record("a", "knn", {"all_same": 0.12, "neg_same": 0.1}, parameter="jpeg"), probe("a", 0.6), *more]
+    )
+    (lacking,) = [score.lacking for score in other.scores if score.encoder == "a"]
+    assert lacking == ("five set-ups, JPEG compression, D (not above chance, so that there is nothing to lose)",)
+
+
+# --- ranks
 
 
 def test_only_encoders_with_the_same_measurements_are_ranked() -> None:
@@ -84,27 +170,56 @@ def test_only_encoders_with_the_same_measurements_are_ranked() -> None:
     entries = [e for e in entries if e[0] not in ("b/retrieval.json", "c/probejpeg.json")]
     entries += [probe("c", None), *everything("e"), probe("e", 1.0, "resizing")]
     board = board_of([*entries, *everything("f")])
-    ranks = {score.encoder: score.rank for score in board.scores}
-    assert ranks == {"a": 1, "e": 1, "f": 1, "d": None, "b": None, "c": None}
+    ranks = {score.encoder: score.ranks for score in board.scores}
+    assert ranks == {"a": "1 to 3", "e": "1 to 3", "f": "1 to 3", "d": "-", "b": "-", "c": "-"}
     assert len(board.basis) == 6  # resizing, which e alone has, does not count
     lacking = {score.encoder: score.lacking for score in board.scores}
     assert lacking["b"] == ("pairs, D",)
     assert lacking["c"] == ("linear probe, JPEG compression, D (no number in the record)",)
     assert len(lacking["d"]) == 5
-    scores = {score.encoder: score.value for score in board.scores}
-    assert scores["e"] == pytest.approx(0.355)
-    assert scores["d"] == pytest.approx(1.0)
+    assert values_of(board)["e"] == pytest.approx(VALUE)
+    assert values_of(board)["d"] == pytest.approx(1.0)
 
 
-def test_equal_scores_share_a_rank_and_records_without_any_measurement_have_none() -> None:
-    board = board_of([probe("a", 0.6), probe("b", 0.8), probe("c", 0.6), record("z", "masking", {"0": 0.1})])
-    assert [(s.encoder, s.rank, s.value) for s in board.scores if s.value is not None] == [
-        ("b", 1, pytest.approx(0.75)),
-        ("a", 2, pytest.approx(0.5)),
-        ("c", 2, pytest.approx(0.5)),
-    ]
-    assert [(s.encoder, s.rank) for s in board.scores][-1] == ("z", None)
+def test_a_rank_goes_as_far_as_intervals_overlap() -> None:
+    accuracies = {"a": 0.95, "b": 0.8, "c": 0.78, "d": 0.74, "e": 0.5}
+    board = board_of([probe(encoder, accuracy) for encoder, accuracy in accuracies.items()])
+    points = {score.encoder: score.sensitivity for score in board.scores}
+    for score in board.scores:
+        point = score.sensitivity
+        above = sum(other.low > point.high for other in points.values())  # type: ignore[operator]
+        below = sum(other.high < point.low for other in points.values())  # type: ignore[operator]
+        assert (score.rank, score.last_rank) == (1 + above, 5 - below)
+    assert [score.ranks for score in board.scores] == ["1", "2 to 4", "2 to 4", "2 to 4", "5"]
+
+
+def test_controls_and_records_without_blocks_have_no_rank() -> None:
+    entries = [probe("a", 0.6), probe("old", 0.9, blocks={}), probe("control:dct", 1.0, family="CTL"),
+               record("z", "masking", {"0": 0.1})]  # fmt: skip
+    board = board_of(entries)
+    assert {score.encoder: (score.ranks, score.unranked) for score in board.scores} == {
+        "a": ("1", ""),
+        "control:dct": ("-", "a control"),
+        "old": ("-", "measured by an earlier version: measure again with --no-resume"),
+        "z": ("-", "not all is measured"),
+    }
+    assert values_of(board)["old"] == pytest.approx(0.875)
     assert board_of([record("z", "masking", {"0": 0.1})]).basis == {}
+
+
+def test_the_basis_is_that_of_ones_own_encoders() -> None:
+    """One encoder measured on resizing alone is compared on resizing with those that ship with the package."""
+    shipped = [entry for name in "abc" for entry in (probe(name, 0.6), probe(name, 0.5, "resizing"))]
+    entries = [(f"reference/{path}", result) for path, result in shipped]
+    board = board_of([*entries, probe("mine", 0.9, "resizing")])
+    assert list(board.basis.values()) == ["linear probe, resizing, D"]
+    assert {score.encoder: score.ranks for score in board.scores} == {
+        "mine": "1", "a": "2 to 4", "b": "2 to 4", "c": "2 to 4"
+    }  # fmt: skip
+    assert len(board_of(entries).basis) == 2
+
+
+# --- the leaderboard
 
 
 def test_the_leaderboard_shows_the_parts_there_are() -> None:
@@ -114,7 +229,7 @@ def test_the_leaderboard_shows_the_parts_there_are() -> None:
         *("processing", "acquisition", "pull", "camera", "pairs", "semantics", "measured"),
     ]
     rows = [[cell.value if isinstance(cell, Point) else cell for cell in row] for row in table.cells]
-    assert rows[0] == ["1", "a", "CVL", *map(pytest.approx, (0.355, 0.625, 0.6, 0.25, 0.2, 0.1, 0.8)), "6 of 6"]
+    assert rows[0] == ["1", "a", "CVL", *map(pytest.approx, (VALUE, *BY_HAND.values(), 0.8)), "6 of 6"]
     assert rows[1] == ["-", "b", "CVL", *[pytest.approx(0.875)] * 2, None, None, None, None, None, "1 of 6"]
     few = leaderboard(board_of([probe("a", 0.6)]))
     assert [c.name for c in few.columns][3:] == ["sensitivity", "processing", "measured"]
@@ -132,7 +247,7 @@ def test_boards_are_compared_where_the_measurements_are_the_same() -> None:
 
 def compared() -> Comparison:
     interval = {"accuracy": (0.5, 0.6)}
-    ours = [probe("a", 0.55), probe("b", 0.9), probe("d", None), record("a", "knn", {"all_same": 0.3})]
+    ours = [probe("a", 0.55), probe("b", 0.9, intervals={}), probe("d", None), record("a", "knn", {"all_same": 0.3})]
     ours[0] = ours[0][0], replace(ours[0][1], intervals=interval)
     theirs = [probe("a", 0.7), probe("b", 0.8), probe("c", 0.8), probe("d", 0.5), probe("b", 0.1, "resizing")]
     theirs[0] = theirs[0][0], replace(theirs[0][1], intervals={"accuracy": (0.65, 0.75)})

@@ -108,7 +108,27 @@ def point_of(entry: Entry, metric: str, reason: str = "") -> Point:
         high=high,
         record=path,
         reason="" if value is not None else plain(reason or result.reason or "not in the record", 120),
+        n=n_of(result),
     )
+
+
+UNITS = {"test": "test images", "photos": "photos", "pairs": "pairs", "queries": "queries"}
+"""Name in `Result.n` -> of what a number is, the first that a record has."""
+
+
+def tested(result: Result) -> int:
+    """The number of test images, photos or pairs that the record's numbers are of; 0 where it does not tell."""
+    return next((result.n[name] for name in UNITS if name in result.n), 0)
+
+
+def n_of(result: Result) -> str:
+    """What the record's numbers are of, in words: "9,469 training and 300 test images"."""
+    train = result.n.get("train", 0) + result.n.get("validation", 0)
+    tests = [f"{result.n[name]:,} {words}" for name, words in UNITS.items() if name in result.n][:1]
+    if train and tests and "test" in result.n:
+        tests = [f"{train:,} training and {tests[0]}"]
+    photographers = result.n.get("photographers")
+    return ", ".join(tests + ([f"{photographers:,} photographers"] if photographers else []))
 
 
 def agreed(levels: Sequence[float | None]) -> float | None:

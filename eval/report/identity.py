@@ -11,6 +11,7 @@ from flickrexif.eval.results import NOT_REAL, Result
 
 Entry = tuple[str, Result]
 """The path of a record, relative to the results folder, and the record."""
+REFERENCE = "reference/"  # begins the path of a record that ships with the package
 
 
 def decisive(result: Result) -> dict[str, Any]:

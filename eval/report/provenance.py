@@ -61,7 +61,7 @@ def compositions_of(board: Board, place: Callable[[str], int]) -> list[dict[str,
         {
             "encoder": plain(score.encoder, TEXT),
             "value": score.value,
-            "parts": [[part.name, score.parts[part.name]] for part in board.parts],
+            "parts": [[part.name, score.parts[part.name].value] for part in board.parts],
             "cells": [[cell.part, cell.label, cell.value, place(cell.record)] for cell in score.cells],
             "lacking": [plain(text, TEXT) for text in score.lacking],
         }

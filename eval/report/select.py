@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.measure import read_result
-from flickrexif.eval.report.identity import Entry, key_of
+from flickrexif.eval.report.identity import REFERENCE, Entry, key_of
 from flickrexif.eval.report.style import family_order
 from flickrexif.eval.report.wording import dataset_of, photos_of
 
@@ -48,8 +48,10 @@ def read_records(folder: Path) -> Records:
 
 
 def used_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """One record a measurement and encoder, the last by path; sorted by family, name of the encoder and path."""
-    last = {key_of(result): (path, result) for path, result in sorted(entries, key=lambda entry: entry[0])}
+    """One record a measurement and encoder, the last by path, one's own before those that ship with the package; sorted
+    by family, name of the encoder and path."""
+    in_turn = sorted(entries, key=lambda entry: (not entry[0].startswith(REFERENCE), entry[0]))
+    last = {key_of(result): (path, result) for path, result in in_turn}
     return sorted(last.values(), key=lambda e: (*family_order(e[1].family or "", e[1].encoder), e[0]))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flickrexif.eval.measure import MEASUREMENTS
 from flickrexif.eval.report.groups import Group, point_of
@@ -16,15 +16,25 @@ FAMILY = Column(name="family", title="Family", is_metric=False)
 
 
 class Part(NamedTuple):
-    """A part of the trace sensitivity, which is the mean of shares from 0 (no trace) to 1."""
+    """A part of the trace sensitivity, which is the mean of shares from 0 (no trace) to 1.
+
+    Of one metric: how far it is above chance, of the way from chance to 1. Of two, before and after: what is lost, of
+    what can be lost, which is what the first has above chance.
+    """
 
     name: str
     title: str
     formula: str
     meaning: str
     counts: Callable[[Result], bool]  # whether a record of the measurement belongs to the part
-    share: Callable[[Result], float | None]
+    metrics: tuple[str, ...]
+    chance: Callable[[Result], float | None]  # None where the record does not tell
     semantics: str = ""  # the metric that says how well the class of an image is told
+
+    def share(self, values: Sequence[Any], chance: Any) -> Any:
+        """The share of these values of `metrics`: numbers, or arrays of resamples."""
+        before, *after = values
+        return (before - after[0]) / (before - chance) if after else (before - chance) / (1 - chance)
 
 
 def section_of(result: Result) -> str:
@@ -42,20 +52,6 @@ class Chart:
     section: Callable[[Result], str] = section_of  # the heading that figures and tables stand under
     parts: tuple[Part, ...] = ()
     headline: str = ""  # the title of a number at the top of the page that the paper states too; {} is the label
-
-
-def above_chance(value: float | None, chance: float | None) -> float | None:
-    """(value - chance) / (1 - chance); None where either is missing or chance is 1."""
-    if value is None or chance is None or chance >= 1:
-        return None
-    return (value - chance) / (1 - chance)
-
-
-def lost(before: float | None, after: float | None) -> float | None:
-    """(before - after) / before; None where either is missing or there is nothing to lose."""
-    if before is None or after is None or before <= 0:
-        return None
-    return (before - after) / before
 
 
 def is_whole(result: Result) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from flickrexif.eval.report.charts.base import Chart, Part, is_whole, lost, metrics_table
+from flickrexif.eval.report.charts.base import Chart, Part, is_whole, metrics_table
 from flickrexif.eval.report.groups import Group
 from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.report.wording import INTERVALS, extremes, gaps
+from flickrexif.eval.results import Result
 
 SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
 TITLES = [(name, name.replace("_", "-")) for name in SETUPS]
@@ -28,6 +29,12 @@ def _figures(group: Group) -> Iterator[Figure]:
     )
 
 
+def _chance(result: Result) -> float | None:
+    """What a guess among the classes is right in; None of records that do not tell how many there are."""
+    classes = result.n.get("classes")
+    return 1 / classes if classes else None
+
+
 CHART = Chart(
     title="Five set-ups",
     figures=_figures,
@@ -36,11 +43,12 @@ CHART = Chart(
         Part(
             name="pull",
             title="Class lost",
-            formula="(all-same - neg-same) / all-same",
-            meaning="The share of right kNN answers that is lost when only images of other classes are processed like "
-            "the query.",
+            formula="(all-same - neg-same) / (all-same - chance)",
+            meaning="How much of what kNN knows beyond chance is lost when only images of other classes are processed "
+            "like the query.",
             counts=is_whole,
-            share=lambda result: lost(result.metrics.get("all_same"), result.metrics.get("neg_same")),
+            metrics=("all_same", "neg_same"),
+            chance=_chance,
             semantics="all_same",
         ),
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flickrexif.eval.report.charts.base import Chart, Part, above_chance, is_whole, metrics_table, numbered
+from flickrexif.eval.report.charts.base import Chart, Part, is_whole, metrics_table, numbered
 from flickrexif.eval.report.groups import Group, agreed
 from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.report.wording import INTERVALS, chance_level, extremes, gaps
@@ -49,7 +49,8 @@ CHART = Chart(
             formula="(share - chance) / (1 - chance)",
             meaning="How many of the 10 nearest photos are from the query's kind of camera, beyond chance.",
             counts=is_whole,
-            share=lambda result: above_chance(result.metrics.get("10"), _chance(result)),
+            metrics=("10",),
+            chance=_chance,
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from flickrexif.eval.report.charts.base import ENCODER, FAMILY, Chart, Part, above_chance, is_whole, rows_of
+from flickrexif.eval.report.charts.base import ENCODER, FAMILY, Chart, Part, is_whole, rows_of
 from flickrexif.eval.report.groups import Group
 from flickrexif.eval.report.spec import CHANCE, Column, Figure, Rows, Table
 from flickrexif.eval.report.style import percent
@@ -71,8 +71,8 @@ def _table(kind: str, groups: Sequence[Group]) -> Table:
     )
 
 
-def _share(result: Result) -> float | None:
-    return above_chance(result.metrics.get("accuracy"), result.metrics.get("chance"))
+def _chance(result: Result) -> float | None:
+    return result.metrics.get("chance")
 
 
 def _is_acquisition(result: Result) -> bool:
@@ -93,7 +93,8 @@ CHART = Chart(
             formula="(accuracy - chance) / (1 - chance)",
             meaning="How well a linear probe reads the processing of an image out of its embedding.",
             counts=lambda result: bool(result.parameter) and is_whole(result),
-            share=_share,
+            metrics=("accuracy",),
+            chance=_chance,
         ),
         Part(
             name="acquisition",
@@ -101,7 +102,8 @@ CHART = Chart(
             formula="(accuracy - chance) / (1 - chance)",
             meaning="How well it reads out the camera and its settings, with 90% of the image hidden.",
             counts=_is_acquisition,
-            share=_share,
+            metrics=("accuracy",),
+            chance=_chance,
         ),
     ),
 )

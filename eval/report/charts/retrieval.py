@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from flickrexif.eval.report.charts.base import Chart, Part, is_whole, lost, metrics_table
+from flickrexif.eval.report.charts.base import Chart, Part, is_whole, metrics_table
 from flickrexif.eval.report.groups import Group
 from flickrexif.eval.report.spec import Figure, Pairwise
 from flickrexif.eval.report.style import measured_pairs, percent
 from flickrexif.eval.report.wording import INTERVALS, gaps
+from flickrexif.eval.results import Result
 
 RECALLS = (
     ("same", "same type"),
@@ -47,6 +48,12 @@ def _below(pairs: Sequence[tuple[float, float]]) -> str:
     return text + (f" The largest drop is from {percent(across)} to {percent(up)}." if below else "")
 
 
+def _chance(result: Result) -> float | None:
+    """Of a guess among the pair and its negatives."""
+    pairs = result.n.get("pairs")
+    return 1 / pairs if pairs else None
+
+
 CHART = Chart(
     title="Pairs",
     figures=_figures,
@@ -56,11 +63,11 @@ CHART = Chart(
         Part(
             name="pairs",
             title="Pairs lost",
-            formula="(other - same) / other",
-            meaning="The share of found pairs (recall@1) that is lost when the others are from the query's kind of "
-            "camera.",
+            formula="(other - same) / (other - chance)",
+            meaning="How much of recall@1 beyond chance is lost when the others are from the query's kind of camera.",
             counts=is_whole,
-            share=lambda result: lost(result.metrics.get("different"), result.metrics.get("same")),
+            metrics=("different", "same"),
+            chance=_chance,
         ),
     ),
 )

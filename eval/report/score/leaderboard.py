@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from flickrexif.eval.report.charts.base import ENCODER, FAMILY
+from flickrexif.eval.report.score.cells import FEWEST
 from flickrexif.eval.report.score.compare import differences
 from flickrexif.eval.report.score.sensitivity import Board, Score
 from flickrexif.eval.report.spec import Column, Point, Table
 
-RANK = Column(name="rank", title="Rank", help="By trace sensitivity; only encoders with all measurements.",
-              is_metric=False)  # fmt: skip
+RANK = Column(
+    name="rank",
+    title="Rank",
+    help="By trace sensitivity, as far as intervals do not overlap: 2 to 5 may be any of them. Only encoders with all "
+    "measurements; no controls.",
+    is_metric=False,
+)
 SENSITIVITY = Column(name="sensitivity", title="Trace sensitivity", help="The mean of the parts.")
 MEASURED = Column(name="measured", title="Measured", help="Of the measurements that count.", is_metric=False)
 SEMANTICS = Column(
@@ -22,22 +28,25 @@ SEMANTICS = Column(
 def leaderboard(board: Board) -> Table:
     """The board as a table, ranked encoders first; without the parts that no encoder has."""
     columns = [Column(name=part.name, title=part.title, help=part.meaning) for part in board.parts]
-    semantics = any(score.semantics is not None for score in board.scores)
+    semantics = any(score.semantics.value is not None for score in board.scores)
     return Table(
         name="leaderboard",
         title="Leaderboard",
-        caption="Trace sensitivity by encoder and the parts it is the mean of, in %.",
+        caption=f"Trace sensitivity by encoder and the parts it is the mean of, in %.{_small(board)}",
         columns=(RANK, ENCODER, FAMILY, SENSITIVITY, *columns, *([SEMANTICS] if semantics else []), MEASURED),
         cells=tuple(_row(score, board, semantics) for score in board.scores),
     )
 
 
+def _small(board: Board) -> str:
+    """A sentence that says what does not count as it is of too few images, or ""."""
+    return f" Not counted, as of fewer than {FEWEST} images: {'; '.join(board.small)}." if board.small else ""
+
+
 def _row(score: Score, board: Board, semantics: bool) -> tuple[str | Point, ...]:
-    rank = str(score.rank) if score.rank is not None else "-"
-    values = [score.value, *(score.parts[part.name] for part in board.parts), *([score.semantics] if semantics else [])]
-    points = (Point(encoder=score.encoder, family=score.family, value=v, reason="not measured" if v is None else "")
-              for v in values)  # fmt: skip
-    return rank, score.encoder, score.family, *points, f"{len(score.cells)} of {len(board.basis)}"
+    points = (score.sensitivity, *(score.parts[part.name] for part in board.parts))
+    points += (score.semantics,) if semantics else ()
+    return score.ranks, score.encoder, score.family, *points, f"{len(score.cells)} of {len(board.basis)}"
 
 
 def board_differences(ours: Board, theirs: Board) -> Mapping[tuple[str, str], float]:
