@@ -17,6 +17,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from flickrexif.collectors import downloads
@@ -39,6 +40,17 @@ from flickrexif.core.verdicts import BY_CAP, KEPT, REASONS
 from flickrexif.exif.tags import raw_tags, unusable
 
 NO_TAKEDOWNS = Takedowns()
+
+WORLDS = {
+    "flickr": "photos of Flickr",
+    "sandbox:simulated": "simulated photos",
+    "sandbox:photos": "photos that an embedded server showed",
+}
+GO_ON = {  # what to type in place of another folder
+    "flickr": ", or leave out --sandbox and --endpoint to go on with Flickr's",
+    "sandbox:simulated": ", or add --sandbox to go on with the simulated ones",
+}
+OPTIONS = {"per_user_cap": "--per-user-cap", "licenses": "--licenses", "seed": "--seed"}  # of the sampling
 
 Images: TypeAlias = Literal["none", "large", "original"]
 
@@ -96,8 +108,9 @@ class Progress(Protocol):
     def begin(self, months: int) -> None: ...
     def month(self, month: str, kept: int, target: int) -> None: ...
     def called(self) -> None: ...
-    def waits(self, seconds: float) -> None: ...
+    def say(self, text: str) -> None: ...
     def kept(self) -> None: ...
+    def images(self, done: int, total: int) -> None: ...
 
 
 class NoProgress:
@@ -106,23 +119,35 @@ class NoProgress:
     def begin(self, months: int) -> None: ...
     def month(self, month: str, kept: int, target: int) -> None: ...
     def called(self) -> None: ...
-    def waits(self, seconds: float) -> None: ...
+    def say(self, text: str) -> None: ...
     def kept(self) -> None: ...
+    def images(self, done: int, total: int) -> None: ...
+
+
+def check_source(data_dir: Path, stored: str | None, source: str) -> None:
+    """UsageError when the folder holds photos of another source: these never share a data set."""
+    if stored in (None, source):
+        return
+    holds, adds = (WORLDS.get(name, f"photos from {name}") for name in (stored, source))
+    hint = f"Add --data-dir and another folder's name{GO_ON.get(stored or '', '')}."
+    raise UsageError(f"{data_dir} holds {holds}, and this command asks for {adds}.", hint)
 
 
 def settle(journal: Journal, settings: CrawlSettings, source: str) -> None:
-    """Tie the journal to one source and one sampling; UsageError when it already has others.
+    """Tie the journal to one source and one sampling; UsageError when it already has others."""
+    data_dir = journal.path.parents[2]
+    check_source(data_dir, journal.settle("source", source), source)
+    stored, now = json.loads(journal.settle("sampling", settings.sampling())), json.loads(settings.sampling())
+    if changed := [name for name in now if stored[name] != now[name]]:
+        begun, asked = (" ".join(f"{OPTIONS[name]} {_typed(of[name])}" for name in changed) for of in (stored, now))
+        hint = f"Add {begun} to go on with it, or --data-dir and another folder's name."
+        raise UsageError(f"The crawl in {data_dir} was begun with {begun}, and this has {asked}.", hint)
 
-    Photos of different sources (Flickr, a simulated population, a folder) never share a data set.
-    """
-    if (stored_source := journal.settle("source", source)) != source:
-        hint = "Give this crawl another --data-dir."
-        raise UsageError(
-            f"{journal.path} holds photos from {stored_source}, and this crawl would add photos from {source}.", hint
-        )
-    if (stored_sampling := journal.settle("sampling", settings.sampling())) != settings.sampling():
-        hint = "Use the same --seed, --licenses and --per-user-cap, or another --data-dir."
-        raise UsageError(f"{journal.path} was begun with other sampling settings: {stored_sampling}.", hint)
+
+def _typed(value: int | list[int]) -> str:
+    if value == sorted(PERMISSIVE):
+        return "permissive"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def crawl(
@@ -150,7 +175,7 @@ def crawl(
                 journal.search_again(month)
             client = client_for(month)
             step = _MonthCrawl(month, settings, journal, client, progress, pool, takedowns)
-            step.run(Downloads(month, journal, fetcher, image_pool, client) if fetcher else None)
+            step.run(Downloads(month, journal, fetcher, image_pool, client, progress.images) if fetcher else None)
     return [summary(journal, month) for month in months]
 
 

@@ -1,6 +1,7 @@
 """The image downloads of one month, beside its API calls."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from flickrexif.collectors.flickr.client import Client
@@ -19,20 +20,27 @@ class Downloads:
     asks Flickr about those that the CDN keeps back.
 
     A file comes first, then its record, then the file that it replaces goes: a kill between leaves a file that no
-    record names, which the next run removes.
+    record names, which the next run removes. `progress` gets how many have ended of those that are queued so far.
     """
 
     def __init__(
-        self, month: str, journal: Journal, fetcher: ImageFetcher, pool: ThreadPoolExecutor, client: Client
+        self,
+        month: str,
+        journal: Journal,
+        fetcher: ImageFetcher,
+        pool: ThreadPoolExecutor,
+        client: Client,
+        progress: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._month, self._journal, self._fetcher, self._pool, self._client = month, journal, fetcher, pool, client
         self._lock = threading.Lock()
-        self._failures = 0  # since the last success
+        self._progress = progress
+        self._ended = self._failures = 0  # the failures are those since the last success
         self._futures: list[Future[None]] = []
 
     def submit(self, photo_id: int) -> None:
         """Queue the image of a kept photo."""
-        self._futures.append(self._pool.submit(self._fetch, photo_id))
+        self._futures.append(self._pool.submit(self._fetch_counted, photo_id))
 
     def submit_missing(self) -> None:
         """Queue the images that earlier runs did not fetch, and those whose files are lost."""
@@ -55,6 +63,12 @@ class Downloads:
         remove(sorted(files - records.keys()))
         if lost := [record.photo_id for path, record in records.items() if path not in files]:
             self._journal.drop_images(lost)
+
+    def _fetch_counted(self, photo_id: int) -> None:
+        self._fetch(photo_id)
+        with self._lock:
+            self._ended += 1
+            self._progress(self._ended, len(self._futures))
 
     def _fetch(self, photo_id: int) -> None:
         held = self._journal.image(photo_id)

@@ -145,7 +145,7 @@ class ImageFetcher:
                 if refusals >= REFUSALS and self.arrivals.count > arrivals:
                     self.clock.sleep(wait)  # others come: no reason to pause them
                 else:
-                    self.limiter.pause(wait)
+                    self.limiter.pause(wait, "the image server refuses or does not answer, and is asked again then")
         host = image.url.split("/")[2]
         raise Unfetched(f"The image server {host} keeps refusing downloads.", "Run the same command again later.")
 

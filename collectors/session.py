@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, Progress, check_settings, crawl, settle
 from flickrexif.collectors.flickr.budget import CallsOfKey, key_file
@@ -18,7 +20,7 @@ from flickrexif.collectors.flickr.client import Client, Retry, Streak
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.connection import check_connection
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
-from flickrexif.collectors.flickr.limiter import Limiter, Window
+from flickrexif.collectors.flickr.limiter import Limiter, Waits, Window
 from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, IMAGE_SERVER
 from flickrexif.collectors.flickr.transport import is_loopback
 from flickrexif.collectors.images import ImageFetcher
@@ -26,10 +28,14 @@ from flickrexif.collectors.journal import Journal, open_journal
 from flickrexif.core.errors import UsageError
 from flickrexif.core.takedowns import read_takedowns, takedown_path
 
+Say = Callable[[str], None]
+
 RETRY = Retry()
 OWN_RETRY = Retry(base_seconds=0.05, max_seconds=2.0)  # for a server on this machine
 HOUR = 3_600.0
-PACE = 10.0  # seconds; each such interval gets its even share of the hour's calls
+PACE = 4.0  # seconds; each such interval gets its even share of the hour's calls
+LONG = 5.0  # seconds of a wait that is worth a line
+SILENCE = 8.0  # seconds without any answer that are
 IMAGES_PER_SECOND = 2
 CALLS_PER_HOUR = 3_500  # Flickr allows 3,600 a key
 SANDBOX_PORT = 8600
@@ -83,6 +89,13 @@ class Estimate:
     calls: int
 
 
+def source_at(endpoint: str | None, sandbox: bool) -> str | None:
+    """Whose photos a server has, where its address says so; None where it must be asked."""
+    if sandbox:
+        return "sandbox:simulated"
+    return "flickr" if endpoint in (None, FLICKR_ENDPOINT) else None
+
+
 def service_of(
     stack: ExitStack, endpoint: str | None, sandbox: bool, faults: str | None, calls_per_hour: int | None
 ) -> Service:
@@ -92,11 +105,10 @@ def service_of(
     if faults:
         raise UsageError("--faults is for --sandbox alone.", "Leave it out.")
     endpoint = endpoint or FLICKR_ENDPOINT
-    return Service(
-        endpoint=endpoint,
-        credentials=from_environment(os.environ, endpoint),
-        calls_per_hour=CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour,
-    )
+    credentials = from_environment(os.environ, endpoint)
+    if calls_per_hour is None and not is_loopback(endpoint):
+        calls_per_hour = CALLS_PER_HOUR
+    return Service(endpoint=endpoint, credentials=credentials, calls_per_hour=calls_per_hour)
 
 
 def _embedded(stack: ExitStack, endpoint: str | None, faults: str | None, calls_per_hour: int | None) -> Service:
@@ -153,16 +165,39 @@ def crawl_into(
         check_connection(IMAGE_SERVER, user_agent(contact))
     with open_journal(journal_path(data_dir)) as journal:
         takedowns = read_takedowns(takedown_path(data_root(data_dir)))
-        client_for = clients(service, journal, stop, progress.called, progress.waits)
-        settle(journal, settings, client_for("").identify().source)
+        client_for = clients(service, journal, stop, progress.called, progress.say)
+        settle(journal, settings, identified(client_for(""), service, progress.say))
         fetcher = None
         if settings.images != "none":
             clock = SystemClock(stop)
             pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
             folder = journal.path.parent / "images"
             agent = user_agent(contact)
-            fetcher = image_fetcher(folder, settings.images, Limiter(pace, clock), clock, service, agent)
+            limiter = Limiter(pace, clock, waits=waits_said(progress.say))
+            fetcher = image_fetcher(folder, settings.images, limiter, clock, service, agent)
         return crawl(months, settings, journal, client_for, stop, progress, fetcher, takedowns, again=again)
+
+
+def identified(client: Client, service: Service, say: Say) -> str:
+    """Whose photos the server has; says so where nothing was answered for `SILENCE` seconds."""
+    host = urlsplit(service.endpoint).hostname
+    timer = threading.Timer(SILENCE, say, [f"No answer from {host} yet; it is asked again for some minutes."])
+    timer.daemon = True
+    timer.start()
+    try:
+        return client.identify().source
+    finally:
+        timer.cancel()
+
+
+def waits_said(say: Say) -> Waits:
+    """Says what a long wait is for, when it begins."""
+
+    def waits(seconds: float, why: str) -> None:
+        if seconds > LONG:
+            say(f"Waiting {timedelta(seconds=round(seconds))}: {why}.")
+
+    return waits
 
 
 def clients(
@@ -170,18 +205,18 @@ def clients(
     journal: Journal,
     stop: threading.Event,
     called: Callable[[], None],
-    waits: Callable[[float], None],
+    say: Say,
 ) -> Callable[[str], Client]:
     """A function that makes the client of a month; the client records its calls in `journal` under that month.
 
     All clients share the count of failures, one limiter, and where there is a limit the budget of the key. `called`
-    runs at each call, `waits` with the seconds of each wait.
+    runs at each call; long waits are said.
     """
     clock = SystemClock(stop)
     sender = transport(service.credentials, service.endpoint, user_agent(os.environ.get("FLICKREXIF_CONTACT")))
     windows = service.windows()
     calls = CallsOfKey(key_file(service.credentials.key, service.endpoint)) if windows else None
-    limiter = Limiter(windows, clock, calls, waits)
+    limiter = Limiter(windows, clock, calls, waits_said(say))
     jitter, streak = random.Random(), Streak()
 
     def client_for(month: str) -> Client:

@@ -291,7 +291,10 @@ def test_other_sampling_settings(
 ) -> None:
     before = hashes(crawled / "flickrexif/data")
     done = run(*CRAWL, "--endpoint", sandbox.endpoint, *other)
-    one_sentence(done, 2, "begun with other sampling settings: .*Use the same --seed, --licenses and --per-user-cap")
+    option, value = other
+    asked = "4,11" if value == "by" else value
+    said = rf"data was begun with ({option} \w+), and this has {option} {asked}\. Add \1 to go on with it"
+    one_sentence(done, 2, said)
     assert hashes(crawled / "flickrexif/data") == before
 
 
@@ -301,7 +304,26 @@ def test_another_source(run: Callable[..., Done]) -> None:
     other.name = "photos"
     with Sandbox(other) as server:
         done = run(*CRAWL, "--endpoint", server.endpoint)
-    one_sentence(done, 2, r"photos from sandbox:simulated, and this .* from sandbox:photos\. Give this crawl another")
+    said = r"data holds simulated photos, and this command asks for photos that an .* showed\. Add --data-dir"
+    one_sentence(done, 2, said)
+
+
+@pytest.mark.usefixtures("crawled", "no_network")
+@pytest.mark.parametrize("typed", ["crawl --month 2024-08", "crawl --month 2024-08 --dry-run", "refresh"])
+@pytest.mark.parametrize("key", [True, False])
+def test_flickr_in_a_folder_of_simulated_photos(
+    run: Callable[..., Done], typed: str, key: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a key is asked for or anything is called; with either option that it names the command goes on."""
+    if key:
+        monkeypatch.setenv("FLICKR_API_KEY", KEY)
+    said = (
+        r"data holds simulated photos, and this command asks for photos of Flickr\. "
+        r"Add --data-dir and another folder's name, or add --sandbox to go on with the simulated ones\.$"
+    )
+    one_sentence(run(*typed.split()), 2, said)
+    if "--dry-run" in typed:
+        assert run(*typed.split(), "--sandbox").code == run(*typed.split(), "--data-dir", "other").code == 0
 
 
 def test_a_second_crawl_in_the_same_folder(run: Callable[..., Done], sandbox: Sandbox, tmp_path: Path) -> None:
@@ -402,8 +424,9 @@ def test_a_dry_run_calls_nothing_and_needs_no_key(run: Callable[..., Done], tmp_
 
 def test_a_dry_run_of_a_finished_month_is_nothing(run: Callable[..., Done], sandbox: Sandbox, crawled: Path) -> None:
     before, attempts = hashes(crawled), sandbox.attempts
-    assert "About 0 calls: 0.0 hours at 1,000 calls" in run(*CRAWL, "--dry-run", "--calls-per-hour", 1_000).out
-    more = run("crawl", "--month", MONTH, "--target", 30, "--dry-run")
+    done = run(*CRAWL, "--dry-run", "--sandbox", "--calls-per-hour", 1_000)
+    assert "About 0 calls: 0.0 hours at 1,000 calls" in done.out
+    more = run("crawl", "--month", MONTH, "--target", 30, "--dry-run", "--sandbox")
     assert re.search(rf"{MONTH} +20 +30 +1\d ", more.out)  # ten to go, and about 1.2 calls each
     assert (hashes(crawled), sandbox.attempts) == (before, attempts)
 

@@ -62,13 +62,33 @@ def test_the_rate_is_that_of_the_last_hour() -> None:
     assert rates == [("501", "3,600"), ("502", "2")]
 
 
-def test_a_long_wait_is_said() -> None:
-    file = io.StringIO()
-    progress = CrawlProgress(file, Moments())
-    for seconds in (119.9, 3_599.2):
-        progress.waits(seconds)
-    (line,) = file.getvalue().splitlines()
-    assert line.startswith("Waiting 1:00:00: the key has made its calls of this hour, ")
+def test_images_are_counted_after_the_last_photo_too() -> None:
+    file, moments = io.StringIO(), Moments()
+    progress = CrawlProgress(file, moments)
+    progress.month("2024-08", 0, 2)
+    progress.called()
+    for _ in range(2):
+        progress.kept()
+    for done in range(1, 41):
+        moments.now += 1
+        progress.images(done, 40)
+    # At 30 s: 30 of 40 in 30 s, the first of them when the count began.
+    assert file.getvalue() == "2024-08: 2 of 2 photos, 30 of 40 images, 1 calls, 120/h, time left 0:00:10\n"
+
+
+def test_on_a_terminal_the_bar_goes_on_with_the_images() -> None:
+    main, side = pty.openpty()
+    with os.fdopen(side, "w") as file:
+        progress = CrawlProgress(file)
+        progress.month("2024-08", 0, 2)
+        for _ in range(2):
+            progress.kept()
+        for done in range(1, 6):
+            progress.images(done, 5)
+        progress.close()
+    text = read_all(main)
+    assert "2/2" in text
+    assert "5/5" in text
 
 
 def test_each_month_begins_its_own_count() -> None:

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,22 +12,27 @@ from flickrexif.collectors.crawl import CrawlSettings
 from flickrexif.collectors.flickr.budget import CallsOfKey, key_file
 from flickrexif.collectors.flickr.client import KeyRefused
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
-from flickrexif.collectors.flickr.limiter import Window
+from flickrexif.collectors.flickr.limiter import Limiter, Window
 from flickrexif.collectors.journal import open_journal, read_journal
 from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.search import Answer
 from flickrexif.collectors.session import (
     EXIF_PER_KEPT,
+    LONG,
     SEARCHES_PER_MONTH,
+    SILENCE,
     Estimate,
     Service,
     crawl_into,
     estimate,
     journal_path,
+    service_of,
     user_agent,
+    waits_said,
 )
-from flickrexif.core.errors import Interrupted, UsageError
+from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
+from tests.clock import FakeClock
 from tests.populations import Cameras, make_photo
 from tests.scripted_server import ScriptedServer, closed_port
 from tests.test_images import Pictures
@@ -109,6 +115,53 @@ def test_calls_of_an_earlier_run_count_against_the_hour(
         assert sum(sum(methods.values()) for methods in journal.calls().values()) == allowed
 
 
+HOURLY = Window(1, 3_600.0)
+
+
+def fails(limiter: Limiter) -> None:
+    limiter.pause(23, "the last call failed (timed out), and is made again then")
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (lambda limiter: limiter.acquire(lambda _: None), ["Waiting 1:00:00: the key has made its calls of this hour"]),
+        (lambda limiter: limiter.pause_key(600), ["Waiting 0:10:00: the server asked for a pause"]),
+        (fails, ["Waiting 0:00:23: the last call failed (timed out)"]),
+        (lambda limiter: limiter.pause(4.9), []),
+        (lambda _: None, []),
+    ],
+)
+def test_a_wait_over_five_seconds_says_what_for_and_how_long(
+    tmp_path: Path, in_file: bool, before: Callable[[Limiter], None], said: list[str]
+) -> None:
+    lines: list[str] = []
+    calls = CallsOfKey(tmp_path / "key.sqlite") if in_file else None
+    limiter = Limiter([HOURLY], FakeClock(), calls, waits_said(lines.append))
+    before(limiter)
+    limiter.acquire(lambda _: None)
+    assert [line[: len(text)] for line, text in zip(lines, said, strict=True)] == said
+
+
+def test_no_connection_is_said_while_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert max(SILENCE, LONG) < 10
+    monkeypatch.setattr("flickrexif.collectors.session.SILENCE", 0.1)
+    with pytest.raises(FlickrExifError, match="did not answer"):
+        run(tmp_path, f"http://127.0.0.1:{closed_port()}/")
+    assert capfd.readouterr().err == "No answer from 127.0.0.1 yet; it is asked again for some minutes.\n"
+
+
+def test_without_a_limit_of_ones_own_a_server_on_this_machine_counts_for_no_key(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        embedded = service_of(stack, None, True, None, None)
+        own = service_of(stack, embedded.endpoint, False, None, None)
+        assert (embedded.windows(), own.windows()) == ([], [])
+        assert len(service_of(stack, own.endpoint, False, None, 60).windows()) == 1
+
+
 def test_every_attempt_is_in_the_journal(tmp_path: Path, sandbox: Sandbox) -> None:
     assert run(tmp_path, sandbox) == [5]
     with read_journal(journal_path(tmp_path)) as journal:
@@ -125,7 +178,7 @@ def test_every_attempt_is_in_the_journal(tmp_path: Path, sandbox: Sandbox) -> No
 def test_other_sampling_in_one_journal_is_refused(tmp_path: Path, sandbox: Sandbox, changes: dict[str, object]) -> None:
     run(tmp_path, sandbox)
     before = list(sandbox.calls)
-    with pytest.raises(UsageError, match=r"begun with other sampling settings: .*Use the same --seed"):
+    with pytest.raises(UsageError, match=r"was begun with (--[\w-]+ \w+), and this has --.*Add \1 to go"):
         run(tmp_path, sandbox, **changes)
     assert [method for method, _ in sandbox.calls[len(before) :]] == ["flickr.photos.licenses.getInfo"]
     assert run(tmp_path, sandbox, target=7, workers=2) == [7]  # what decides no draw may change
@@ -137,7 +190,7 @@ def test_photos_of_another_source_are_refused(tmp_path: Path, sandbox: Sandbox) 
     other.name = "photos"
     with (
         Sandbox(other) as photos_of_a_folder,
-        pytest.raises(UsageError, match=r"holds photos from sandbox:simulated, .* from sandbox:photos"),
+        pytest.raises(UsageError, match=r"holds simulated photos, .* for photos that an embedded server showed"),
     ):
         run(tmp_path, photos_of_a_folder)
 

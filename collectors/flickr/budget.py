@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 
-from flickrexif.collectors.flickr.limiter import Pause, Window, earliest
+from flickrexif.collectors.flickr.limiter import FAILED, OF_KEY, OF_SERVER, Booking, Pause, Window, booking, earliest
 from flickrexif.core.errors import FlickrExifError, UsageError
 
 VARIABLE = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if os.name == "nt" else "XDG_STATE_HOME"  # moves the state folder
@@ -59,7 +59,7 @@ class CallsOfKey:
 
     path: Path
 
-    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> tuple[float, float]:
+    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> Booking:
         """See `Calls.book`."""
         assert all(window.seconds <= MEMORY for window in windows)
         with self._transaction() as db:
@@ -70,12 +70,13 @@ class CallsOfKey:
                 row = db.execute("SELECT at FROM calls WHERE number = ?", (last + 1 - back,)).fetchone()
                 return row[0] if row else None
 
-            start = max(resume, _pause(db, now).until, earliest(windows, time_of))
-            if start <= now:
+            starts = {FAILED: resume, OF_SERVER: _pause(db, now).until, OF_KEY: earliest(windows, time_of)}
+            booked = booking(now, starts)
+            if booked.wait == 0:
                 db.execute("INSERT INTO calls VALUES (?, ?)", (last + 1, now))
                 kept = "SELECT number FROM calls WHERE at + ? >= ? ORDER BY number LIMIT 1"
                 db.execute(f"DELETE FROM calls WHERE number < ({kept})", (MEMORY, now))  # noqa: S608
-            return now, max(start - now, 0.0)
+            return booked
 
     def pause(self, seconds: float, clock: Callable[[], float]) -> None:
         """See `Calls.pause`."""

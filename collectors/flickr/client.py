@@ -25,7 +25,7 @@ from typing import Any, Literal
 import orjson
 
 from flickrexif.collectors.flickr.clock import Clock
-from flickrexif.collectors.flickr.limiter import Limiter
+from flickrexif.collectors.flickr.limiter import OF_SERVER, Limiter
 from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, SearchPage, parse_search, to_int
 from flickrexif.collectors.flickr.transport import Arguments, ConnectionFailed, Reply, Transport
 from flickrexif.core.errors import FlickrExifError
@@ -238,7 +238,8 @@ class Client:
                 self.streak.answered()
                 return answer, reply.headers
             now = self.clock.now()
-            self.limiter.pause_key(retry_after_seconds(answer.retry_after, now))
+            asked = retry_after_seconds(answer.retry_after, now)
+            self.limiter.pause_key(asked)
             if meaning(method, answer) == "final":
                 self.streak.answered()
                 raise refusal(method, answer, now)
@@ -246,7 +247,8 @@ class Client:
             streak = self.streak.failed(began, now)
             if streak < self.retry.outage:
                 wait = backoff(self.retry, max(len(failures), streak) - 1, answer.retry_after, now, self.rng)
-                self.limiter.pause(wait)
+                failed = f"the last call failed ({answer.text}), and is made again then"
+                self.limiter.pause(wait, OF_SERVER if asked else failed)
             if ending := given_up(method, failures, streak, self.streak.has_succeeded, self.retry, now):
                 raise ending
 

@@ -13,7 +13,7 @@ from flickrexif.collectors.flickr.transport import is_loopback
 from flickrexif.core.errors import UsageError
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # of requests; the first that is set
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 5.0  # seconds
 PROXY_AUTHENTICATION = 407
 
 

@@ -9,12 +9,19 @@ key (`budget.py`) for all processes, across restarts too.
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from flickrexif.collectors.flickr.clock import Clock
+
+Waits: TypeAlias = Callable[[float, str], None]
+"""Gets the seconds of a wait when it begins, and what it waits for."""
+
+OF_KEY = "the key has made its calls of this hour, here or in other crawls"
+OF_SERVER = "the server asked for a pause"
+FAILED = "the last call failed, and is made again then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +48,25 @@ class Pause:
         return max(self.seen(now), Pause(now, now + seconds), key=lambda pause: pause.until)
 
 
+class Booking(NamedTuple):
+    """The time in seconds since 1970, and how long to wait before asking again, 0 when booked, and what for."""
+
+    now: float
+    wait: float
+    why: str
+
+
+def booking(now: float, starts: Mapping[str, float]) -> Booking:
+    """Whether a call may leave `now`; `starts` says for each reason when it lets one leave."""
+    why = max(starts, key=starts.__getitem__)
+    return Booking(now, max(starts[why] - now, 0.0), why)
+
+
 class Calls(Protocol):
     """Remembers when calls left, and the pause that the server asked for. A time in the future counts as now."""
 
-    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> tuple[float, float]:
-        """Book a call for now if `windows` and the pause allow it and it is not before `resume`.
-
-        Returns the time on `clock` (seconds since 1970) and the seconds to wait before asking again: 0 when booked.
-        """
+    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> Booking:
+        """Book a call for now if `windows` and the pause allow it and it is not before `resume`, as failures ask."""
         ...
 
     def pause(self, seconds: float, clock: Callable[[], float]) -> None:
@@ -63,7 +81,7 @@ class CallsInMemory:
         self._times: deque[float] = deque(maxlen=most)
         self._pause = Pause()
 
-    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> tuple[float, float]:
+    def book(self, windows: Sequence[Window], resume: float, clock: Callable[[], float]) -> Booking:
         """See `Calls.book`."""
         now = clock()
         if self._times and self._times[-1] > now:
@@ -71,10 +89,10 @@ class CallsInMemory:
         self._pause = self._pause.seen(now)
         times = self._times
         free = earliest(windows, lambda back: times[-back] if back <= len(times) else None)
-        start = max(resume, self._pause.until, free)
-        if start <= now:
+        booked = booking(now, {FAILED: resume, OF_SERVER: self._pause.until, OF_KEY: free})
+        if booked.wait == 0:
             self._times.append(now)
-        return now, max(start - now, 0.0)
+        return booked
 
     def pause(self, seconds: float, clock: Callable[[], float]) -> None:
         """See `Calls.pause`."""
@@ -95,8 +113,7 @@ def earliest(windows: Sequence[Window], time_of: Callable[[int], float | None]) 
 class Limiter:
     """Lets threads call in the order in which they ask. Without windows there is no limit, but pauses hold.
 
-    `calls`: what else was called under the same limit; None: nothing but the calls through this limiter. `waits` gets
-    the seconds of each wait when it begins.
+    `calls`: what else was called under the same limit; None: nothing but the calls through this limiter.
     """
 
     def __init__(
@@ -104,12 +121,12 @@ class Limiter:
         windows: Sequence[Window],
         clock: Clock,
         calls: Calls | None = None,
-        waits: Callable[[float], None] = lambda _: None,
+        waits: Waits = lambda *_: None,
     ) -> None:
         self._windows = tuple(windows)
         self._clock, self._waits = clock, waits
         self._calls = calls or CallsInMemory(max((window.calls for window in windows), default=0))
-        self._pause = Pause()  # of this limiter alone
+        self._pause, self._failure = Pause(), FAILED  # of this limiter alone
         self._queue: deque[object] = deque()
         self._lock = threading.Condition()
 
@@ -119,13 +136,14 @@ class Limiter:
         `record` runs under the limiter's lock, so that times are recorded in order; it must not call the limiter.
         """
         with self._turn():
-            while (wait := self._grant(record)) > 0:
-                self._waits(wait)
-                self._clock.sleep(wait)
+            while (booked := self._grant(record)).wait > 0:
+                self._waits(booked.wait, self._failure if booked.why == FAILED else booked.why)
+                self._clock.sleep(booked.wait)
 
-    def pause(self, seconds: float) -> None:
-        """Let no thread start a call for `seconds` from now; the longest pause wins."""
+    def pause(self, seconds: float, why: str = FAILED) -> None:
+        """Let no thread start a call for `seconds` from now, as one failed; the longest pause wins."""
         with self._lock:
+            self._failure = why
             self._pause = self._pause.extended(seconds, self._clock.now())
 
     def pause_key(self, seconds: float) -> None:
@@ -148,11 +166,11 @@ class Limiter:
                 self._queue.remove(ticket)
                 self._lock.notify_all()
 
-    def _grant(self, record: Callable[[float], None]) -> float:
-        """Grant a call now and return 0, or return the seconds to wait before asking again."""
+    def _grant(self, record: Callable[[float], None]) -> Booking:
+        """Grant a call now, or say how long to wait before asking again."""
         with self._lock:
             self._pause = self._pause.seen(self._clock.now())
-            time, wait = self._calls.book(self._windows, self._pause.until, self._clock.now)
-            if wait == 0:
-                record(time)
-            return wait
+            booked = self._calls.book(self._windows, self._pause.until, self._clock.now)
+            if booked.wait == 0:
+                record(booked.now)
+            return booked

@@ -39,7 +39,7 @@ def crawl(
         int | None,
         typer.Option(
             min=1,
-            help="Most API calls of the key in any hour. [default: 3500; no limit with --sandbox]",
+            help="Most API calls of the key in any hour. [default: 3500; no limit for a server on this machine]",
             show_default=False,
         ),
     ] = None,

@@ -7,7 +7,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import DataDir
-from flickrexif.cli.output import progress_bar, table
+from flickrexif.cli.output import progress_bar, say, table
 from flickrexif.core.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def refresh(
         int | None,
         typer.Option(
             min=1,
-            help="Most API calls of the key in any hour. [default: 3500; no limit with --sandbox]",
+            help="Most API calls of the key in any hour. [default: 3500; no limit for a server on this machine]",
             show_default=False,
         ),
     ] = None,
@@ -87,6 +87,7 @@ def refresh(
             yes=yes,
             dry_run=dry_run,
             progress=progress,
+            say=say,
             answered=lambda report: _print_answers(report, bar),
         )
     if refreshed.due:

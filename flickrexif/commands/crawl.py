@@ -13,11 +13,20 @@ from flickrexif.collectors.crawl import (
     NoProgress,
     Progress,
     check_settings,
+    check_source,
 )
 from flickrexif.collectors.flickr.licenses import parse_licenses
 from flickrexif.collectors.journal import check_journal, read_journal
 from flickrexif.collectors.month import months_of
-from flickrexif.collectors.session import CALLS_PER_HOUR, Estimate, check_rate, crawl_into, estimate, service_of
+from flickrexif.collectors.session import (
+    CALLS_PER_HOUR,
+    Estimate,
+    check_rate,
+    crawl_into,
+    estimate,
+    service_of,
+    source_at,
+)
 from flickrexif.commands.build import build_dataset
 from flickrexif.commands.places import Place, data_folder, path_of, several
 from flickrexif.core.folder import DataFolder
@@ -62,9 +71,10 @@ def crawl(
 
     A month ends at `target` usable photos; one with fewer than `minimum` (None: half of `target`) is reported as short.
     With `again` months that ended short of their target, or whose searches cannot be trusted, are searched anew.
-    `calls_per_hour=None` is 3,500, and no limit with `sandbox`. With `dry_run` nothing is called. The API key comes
-    from the environment. Raises UsageError for impossible settings and when another command writes to the data folder,
-    FlickrExifError when Flickr refuses the key or stops answering. All that was done is in the journal.
+    `calls_per_hour=None` is 3,500, and no limit for a server on this machine. With `dry_run` nothing is called. The API
+    key comes from the environment. Raises UsageError for impossible settings, for a data folder with photos of another
+    source and when another command writes to it, FlickrExifError when Flickr refuses the key or stops answering. All
+    that was done is in the journal.
     """
     months = months_of(several(month), first, last)
     settings = CrawlSettings(
@@ -79,6 +89,7 @@ def crawl(
     check_settings(settings)
     folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
     check_rate(hourly)
+    _check_world(folder, source_at(endpoint, sandbox))
     if dry_run:
         estimates = _estimates(folder, months, settings)
         return CrawlReport(minimum=settings.minimum, estimates=estimates, calls_per_hour=hourly)
@@ -132,6 +143,13 @@ def sandbox(
 
     population = FolderPopulation(path_of(photos)) if photos else SimulatedPopulation(seed, photos_per_month)
     serve(population, port, parse_faults(faults) if faults else None, latency, say)
+
+
+def _check_world(folder: DataFolder, source: str | None) -> None:
+    """Refuse to mix simulated photos with others before a key is asked for or anything is called."""
+    if source and folder.journal.exists():
+        with read_journal(folder.journal) as journal:
+            check_source(folder.path, journal.meta().get("source"), source)
 
 
 def _estimates(folder: DataFolder, months: list[str], settings: CrawlSettings) -> tuple[Estimate, ...]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from flickrexif.cards import write_card
 from flickrexif.cards.files import DESCRIBING
+from flickrexif.collectors.crawl import check_source
 from flickrexif.collectors.holder import HOLDER as JOURNALS
 from flickrexif.collectors.month import months_of
-from flickrexif.collectors.session import CALLS_PER_HOUR, check_rate, service_of
+from flickrexif.collectors.session import CALLS_PER_HOUR, Say, check_rate, service_of, source_at
 from flickrexif.commands.places import Place, data_folder, several
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import remove
@@ -97,6 +98,7 @@ def refresh(
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
     answered: Callable[[RefreshReport], object] = lambda _: None,
+    say: Say = lambda _: None,
 ) -> Refreshed:
     """Ask Flickr again for the photos of the data set that were not asked for in the last `older_than` days.
 
@@ -110,12 +112,13 @@ def refresh(
     check_rate(hourly)
     if dry_run:
         return Refreshed(due=due(folder.path, months, older_than, time.time()), calls_per_hour=hourly)
-    source_of(folder.path)
+    source = source_of(folder.path)
+    check_source(folder.path, source, source_at(endpoint, sandbox) or source)
     collection = read_collection(folder.flickrexif)
     with ExitStack() as stack:
         service = service_of(stack, endpoint, sandbox, None, calls_per_hour)
         stack.enter_context(folder.writing("refresh", *folder.data_sets_elsewhere()))
-        report = ask(folder.path, months, service, threading.Event(), progress, older_than)
+        report = ask(folder.path, months, service, threading.Event(), progress, older_than, say=say)
         answered(report)
         if report.doubtful and not yes:
             message = "More than half of the photos would be forgotten; nothing was."

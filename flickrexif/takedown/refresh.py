@@ -17,7 +17,7 @@ from flickrexif.collectors.crawl import stopping_pool
 from flickrexif.collectors.flickr.client import CallRefused, Client, PhotoSkipped, Unanswered
 from flickrexif.collectors.flickr.models import to_int
 from flickrexif.collectors.journal import Journal, open_journal, read_journal
-from flickrexif.collectors.session import Service, clients, data_root, journal_path
+from flickrexif.collectors.session import Say, Service, clients, data_root, identified, journal_path
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import read_table
 from flickrexif.dataset.build import read_collection
@@ -83,6 +83,7 @@ def refresh(
     progress: Progress,
     older_than: float = 1.0,
     now: Callable[[], float] = time.time,
+    say: Say = lambda _: None,
 ) -> RefreshReport:
     """Ask again for the photos of `months` (None: all) that were not asked in the last `older_than` days.
 
@@ -93,8 +94,8 @@ def refresh(
     source = source_of(data_dir)
     with open_journal(journal_path(data_dir)) as journal:
         photos = _due(data_dir, journal, months, older_than, now())
-        client = clients(service, journal, stop, lambda: None, lambda _: None)(BOOKED)
-        if photos.asked and (found := client.identify().source) != source:
+        client = clients(service, journal, stop, lambda: None, say)(BOOKED)
+        if photos.asked and (found := identified(client, service, say)) != source:
             hint = "Leave out --endpoint and --sandbox, or name the server that was crawled."
             raise UsageError(f"The photos came from {source}, and this server has those of {found}.", hint)
         with stopping_pool(WORKERS, stop) as pool:
