@@ -162,7 +162,7 @@ def _probe(
         "metrics": metrics | {"chance": chance},
         "intervals": {} if failed else {"accuracy": _around(accuracy, 0.01)},
         "interval": "test images",
-        "n": {"train": n["train"] * 4 // 5, "validation": n["train"] // 5, "test": n["test"]},
+        "n": {"train": n["train"] * 4 // 5, "validation": n["train"] - n["train"] * 4 // 5, "test": n["test"]},
         "blocks": {} if failed else _blocks(maker, f"probe {key}", {"accuracy": accuracy}, n["test"]),
         "detail": detail,
         "settings": {"protocol": "paper", "seed": 0, "device": "cpu", "seeds": 10, "mask": mask},

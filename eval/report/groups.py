@@ -7,8 +7,8 @@ from flickrexif.eval.report.identity import Entry, group_of, name_of
 from flickrexif.eval.report.published import published
 from flickrexif.eval.report.spec import Point, Series
 from flickrexif.eval.report.style import FAMILIES, family_order, plain, short
-from flickrexif.eval.report.wording import place_of, subject_of, subject_order, where_of
-from flickrexif.eval.results import Result
+from flickrexif.eval.report.wording import dataset_of, place_of, subject_of, subject_order, where_of
+from flickrexif.eval.results import NOT_REAL, Result
 
 BEST_KNOWN = (
     *("paper:clip/ViT-L-14@336px", "paper:clip/ViT-L-14", "paper:clip/ViT-B-16", "paper:clip/ViT-B-32"),
@@ -129,6 +129,11 @@ def n_of(result: Result) -> str:
         tests = [f"{train:,} training and {tests[0]}"]
     photographers = result.n.get("photographers")
     return ", ".join(tests + ([f"{photographers:,} photographers"] if photographers else []))
+
+
+def about(result: Result) -> str:
+    """The data set, and what the numbers are of: "FlickrExif, simulated, 1,000 photos"."""
+    return ", ".join(filter(None, (dataset_of(result), NOT_REAL.get(result.origin), n_of(result))))
 
 
 def agreed(levels: Sequence[float | None]) -> float | None:
