@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flickrexif.commands.process import process
     from flickrexif.commands.publish import browse, card, publish
     from flickrexif.commands.report import report
+    from flickrexif.commands.simulate import simulate
     from flickrexif.commands.status import status
     from flickrexif.commands.takedown import forget, refresh
     from flickrexif.loading import load_dataset
@@ -45,6 +46,7 @@ __all__ = [
     "refresh",
     "report",
     "sandbox",
+    "simulate",
     "simulate_pairs",
     "splits",
     "status",
@@ -61,6 +63,7 @@ _MODULES = {
     "commands.process": ("process",),
     "commands.publish": ("browse", "card", "publish"),
     "commands.report": ("report",),
+    "commands.simulate": ("simulate",),
     "commands.status": ("status",),
     "commands.takedown": ("forget", "refresh"),
     "loading": ("load_dataset",),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.core.kinds import DataSetKind
+from flickrexif.core.kinds import SIMULATED_NOTE, DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF, FOLDER
 from flickrexif.paircams.kind import PAIRCAMS
 from flickrexif.processing.kind import TRACES
@@ -41,7 +41,7 @@ def origin_of(folder: Path, below: frozenset[Path] = frozenset()) -> str:
     folder = folder.absolute()
     kind = recognised(folder)
     if kind is None:
-        return ""
+        return "simulated" if (folder / SIMULATED_NOTE).is_file() else ""
     sources = sorted({source for some in kind.sources(folder).values() for source in some} - below - {folder})
     origins = (origin_of(source, below | {folder}) for source in sources)
     return kind.origin(folder) or next(filter(None, origins), "")

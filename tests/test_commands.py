@@ -148,6 +148,7 @@ def steps(endpoint: str) -> dict[str, Step]:
             "process @data/flickrexif --parameter sharpening --workers 1",
             lambda: f.process("data/flickrexif", parameter="sharpening", workers=1),
         ),
+        "photos": ("simulate @data/photos --train 1 --val 1", lambda: f.simulate("data/photos", train=1, val=1)),
         "simulate": ("pairs simulate @data/shots --pairs 3", lambda: f.simulate_pairs("data/shots", pairs=3)),
         "check": ("pairs check @data/shots --page @sheet", lambda: f.check_pairs("data/shots", page="sheet")),
         "pairs": ("pairs build @data/shots", lambda: f.build_pairs("data/shots")),

@@ -159,8 +159,8 @@ def test_upside_down(clean: list[PairImage]) -> None:
 
 
 def test_another_scene(clean: list[PairImage]) -> None:
-    coins = Image.fromarray(skimage.data.coins())  # no part of the simulated scenes
-    planted = changed(clean, "camera", redrawn(lambda p: coins.resize(p.size)))
+    text = Image.fromarray(skimage.data.text())  # no part of the simulated scenes
+    planted = changed(clean, "camera", redrawn(lambda p: text.resize(p.size)))
     [(subject, file, rule, detail)] = findings_of(planted)
     assert (subject, file, rule) == (SUBJECT, "", "framing")
     measured = re.fullmatch(MEASURED, detail)

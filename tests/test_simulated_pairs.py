@@ -66,7 +66,7 @@ def test_each_image_is_most_like_its_partner(folder: Path) -> None:
     likeness = phones @ cameras.T
     assert (likeness.argmax(axis=1) == np.arange(12)).all()
     assert (likeness.argmax(axis=0) == np.arange(12)).all()
-    assert likeness.diagonal().min() > 0.6
+    assert likeness.diagonal().min() > 0.5
     assert likeness.diagonal().max() < 0.9999  # seen twice, not copied
 
 

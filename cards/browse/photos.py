@@ -50,6 +50,7 @@ COLUMNS = (KEY, *CREDIT, "date_taken", *FACETS, *(raw for raw, _ in SETTINGS.val
 BANNERS = {
     "flickr": "",
     "sandbox:simulated": "SIMULATED DATA: no camera took these photos, and their photographers do not exist.",
+    "simulated": "SIMULATED DATA: no camera took these photos.",
     "sandbox:photos": "NOT FROM FLICKR: photos served by an embedded server; titles and names are made up.",
     "folder": "NOT FROM FLICKR: photos of a folder of one's own.",
 }

@@ -27,7 +27,7 @@ from flickrexif.core.parquet import features_of, image_bytes, read_columns, read
 from flickrexif.core.pictures import BadPicture
 from flickrexif.core.text import plain
 from flickrexif.dataset.attribution import NAME_LENGTH
-from flickrexif.kinds import recognised
+from flickrexif.kinds import origin_of, recognised
 from flickrexif.processing.operations import decode
 from flickrexif.processing.variants import VARIANTS
 
@@ -44,7 +44,7 @@ Splits = Mapping[str, Sequence[Path]]  # split -> its files
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The data set that images were made of: the source of its photos, and its files of labels."""
+    """What images were made of: the source of its photos, and its files of labels, if it has any."""
 
     origin: str
     labels: Sequence[Path]
@@ -116,11 +116,13 @@ def _ids(files: Sequence[Path]) -> Iterator[str]:
 
 
 def _source(folders: Sequence[Path]) -> Source | None:
-    """The first data set of `folders` that has labels, and so the images' credits."""
+    """The first of `folders` that has labels, and so the images' credits, or whose images are simulated."""
     for folder in folders:
         kind = recognised(folder)
-        if kind and (labels := kind.configs(folder).get("labels")):
-            return Source(kind.origin(folder), labels["train"])
+        labels = kind.configs(folder).get("labels", {}) if kind else {}
+        origin = origin_of(folder)
+        if labels or (origin and not kind):
+            return Source(origin, labels.get("train", ()))
     return None
 
 

@@ -14,16 +14,21 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from flickrexif.collectors.sandbox.cameras import Device, devices, expose, scene_light
+from flickrexif.collectors.sandbox.look import look
 from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes, setting_tags
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes, put_text
+from flickrexif.core.kinds import SIMULATED_NOTE
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SOFTWARE = "flickrexif simulated camera"
-NOTE = "These pairs are SIMULATED: made by `flickrexif pairs simulate` from a few photographs. No camera took them.\n"
+NOTE = (
+    "These pairs are SIMULATED: made by `flickrexif pairs simulate` from a few photographs. No camera took them.\n"
+    "Phones share a look, and cameras another, so that recall falls by construction among images of one kind.\n"
+)
 PHONES_FROM, CAMERAS_UNTIL = 2018, 2014
 CAMERAS = ("compact", "dslr", "mirrorless")
 DEVICES_A_SIDE = 8
@@ -40,7 +45,7 @@ def simulate_pairs(
     the folder is not empty, FlickrExifError without scikit-image and scikit-learn.
     """
     check_simulation(folder, pairs, side)
-    put_text(folder / "SIMULATED.txt", NOTE)
+    put_text(folder / SIMULATED_NOTE, NOTE)
     written = []
     for number in range(pairs):
         for name, content in _pair(seed, number, side).items():
@@ -56,6 +61,11 @@ def check_simulation(folder: Path, pairs: int, side: int = 640) -> None:
     """UsageError for numbers out of range, or a folder that is not empty."""
     if pairs < 1 or not 64 <= side <= 1_600:
         raise UsageError("There is nothing to simulate.", "Ask for 1 pair or more, of 64 to 1600 pixels.")
+    check_empty(folder)
+
+
+def check_empty(folder: Path) -> None:
+    """UsageError for a folder that is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty.", "Name a new folder.")
 
@@ -88,7 +98,7 @@ def _shot(scene: "Image.Image", device: Device, light: float, taken: datetime, s
     settings = replace(expose(device, light, draw), flash=0x10, program=2, mode=0, white_balance=0)
     size = (side, max(round(side * min(device.height, device.width) / max(device.height, device.width)), 1))
     tags = camera_tags(device, taken, SOFTWARE, size) + setting_tags(device, settings)
-    seen = _seen(scene, size, draw).point(_tone(draw))
+    seen = _seen(scene, size, draw).point(_tone(draw)).point(look(device))
     return render(seen, device, settings.iso, exif_bytes(tags), draw)
 
 
@@ -106,7 +116,7 @@ def _seen(scene: "Image.Image", size: tuple[int, int], draw: Random) -> "Image.I
 
 
 def _tone(draw: Random) -> list[int]:
-    """A lookup table for Y, Cb and Cr: exposure and contrast of the device, and its white balance."""
+    """A lookup table for Y, Cb and Cr: exposure, contrast and white balance of this shot."""
     gamma, gain = draw.uniform(0.88, 1.15), draw.uniform(0.94, 1.04)
     luma = [min(round(255 * gain * (level / 255) ** gamma), 255) for level in range(256)]
     casts = [round(draw.uniform(-4, 4)) for _ in range(2)]
@@ -132,16 +142,8 @@ def collage(side: int, draw: Random) -> "Image.Image":
 
 def _patch(size: tuple[int, int], draw: Random) -> "Image.Image":
     """A part of a photograph in `size` pixels (YCbCr), perhaps mirrored, brighter or darker."""
-    from PIL import Image
+    from flickrexif.collectors.sandbox.scenes import crop, photographs
 
-    from flickrexif.collectors.sandbox.scenes import photographs
-
-    photograph = draw.choice(photographs())
-    share = draw.uniform(0.45, 0.95) * min(photograph.width / size[0], photograph.height / size[1])
-    w, h = size[0] * share, size[1] * share
-    x, y = draw.uniform(0, photograph.width - w), draw.uniform(0, photograph.height - h)
-    patch = photograph.resize(size, Image.Resampling.BILINEAR, (x, y, x + w, y + h))
-    if draw.random() < 0.5:
-        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    patch = crop(draw.choice([*photographs().values()]), size, draw, 0.45, 0.95)
     gain = draw.uniform(0.75, 1.15)
     return patch.point([min(round(level * gain), 255) for level in range(256)] * 3).convert("YCbCr")

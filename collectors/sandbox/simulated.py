@@ -93,11 +93,13 @@ class SimulatedPopulation:
         return entries(self.taking(photo), rng(self.seed, "entries", str(photo.id)))
 
     def image(self, photo: SandboxPhoto, size: str) -> bytes:
+        from flickrexif.collectors.sandbox.look import look
         from flickrexif.collectors.sandbox.pixels import render, resized
         from flickrexif.collectors.sandbox.scenes import scene
 
         taking = self.taking(photo)
         picture = scene(photo.width, photo.height, rng(self.seed, "scene", str(photo.id)))
+        picture = picture.point(look(taking.device))
         iso = taking.device.isos[0]
         if taking.settings and taking.kind != "odd":  # a broken ISO says nothing of the grain
             iso = taking.settings.iso

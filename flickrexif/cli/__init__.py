@@ -57,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "splits": labels.splits,
     "audit-splits": labels.audit_splits,
     "process": process.process,
+    "simulate": process.simulate,
     "encoders": embed.encoders,
     "embed": embed.embed,
     "merge-shards": embed.merge_shards,

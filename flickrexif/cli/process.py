@@ -1,4 +1,4 @@
-"""`process`: ImageNet, iNaturalist or any labelled images, in variants with a known processing label."""
+"""`process`: labelled images in variants with a known processing label; `simulate`: such images to try it with."""
 
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +8,20 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import DataDir, Seed
-from flickrexif.cli.output import SHORT
+from flickrexif.cli.output import SHORT, progress_bar
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    train: Annotated[int, typer.Option(min=1, help="Training photos of each class.")] = 12,
+    val: Annotated[int, typer.Option(min=1, help="Validation photos of each class.")] = 6,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Make simulated photos with class labels, for trying things: parts of sample photographs."""
+    with progress_bar("photo") as progress:
+        files = flickrexif.simulate(folder, train=train, val=val, seed=seed, data_dir=data_dir, progress=progress)
+    typer.echo(f"{len(files):,} simulated photos in {folder}")
 
 
 def process(

@@ -1,0 +1,86 @@
+"""Simulated photos with class labels: train/ and val/ of class folders, as ImageNet comes.
+
+A class is a photograph that scikit-image or scikit-learn ships. Each photo shows a part of it in some light, as a
+simulated camera takes it. Training photos show two opposite quarters of the photographs and validation photos the other
+two, so that no pixel is in both. SIMULATED.txt beside them, and the Exif tag Software of every file, say that they are
+simulated.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+
+from flickrexif.collectors.sandbox.cameras import devices
+from flickrexif.collectors.sandbox.look import look
+from flickrexif.collectors.sandbox.pairs import SOFTWARE, check_empty
+from flickrexif.collectors.sandbox.pixels import render
+from flickrexif.collectors.sandbox.scenes import crop, detailed, photographs, tone
+from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes
+from flickrexif.core.draws import rng
+from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put_bytes, put_text
+from flickrexif.core.kinds import SIMULATED_NOTE
+
+NOTE = "These photos are SIMULATED: made by `flickrexif simulate` from a few photographs. No camera took them.\n"
+SIZE = (240, 180)  # pixels, so that halving them shows at the 224 pixels of most encoders
+TAKEN = datetime(2024, 6, 1, 12)
+SPLITS = {"train": 0, "val": 1}  # the quarters each shows: those on one diagonal
+
+
+def simulate_photos(
+    folder: Path, train: int, val: int, seed: int = 0, progress: Callable[[int, int], None] | None = None
+) -> list[Path]:
+    """Write <folder>/<split>/<class>/<000>.jpg, `train` and `val` photos of each class; return the files in order.
+
+    A photo does not depend on how many there are. Raises UsageError when the folder is not empty, FlickrExifError
+    without scikit-image and scikit-learn.
+    """
+    check_labelled(folder, train, val)
+    put_text(folder / SIMULATED_NOTE, NOTE)
+    names = [*_quarters(0)]
+    photos = [
+        (split, name, number)
+        for split, count in (("train", train), ("val", val))
+        for name in names
+        for number in range(count)
+    ]
+    written = []
+    for split, name, number in photos:
+        path = folder / split / name / f"{number:03}.jpg"
+        put_bytes(path, _photo(name, SPLITS[split], rng(seed, "labelled photo", f"{split} {name} {number}")))
+        written.append(path)
+        if progress:
+            progress(len(written), len(photos))
+    return written
+
+
+def check_labelled(folder: Path, train: int, val: int) -> None:
+    """UsageError for numbers out of range, or a folder that is not empty."""
+    if min(train, val) < 1:
+        raise UsageError("There is nothing to simulate.", "Ask for 1 photo or more of each class and split.")
+    check_empty(folder)
+
+
+@cache
+def _quarters(diagonal: int) -> Mapping[str, Sequence[Image.Image]]:
+    """Class -> two opposite quarters of its photograph; no pixel of one diagonal (0) is on the other (1)."""
+    return {
+        name: [
+            picture.crop((x * (w := picture.width // 2), y * (h := picture.height // 2), (x + 1) * w, (y + 1) * h))
+            for x, y in ((0, diagonal), (1, 1 - diagonal))
+        ]
+        for name, picture in photographs().items()
+    }
+
+
+def _photo(name: str, diagonal: int, draw: Random) -> bytes:
+    """The JPEG file of a photo of the class."""
+    part = crop(draw.choice(_quarters(diagonal)[name]), SIZE, draw, 0.6, 1.0)
+    scene = detailed(part.point(tone(draw)).convert("YCbCr"), draw)
+    device = draw.choice([device for device in devices() if device.lenses])
+    exif = exif_bytes(camera_tags(device, TAKEN, SOFTWARE, SIZE))
+    return render(scene.point(look(device)), device, device.isos[0], exif, draw)
