@@ -56,7 +56,7 @@ def test_the_families_are_the_papers() -> None:
     assert [record.name for record in expand(["@ctl"])] == list(CONTROLS)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "lite0", "lite1", "lite2", *CONTROLS])
+@pytest.mark.parametrize("name", [*NAMES, "lite0", "lite1", "lite2", "mini:plain", "mini:augmented", *CONTROLS])
 def test_a_registered_name_is_its_own_key_and_travels(name: str) -> None:
     record = resolve(name)
     assert record.key == record.name == name
