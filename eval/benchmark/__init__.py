@@ -1,0 +1,1 @@
+"""The images of the named benchmarks, and reference records of them."""

@@ -119,18 +119,20 @@ def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
 
 
 def _opened(spec: str, data_dir: Path, *, processed: bool) -> DataSet:
-    sources = {(source.variant, source.split): source for source in open_images(spec, data_dir=data_dir)}
-    labels = (
-        source.columns.get("label", [-1]) for source in sources.values() if source.split in (None, "train", "val")
-    )
-    first = next(iter(sources.values()))
+    return data_set_of(open_images(spec, data_dir=data_dir), processed=processed)
+
+
+def data_set_of(opened: Sequence[Source], *, processed: bool) -> DataSet:
+    """The data set of its sources, at least one."""
+    sources = {(source.variant, source.split): source for source in opened}
+    labels = (source.columns.get("label", [-1]) for source in opened if source.split in (None, "train", "val"))
     return DataSet(
-        name=first.dataset,
+        name=opened[0].dataset,
         sources=sources,
         stored=frozenset(sources),
         classes=_classes(labels),
         processed=processed,
-        origin=first.origin,
+        origin=opened[0].origin,
     )
 
 

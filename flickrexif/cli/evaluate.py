@@ -1,9 +1,6 @@
 """`eval`: measurements of any number of encoders, from images, or from embeddings that others made, to records."""
 
-import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +9,14 @@ import typer
 import flickrexif
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
+from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
 
 if TYPE_CHECKING:
     from flickrexif.eval.results import Result
-    from flickrexif.eval.suite import Done, Item, Progress
+    from flickrexif.eval.suite import Done, Item
 
 WIDE = 6  # columns of a summary table, beside the encoders
-LINE_EVERY = 30.0  # seconds, when stderr is no terminal
 
 
 def evaluate(
@@ -39,6 +36,16 @@ def evaluate(
     dataset: Annotated[
         list[str] | None,
         typer.Option(help="As in `embed --dataset`; may be repeated. [default: all of --data-dir]", show_default=False),
+    ] = None,
+    benchmark: Annotated[
+        str, typer.Option(help="A named benchmark, imagenette-mini; --dataset is the folder of its images.")
+    ] = "",
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="A first look: probe and neighbours under resizing, at most 300 images a split."),
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many images of each split, of every class alike.", show_default=False)
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -80,12 +87,15 @@ def evaluate(
     """
     if not encoder:
         raise UsageError("No encoder was named.", "Give --encoder lite0; `flickrexif encoders` lists them.")
-    with _bar() as progress:
+    with bar(say) as progress:
         evaluation = flickrexif.evaluate(
             encoder,
             tasks,
             data_dir=data_dir,
             dataset=dataset,
+            benchmark=benchmark,
+            quick=quick,
+            limit=limit,
             settings=dict(map(_setting, set_ or ())),
             embeddings=embeddings,
             labels=labels,
@@ -180,31 +190,6 @@ def _totals(items: "Sequence[Item]") -> str:
     seconds = f"; measuring took about {sum(timed):,.0f} s before{unknown}" if timed else ""
     counts = f"{count['done']:,} done, {count['to do']:,} to do, {count['not possible']:,} not possible"
     return f"{counts}; {images:,} embeddings to make{seconds}."
-
-
-@contextmanager
-def _bar() -> "Iterator[Progress]":
-    """A bar of the files and records that are made; lines now and then where stderr is no terminal."""
-    from tqdm import tqdm
-
-    form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
-    said, line_at = "", 0.0
-    with ExitStack() as stack:
-        bar: tqdm[Any] | None = None
-
-        def progress(done: float, total: float, text: str) -> None:
-            nonlocal bar, said, line_at
-            bar = bar or stack.enter_context(tqdm(total=1.0, bar_format=form, disable=None, file=sys.stderr))
-            share = min(1.0, done / total) if total else 1.0
-            if not bar.disable:
-                bar.set_description_str(text or said, refresh=False)
-                bar.update(share - bar.n)
-            elif text and (text != said or time.monotonic() >= line_at):
-                line_at = time.monotonic() + LINE_EVERY
-                say(f"{share:4.0%} {text}")
-            said = text or said
-
-        yield progress
 
 
 # --- the summary

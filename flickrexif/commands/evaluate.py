@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from flickrexif.commands.evaluation import Evaluation
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
+from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.eval.data.catalog import catalog, of_embeddings
+from flickrexif.eval.data.benchmark import Benchmark, benchmark_data, benchmark_of
+from flickrexif.eval.data.catalog import DataSet, catalog, of_embeddings
 from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.data.limit import limited
 from flickrexif.eval.data.names import NAMES
 from flickrexif.eval.data.source import passed_over
 from flickrexif.eval.embed.report import EmbedReport, left_out
@@ -23,29 +28,9 @@ from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.encoders.spec import EncoderSpec
-from flickrexif.eval.results import Result
-from flickrexif.eval.suite import Done, Item, Progress, SuiteSettings, measurements, plan, run_suite, tasks_of
+from flickrexif.eval.suite import ALL, Item, Progress, SuiteSettings, measurements, plan, run_suite, tasks_of
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """The measurements of encoders: the plan, their outcomes, and the folder of the records, or the file of one."""
-
-    folder: Path
-    items: tuple[Item, ...]
-    outcomes: tuple[Done, ...] = ()  # none of a dry run
-
-    @property
-    def results(self) -> tuple[Result, ...]:
-        """The records, also of failed measurements, whose metrics are None."""
-        return tuple(outcome.result for outcome in self.outcomes if outcome.result is not None)
-
-    @property
-    def failed(self) -> tuple[Done, ...]:
-        """The outcomes of failed measurements."""
-        return tuple(outcome for outcome in self.outcomes if outcome.failed)
 
 
 def embed(
@@ -128,6 +113,9 @@ def evaluate(
     *,
     data_dir: Place | None = None,
     dataset: str | Iterable[str] | None = None,
+    benchmark: str = "",
+    quick: bool = False,
+    limit: int | None = None,
     settings: Mapping[str, Any] | None = None,
     name: str = "",
     revision: str = "",
@@ -152,6 +140,11 @@ def evaluate(
     `dataset` chooses data sets of the data folder, or names others as `embed` takes them (None: all of the data
     folder). `settings` are those of the measurements: {"knn.k": 1, "seeds": 3, "probe.parameter": "jpeg"}.
 
+    `benchmark` is the name of one (`imagenette-mini`), whose images, each compared with its hash, lie in the folder
+    `dataset`; its settings are fixed. `limit` takes at most so many images of each split, drawn by their ids, as many
+    of each class; the data set is then called NAME-limit-300. `quick` is a first look: the probe and the neighbours
+    under resizing, at most 300 images a split, unless you say otherwise.
+
     With `embeddings`, files in the published layout that others made are measured as they are, without images:
     `encoder` may then be MODEL/VARIANT of the file names. `labels` is a folder with the split files or label tables of
     FlickrExif, or such a file (None: those of the data folder).
@@ -173,28 +166,29 @@ def evaluate(
         workers=workers,
         memory=bytes_of(memory),
     )
+    if quick:
+        _check_images(dataset)
+        tasks, settings, limit = several(tasks) or QUICK_TASKS, {**QUICK, **(settings or {})}, limit or QUICK_LIMIT
+    if benchmark:
+        tasks, settings = _of_benchmark(benchmark_of(benchmark), several(tasks), settings or {})
     names = tasks_of(several(tasks))
     if embeddings:
         candidates = [Candidate(spec) for spec in named_in_files(encoder)]
-        sets = of_embeddings(root, several(dataset))
     else:
-        if not folder.path.is_dir():
-            raise UsageError(f"There is no data folder {folder.path}.", "Name it with --data-dir.")
         candidates = candidates_of(encoder, name, chosen.device, revision, say)
-        sets = catalog(folder.path, root, several(dataset))
-    place = path_of(labels) if labels else folder.path / "flickrexif"
-    if labels and not place.exists():
-        raise UsageError(f"There are no labels {place}.", "Name another place with --labels.")
+    sets = _data_sets(folder, root, several(dataset), benchmark, limit, as_they_are=chosen.as_they_are)
+    place = _labels(labels, folder)
     measured = measurements([replace(data, labels=place) for data in sets], names, settings or {})
     if not measured:
         raise UsageError(f"There is nothing to measure in {root}.", "Name other tasks or data sets.")
     if dry_run:
-        return Evaluation(folder=chosen.results, items=tuple(plan(candidates, measured, chosen)))
+        items = tuple(plan(candidates, measured, chosen))
+        return Evaluation(folder=chosen.results, items=items, data_dir=folder.path)
     home = (DataFolder.holding(root) or folder) if embeddings else folder
-    if not home.path.is_dir() and not out:
+    if embeddings and not home.path.is_dir() and not out:
         raise UsageError(f"There is no data folder {home.path} for the records.", "Name another place with --out.")
     with home.writing("eval", beside=bool(embeddings)) as writing:
-        items = plan(candidates, measured, chosen, say)
+        items = tuple(plan(candidates, measured, chosen, say))
         for line in passed_over(source for data in sets for source in data.sources.values()):
             say(line)
         planned(items)
@@ -202,8 +196,69 @@ def evaluate(
             writing.register(chosen.results)
         for other in _elsewhere(several(dataset)):
             other.register(chosen.embeddings, chosen.results)
-        outcomes = run_suite(items, chosen, progress, say)
-    return Evaluation(folder=chosen.results, items=tuple(items), outcomes=tuple(outcomes))
+        with nullcontext(progress) if progress else bar() as moving:
+            outcomes = tuple(run_suite(items, chosen, moving, say))
+    return Evaluation(folder=chosen.results, items=items, data_dir=folder.path, outcomes=outcomes)
+
+
+QUICK_TASKS = ("probe", "knn")
+QUICK = {"parameter": "resizing", "protocol": "fast"}
+QUICK_LIMIT = 300
+
+
+def _check_images(dataset: str | Iterable[str] | None) -> None:
+    if not dataset:
+        raise UsageError("A quick look needs images.", "Name them: --quick --dataset FOLDER.")
+
+
+def _of_benchmark(
+    benchmark: Benchmark, tasks: Sequence[str], settings: Mapping[str, Any]
+) -> tuple[Sequence[str], Mapping[str, Any]]:
+    """The benchmark's tasks, or those of them that are named, and its settings; a setting may choose, not change."""
+    others = [task for task in tasks if task not in (*benchmark.tasks, ALL)]
+    if others:
+        raise UsageError(f"{others[0][:40]} is not of {benchmark.name}.", f"Its tasks: {', '.join(benchmark.tasks)}.")
+    changed = [
+        name for name, value in settings.items() if name != "parameter" and benchmark.settings.get(name) != value
+    ]
+    if changed:
+        raise UsageError(
+            f"{benchmark.name} has its own {changed[0][:40]}.", "Leave that out, or leave out --benchmark."
+        )
+    return [task for task in benchmark.tasks if task in tasks or ALL in tasks or not tasks], {
+        **settings,
+        **benchmark.settings,
+    }
+
+
+def _data_sets(
+    folder: DataFolder, root: Path, names: Sequence[str], benchmark: str, limit: int | None, *, as_they_are: bool
+) -> Sequence[DataSet]:
+    """What is measured: of embeddings as they are, of the images of a benchmark, or of those of names."""
+    if as_they_are:
+        sets = of_embeddings(root, names)
+    elif benchmark:
+        sets = (_benchmark_data(benchmark_of(benchmark), names),)
+    elif not folder.path.is_dir() and not names:
+        raise UsageError(f"There is no data folder {folder.path}.", "Name it with --data-dir.")
+    else:
+        sets = catalog(folder.path, root, names)
+    return sets if limit is None else [limited(data, limit) for data in sets]
+
+
+def _benchmark_data(benchmark: Benchmark, names: Sequence[str]) -> DataSet:
+    if len(names) != 1:
+        hint = f"Fetch them, `{benchmark.fetch}`, and name their folder: --dataset {benchmark.folder}."
+        raise UsageError(f"{benchmark.name} needs the folder of its images.", hint)
+    return benchmark_data(benchmark, path_of(names[0]))
+
+
+def _labels(labels: Place | None, folder: DataFolder) -> Path:
+    """Where labels are. UsageError where the place that was named is not there."""
+    place = path_of(labels) if labels else folder.path / "flickrexif"
+    if labels and not place.exists():
+        raise UsageError(f"There are no labels {place}.", "Name another place with --labels.")
+    return place
 
 
 def candidates_of(
