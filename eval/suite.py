@@ -44,7 +44,7 @@ class SuiteSettings:
     results: Path  # the folder of the records, or, for a single measurement, the file of its record
     as_they_are: bool = False  # True where no image is embedded, and embeddings are taken for those of their names
     resume: bool = True
-    heads: bool = False  # whether to keep the trained heads beside the records of probes
+    heads: bool = False  # whether to keep trained heads and projections beside the records
     device: str = "cpu"
     workers: int = 0
     memory: int = 2 * 2**30  # bytes to measure in
@@ -89,12 +89,11 @@ class Done:
 
 
 def tasks_of(names: Sequence[str]) -> list[str]:
-    """The tasks of these names; `all`, or no name, stands for those that need not be asked for. UsageError for another
-    name."""
+    """The tasks of these names; `all`, or no name, stands for each. UsageError for another name."""
     if unknown := [name for name in names if name not in (*MEASUREMENTS, ALL)]:
         raise UsageError(f"There is no task {unknown[0][:40]!r}.", f"Known: {', '.join((*MEASUREMENTS, ALL))}.")
     everything = ALL in names or not names
-    return [task for task, kind in MEASUREMENTS.items() if task in names or (everything and not kind.on_request)]
+    return [task for task in MEASUREMENTS if everything or task in names]
 
 
 def measurements(
@@ -316,8 +315,8 @@ def _is_done(item: Item, settings: SuiteSettings) -> bool:
     record = item.record
     if record is None or record.state != "measured":
         return False
-    trained = item.measurement.trains_heads and not record.reason
-    if settings.heads and trained and not _heads(item.path).exists():
+    trained = item.measurement.keeps_tensors and not record.reason
+    if settings.heads and trained and not heads_path(item.path).exists():
         return False
     try:
         return record.key == present_key(item.measurement, item.subject)
@@ -431,7 +430,7 @@ def _measured(item: Item, faults: Sequence[Fault], settings: SuiteSettings, tell
     write_result(item.path, result)
     remove([log_path(item.path)])
     if settings.heads and outcome.tensors:
-        put_bytes(_heads(item.path), _safetensors(outcome))
+        put_bytes(heads_path(item.path), _safetensors(outcome, result))
     return Done(item, result, result.reason)
 
 
@@ -459,13 +458,15 @@ def _without_values(item: Item, state: State, fault: Fault, tell: Callable[[str]
     return Done(item, result, fault.reason if state == "failed" else "")
 
 
-def _heads(path: Path) -> Path:
-    """Where the trained heads of a record are kept: `weight` [H, C, d], `bias` [H, C], and the names of the classes."""
+def heads_path(path: Path) -> Path:
+    """Where the tensors of a record are kept: trained heads, `weight` [H, C, d] and `bias` [H, C], or a projection."""
     return path.with_suffix(".safetensors")
 
 
-def _safetensors(outcome: Outcome) -> bytes:
+def _safetensors(outcome: Outcome, result: Result) -> bytes:
     from safetensors.torch import save
 
     tensors = {name: tensor.cpu().contiguous() for name, tensor in outcome.tensors.items()}
-    return save(tensors, {"classes": json.dumps(list(outcome.names))})
+    names = ("encoder", "encoder_digest", "dataset", "parameter", "attribute")
+    of = {name: value for name in names if (value := getattr(result, name)) is not None}
+    return save(tensors, of | {"classes": json.dumps(list(outcome.names))})

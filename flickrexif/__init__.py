@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flickrexif.commands.crawl import build, crawl, sandbox
     from flickrexif.commands.encoders import encoders
-    from flickrexif.commands.evaluate import embed, evaluate, merge_shards
+    from flickrexif.commands.evaluate import embed, evaluate, merge_shards, mitigate
     from flickrexif.commands.labels import audit, label, splits
     from flickrexif.commands.merge import merge
     from flickrexif.commands.pairs import build_pairs, check_pairs, simulate_pairs
@@ -40,6 +40,7 @@ __all__ = [
     "load_dataset",
     "merge",
     "merge_shards",
+    "mitigate",
     "plan_pairs",
     "process",
     "publish",
@@ -55,7 +56,7 @@ __all__ = [
 _MODULES = {
     "commands.crawl": ("build", "crawl", "sandbox"),
     "commands.encoders": ("encoders",),
-    "commands.evaluate": ("embed", "evaluate", "merge_shards"),
+    "commands.evaluate": ("embed", "evaluate", "merge_shards", "mitigate"),
     "commands.labels": ("audit", "label", "splits"),
     "commands.merge": ("merge",),
     "commands.pairs": ("build_pairs", "check_pairs", "simulate_pairs"),

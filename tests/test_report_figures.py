@@ -399,12 +399,12 @@ def test_names_are_those_of_the_measurements() -> None:
     import torch
 
     from flickrexif.eval.measure import knn, similarity
-    from flickrexif.eval.measure.mitigation import mitigations
+    from flickrexif.eval.measure.mitigation import leace, mitigations
 
     assert SETUPS == knn.SETUPS
     assert tuple(PAIRS) == similarity.GROUPS
     train = [torch.randn(40, 3, generator=torch.Generator().manual_seed(n)) for n in range(2)]
-    assert tuple(mitigations(train)) == MITIGATIONS
+    assert tuple(mitigations(train, leace(train))) == MITIGATIONS
 
 
 def test_importing_loads_nothing_heavy() -> None:

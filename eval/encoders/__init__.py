@@ -1,5 +1,6 @@
 """Frozen image encoders by name: `resolve` finds the spec of a name, `load` loads it, `list_encoders` lists all."""
 
+from flickrexif.eval.encoders.erasing import erased
 from flickrexif.eval.encoders.loading import Candidate, load
 from flickrexif.eval.encoders.own import as_encoder
 from flickrexif.eval.encoders.registry import EncoderRow, expand, list_encoders, resolve
@@ -11,6 +12,7 @@ __all__ = [
     "EncoderRow",
     "EncoderSpec",
     "as_encoder",
+    "erased",
     "expand",
     "list_encoders",
     "load",

@@ -19,7 +19,7 @@ from flickrexif.eval.results import fingerprint
 if TYPE_CHECKING:
     from torch import nn
 
-LATER = {"order": "RGB", "resize": "shorter side", "crop_share": 1.0}
+LATER = {"order": "RGB", "resize": "shorter side", "crop_share": 1.0, "projection": ""}
 """Fields with their usual values, which files do not say: earlier files have no such field."""
 
 SameEncoder = Literal["same", "changed", "no digest", "other"]
@@ -30,6 +30,7 @@ def feature_fields(spec: EncoderSpec) -> dict[str, Any]:
     fields = asdict(spec)
     for name in (*NOTES, "family", "licence", "size_bytes", "embedding_size", "checkpoint", "pooling"):
         fields.pop(name, None)
+    fields["projection"] = Path(spec.projection).name  # what is in the file is part of the digest
     for name, usual in LATER.items():
         if fields[name] == usual:
             fields.pop(name)
@@ -44,7 +45,7 @@ def same_encoder(stored: Mapping[str, Any], spec: EncoderSpec) -> SameEncoder:
     without a digest (of an encoder that is not loaded yet) the name alone is compared.
     """
     fields = json.loads(json.dumps(feature_fields(spec)))
-    if any(stored.get(name) != fields.get(name) for name in ("name", "backend", "img_size", "resize", "crop_share")):
+    if any(stored.get(name) != fields.get(name) for name in ("name", "backend", "img_size", *LATER)):
         return "other"
     if not spec.digest:
         return "same"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.eval.encoders.backends import BACKENDS
+from flickrexif.eval.encoders.erasing import erased, erased_digest
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.guards import checked
 from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Precision
@@ -20,7 +21,10 @@ def load(spec: EncoderSpec, *, device: str = "cpu", dtype: Precision = "fp32", p
     """
     try:
         with encoder_code(f"loading {spec.key}", passing=FlickrExifError):
-            return checked(BACKENDS[spec.backend].load(spec, device, dtype, pretrained), dtype)
+            encoder = checked(
+                BACKENDS[spec.backend].load(replace(spec, projection=""), device, dtype, pretrained), dtype
+            )
+            return erased(encoder, spec.projection) if spec.projection else encoder
     except RuntimeError as error:  # alone that memory does not suffice passes
         raise EncoderError(f"the memory of {device} does not suffice for {spec.key}") from error
 
@@ -37,7 +41,7 @@ class Candidate:
         """The spec with the digest, where it is known without loading or fetching anything."""
         names = BACKENDS[self.spec.backend].hub_files
         file = local_file(self.spec, names) if names and not self.spec.digest else None
-        return replace(self.spec, digest=fingerprint(file)) if file else self.spec
+        return replace(self.spec, digest=erased_digest(fingerprint(file), self.spec.projection)) if file else self.spec
 
     @property
     def only_loading_tells(self) -> bool:

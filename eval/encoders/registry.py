@@ -11,6 +11,7 @@
     lite0, lite1, lite2, mini:plain, mini:augmented, control:dct, control:colour, control:random
 
 Any of them may end in ?img_size=N; those of open_clip and timm in ?resize=library, or ?img_size=N&resize=library.
+Behind all stands +erase@FILE where a projection is applied to the embeddings, see `erasing`.
 """
 
 import math
@@ -27,11 +28,13 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.encoders.backend import unknown
 from flickrexif.eval.encoders.backends import BACKENDS
 from flickrexif.eval.encoders.backends.control import CONTROLS
+from flickrexif.eval.encoders.erasing import erased_digest
 from flickrexif.eval.encoders.notes import NOTES, noted, table
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?(?P<options>[^?]*))?")
 HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
+ERASE = "+erase@"
 SIZES = range(16, 4097)  # pixels a side
 FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")
 
@@ -100,6 +103,12 @@ def resolve(name: str) -> EncoderSpec:
     """The spec of one encoder. UsageError for an unknown name (with the nearest ones), a missing package or file, and
     a size that is none."""
     name = HOME.sub(lambda _: str(expanded("~")), name.strip())
+    encoder, erase, projection = name.partition(ERASE)
+    if erase:
+        if not Path(projection).is_file():
+            raise UsageError(f"There is no projection {projection}.", "Make it with flickrexif.mitigate(…).")
+        spec = resolve(encoder)
+        return replace(spec, projection=projection, digest=erased_digest(spec.digest, projection))
     parts = NAME.fullmatch(name)
     if parts is None:
         raise UsageError(f"{name[:80]!r} is no name of an encoder.", "Type: flickrexif encoders")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class EncoderSpec:
     checkpoint: str | None = None  # a local file instead
     size_bytes: int | None = None  # of the weights' file, about
     img_size: int | None = None  # the input size where the name overrides it with ?img_size=
+    projection: str = ""  # the file of a projection that is applied to what the network gives, see `erasing`
     digest: str = ""  # of weights and code, see `digests`; "": known once the encoder is loaded
 
     @property
@@ -59,7 +61,8 @@ class EncoderSpec:
         features."""
         size = [] if self.img_size is None else [f"img_size={self.img_size}"]
         library = [] if (self.resize, self.crop_share) == ("shorter side", 1.0) else ["resize=library"]
-        return "?".join(filter(None, (self.name, "&".join(size + library))))
+        whole = "?".join(filter(None, (self.name, "&".join(size + library))))
+        return f"{whole}+erase@{Path(self.projection).name}" if self.projection else whole
 
     def resized(self, img_size: int) -> "EncoderSpec":
         """The spec with another input size; its own size gives the spec itself."""

@@ -99,8 +99,7 @@ class Measurement(ABC):
     headlines: ClassVar[tuple[str, ...]]  # the metrics of a summary
     decisive: ClassVar[tuple[str, ...]] = ()  # settings that make it another measurement than with their defaults
     trains: ClassVar[bool] = True  # it reads training and test images; else images of one split
-    trains_heads: ClassVar[bool] = False  # its outcome has tensors that can be kept
-    on_request: ClassVar[str] = ""  # why it is made only when it is named
+    keeps_tensors: ClassVar[bool] = False  # its outcome has tensors that can be kept: trained heads, a projection
     Detail: ClassVar[type[Any]]
 
     parameter: str | None = None  # a processing

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from flickrexif.eval.data.catalog import DataSet
+from flickrexif.eval.encoders.erasing import NAMES, Eraser
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
 from flickrexif.eval.measure.inputs import train_and_test, uniform_draws
@@ -45,7 +46,7 @@ def centring(train: Variants) -> Change:
     return lambda variants: [variant + shift for variant, shift in zip(variants, shifts, strict=True)]
 
 
-def leace(train: Variants) -> Change:
+def leace(train: Variants) -> Eraser:
     """Removes the directions in which the means of the classes differ, with the least change to the training images.
 
     No linear classifier can then tell the classes of the training images better than by chance. To apply it, the class
@@ -65,7 +66,7 @@ def leace(train: Variants) -> Change:
         concept[:, label] = 1
         fitter.update(variant.double(), concept)
     eraser = fitter.eraser
-    return lambda variants: [eraser(variant.double()).float() for variant in variants]
+    return Eraser(eraser.proj_left, eraser.proj_right, eraser.bias)
 
 
 def averaging(variants: Variants) -> list[Tensor]:
@@ -75,9 +76,13 @@ def averaging(variants: Variants) -> list[Tensor]:
     return [mean] * len(variants)
 
 
-def mitigations(train: Variants) -> Mapping[str, tuple[Change, Change]]:
+def mitigations(train: Variants, eraser: Eraser) -> Mapping[str, tuple[Change, Change]]:
     """Name -> (what is done to training images, what is done to test images), fitted on `train`."""
-    centred, erased = centring(train), leace(train)
+
+    def erased(variants: Variants) -> list[Tensor]:
+        return [eraser(variant) for variant in variants]
+
+    centred = centring(train)
     return {
         "none": (unchanged, unchanged),
         "centring": (centred, centred),
@@ -117,7 +122,7 @@ class Mitigation(Measurement):
     section = "Mitigation"
     headlines = ("none.accuracy", "leace.accuracy", "none.all_same", "leace.all_same")
     decisive = ("protocol", "k")
-    on_request = "each takes as long as four probes and four kNN"
+    keeps_tensors = True
     Detail = MitigationDetail
 
     protocol: Protocol = "paper"
@@ -148,7 +153,8 @@ class Mitigation(Measurement):
         metrics: dict[str, float | None] = {"chance": 1 / len(names)}
         intervals: dict[str, tuple[float, float]] = {}
         left = {}
-        for name, (on_train, on_test) in mitigations(train).items():
+        eraser = leace(train)
+        for name, (on_train, on_test) in mitigations(train, eraser).items():
             changed_train, changed_test = on_train(train), on_test(test)
             outcome = probe(processing_data(changed_train, changed_test, names, draws, settings), settings)
             neighbours = five_setups(
@@ -172,4 +178,5 @@ class Mitigation(Measurement):
             interval=OVER_IMAGES,
             n=images.n,
             detail=MitigationDetail(**left, left_out=images.left_out),
+            tensors={name: getattr(eraser, name) for name in NAMES},
         )

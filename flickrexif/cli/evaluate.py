@@ -24,8 +24,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="TASK",
-            help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips, mitigation. "
-            "[default: all, which is all but mitigation]",
+            help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips, mitigation. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +69,7 @@ def evaluate(
         ),
     ] = None,
     heads: Annotated[
-        bool, typer.Option("--heads", help="Keep the trained heads of probes beside the records.")
+        bool, typer.Option("--heads", help="Keep trained heads and projections beside the records.")
     ] = False,
     resume: Annotated[bool, typer.Option(help="Keep the records that still hold.")] = True,
     dry_run: Annotated[
@@ -112,8 +111,6 @@ def evaluate(
         )
     if dry_run:
         _print_plan(evaluation.items)
-        for line in _left_out(tasks or ()):
-            typer.echo(line)
         return
     _print_summary(evaluation.outcomes)
     for outcome in evaluation.failed:
@@ -170,15 +167,6 @@ def _lacking(items: "Sequence[Item]") -> Iterator[str]:
         affected = set.union(*measurements.values())
         of = "" if affected == encoders else f" by {', '.join(sorted(affected))}"
         yield f"Not possible on {dataset}{of} ({', '.join(measurements)}): {reason}."
-
-
-def _left_out(tasks: Sequence[str]) -> Iterator[str]:
-    """The tasks that are made only when they are named, and why."""
-    from flickrexif.eval.measure import MEASUREMENTS
-
-    for task, kind in MEASUREMENTS.items():
-        if kind.on_request and task not in tasks and (not tasks or "all" in tasks):
-            yield f"Left out: {task}, as {kind.on_request}. Name it: flickrexif eval all {task}."
 
 
 def _totals(items: "Sequence[Item]") -> str:

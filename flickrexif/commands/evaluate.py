@@ -11,6 +11,7 @@ from flickrexif.commands.evaluation import Evaluation
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
+from flickrexif.core.files import put_bytes
 from flickrexif.core.folder import DataFolder
 from flickrexif.eval.data.benchmark import Benchmark, benchmark_data, benchmark_of
 from flickrexif.eval.data.catalog import DataSet, catalog, of_embeddings
@@ -28,7 +29,17 @@ from flickrexif.eval.encoders.devices import pick_device
 from flickrexif.eval.encoders.own import UNREVISED, own_name
 from flickrexif.eval.encoders.registry import registered_encoders
 from flickrexif.eval.encoders.spec import EncoderSpec
-from flickrexif.eval.suite import ALL, Item, Progress, SuiteSettings, measurements, plan, run_suite, tasks_of
+from flickrexif.eval.suite import (
+    ALL,
+    Item,
+    Progress,
+    SuiteSettings,
+    heads_path,
+    measurements,
+    plan,
+    run_suite,
+    tasks_of,
+)
 
 Say = Callable[[str], None]
 
@@ -150,9 +161,10 @@ def evaluate(
     FlickrExif, or such a file (None: those of the data folder).
 
     Records go to the folder `out` (None: `results` in the data folder), that of a single measurement also to a file.
-    `heads` keeps the trained heads of probes beside them. `planned` gets the plan before the work begins; with
-    `dry_run` only the plan is made. A measurement that failed has metrics of None and a `reason`. Raises UsageError
-    when there is nothing to measure or another command writes. After an interruption the same call goes on.
+    `heads` keeps the trained heads of probes and the projections of mitigations beside them. `planned` gets the plan
+    before the work begins; with `dry_run` only the plan is made. `progress` takes the place of the bar. A measurement
+    that failed has metrics of None and a `reason`. Raises UsageError when there is nothing to measure or another
+    command writes. After an interruption the same call goes on.
     """
     folder = data_folder(data_dir)
     root = path_of(embeddings) if embeddings else folder.path / "embeddings"
@@ -199,6 +211,52 @@ def evaluate(
         with nullcontext(progress) if progress else bar() as moving:
             outcomes = tuple(run_suite(items, chosen, moving, say))
     return Evaluation(folder=chosen.results, items=items, data_dir=folder.path, outcomes=outcomes)
+
+
+def mitigate(
+    encoder: Any,
+    parameter: str,
+    *,
+    dataset: str,
+    out: Place | None = None,
+    data_dir: Place | None = None,
+    name: str = "",
+    revision: str = "",
+    device: str = "auto",
+    workers: int = 0,
+    progress: Progress | None = None,
+    say: Say = lambda _: None,
+) -> Path:
+    """Fit the projection (LEACE) that takes the trace of a processing out of an encoder's embeddings; returns its file.
+
+    It is fitted on the training images of `dataset`, and measured on the others: the record beside it tells the probe
+    and the neighbours before and after. `out` is the file (.safetensors; None: beside the record). `NAME+erase@FILE` is
+    the encoder with it, and `eval.encoders.erased(encoder, FILE)` that of an object. Arguments and errors as
+    `evaluate`; UsageError where the measurement fails.
+    """
+    evaluation = evaluate(
+        encoder,
+        "mitigation",
+        dataset=dataset,
+        data_dir=data_dir,
+        settings={"parameter": parameter, "protocol": "fast"},
+        name=name,
+        revision=revision,
+        heads=True,
+        device=device,
+        workers=workers,
+        progress=progress,
+        say=say,
+    )
+    (outcome,) = evaluation.outcomes
+    if outcome.result is None or outcome.result.state != "measured":
+        reason = outcome.failed or outcome.item.reason
+        raise UsageError(f"There is no projection ({reason}).", "Give one encoder, and images of several classes.")
+    file = heads_path(outcome.item.path)
+    if out is None:
+        return file
+    put_bytes(path_of(out), file.read_bytes())
+    return path_of(out)
 
 
 QUICK_TASKS = ("probe", "knn")

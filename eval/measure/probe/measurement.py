@@ -61,7 +61,7 @@ class Probe(Measurement):
     section = "Processing"
     headlines = ("accuracy",)
     decisive = ("protocol",)
-    trains_heads = True
+    keeps_tensors = True
     Detail = ProbeDetail
 
     protocol: Protocol = "paper"  # paper: SGD and Optuna; fast: L-BFGS
