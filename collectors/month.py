@@ -14,7 +14,7 @@ Nothing here depends on the target: a larger target draws on where a smaller one
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from flickrexif.collectors.search import MAX_WINDOW, Reader
 from flickrexif.collectors.window import Window
@@ -104,15 +104,20 @@ def _divided(sizes: Mapping[Window, int], arcs: Sequence[Arc]) -> dict[Window, l
     return divided
 
 
-def months_of(months: Sequence[str], first: str | None, last: str | None) -> list[str]:
-    """`months` sorted, or all from `first` (None: FIRST_MONTH) to `last`. UsageError when both or neither are given."""
+def months_of(months: Sequence[str], first: str | None, last: str | None, today: date) -> list[str]:
+    """`months` sorted, or all from `first` (None: FIRST_MONTH) to `last` (None: that of `today`).
+
+    UsageError when both or neither are given, and for a month after that of `today`.
+    """
+    now = f"{today:%Y-%m}"
     if months and (first or last):
         raise UsageError("--month and --from/--to were both given.", "Give one of them.")
-    if months:
-        return sorted({parse_month(text) for text in months})
-    if not last:
+    if not (months or first or last):
         raise UsageError("No month was given.", "Type --month 2024-08, or --from 2000-01 --to 2024-08.")
-    return months_between(first or FIRST_MONTH, last)
+    named = sorted({parse_month(text) for text in months}) or months_between(first or FIRST_MONTH, last or now)
+    if named[-1] > now:
+        raise UsageError(f"{named[-1]} is in the future.", f"The last month that has photos is {now}.")
+    return named
 
 
 def parse_month(text: str) -> str:

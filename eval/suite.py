@@ -113,10 +113,9 @@ def measurements(
         if not of:
             fields_by_task = "; ".join(f"{task}: {', '.join(_fields(MEASUREMENTS[task]))}" for task in tasks)
             raise UsageError(f"There is no setting {name[:60]!r}.", f"Known: {fields_by_task}.")
-    by_task = {task: _settings_of(MEASUREMENTS[task], settings) for task in tasks}
     possible = [(data, m, reason) for task in tasks for data in sets for m, reason in MEASUREMENTS[task].of(data)]
-    for name, value in settings.items():
-        _check_choice(name, value, possible)
+    settings = {name: _chosen(name, value, possible) for name, value in settings.items()}
+    by_task = {task: _settings_of(MEASUREMENTS[task], settings) for task in tasks}
     return [
         (data, replace(measurement, **by_task[measurement.task]), reason)
         for data, measurement, reason in possible
@@ -129,14 +128,16 @@ def _choices(measurement: Measurement) -> dict[str, str | None]:
     return {"parameter": measurement.parameter, "attribute": measurement.attribute}
 
 
-def _check_choice(name: str, value: Any, possible: Sequence[tuple[DataSet, Measurement, str]]) -> None:
-    """UsageError where a setting that chooses leaves none of the measurements."""
+def _chosen(name: str, value: Any, possible: Sequence[tuple[DataSet, Measurement, str]]) -> Any:
+    """The value, spelt as the measurements that it chooses. UsageError where it chooses none."""
     among = [(data, m, reason) for data, m, reason in possible if _field(m.task, name) in _choices(m)]
     values = {_choices(m)[_field(m.task, name)] for _, m, _ in among}
+    value = {str(known).casefold(): known for known in values}.get(str(value).casefold(), value)
     if among and value not in values:
         lacks = dict.fromkeys(f"{data.name}: {reason}" for data, _, reason in among if reason)
         there = ", ".join(sorted(filter(None, values))) or "; ".join(lacks) or "none"
         raise UsageError(f"There is no {name} {str(value)[:40]!r} to measure.", f"There: {there}.")
+    return value
 
 
 def _field(task: str, name: str) -> str:

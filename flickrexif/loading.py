@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.core.addresses import address_of, cache_folder, expanded, no_cache
+from flickrexif.core.addresses import address_of, cache_folder, check_hub, expanded, no_cache
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import default_data_dir
 
@@ -112,6 +112,7 @@ def _load_hub(repo: str, config: str | None, options: dict[str, Any]) -> Any:
 
     if Path(repo).exists():  # `datasets` would take it
         raise UsageError(f"{repo} is a folder here, and no name on the Hub.", "Give its parent as `data_dir`.")
+    check_hub(repo, options["revision"])
     try:
         if config is not None:
             known = datasets.get_dataset_config_names(repo, revision=options["revision"])

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flickrexif.core.addresses import data_set_address, expanded
+from flickrexif.core.addresses import check_data_set, data_set_address, expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pictures import BadPicture, open_picture, orientation, suffixes
 from flickrexif.exif import label
@@ -171,6 +171,7 @@ def _data_set(name: str) -> Listing:
     """The rows of a data set; a numeric `model` is 1 for phone and 0 for camera, as in published embedding files."""
     import datasets
 
+    check_data_set(name, LAYOUTS)
     try:
         rows = datasets.load_dataset(data_set_address(name), split="train")
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:

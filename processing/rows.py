@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets.utils.file_utils import xopen
 
-from flickrexif.core.addresses import address_of, data_set_address, split_query
+from flickrexif.core.addresses import address_of, check_data_set, data_set_address, split_query
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
@@ -82,6 +82,7 @@ def data_set(spec: str) -> dict[str, Lister]:
     if wrong := set(options) - set(OPTIONS):
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", f"Known: {', '.join(OPTIONS)}.")
     config, revision = options.get("config"), options.get("revision")
+    check_data_set(name, LAYOUTS, revision)
     try:
         names = datasets.get_dataset_split_names(data_set_address(name), config, revision=revision)
     except ERRORS as error:

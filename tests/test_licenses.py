@@ -50,6 +50,7 @@ def test_an_unknown_licence_is_named_not_an_error() -> None:
         ("by-nd,16", (6, 13, 16)),
         ("public-domain-mark,united-states-government-work", (8, 10)),
         ("no-known-copyright-restrictions, all-rights-reserved", (0, 7)),
+        ("cc-by,CC BY-SA,CC0,cc-by-nd", (4, 5, 6, 9, 11, 12, 13)),
         ("permissive,by-nc", (2, 4, 5, 7, 8, 9, 10, 11, 12, 14)),
     ],
 )

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 from zlib import crc32
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flickrexif.collectors import month as sampling
-from flickrexif.collectors.month import ANY_WINDOW, Arc, months_between, parse_month, place, read_round
+from flickrexif.collectors.month import ANY_WINDOW, Arc, months_between, months_of, parse_month, place, read_round
 from flickrexif.collectors.search import MAX_WINDOW, Answer, Reader
 from flickrexif.collectors.window import Window, month_window
 from flickrexif.core.errors import UsageError
@@ -232,6 +232,18 @@ def test_a_round_is_the_same_every_time_and_the_next_one_draws_others() -> None:
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="YYYY-MM"):
         parse_month(text)
+
+
+def test_months_up_to_now() -> None:
+    today = date(2024, 3, 31)
+    assert months_of([], "2023-12", None, today) == ["2023-12", "2024-01", "2024-02", "2024-03"]
+    assert months_of([], None, "2000-02", today) == ["2000-01", "2000-02"]
+    assert months_of(["2024-03", "2023-01"], None, None, today) == ["2023-01", "2024-03"]
+    for months, first, last in ((["2023-01", "2024-04"], None, None), ([], "2024-01", "2024-04")):
+        with pytest.raises(UsageError, match=r"2024-04 is in the future\. The last month that has photos is 2024-03"):
+            months_of(months, first, last, today)
+    with pytest.raises(UsageError, match="after --to 2024-03"):
+        months_of([], "2024-04", None, today)
 
 
 def test_a_span_of_months() -> None:

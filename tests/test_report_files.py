@@ -1,5 +1,6 @@
 """The files of a report: the same every time, nobody else's replaced."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,17 @@ def test_the_command_prints_the_leaderboard_and_the_page(tmp_path: Path, command
     sound = put(tmp_path / "sound", of(1))
     compared = write_report(sound, tmp_path / "compared", baseline=results, formats=())
     assert [path for path, _ in compared.unreadable] == [f"{results}/broken.json"]
+
+
+def test_the_data_folder_itself_is_not_taken_for_records(
+    tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Its data sets have JSON files of their own, which nobody should be told to delete."""
+    (tmp_path / "data/flickrexif").mkdir(parents=True)
+    (tmp_path / "data/flickrexif/croissant.json").write_text("{}")
+    (tmp_path / "data/results").mkdir()
+    for options in ((tmp_path / "data",), (tmp_path / "data/results", "--baseline", tmp_path / "data")):
+        code, out, err = run("report", *options, "--data-dir", tmp_path / "data")
+        assert (code, out) == (2, "")
+        assert "delete" not in err.lower()
+    assert f"Name the one in it: {tmp_path / 'data/results'}." in run("report", tmp_path / "data")[2]

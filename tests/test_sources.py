@@ -370,7 +370,8 @@ def test_sentences_for_what_is_no_source(tmp_path: Path, monkeypatch: pytest.Mon
     for spec, words in (
         (str(tmp_path / "flat/1.jpg"), "is a file"),
         (str(tmp_path / "empty"), "no folder of images and no data set"),
-        (str(tmp_path / "missing"), "no folder of images and no data set"),
+        (str(tmp_path / "missing"), "There is no folder"),
+        ("missing", "There is no folder missing"),
         ("nobody/nothing", "no folder of images and no data set"),
     ):
         with pytest.raises(UsageError, match=words) as caught:

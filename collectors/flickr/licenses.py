@@ -42,10 +42,12 @@ def license_for(license_id: int) -> License:
 def parse_licenses(text: str) -> tuple[int, ...]:
     """The licence ids in `text`: `permissive`, `all`, ids and short names, separated by commas.
 
-    A short name stands for all its versions. Raises `UsageError` for an unknown name.
+    A short name stands for all its versions; case and a leading `cc-` do not matter. Raises `UsageError` for an unknown
+    name.
     """
     names = _names()
     requested = [name.strip().lower() for name in text.split(",")]
+    requested = [name if name in names else re.sub(r"^cc[- ]", "", name) for name in requested]
     unknown = [name for name in requested if name not in names]
     if unknown:
         short = dict.fromkeys(license_.short_name for license_ in LICENSES.values())

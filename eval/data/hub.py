@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flickrexif.core.addresses import data_set_address, split_query
+from flickrexif.core.addresses import address_of, check_data_set, data_set_address, split_query
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
 from flickrexif.eval.data.names import HINT, NAMES, SPLITS, USED, WHOLE, listed, one_of
@@ -21,6 +21,7 @@ def hub(spec: str) -> Iterator[Source]:
     options = dict(parse_qsl(query))
     if wrong := set(options) - {"config", "image", "label"}:
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", "Known: config, image, label.")
+    check_data_set(path, HINT)
     try:
         splits = datasets.load_dataset(data_set_address(path), options.get("config"))
     except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
@@ -43,7 +44,7 @@ def saved(name: str, folder: Path) -> Iterator[Source]:
     import pyarrow as pa
 
     try:
-        loaded = datasets.load_from_disk(data_set_address(str(folder)))
+        loaded = datasets.load_from_disk(address_of(folder))
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
         raise FlickrExifError(f"{folder} cannot be read ({reason_of(error)}).", "Save it to the disk again.") from None
     splits = loaded if isinstance(loaded, datasets.DatasetDict) else {_split_of(loaded): loaded}

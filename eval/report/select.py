@@ -27,10 +27,15 @@ class Records:
 def read_records(folder: Path) -> Records:
     """The records (*.json) of a folder and its subfolders, sorted by path.
 
-    Raises UsageError where there is no folder or no file, FlickrExifError where no file can be shown.
+    Raises UsageError where there is no folder, no file, or a data folder around the records, FlickrExifError where no
+    file can be shown.
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", MEASURE)
+    if (folder / "results").is_dir():
+        raise UsageError(
+            f"{folder} is a data folder, not one of records.", f"Name the one in it: {folder / 'results'}."
+        )
     paths = sorted(path for path in folder.rglob("*.json") if path.is_file())
     if not paths:
         raise UsageError(f"{folder} holds no result record.", MEASURE)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def crawl(
     month: Annotated[list[str] | None, typer.Option(help="Month taken, YYYY-MM; may be repeated.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First month of a span, YYYY-MM.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last month of a span, YYYY-MM.")] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--to", help="Last month of a span, YYYY-MM. [default: this month]", show_default=False),
+    ] = None,
     target: Annotated[int, typer.Option(help="Usable photos wanted a month.")] = 4_000,
     minimum: Annotated[
         int | None,
@@ -44,7 +47,8 @@ def crawl(
         ),
     ] = None,
     images: Annotated[
-        Literal["none", "large", "original"], typer.Option(help="Also fetch images: large is up to 1024 px.")
+        Literal["none", "large", "original"],
+        typer.Option(case_sensitive=False, help="Also fetch images: large is up to 1024 px."),
     ] = "none",
     endpoint: Annotated[str | None, typer.Option(help="REST URL of another server than Flickr's.")] = None,
     sandbox: Annotated[

@@ -105,7 +105,9 @@ def embed(
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: none beside this one.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    dtype: Annotated[Literal["fp32", "bf16", "fp16"], typer.Option(help="Arithmetic of the encoder.")] = "fp32",
+    dtype: Annotated[
+        Literal["fp32", "bf16", "fp16"], typer.Option(help="Arithmetic of the encoder.", case_sensitive=False)
+    ] = "fp32",
     orient: Annotated[bool, typer.Option("--orient", help="Turn images as their Exif orientation says.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the encoder (torch.compile).")] = False,
     shard: Annotated[str, typer.Option(help="3/8: the third of eight parts, for several machines.")] = "",

@@ -32,7 +32,9 @@ def label(
 def splits(
     protocol: Annotated[
         Literal["paper", "proportional"],
-        typer.Option(help="paper: exact counts a class; proportional: fractions, for small data."),
+        typer.Option(
+            help="paper: exact counts a class; proportional: fractions, for small data.", case_sensitive=False
+        ),
     ] = "paper",
     attribute: Annotated[
         list[str] | None,

@@ -40,7 +40,10 @@ def process(
     variant: Annotated[list[str] | None, typer.Option(help="One variant, e.g. jpeg75_420; may be repeated.")] = None,
     draw: Annotated[
         Literal["uniform", "balanced"] | None,
-        typer.Option(help="With --parameter: one class an image, by chance as in the paper or exactly balanced."),
+        typer.Option(
+            help="With --parameter: one class an image, by chance as in the paper or exactly balanced.",
+            case_sensitive=False,
+        ),
     ] = None,
     seed: Seed = 0,
     split: Annotated[
@@ -48,7 +51,9 @@ def process(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Images of a split.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where the work runs.")] = "local",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where the work runs.", case_sensitive=False)
+    ] = "local",
     address: Annotated[str | None, typer.Option(help="With --engine ray: address of the cluster.")] = None,
     data_dir: DataDir = None,
 ) -> None:

@@ -46,7 +46,10 @@ def forget(
 def refresh(
     month: Annotated[list[str] | None, typer.Option(help="Month taken, YYYY-MM; may be repeated.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First month of a span, YYYY-MM.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last month of a span, YYYY-MM.")] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--to", help="Last month of a span, YYYY-MM. [default: this month]", show_default=False),
+    ] = None,
     data_dir: DataDir = None,
     older_than: Annotated[
         float, typer.Option(min=0, metavar="DAYS", help="Pass over photos asked for in the last DAYS.")

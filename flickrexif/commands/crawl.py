@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from flickrexif.cards import write_card
 from flickrexif.collectors.crawl import (
@@ -76,7 +77,7 @@ def crawl(
     source and when another command writes to it, FlickrExifError when Flickr refuses the key or stops answering. All
     that was done is in the journal.
     """
-    months = months_of(several(month), first, last)
+    months = months_of(several(month), first, last, datetime.now(UTC).date())
     settings = CrawlSettings(
         target=target,
         minimum=target // 2 if minimum is None else minimum,

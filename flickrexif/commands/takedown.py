@@ -107,7 +107,7 @@ def refresh(
     than half of the photos would go nothing does, and FlickrExifError is raised, unless `yes`. With `dry_run` nothing
     is called. Raises as `crawl`, and UsageError when the server is not the one the photos came from.
     """
-    months = months_of(several(month), first, last) if month or first or last else None
+    months = months_of(several(month), first, last, datetime.now(UTC).date()) if month or first or last else None
     folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
     check_rate(hourly)
     if dry_run:

@@ -10,8 +10,12 @@ import re
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.text import reason_of
 
 ODD = re.compile(r"[\[\]*?]|::")
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+", re.ASCII)
+FILES = (".csv", ".jpeg", ".jpg", ".json", ".parquet", ".png", ".tar", ".zip")
+HUB_PATIENCE = 10.0  # seconds
 
 
 def expanded(place: str | os.PathLike[str]) -> Path:
@@ -49,6 +53,49 @@ def split_query(spec: str) -> tuple[str, str]:
 def data_set_address(name: str) -> str:
     """What `datasets` is asked for: a folder by its address, another name as on the Hub."""
     return address_of(Path(name)) if Path(name).is_dir() else name
+
+
+def check_data_set(name: str, hint: str, revision: str | None = None) -> None:
+    """Refuse what is neither a folder nor on the Hub, before `datasets` looks for it; raises as `check_hub`.
+
+    What looks like a path is not looked for on the Hub: UsageError, with `hint`.
+    """
+    if not Path(name).is_dir():
+        if not is_hub_name(name):
+            raise UsageError(f"There is no folder {name}.", hint)
+        check_hub(name, revision)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether `name` is `user/name`, as data sets of the Hub are called, and not below a folder that is here."""
+    user, _, rest = name.partition("/")
+    looks_like_a_file = Path(rest).suffix.lower() in FILES
+    return bool(HUB_NAME.fullmatch(name)) and not looks_like_a_file and not Path(user).exists()
+
+
+def check_hub(name: str, revision: str | None = None) -> None:
+    """Look once whether the Hub has the data set. `datasets` alone would ask six times, and tell less.
+
+    Raises UsageError where it has none of that name that this user may see, FlickrExifError where it does not answer.
+    """
+    from datasets import config
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # its public name of the HTTP library
+
+    if config.HF_HUB_OFFLINE:
+        return
+    try:
+        HfApi().dataset_info(name, revision=revision, timeout=HUB_PATIENCE)
+    except RevisionNotFoundError:
+        raise UsageError(f"The data set {name} on the Hub has no revision {revision!r}.", "Correct it.") from None
+    except RepositoryNotFoundError:
+        hint = "Correct the name, or type `hf auth login` if it is private."
+        raise UsageError(f"{name} is no folder here, and the Hub has no such data set.", hint) from None
+    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+        message = f"{name} is no folder here, and the Hub does not answer ({reason_of(error, 100)})."
+        hint = "Correct the path or check the network; with HF_HUB_OFFLINE=1 what was fetched before is used."
+        raise FlickrExifError(message, hint) from None
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:

@@ -113,7 +113,8 @@ def make_splits(
     gets one line an attribute, `register` the files before they are written. Raises FlickrExifError when no attribute
     at all can be split.
     """
-    attributes = tuple(attributes)
+    spelt = {name.casefold(): name for name in COLUMNS}
+    attributes = tuple(spelt.get(name.casefold(), name) for name in attributes)
     if unknown := [name for name in attributes if name not in COLUMNS]:
         raise UsageError(f"{unknown[0]!r} is no attribute.", f"Choose from: {', '.join(ATTRIBUTES)}.")
     table = read_labels_table(labels_dir, sorted({name for attribute in attributes for name in _columns(attribute)}))
