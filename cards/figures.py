@@ -1,91 +1,71 @@
 """Figures of a card: a chart to PNG bytes, the same on every run."""
 
-import io
-from functools import cache
-from typing import TYPE_CHECKING, Any
-
+from flickrexif.core import drawing
+from flickrexif.core.drawing import FONT, SCHEMA, Spec
 from flickrexif.core.facts import Chart
 from flickrexif.core.text import plain
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-WIDTH, HEIGHT, DPI = 9.0, 4.5, 100  # inches: 900 x 450 pixels
+WIDTH, HEIGHT = 900, 450  # pixels
 DARK, GRID = "#1f4e79", "#d0d0d0"  # dark on white: readable in grey and without colour
 LABEL_LENGTH = 32
 TITLE_LENGTH = 80
 SHORT_LABEL = 7  # characters: labels that fit below a bar
 MOST_UPRIGHT = 24
-MOST_TICKS = 12
-MISSING = "\N{REPLACEMENT CHARACTER}"
+MOST_DOTS = 60  # points of a line that have marks
+
+CONFIG: Spec = {
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {"gridColor": GRID, "labelLimit": 260, "titleFontWeight": "normal", "tickCount": 6, "title": None},
+    "title": {"anchor": "start", "fontSize": 14, "fontWeight": "normal", "frame": "bounds"},
+}
 
 
 def png(chart: Chart) -> bytes:
-    """The chart as PNG, 900 x 450 pixels; characters that the font lacks are drawn as a mark."""
-    import matplotlib
-    import matplotlib.style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context():
-        matplotlib.style.use("default")  # whatever the user's matplotlibrc says
-        matplotlib.rcParams |= {"text.parse_math": False, "font.size": 9, "font.family": "DejaVu Sans"}
-        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots()
-        axes.set_title(_drawable(chart.title, TITLE_LENGTH), loc="left", fontsize=11)
-        _draw(axes, chart)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_axisbelow(True)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    """The chart as PNG, 900 x 450 pixels."""
+    return drawing.png(drawing.svg(_specification(chart)), scale=1)
 
 
-def _draw(axes: "Axes", chart: Chart) -> None:
-    labels = [_drawable(label, LABEL_LENGTH) for label in chart.labels]
-    unit = _drawable(chart.unit, TITLE_LENGTH)
-    if chart.kind == "line":
-        _line(axes, chart, labels, unit)
-        return
-    places = range(len(labels))
-    bars: Any
-    if len(labels) <= MOST_UPRIGHT and all(len(label) <= SHORT_LABEL for label in labels):
-        bars = axes.bar(places, chart.values, color=DARK)
-        axes.set_xticks(places, labels)
-        axes.set_ylabel(unit)
-        axes.grid(axis="y", color=GRID)
-    else:
-        bars = axes.barh(places, chart.values, color=DARK)
-        axes.set_yticks(places, labels)
-        axes.invert_yaxis()
-        axes.set_xlabel(unit)
-        axes.grid(axis="x", color=GRID)
-    axes.bar_label(bars, [_number(value) for value in chart.values], padding=2, fontsize=7)
+def _specification(chart: Chart) -> Spec:
+    """The chart for Vega-Lite; labels may be equal, so a bar's place is its number."""
+    rows = [{"place": place, "value": value, "number": _number(value)} for place, value in enumerate(chart.values)]
+    return {
+        "$schema": SCHEMA,
+        "background": "white",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "padding": 8,
+        "config": CONFIG,
+        "title": plain(chart.title, TITLE_LENGTH),
+        "params": [{"name": "labels", "value": [plain(label, LABEL_LENGTH) for label in chart.labels]}],
+        "data": {"values": rows},
+        "layer": _line(chart) if chart.kind == "line" else _bars(chart),
+    }
 
 
-def _line(axes: "Axes", chart: Chart, labels: list[str], unit: str) -> None:
-    axes.plot(range(len(labels)), chart.values, color=DARK, linewidth=1.2, marker="." if len(labels) <= 60 else "")
-    step = max(1, -(-len(labels) // MOST_TICKS))
-    axes.set_xticks(range(0, len(labels), step), labels[::step])
-    axes.set_ylim(min((0.0, *chart.values)), 1.08 * max((0.0, *chart.values)) or 1.0)
-    axes.set_ylabel(unit)
-    axes.grid(axis="y", color=GRID)
+def _bars(chart: Chart) -> list[Spec]:
+    """Bars with their numbers: upright where labels are few and short, else lying."""
+    is_upright = len(chart.labels) <= MOST_UPRIGHT and all(len(label) <= SHORT_LABEL for label in chart.labels)
+    axis = {"labelExpr": "labels[datum.value]", "labelAngle": 0, "grid": False, "ticks": False, "labelOverlap": False}
+    place = {"field": "place", "type": "ordinal", "axis": axis}
+    value = {"field": "value", "type": "quantitative", "axis": {"title": plain(chart.unit, TITLE_LENGTH) or None}}
+    sides = {"x": place, "y": value} if is_upright else {"y": place, "x": value}
+    beside = {"dy": -6} if is_upright else {"dx": 4, "align": "left"}
+    return [
+        {"mark": {"type": "bar", "color": DARK}, "encoding": sides},
+        {"mark": {"type": "text", "fontSize": 9, **beside}, "encoding": {**sides, "text": {"field": "number"}}},
+    ]
+
+
+def _line(chart: Chart) -> list[Spec]:
+    axis = {"labelExpr": "labels[datum.value]", "grid": False, "tickCount": 10, "tickMinStep": 1, "labelFlush": False}
+    place = {"field": "place", "type": "quantitative", "axis": axis, "scale": {"nice": False}}
+    value = {"field": "value", "type": "quantitative", "axis": {"title": plain(chart.unit, TITLE_LENGTH) or None}}
+    dots = len(chart.values) <= MOST_DOTS and {"color": DARK}
+    mark = {"type": "line", "color": DARK, "strokeWidth": 1.5, "point": dots}
+    return [{"mark": mark, "encoding": {"x": place, "y": value}}]
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2g}"
-
-
-def _drawable(text: str, length: int) -> str:
-    """One bounded line of what the font can draw."""
-    drawable = _characters()
-    return "".join(char if ord(char) in drawable else MISSING for char in plain(text, length))
-
-
-@cache
-def _characters() -> frozenset[int]:
-    """Code points of the font that comes with matplotlib."""
-    from matplotlib.font_manager import findfont, get_font
-
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())

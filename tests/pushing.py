@@ -71,11 +71,10 @@ def run_python(
     `folder` is its home; with `stop` it is stopped when the stand-in no longer answers.
     """
     given = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "HF_HOME": str(folder / "hf"), "HOME": str(folder)}
-    fonts = {"MPLCONFIGDIR": str(folder / "matplotlib")}
     (folder / "work").mkdir(exist_ok=True)
     with subprocess.Popen(
         [sys.executable, *map(str, arguments)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **given, **fonts, **environ},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **given, **environ},
         cwd=folder / "work",
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

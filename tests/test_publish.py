@@ -57,10 +57,9 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def python(hub: Hub, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def python(hub: Hub, tmp_path: Path) -> Run:
     """Runs Python in a process of its own."""
-    fonts = str(tmp_path_factory.getbasetemp() / "matplotlib")  # its list of fonts is slow to make
-    return partial(run_python, hub, tmp_path, MPLCONFIGDIR=fonts)
+    return partial(run_python, hub, tmp_path)
 
 
 @pytest.fixture

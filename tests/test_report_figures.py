@@ -35,7 +35,7 @@ from flickrexif.eval.report.spec import (
     Rows,
     Strips,
 )
-from flickrexif.eval.report.style import places, plain
+from flickrexif.eval.report.style import plain
 from flickrexif.eval.results import Result, from_json, to_json
 from tests.report_records import RATIOS, encoders, figures, records
 
@@ -153,13 +153,6 @@ def test_encoders_stand_by_family_then_name(drawn: dict[str, Figure]) -> None:
     others = [probe(str(n), f"e{n}", family=f) for n, f in enumerate([None, "OWN", "CTL", "SSL", "SUP", "CVL", "xyz"])]
     (figure,) = figures(others)
     assert [p.family for p in points_of(figure)] == ["CVL", "SUP", "SSL", "CTL", "OWN", "", ""]
-
-
-def test_places_leave_room_between_families() -> None:
-    points = [Point(encoder=f"e{n}", family=f, value=0.5) for n, f in enumerate(["CVL", "CVL", "SUP", "SSL"])]
-    steps = np.diff(places(points))
-    assert steps[0] == 1
-    assert (steps[1:] > 1.5).all()
 
 
 def test_the_last_record_by_path_is_used() -> None:
@@ -409,8 +402,8 @@ def test_names_are_those_of_the_measurements() -> None:
 
 def test_importing_loads_nothing_heavy() -> None:
     code = (
-        "import json, sys, flickrexif.eval.report.render.interactive; import flickrexif.eval.report.render.paper; "
-        "print(json.dumps(sorted({'matplotlib', 'plotly', 'numpy', 'PIL', 'torch', 'pandas'} & set(sys.modules))))"
+        "import json, sys, flickrexif.eval.report.render.plots; import flickrexif.eval.report.render.files; "
+        "print(json.dumps(sorted({'vl_convert', 'numpy', 'PIL', 'torch', 'pandas'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []

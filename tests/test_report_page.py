@@ -104,7 +104,7 @@ def scroll_through(page: Page) -> None:
         "{ plot.scrollIntoView(); await new Promise(requestAnimationFrame); } }"
     )
     page.wait_for_function(
-        "[...document.querySelectorAll('[data-plot]')].every(plot => plot.querySelector('svg.main-svg'))"
+        "[...document.querySelectorAll('[data-plot]')].every(plot => plot.querySelector('svg.marks'))"
     )
 
 
@@ -126,14 +126,14 @@ def test_it_loads_nothing_fits_and_is_accessible(
 
 
 def test_figures_are_drawn_only_when_they_come_into_view(browser: Browser, root: Path) -> None:
-    drawn = "document.querySelectorAll('[data-plot] svg.main-svg[role=img]').length"
+    drawn = "document.querySelectorAll('[data-plot] svg.marks').length"
     with visit(browser, page_of(root, "plain")) as opened:
         page = opened.page
         figures = page.locator("[data-plot]").count()
         assert page.evaluate(drawn) < figures
         scroll_through(page)
         assert page.evaluate(drawn) == figures
-        unnamed = "[...document.querySelectorAll('svg.main-svg[role=img]')].filter(s => !s.ariaLabel).length"
+        unnamed = "[...document.querySelectorAll('[data-plot]')].filter(s => s.role !== 'img' || !s.ariaLabel).length"
         assert page.evaluate(unnamed) == 0
 
 
@@ -157,7 +157,7 @@ def test_nothing_hostile_runs_or_reorders(browser: Browser, root: Path) -> None:
         assert "{{ 7 * 7 }}" in page.evaluate("document.body.innerText")
         assert (opened.requests, opened.complaints) == ([], [])
     text = page_of(root, "hostile").read_text("utf-8")
-    assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\x1b]", text.partition("plotly.js")[0])
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\x1b]", text.partition('<script type="module">')[0])
 
 
 # --- the leaderboard
@@ -215,31 +215,31 @@ def test_families_are_filtered(browser: Browser, root: Path) -> None:
 
 def test_the_theme_can_be_switched(browser: Browser, root: Path) -> None:
     ground = "getComputedStyle(document.documentElement).backgroundColor"
-    letters = "getComputedStyle(document.querySelector('[data-plot] .xtick text')).fill"
+    letters = "getComputedStyle(document.querySelector('[data-plot] .role-axis-label text')).fill"
     with visit(browser, page_of(root, "plain"), color_scheme="light") as opened:
         page = opened.page
         page.locator("[data-plot]").first.scroll_into_view_if_needed()
-        page.wait_for_selector("[data-plot] .xtick text")
+        page.wait_for_selector("[data-plot] .role-axis-label text")
         light = page.evaluate(ground), page.evaluate(letters)
         page.get_by_role("button", name="Use dark colours").click()
         dark = page.evaluate(ground), page.evaluate(letters)
-        assert light == ("rgb(255, 255, 255)", "rgb(34, 34, 34)")
-        assert dark == ("rgb(20, 20, 20)", "rgb(230, 230, 230)")
+        assert light == ("rgb(255, 255, 255)", "rgb(29, 29, 27)")
+        assert dark == ("rgb(20, 20, 20)", "rgb(232, 232, 230)")
         page.get_by_role("button", name="Use light colours").click()
         assert (page.evaluate(ground), page.evaluate(letters)) == light
 
 
 def test_dark_pages_are_printed_on_white(browser: Browser, root: Path) -> None:
-    letters = "[...document.querySelectorAll('[data-plot] .xtick text')].map(t => getComputedStyle(t).fill)"
+    letters = "[...document.querySelectorAll('[data-plot] .role-axis-label text')].map(t => getComputedStyle(t).fill)"
     with visit(browser, page_of(root, "plain"), color_scheme="dark") as opened:
         page = opened.page
         assert page.pdf(format="A4").startswith(b"%PDF")
-        assert set(page.evaluate(letters)) == {"rgb(230, 230, 230)"}  # afterwards it is dark again
-        page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert set(page.evaluate(letters)) == {"rgb(34, 34, 34)"}
-        visible = "[...document.querySelectorAll('[data-plot]')].filter(plot => plot.checkVisibility())"
-        assert page.evaluate(f"{visible}.filter(plot => !plot.querySelector('.main-svg')).length") == 0
+        page.wait_for_function(f"{letters}.length > 0")
+        assert set(page.evaluate(letters)) == {"rgb(232, 232, 230)"}  # afterwards it is dark again
         page.emulate_media(media="print")
+        assert set(page.evaluate(letters)) == {"rgb(29, 29, 27)"}
+        visible = "[...document.querySelectorAll('[data-plot]')].filter(plot => plot.checkVisibility())"
+        assert page.evaluate(f"{visible}.filter(plot => !plot.querySelector('svg.marks')).length") == 0
         assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
 
 

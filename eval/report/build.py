@@ -13,8 +13,8 @@ from flickrexif.eval.report.holder import shows_photos
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.pictures import illustrated
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
+from flickrexif.eval.report.render.files import FORMATS, save_all
 from flickrexif.eval.report.render.page import PROGRAM, View, render
-from flickrexif.eval.report.render.paper import FORMATS, save_all
 from flickrexif.eval.report.render.tables import compared_csv, numbers_behind, numbers_csv, to_csv, to_tex
 from flickrexif.eval.report.score.compare import compare, differences
 from flickrexif.eval.report.score.headlines import headlines
@@ -60,10 +60,10 @@ def write_report(
     register(out / "index.html")
     put_text(out / "index.html", render(view))
     texts = _texts(view, used)
-    pictures = [f"figures/{figure.name}.{name}" for figure in view.figures for name in formats]
+    pictures = [f"figures/{figure.name}.{name}" for figure in view.drawn for name in formats]
     register(*(out / name for name in (*texts, *pictures)))
     written = {put_text(out / name, text, durable=False)[1] for name, text in texts.items()}
-    written |= {path for _, path in save_all(view.figures, out / "figures", formats)} if formats else set()
+    written |= {path for _, path in save_all(view.drawn, out / "figures", formats)} if formats else set()
     remove(sorted(former - written))
     return Report(
         index=out / "index.html",

@@ -10,7 +10,7 @@ from pathlib import Path
 from flickrexif.core.files import remove
 from flickrexif.core.kinds import Holder
 from flickrexif.core.pages import shows
-from flickrexif.eval.report.render.paper import FORMATS
+from flickrexif.eval.report.render.files import FORMATS
 from flickrexif.eval.report.spec import PHOTOS
 
 

@@ -1,14 +1,13 @@
 """How families and series look on the page and in print, and how strangers' names are cleaned to be shown.
 
 The colours are those of Okabe and Ito that stand out from white and from black. Families, and series of a figure, never
-differ by colour alone: bars have hatches, marks have shapes, lines have dashes.
+differ by colour alone: marks have shapes, lines have dashes.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from flickrexif.core.text import LONGEST
 from flickrexif.core.text import plain as text_on_one_line
@@ -19,38 +18,36 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 NAME_LENGTH = 48
 FEW = 5  # most lines that a legend names one by one
 CROWD = 8  # fewest pairs for which a corner is shown enlarged
-GAP = 0.8  # room between two families, in bars
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way to draw; pairs are the names that (matplotlib, plotly) have for it."""
+    """One way to draw: the shape of marks and the dashes of lines, by Vega's names and in pixels."""
 
     color: str
     title: str = ""
-    hatch: tuple[str, str] = ("", "")
-    marker: tuple[str, str] = ("o", "circle")
-    dash: tuple[Any, str] = ("-", "solid")
+    shape: str = "circle"
+    dash: tuple[int, ...] = (1, 0)
 
 
 FAMILIES: Mapping[str, Look] = MappingProxyType(
     {
-        "CVL": Look(VERMILLION, "contrastive vision-language", ("", ""), ("o", "circle"), ("-", "solid")),
-        "SUP": Look(BLUE, "supervised", ("////", "/"), ("s", "square"), ("--", "dash")),
-        "SSL": Look(GREEN, "self-supervised", ("....", "."), ("^", "triangle-up"), (":", "dot")),
-        "CTL": Look(GREY, "controls", ("xxxx", "x"), ("X", "x"), ("-.", "dashdot")),
-        "OWN": Look(PURPLE, "own and others", ("----", "-"), ("D", "diamond"), ((0, (5, 1, 1, 1)), "longdashdot")),
-        "": Look(GREY, "family not known", ("||||", "|"), ("P", "cross"), ((0, (1, 3)), "longdash")),
+        "CVL": Look(VERMILLION, "contrastive vision-language"),
+        "SUP": Look(BLUE, "supervised", "square", (6, 3)),
+        "SSL": Look(GREEN, "self-supervised", "triangle-up", (2, 2)),
+        "CTL": Look(GREY, "controls", "cross", (6, 2, 1, 2)),
+        "OWN": Look(PURPLE, "own and others", "diamond", (10, 2, 2, 2)),
+        "": Look(GREY, "family not known", "triangle-down", (1, 4)),
     }
 )
 """Family -> how it looks, in the order in which families are shown."""
 
 SERIES: tuple[Look, ...] = (
-    Look(GREY, marker=("o", "circle"), dash=("-", "solid")),
-    Look(VERMILLION, marker=("s", "square"), dash=("--", "dash")),
-    Look(BLUE, marker=("^", "triangle-up"), dash=(":", "dot")),
-    Look(GREEN, marker=("D", "diamond"), dash=("-.", "dashdot")),
-    Look(PURPLE, marker=("X", "x"), dash=("-", "solid")),
+    Look(GREY),
+    Look(VERMILLION, shape="square", dash=(6, 3)),
+    Look(BLUE, shape="triangle-up", dash=(2, 2)),
+    Look(GREEN, shape="diamond", dash=(6, 2, 1, 2)),
+    Look(PURPLE, shape="cross", dash=(10, 2)),
 )
 
 
@@ -74,16 +71,6 @@ def family_order(family: str, encoder: str) -> tuple[int, str, str]:
     """The key by which encoders are sorted: by family, then by name."""
     order = list(FAMILIES)
     return order.index(family if family in FAMILIES else ""), encoder.casefold(), encoder
-
-
-def places(points: Sequence[Point]) -> tuple[float, ...]:
-    """The place of each point's bar on the axis: 0, 1, 2, ... with GAP between families."""
-    places_of_points, place = [], 0.0
-    for number, point in enumerate(points):
-        place += 1 if number else 0
-        place += GAP if number and look_of(point.family) is not look_of(points[number - 1].family) else 0
-        places_of_points.append(place)
-    return tuple(places_of_points)
 
 
 def families_in(points: Sequence[Point]) -> list[str]:
@@ -118,11 +105,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def published_of(
-    published: Sequence[tuple[str, float]], place: Mapping[str, float]
+    published: Sequence[tuple[str, float]], shown: Collection[str]
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """The paper's numbers of encoders that have a `place`, and its levels; other encoders are left out."""
-    own = [(name, value) for name, value in published if name in place]
-    levels = [(name, value) for name, value in published if name not in place and not name.startswith("paper:")]
+    """The paper's numbers of encoders that are `shown`, and its levels; other encoders are left out."""
+    own = [(name, value) for name, value in published if name in shown]
+    levels = [(name, value) for name, value in published if name not in shown and not name.startswith("paper:")]
     return own, levels
 
 

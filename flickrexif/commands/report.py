@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.eval.report.build import Report, write_report
-from flickrexif.eval.report.render.paper import FORMATS
+from flickrexif.eval.report.render.files import FORMATS
 
 
 def report(

@@ -1,21 +1,23 @@
 """The page of a report: one HTML file that opens from disk and loads nothing."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flickrexif.core import drawing
 from flickrexif.core.pages import marks
 from flickrexif.core.text import link
 from flickrexif.eval.report.charts import QUESTIONS, Unmeasured, parts, section_order
 from flickrexif.eval.report.published import inferred
-from flickrexif.eval.report.render import interactive
-from flickrexif.eval.report.render.plotly_parts import NARROW, THEMES, Plot, rounded
+from flickrexif.eval.report.render.parts import rounded, shown_name
+from flickrexif.eval.report.render.plots import specification
 from flickrexif.eval.report.score.compare import Comparison
 from flickrexif.eval.report.score.headlines import Headline
 from flickrexif.eval.report.score.sensitivity import Board
-from flickrexif.eval.report.spec import CHANCE, Figure, Point, Shot, Strips, Table
+from flickrexif.eval.report.spec import CHANCE, Answer, Figure, Point, Shot, Strips, Table
 from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, percent, plain, short, title_of
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ TEMPLATES = Path(__file__).with_name("templates")
 PROGRAM = "report"
 FIRST = 4  # figures of a kind that are shown at once; the others are folded away
 CHANGES = 25  # how many of the largest changes are shown
-GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✖", "OWN": "◆", "": "✚"}
+GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✚", "OWN": "◆", "": "▼"}
 PHOTO_LABEL = 60
+SAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +54,22 @@ class View:
     replaced: Sequence[tuple[str, str]]  # (path, path of the record used instead)
     place: Callable[[str], int]  # a record's path -> its place in the sources
     formats: Sequence[str]
+    answer: Answer | None = None  # what the page opens with
     baseline: str = ""
     comparison: Comparison | None = None
+
+    @property
+    def drawn(self) -> list[Figure]:
+        """All figures, that of the answer first."""
+        overview = [self.answer.figure] if self.answer and self.answer.figure else []
+        return [*overview, *self.figures]
 
 
 def render(view: View) -> str:
     """The page as HTML. Equal views give equal texts."""
-    from plotly.offline import get_plotlyjs
-
     names = {item.section for items in (view.figures, view.unmeasured, view.tables) for item in items}
     shots = [s for figure in view.figures if isinstance(figure.content, Strips) for s in figure.content.shots]
-    plots = {figure.name: plot for figure in view.figures if (plot := interactive.plot(figure))}
+    plots = {figure.name: spec for figure in view.drawn if (spec := specification(figure))}
     return (
         _environment()
         .get_template("report.html")
@@ -75,7 +83,7 @@ def render(view: View) -> str:
             data=_data(view, plots),
             plots=plots,
             has_flickr=any(shot.attribution or shot.page_url for shot in shots),
-            plotly=get_plotlyjs(),
+            vega=drawing.script(),
         )
     )
 
@@ -105,45 +113,73 @@ def _section(name: str, view: View) -> dict[str, Any]:
 # --- the data for the page's script
 
 
-def _data(view: View, plots: Mapping[str, Plot]) -> dict[str, str]:
+def to_json(value: Any) -> str:
+    """Compact JSON, safe in a script element: nothing in it ends the element or opens a comment."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return text.translate(SAFE)
+
+
+def _data(view: View, plots: Mapping[str, drawing.Spec]) -> dict[str, str]:
     """Id of a script element -> its content: JSON that cannot end the element."""
     data: dict[str, Any] = {
         "sources": view.sources,
         "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in parts()}},
-        "settings": {"config": interactive.CONFIG, "templates": THEMES, "narrow": NARROW},
     }
-    data |= {f"plot-{name}": plot for name, plot in plots.items()}
+    data |= {f"plot-{name}": in_columns(spec) for name, spec in plots.items()}
     data |= {f"numbers-{table.name}": table_data(table, view.place) for table in view.numbers}
     data |= {f"table-{table.name}": table_data(table, view.place) for table in view.tables if table.on_page}
-    return {name: interactive.to_json(value) for name, value in data.items()}
+    return {name: to_json(value) for name, value in data.items()}
+
+
+def in_columns(spec: drawing.Spec) -> drawing.Spec:
+    """The specification with its rows as columns: field -> values, or {"words": texts, "at": place of each row's}."""
+    rows = spec["data"]["values"]
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        if any(isinstance(value, str) for value in values):
+            words = list(dict.fromkeys(values))
+            places = {word: place for place, word in enumerate(words)}
+            columns[name] = {"words": words, "at": [places[value] for value in values]}
+        else:
+            columns[name] = values
+    return spec | {"data": {"rows": len(rows), "columns": columns}}
 
 
 def table_data(table: Table, place: Callable[[str], int]) -> dict[str, Any]:
     """A table as the page's script reads it.
 
-    A cell is a text, or [value, low, high, place of the record or -1, difference], or [null, reason] without a value.
-    `stated` are the rows of chance levels and of the paper's numbers; a cell of the latter is a text or a number.
+    A cell is a text, or [value, low, high, place of the record or -1, difference, n], or [null, reason] without a
+    value. What all numbers of a column are of stands with the column, and not in its cells. `stated` are the rows of
+    chance levels and of the paper's numbers; a cell of the latter is a text or a number.
     """
+    shared = [_common_n(row[at] for row in table.cells) for at in range(len(table.columns))]
     return {
         "caption": table.caption,
-        "columns": [[column.title, column.help, column.is_metric] for column in table.columns],
-        "rows": [_row(row, table, place) for row in table.cells if row[0] != CHANCE],
-        "stated": [_row(row, table, place) for row in table.cells if row[0] == CHANCE]
+        "columns": [[c.title, c.help, c.is_metric, n] for c, n in zip(table.columns, shared, strict=True)],
+        "rows": [_row(row, table, place, shared) for row in table.cells if row[0] != CHANCE],
+        "stated": [_row(row, table, place, shared) for row in table.cells if row[0] == CHANCE]
         + [[f"Paper: {short(str(row[0]))}", *row[1:]] for row in table.published],
     }
 
 
-def _row(row: Sequence[str | Point], table: Table, place: Callable[[str], int]) -> list[Any]:
-    def shown(cell: str | Point, column: str) -> str | list[Any]:
+def _common_n(cells: Iterable[str | Point]) -> str:
+    """What all numbers of a column are of; "" where they differ."""
+    distinct = {cell.n for cell in cells if isinstance(cell, Point) and cell.value is not None}
+    return distinct.pop() if len(distinct) == 1 else ""
+
+
+def _row(row: Sequence[str | Point], table: Table, place: Callable[[str], int], shared: Sequence[str]) -> list[Any]:
+    def shown(cell: str | Point, column: str, n: str) -> str | list[Any]:
         if isinstance(cell, str):
             return short(cell, NAME_LENGTH)
         if cell.value is None:
             return [None, cell.reason]
         numbers = map(rounded, (cell.value, cell.low, cell.high))
-        difference = table.differences.get((cell.encoder, column))
-        return [*numbers, place(cell.record) if cell.record else -1, rounded(difference)]
+        difference = rounded(table.differences.get((cell.encoder, column)))
+        return [*numbers, place(cell.record) if cell.record else -1, difference, "" if n else cell.n]
 
-    return [shown(cell, column.name) for column, cell in zip(table.columns, row, strict=True)]
+    return [shown(cell, column.name, n) for column, cell, n in zip(table.columns, row, shared, strict=True)]
 
 
 # --- the template, and the functions that it calls
@@ -163,6 +199,7 @@ def _environment() -> "Environment":
         "percent": percent,
         "plain": plain,
         "short": short,
+        "shown_name": shown_name,
         "signed": signed,
         "family_title": title_of,
         "link": link,

@@ -16,6 +16,8 @@ from flickrexif.eval.report.spec import (
     Distributions,
     Figure,
     Lines,
+    Multiples,
+    Overview,
     Pairwise,
     Point,
     Rows,
@@ -145,6 +147,16 @@ def _table_of(figure: Figure) -> Table | None:
     match content:
         case Rows():
             columns, cells = _by_encoder(content.series)
+        case Multiples(panels=panels):
+            columns, cells = _of_all(
+                [
+                    Series(name=f"{title}: {line.name}" if len(rows.series) > 1 else title, points=line.points)
+                    for title, rows in panels
+                    for line in rows.series
+                ]
+            )
+        case Overview(strips=strips):
+            columns, cells = _of_all([Series(name=s.title, points=(*s.points, *s.references)) for s in strips])
         case Lines():
             points = zip(*(series.points for series in content.series), strict=True)
             named = zip(content.x, points, strict=True)
@@ -165,6 +177,23 @@ def _by_encoder(series: Sequence[Series]) -> Content:
     columns = (ENCODER, FAMILY, *(Column(name=slug(line.name), title=line.name) for line in series))
     rows = zip(*(line.points for line in series), strict=True)
     return columns, tuple((points[0].encoder, points[0].family, *points) for points in rows)
+
+
+def _of_all(series: Sequence[Series]) -> Content:
+    """A row for each encoder of any series; one that a series lacks was not measured there."""
+    families = {point.encoder: point.family for line in series for point in line.points}
+    points = [{point.encoder: point for point in line.points} for line in series]
+    complete = [
+        Series(
+            name=line.name,
+            points=tuple(
+                own.get(encoder) or Point(encoder=encoder, family=family, value=None, reason="not measured")
+                for encoder, family in families.items()
+            ),
+        )
+        for line, own in zip(series, points, strict=True)
+    ]
+    return _by_encoder(complete)
 
 
 def _by_bin(content: Distributions) -> Content:

@@ -1,10 +1,9 @@
-"use strict";
-// Draws the figures when they come into view, builds tables when they are opened, sorts, filters, tells sources.
+// Draws the figures when they come into view, highlights, filters and orders encoders in all of them, builds tables when
+// they are opened, sorts them, tells sources.
 {
   const find = (id) => document.getElementById(id);
   const all = (css, root = document) => [...root.querySelectorAll(css)];
   const data = (name) => JSON.parse(find(`data-${name}`).textContent);
-  const settings = data("settings");
   let known;
   const sources = () => (known ??= data("sources"));
 
@@ -29,16 +28,9 @@
   const darkScheme = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkScheme.matches);
   const themeButton = find("theme");
-  const drawn = new Set();
-  let printing = false; // paper is white
-  const template = () => settings.templates[isDark() && !printing ? "dark" : "light"];
-  const setThemes = () => {
-    for (const place of drawn) Plotly.relayout(place, { template: template() });
-  };
   const showTheme = () => {
     themeButton.textContent = isDark() ? "Light" : "Dark";
     themeButton.setAttribute("aria-label", `Use ${isDark() ? "light" : "dark"} colours`);
-    setThemes();
   };
   themeButton.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
@@ -48,22 +40,54 @@
   themeButton.hidden = false;
   showTheme();
 
-  // --- plots
+  // --- plots: their ink is the page's, so a theme changes nothing in them
 
-  const narrow = matchMedia(`(max-width: ${settings.narrow}px)`);
-  const draw = (place) => {
-    const plot = data(place.dataset.plot);
-    const layout = { ...plot.layout, template: template() };
-    if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false; // a finger scrolls the page
-    Plotly.newPlot(place, plot.data, layout, settings.config);
-    const changes = layout.meta?.narrow ?? {};
-    if (narrow.matches && Object.keys(changes).length) Plotly.relayout(place, changes);
-    const [main, ...others] = all("svg.main-svg", place);
-    main.setAttribute("role", "img");
-    main.setAttribute("aria-label", place.dataset.label);
-    for (const other of others) other.setAttribute("aria-hidden", "true");
-    place.style.minHeight = "";
-    drawn.add(place);
+  const rowsOf = ({ rows, columns }) => {
+    const fields = Object.entries(columns).map(([name, column]) => [
+      name, Array.isArray(column) ? (row) => column[row] : (row) => column.words[column.at[row]],
+    ]);
+    return Array.from({ length: rows }, (_, row) => Object.fromEntries(fields.map(([name, value]) => [name, value(row)])));
+  };
+  // On a narrow screen the views stand below each other, each with the axes of the first.
+  const stacked = (spec) => {
+    const width = spec.usermeta.narrow;
+    const axes = ({ encoding }, at) => {
+      const y = spec.concat[0].layer[at]?.encoding.y;
+      return y?.type === "nominal" && encoding.y ? { ...encoding, y } : encoding;
+    };
+    const view = (one) => ({
+      ...one, width, ...(one.title ? { title: { ...one.title, limit: width } } : {}),
+      ...(typeof one.height === "number" ? { height: Math.min(one.height, width) } : {}),
+      layer: one.layer.map((layer, at) => ({ ...layer, encoding: axes(layer, at) })),
+    });
+    return { ...spec, columns: 1, concat: spec.concat.map(view) };
+  };
+  const narrow = matchMedia("(max-width: 44rem)");
+  const charts = new Map(); // place -> {spec, view}
+  const draw = async (place) => {
+    const spec = charts.get(place)?.spec ?? data(place.dataset.plot);
+    if (!Array.isArray(spec.data.values)) spec.data = { values: rowsOf(spec.data) };
+    const legend = { ...spec.config.legend, columns: narrow.matches ? 2 : 5 };
+    const shown = { ...(narrow.matches ? stacked(spec) : spec), config: { ...spec.config, font: "system-ui, sans-serif", legend } };
+    // Expressions are interpreted (ast), as the page forbids eval.
+    const { view } = await vegaEmbed(place.firstElementChild, shown, { actions: false, ast: true, renderer: "svg" });
+    if (!charts.has(place)) addOrder(place, spec);
+    charts.set(place, { spec, view });
+    await update(place);
+  };
+  // Charts with rows can be ordered by any of their numbers.
+  const addOrder = (place, spec) => {
+    const rows = spec.data.values;
+    if (!rows.some((row) => "view" in row && "row" in row) || new Set(rows.map((row) => row.encoder)).size < 3) return;
+    const keys = new Set(rows.map((row) => JSON.stringify([row.view, row.series ?? ""])));
+    const choices = [...keys].map((key) => {
+      const [view, series] = JSON.parse(key);
+      const name = [spec.concat[view].title?.text, series].filter(Boolean).join(": ");
+      return make("option", { value: key }, `by ${name || "value"}`);
+    });
+    const select = make("select", {}, make("option", { value: "" }, "as in all charts"), ...choices);
+    select.addEventListener("change", () => update(place));
+    place.before(make("label", { class: "order" }, "Order ", select));
   };
   const observer = new IntersectionObserver(
     (entries) => {
@@ -76,8 +100,78 @@
     },
     { rootMargin: "600px" },
   );
+
+  // --- highlighting, filtering and ordering encoders
+
+  const boxes = all("#filter input");
+  const boardRows = all("#leaderboard tbody tr");
+  const picks = boardRows.map((row) => row.querySelector(".pick"));
+  const search = find("search");
+  const mine = find("mine");
+  const order = find("order");
+  const families = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  const sought = () => search.value.trim().toLowerCase();
+  const isSought = (row) => row.dataset.encoder.toLowerCase().includes(sought());
+  const highlighted = () =>
+    boardRows.filter((row, at) => picks[at].checked || (sought() && isSought(row))).map((row) => row.dataset.encoder);
+  const byValue = (pairs) => // names, the largest value first; those without a value last
+    pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .sort(([, a], [, b]) => b - a).map(([name]) => name);
+  // The places of encoders: by a column of the leaderboard, or by the numbers of one series of a chart.
+  const ranking = ({ values }, chosen) => {
+    if (chosen === "") return [];
+    if (!chosen.startsWith("[")) return byValue(boardRows.map((row) => [row.dataset.encoder, row.cells[chosen].dataset.value]));
+    const [view, series] = JSON.parse(chosen);
+    return byValue(values.filter((row) => row.view === view && (row.series ?? "") === series).map((row) => [row.encoder, row.value]));
+  };
+  const update = async (place) => {
+    const { spec, view } = charts.get(place);
+    if (!spec.params.length) return;
+    const own = place.parentElement.querySelector(".order select")?.value;
+    const ranks = ranking(spec.data, own || order.value);
+    await view.signal("families", families()).signal("mine", highlighted()).signal("ranking", ranks).runAsync();
+  };
+  // A rank is 1 and the number of shown encoders that are better.
+  const rerank = () => {
+    const ranked = boardRows.filter((row) => !row.hidden && row.querySelector(".rank").dataset.value !== "");
+    const ranks = ranked.map((row) => Number(row.querySelector(".rank").dataset.value));
+    ranked.forEach((row, at) => {
+      row.querySelector(".rank").textContent = 1 + ranks.filter((rank) => rank < ranks[at]).length;
+    });
+  };
+  const change = () => {
+    const chosen = new Set(families());
+    for (const row of boardRows) row.hidden = !chosen.has(row.dataset.family);
+    rerank();
+    for (const row of boardRows) row.hidden ||= Boolean(sought()) && !isSought(row);
+    const shown = boardRows.filter((row) => !row.hidden).length;
+    find("filtered").textContent = shown < boardRows.length ? `${shown} of ${boardRows.length} encoders are shown.` : "";
+    const own = picks.filter((box, at) => boardRows[at].dataset.family === "OWN");
+    mine.setAttribute("aria-pressed", own.length > 0 && own.every((box) => box.checked));
+    for (const place of charts.keys()) update(place);
+  };
+  mine.addEventListener("click", () => {
+    const on = mine.getAttribute("aria-pressed") !== "true";
+    picks.forEach((box, at) => { if (boardRows[at].dataset.family === "OWN") box.checked = on; });
+    change();
+  });
+  for (const box of picks) box.addEventListener("change", change);
+  search.addEventListener("input", change);
+  order.addEventListener("change", change);
+  find("filter").addEventListener("change", change);
+  mine.hidden = !boardRows.some((row) => row.dataset.family === "OWN");
+  all("#leaderboard thead th").forEach((head, column) => {
+    if (boardRows.some((row) => row.cells[column].classList.contains("number")) && head.textContent !== "Rank") {
+      order.append(make("option", { value: column }, `by ${head.textContent.toLowerCase()}`));
+    }
+  });
+  if (boardRows.length > 1) {
+    find("tools").hidden = false;
+    for (const box of picks) box.hidden = false;
+  }
+
   for (const place of all("[data-plot]")) observer.observe(place);
-  narrow.addEventListener("change", () => drawn.forEach(draw));
+  narrow.addEventListener("change", () => [...charts.keys()].forEach(draw));
 
   // --- tables: sorting
 
@@ -117,7 +211,7 @@
 
   // --- tables: building
 
-  const numberCell = ([value, low, high, record, difference]) => {
+  const numberCell = ([value, low, high, record, difference, n]) => {
     if (value === null) {
       const gap = make("span", { class: "gap", title: low }, make("span", { "aria-hidden": "true" }, "–"));
       gap.append(make("span", { class: "unseen" }, low));
@@ -128,6 +222,7 @@
     if (low !== null && high !== null) {
       cell.append(make("span", { class: "interval" }, `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`));
     }
+    if (n) cell.append(make("span", { class: "interval" }, n));
     if (difference !== null) cell.append(make("span", { class: "difference" }, signed(difference)));
     return cell;
   };
@@ -139,9 +234,10 @@
   };
   const buildTable = (name, label) => {
     const { caption, columns, rows, stated } = data(name);
-    const head = columns.map(([title, help, isMetric], place) => {
+    const head = columns.map(([title, help, isMetric, n], place) => {
       const kind = `${isMetric ? "number" : "text"}${place === 0 ? " key" : ""}`;
-      return make("th", { scope: "col", class: kind, ...(help ? { title: help } : {}) }, title);
+      const of = n ? [make("span", { class: "interval" }, n)] : [];
+      return make("th", { scope: "col", class: kind, ...(help ? { title: help } : {}) }, title, ...of);
     });
     const row = (cells, stated) =>
       make("tr", stated ? { class: "stated" } : {}, ...cells.map((cell, at) => cellOf(cell, at, columns[at][2])));
@@ -160,19 +256,6 @@
     });
   }
   all("table[data-sortable]").forEach(makeSortable);
-
-  // --- the leaderboard's filter
-
-  const boxes = all("#filter input");
-  const boardRows = all("#leaderboard tbody tr");
-  const filter = () => {
-    const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
-    for (const row of boardRows) row.hidden = !chosen.has(row.dataset.family);
-    const shown = boardRows.filter((row) => !row.hidden).length;
-    find("filtered").textContent = shown < boardRows.length ? `${shown} of ${boardRows.length} encoders are shown.` : "";
-  };
-  find("filter").addEventListener("change", filter);
-  find("filter").hidden = boxes.length < 2;
 
   // --- sources
 
@@ -256,12 +339,6 @@
   addEventListener("hashchange", reveal);
   reveal();
   addEventListener("beforeprint", () => {
-    printing = true;
-    setThemes();
-    for (const place of all("[data-plot]")) if (place.checkVisibility() && !drawn.has(place)) draw(place);
-  });
-  addEventListener("afterprint", () => {
-    printing = false;
-    setThemes();
+    for (const place of all("[data-plot]")) if (place.checkVisibility() && !charts.has(place)) draw(place);
   });
 }
