@@ -16,6 +16,7 @@ from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_
 from flickrexif.eval.report.render.files import FORMATS, save_all
 from flickrexif.eval.report.render.page import PROGRAM, View, render
 from flickrexif.eval.report.render.tables import compared_csv, numbers_behind, numbers_csv, to_csv, to_tex
+from flickrexif.eval.report.score.answer import answer_of
 from flickrexif.eval.report.score.compare import compare, differences
 from flickrexif.eval.report.score.headlines import headlines
 from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
@@ -97,7 +98,10 @@ def _view(
     board = board_of(used)
     chart = charted(used)
     figures = illustrated(chart.figures, data_dir)
+    answer = answer_of(used, board)
+    overview = [answer.figure] if answer.figure else []
     view = View(
+        answer=answer,
         banners=banners(records.entries),
         origins=origins(used),
         encoders=len({result.encoder for _, result in used}),
@@ -106,7 +110,7 @@ def _view(
         board=board,
         leaderboard=replace(leaderboard(board), differences=board_differences(board, board_of(before, board.basis))),
         figures=figures,
-        numbers=_compared(numbers_behind(figures), numbers_behind(charted(before).figures)),
+        numbers=_compared(numbers_behind([*overview, *figures]), numbers_behind(charted(before).figures)),
         tables=_compared(tables(used), tables(before)),
         sources=sources_of(used),
         compositions=compositions_of(board, places.__getitem__),

@@ -12,7 +12,7 @@ from flickrexif.core.pages import marks
 from flickrexif.core.text import link
 from flickrexif.eval.report.charts import QUESTIONS, Unmeasured, parts, section_order
 from flickrexif.eval.report.published import inferred
-from flickrexif.eval.report.render.parts import rounded, shown_name
+from flickrexif.eval.report.render.parts import CONFIG, rounded, shown_name
 from flickrexif.eval.report.render.plots import specification
 from flickrexif.eval.report.score.compare import Comparison
 from flickrexif.eval.report.score.headlines import Headline
@@ -36,6 +36,7 @@ SAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 class View:
     """Everything that the page shows."""
 
+    answer: Answer
     banners: Sequence[str]
     origins: Sequence[tuple[str, str]]  # (whose photos, names of data sets)
     encoders: int
@@ -54,15 +55,13 @@ class View:
     replaced: Sequence[tuple[str, str]]  # (path, path of the record used instead)
     place: Callable[[str], int]  # a record's path -> its place in the sources
     formats: Sequence[str]
-    answer: Answer | None = None  # what the page opens with
     baseline: str = ""
     comparison: Comparison | None = None
 
     @property
     def drawn(self) -> list[Figure]:
         """All figures, that of the answer first."""
-        overview = [self.answer.figure] if self.answer and self.answer.figure else []
-        return [*overview, *self.figures]
+        return [*([self.answer.figure] if self.answer.figure else []), *self.figures]
 
 
 def render(view: View) -> str:
@@ -122,6 +121,7 @@ def to_json(value: Any) -> str:
 def _data(view: View, plots: Mapping[str, drawing.Spec]) -> dict[str, str]:
     """Id of a script element -> its content: JSON that cannot end the element."""
     data: dict[str, Any] = {
+        "config": CONFIG,
         "sources": view.sources,
         "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in parts()}},
     }
@@ -132,7 +132,10 @@ def _data(view: View, plots: Mapping[str, drawing.Spec]) -> dict[str, str]:
 
 
 def in_columns(spec: drawing.Spec) -> drawing.Spec:
-    """The specification with its rows as columns: field -> values, or {"words": texts, "at": place of each row's}."""
+    """The specification without the look of all charts, and with its rows as columns.
+
+    A column is the values of a field, or {"words": texts, "at": the place of each row's text}.
+    """
     rows = spec["data"]["values"]
     columns: dict[str, Any] = {}
     for name in dict.fromkeys(name for row in rows for name in row):
@@ -143,7 +146,8 @@ def in_columns(spec: drawing.Spec) -> drawing.Spec:
             columns[name] = {"words": words, "at": [places[value] for value in values]}
         else:
             columns[name] = values
-    return spec | {"data": {"rows": len(rows), "columns": columns}}
+    own = {name: value for name, value in spec.items() if name not in ("$schema", "config")}
+    return own | {"data": {"rows": len(rows), "columns": columns}}
 
 
 def table_data(table: Table, place: Callable[[str], int]) -> dict[str, Any]:

@@ -64,13 +64,15 @@
   };
   const narrow = matchMedia("(max-width: 44rem)");
   const charts = new Map(); // place -> {spec, view}
+  const config = data("config");
   const draw = async (place) => {
     const spec = charts.get(place)?.spec ?? data(place.dataset.plot);
     if (!Array.isArray(spec.data.values)) spec.data = { values: rowsOf(spec.data) };
-    const legend = { ...spec.config.legend, columns: narrow.matches ? 2 : 5 };
-    const shown = { ...(narrow.matches ? stacked(spec) : spec), config: { ...spec.config, font: "system-ui, sans-serif", legend } };
+    const legend = { ...config.legend, columns: narrow.matches ? 2 : 5 };
+    const shown = { ...(narrow.matches ? stacked(spec) : spec), config: { ...config, font: "system-ui, sans-serif", legend } };
     // Expressions are interpreted (ast), as the page forbids eval.
-    const { view } = await vegaEmbed(place.firstElementChild, shown, { actions: false, ast: true, renderer: "svg" });
+    const options = { actions: false, ast: true, mode: "vega-lite", renderer: "svg" };
+    const { view } = await vegaEmbed(place.firstElementChild, shown, options);
     if (!charts.has(place)) addOrder(place, spec);
     charts.set(place, { spec, view });
     await update(place);
