@@ -133,12 +133,14 @@
     const ranks = ranking(spec.data, own || order.value);
     await view.signal("families", families()).signal("mine", highlighted()).signal("ranking", ranks).runAsync();
   };
-  // A rank is 1 and the number of shown encoders that are better.
+  // A rank goes from 1 and the number of shown encoders whose intervals lie above, to that of those that do not lie below.
   const rerank = () => {
     const ranked = boardRows.filter((row) => !row.hidden && row.querySelector(".rank").dataset.value !== "");
-    const ranks = ranked.map((row) => Number(row.querySelector(".rank").dataset.value));
+    const ends = ranked.map((row) => row.querySelector(".sensitivity").dataset).map(({ low, high }) => [Number(low), Number(high)]);
     ranked.forEach((row, at) => {
-      row.querySelector(".rank").textContent = 1 + ranks.filter((rank) => rank < ranks[at]).length;
+      const first = 1 + ends.filter(([low]) => low > ends[at][1]).length;
+      const last = ends.filter(([, high]) => high >= ends[at][0]).length;
+      row.querySelector(".rank").textContent = first === last ? first : `${first} to ${last}`;
     });
   };
   const change = () => {
