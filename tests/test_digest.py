@@ -240,7 +240,7 @@ def test_what_changed_between_two_runs_is_measured_anew(data: Path, tmp_path: Pa
     evaluate(name, data_dir=fresh, **OPTIONS)
     assert records(data) == records(fresh)
     assert only_file(data).read_bytes() == only_file(fresh).read_bytes() != first[_inside(data)][1]
-    assert lines == [f"{name} was changed: 1 of its files are made anew."]
+    assert lines == [f"{resolve(name).key} was changed: 1 of its files are made anew."]
     assert results[0].n == {"pairs": PAIRS}
 
 
@@ -255,7 +255,7 @@ def test_embed_makes_the_files_of_a_changed_checkpoint_anew(data: Path, place: P
     assert [embed_pairs().files[0].existed for _ in range(2)] == [False, True]
     write_checkpoint(place / "w.pt", 1)
     assert [embed_pairs().files[0].existed for _ in range(2)] == [False, True]
-    assert lines == [f"{name} was changed: 1 of its files are made anew."]
+    assert lines == ["timm:test_vit.r160_in1k@w.pt was changed: 1 of its files are made anew."]
     encoder = load(resolve(name))
     image = Image.open(pictures(data)[0])
     expected = encoder.embed(torch.from_numpy(encoder.prepare(image, "", None))[None])

@@ -201,9 +201,34 @@ def test_a_checkpoint_is_part_of_the_key(tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
     file.write_bytes(b"12345")
     record = resolve(f"paper:clip/ViT-L-14@336px@{file}?img_size=224")
-    assert record.key == f"paper:clip/ViT-L-14@336px@{file}?img_size=224"
+    assert record.key == "paper:clip/ViT-L-14@336px@weights.pt?img_size=224"
     assert (record.checkpoint, record.size_bytes, record.input_size) == (str(file), 5, 224)
     assert BACKENDS[record.backend].is_here(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("timm:test_vit.r160_in1k@{}/x.pt", "timm:test_vit.r160_in1k@x.pt"),
+        ("timm:test_vit.r160_in1k@{}/x.pt?img_size=96", "timm:test_vit.r160_in1k@x.pt?img_size=96"),
+        ("torchhub:{}/repository/tiny", "torchhub:repository/tiny"),
+        ("transformers:{}/folder", "transformers:folder"),
+        ("transformers:facebook/dinov2-base", "transformers:facebook/dinov2-base"),
+    ],
+)
+def test_no_folder_is_part_of_a_name(tmp_path: Path, name: str, key: str) -> None:
+    (tmp_path / "x.pt").touch()
+    assert resolve(name.format(tmp_path)).key == key
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "w.pt").touch()
+    names = [f"timm:test_vit.r160_in1k@{tmp_path / folder}/w.pt" for folder in "aab"]
+    assert len(expand(names[:2])) == 1
+    with pytest.raises(UsageError, match=r"Two encoders have the name timm:test_vit\.r160_in1k@w\.pt"):
+        expand(names)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:

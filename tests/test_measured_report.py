@@ -28,6 +28,7 @@ from tests.samples import DATA
 RECORDS = DATA / "records"
 VERSIONS = sorted(int(folder.name) for folder in RECORDS.glob("*/"))
 MASKED = "90% masked"
+CALLED = {"ImageNet": "imagenet-traces"}  # of two classes
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,8 @@ def test_numbers_are_those_of_the_record_files(report: Path, records: dict[str, 
         low, high = record["intervals"].get(metric, (None, None))
         values = (record["metrics"][metric], low, high, record["settings"].get("mask"))
         assert tuple(number(row[column]) for column in ("value", "low", "high", "mask")) == values
-        for column in ("task", "dataset", "origin", "parameter", "attribute", "encoder", "family"):
+        assert row["dataset"] == CALLED.get(record["dataset"], record["dataset"])
+        for column in ("task", "origin", "parameter", "attribute", "encoder", "family"):
             assert row[column] == (record[column] or "")
 
 
@@ -104,19 +106,20 @@ RECALLS = tuple(f"{name}{side}" for side in ("", "_phone", "_camera") for name i
 LEFT = tuple(f"{name}.{metric}" for metric in ("accuracy", "all_same")
              for name in ("none", "centring", "leace", "averaging"))  # fmt: skip
 TABLES = [  # record, file below the report with {} for the mask, metric -> its column
-    ("knn", "tables/knn-sharpening-imagenet{}-k-3", {name: name for name in KNN}),
-    ("knn", "figures/setups-sharpening-imagenet{}-k-3", {name: name.replace("_", "-") for name in KNN}),
-    ("probe", "figures/probe-sharpening-imagenet{}-protocol-fast", {"accuracy": "probe-accuracy"}),
+    ("knn", "tables/knn-sharpening-imagenet-traces{}-k-3", {name: name for name in KNN}),
+    ("knn", "figures/setups-sharpening-imagenet-traces{}-k-3", {name: name.replace("_", "-") for name in KNN}),
+    ("probe", "figures/probe-sharpening-imagenet-traces{}-protocol-fast", {"accuracy": "probe-accuracy"}),
     ("probe-attribute", "figures/probe-make-flickrexif{}-protocol-fast-origin-simulated",
      {"accuracy": "probe-accuracy"}),
     ("retrieval", "tables/retrieval-paircams{}", {name: name for name in RECALLS}),
     ("retrieval", "figures/retrieval-paircams{}", {"same": "recall-1-same-type-of-camera"}),
     ("neighbors", "tables/neighbors-is-smartphone-flickrexif{}-origin-simulated", {"10": "10", "50": "50"}),
     ("neighbors", "figures/neighbors-is-smartphone-flickrexif{}-origin-simulated", {"10": "k-10", "25": "k-25"}),
-    ("mitigation", "tables/mitigation-sharpening-imagenet{}-protocol-fast", {name: name for name in LEFT}),
-    ("mitigation", "figures/mitigation-sharpening-imagenet{}-protocol-fast-accuracy", {"leace.accuracy": "leace"}),
-    ("masking", "tables/masking-imagenet", {"0": "0", "0.9": "0.9"}),
-    ("masking", "figures/masking-imagenet", {"0": "0", "0.9": "90"}),
+    ("mitigation", "tables/mitigation-sharpening-imagenet-traces{}-protocol-fast", {name: name for name in LEFT}),
+    ("mitigation", "figures/mitigation-sharpening-imagenet-traces{}-protocol-fast-accuracy",
+     {"leace.accuracy": "leace"}),
+    ("masking", "tables/masking-imagenet-traces", {"0": "0", "0.9": "0.9"}),
+    ("masking", "figures/masking-imagenet-traces", {"0": "0", "0.9": "90"}),
 ]  # fmt: skip
 
 
@@ -138,7 +141,7 @@ def test_each_table_has_the_numbers_of_its_record(
 
 def test_the_table_of_probes_has_a_column_a_mask(report: Path, records: dict[str, Record]) -> None:
     tables = (
-        ("processing", "probe", "sharpening-imagenet{}-protocol-fast"),
+        ("processing", "probe", "sharpening-imagenet-traces{}-protocol-fast"),
         ("acquisition", "probe-attribute", "make-flickrexif{}-protocol-fast-origin-simulated"),
     )
     for kind, stem, name in tables:
@@ -152,7 +155,7 @@ def test_the_table_of_probes_has_a_column_a_mask(report: Path, records: dict[str
 def test_the_pictures_are_of_their_records(report: Path, records: dict[str, Record], masked: str) -> None:
     mask = "-mask-0.9" if masked else ""
     detail = records[f"similarity{masked}.json"]["detail"]
-    rows = rows_of(report / "figures" / f"similarity-sharpening-imagenet{mask}.csv")
+    rows = rows_of(report / "figures" / f"similarity-sharpening-imagenet-traces{mask}.csv")
     shares = {float(row["bin"].split()[0]): row for row in rows}
     for group, words in (("same_class_same_metadata", "same-class-same-processing"),
                          ("different_class_different_metadata", "other-class-other-processing")):  # fmt: skip
@@ -163,7 +166,7 @@ def test_the_pictures_are_of_their_records(report: Path, records: dict[str, Reco
     file = f"tsne-is-smartphone-flickrexif{mask}-origin-simulated-control-dct.csv"
     points = Counter({"0": "non-smart", "1": "smart"}[str(label)] for label in detail["label"])
     assert {row["label"]: int(row["points"]) for row in rows_of(report / "figures" / file)} == points
-    for stem, name in (("strips", f"sharpening-imagenet{mask}"),
+    for stem, name in (("strips", f"sharpening-imagenet-traces{mask}"),
                        ("strips-labels", f"is-smartphone-flickrexif{mask}-origin-simulated")):  # fmt: skip
         (query,) = records[f"{stem}{masked}.json"]["detail"]["queries"]
         same = sum(neighbor["same"] for neighbor in query["neighbors"])
@@ -203,7 +206,7 @@ def test_the_page_says_whose_photos_were_measured(report: Path) -> None:
     page = (report / "index.html").read_text("utf-8")
     assert "SIMULATED DATA (FlickrExif)" in page
     for words in ("<bdi>FlickrExif</bdi>: <bdi>simulated photos</bdi>", "<bdi>PairCams</bdi>: <bdi>real photos</bdi>",
-                  "<bdi>ImageNet</bdi>: <bdi>origin of the photos not told</bdi>"):  # fmt: skip
+                  "<bdi>imagenet-traces</bdi>: <bdi>origin of the photos not told</bdi>"):  # fmt: skip
         assert words in page
     for name, title in titles(report).items():
         assert ("simulated" in title) == ("flickrexif" in name), title
@@ -348,7 +351,7 @@ def test_records_of_every_version_are_read_and_shown(version: int, tmp_path: Pat
     assert (written.unreadable, written.records) == ([], len(records))
     rows = rows_of(tmp_path / "report/tables/numbers.csv")
     shown = {(row["record"], row["metric"]): (number(row["value"]), row["dataset"]) for row in rows}
-    expected = {(name, metric): (value, record["dataset"])
+    expected = {(name, metric): (value, CALLED.get(record["dataset"], record["dataset"]))
                 for name, record in records.items() for metric, value in record["metrics"].items()}  # fmt: skip
     assert shown == expected
     masks = {row["record"]: number(row["mask"]) for row in rows}

@@ -148,6 +148,7 @@ def neighbors(dataset: str = "FlickrExif") -> Result:
         attribute="is_smartphone",
         metrics={},
         settings={},
+        n={"photos": 1_000},
     )
 
 
@@ -167,7 +168,7 @@ def test_every_encoder_that_the_paper_names_is_known() -> None:
 
 def test_levels_need_the_papers_mask() -> None:
     about = {"task": "probe", "encoder": "e", "family": "CVL", "dataset": "FlickrExif", "origin": "",
-             "attribute": "Is Smartphone"}  # fmt: skip
+             "attribute": "Is Smartphone", "n": {"test": 1_000}}  # fmt: skip
     masked = Result(**about, metrics={"accuracy": 0.5}, settings={"mask": 0.9})
     assert published(masked, "accuracy") == [("most CVL encoders over", 0.7)]
     assert published(replace(masked, settings={}), "accuracy") == []

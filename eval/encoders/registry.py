@@ -122,9 +122,17 @@ def resolve(name: str) -> EncoderSpec:
 
 
 def expand(names: Iterable[str]) -> list[EncoderSpec]:
-    """The specs that names, collections (@paper47) and text files (a name a line, # for comments) stand for, once."""
-    specs = [resolve(name) for entry in names for name in _expanded(entry)]
-    return list({spec.key: spec for spec in specs}.values())
+    """The specs that names, collections (@paper47) and text files (a name a line, # for comments) stand for, once.
+
+    UsageError where two different ones have the same name.
+    """
+    specs: dict[str, EncoderSpec] = {}
+    for spec in (resolve(name) for entry in names for name in _expanded(entry)):
+        first = specs.setdefault(spec.key, spec)
+        if (first.checkpoint, first.model) != (spec.checkpoint, spec.model):
+            message = f"Two encoders have the name {spec.key}: the folder of a file is no part of it."
+            raise UsageError(message, "Give the files different names.")
+    return list(specs.values())
 
 
 def _expanded(entry: str) -> Iterator[str]:
@@ -158,7 +166,7 @@ def _base(name: str, *, own_file: bool) -> EncoderSpec:
     backend, _, model = name.partition(":")
     if backend in BACKENDS and model:
         spec = BACKENDS[backend].describe(name, model, own_file)
-        return registered_encoders().get(spec.name) or noted(spec)
+        return registered_encoders().get(spec.name) or noted(replace(spec, name=_without_folder(spec.name)))
     raise unknown(name, name, registered_encoders())
 
 
@@ -185,6 +193,14 @@ def _with_its_resize(spec: EncoderSpec, text: str) -> EncoderSpec:
     return of_library(spec)
 
 
+def _without_folder(name: str) -> str:
+    """The name without the folder that a place on this machine is in, as names are published: torchhub:REPOSITORY/MODEL
+    of torchhub:/a/folder/REPOSITORY/MODEL."""
+    before, is_place, place = name.rpartition(":/")
+    kept = 2 if before == "torchhub" else 1
+    return f"{before}:{'/'.join(place.rstrip('/').split('/')[-kept:])}" if is_place else name
+
+
 def _size(spec: EncoderSpec, text: str) -> int:
     if not spec.input_size:
         raise UsageError(f"{spec.name} reads the image as it is.", f"Write {spec.name}.")
@@ -198,4 +214,5 @@ def _with_checkpoint(spec: EncoderSpec, path: str) -> EncoderSpec:
     if not BACKENDS[spec.backend].hub_files:
         raise UsageError(f"{spec.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
     own: dict[str, Any] = dict.fromkeys(NOTES, "")  # a file may hold any weights
-    return replace(spec, name=f"{spec.name}@{path}", checkpoint=path, size_bytes=Path(path).stat().st_size, **own)
+    name = f"{spec.name}@{Path(path).name}"  # without its folder: names are published
+    return replace(spec, name=name, checkpoint=path, size_bytes=Path(path).stat().st_size, **own)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from flickrexif.eval.report.datasets import UNITS
 from flickrexif.eval.report.identity import Entry, group_of, name_of
 from flickrexif.eval.report.published import published
 from flickrexif.eval.report.spec import Point, Series
@@ -22,7 +23,7 @@ BEST_KNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The records of one measurement (`group_of`), one an encoder, by family and name."""
+    """The records of one measurement (`group_of`), one an encoder, by family and name; those without a number last."""
 
     entries: tuple[Entry, ...]
 
@@ -91,6 +92,8 @@ def groups_of(entries: Iterable[Entry], task: str) -> list[Group]:
     for entry in entries:
         if entry[1].task == task:
             groups.setdefault(group_of(entry[1]), []).append(entry)
+    for group in groups.values():
+        group.sort(key=lambda entry: all(value is None for value in entry[1].metrics.values()))
     keys = sorted(groups, key=lambda key: (subject_order(groups[key][0][1]), key[1], key))
     return [Group(tuple(groups[key])) for key in keys]
 
@@ -110,15 +113,6 @@ def point_of(entry: Entry, metric: str, reason: str = "") -> Point:
         reason="" if value is not None else plain(reason or result.reason or "not in the record", 120),
         n=n_of(result),
     )
-
-
-UNITS = {"test": "test images", "photos": "photos", "pairs": "pairs", "queries": "queries"}
-"""Name in `Result.n` -> of what a number is, the first that a record has."""
-
-
-def tested(result: Result) -> int:
-    """The number of test images, photos or pairs that the record's numbers are of; 0 where it does not tell."""
-    return next((result.n[name] for name in UNITS if name in result.n), 0)
 
 
 def n_of(result: Result) -> str:

@@ -11,6 +11,7 @@ from flickrexif.core.parquet import Row, check_columns, read_rows
 from flickrexif.core.pictures import BadPicture, upright
 from flickrexif.eval.data.embeddings import FLICKR_ID
 from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
+from flickrexif.eval.data.names import NAMES
 from flickrexif.eval.data.source import Source
 from flickrexif.eval.report.spec import Figure, Shot, Strips
 from flickrexif.kinds import data_sets, recognised
@@ -84,7 +85,7 @@ def pictures(data_dir: Path, images: Iterable[Key]) -> dict[Key, Picture]:
     keys = [key for key in keys if key not in credits_] + _first(MOST_FLICKR, [key for key in keys if key in credits_])
     shown = {}
     for name, folder in _folders(data_dir):
-        dataset_keys = [key for key in keys if key.dataset == name]
+        dataset_keys = [key for key in keys if NAMES.get(key.dataset, key.dataset) == name]
         for key, data in _stored(folder, dataset_keys) if dataset_keys else ():
             if jpeg := thumbnail(data):
                 attribution, page_url = credits_.get(key, ("", ""))

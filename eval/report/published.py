@@ -1,11 +1,13 @@
 """The numbers that the paper states, which a report shows beside the measured ones."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from flickrexif.eval.report.datasets import is_whole, tested
+from flickrexif.eval.report.identity import decisive
 from flickrexif.eval.results import Result
 
 LEVELS = ("over", "below")
@@ -28,10 +30,22 @@ class PaperNumber:
     inferred: str  # "yes" where the paper names no weights, so that the encoder is a guess
 
     def matches(self, result: Result) -> bool:
-        """Whether the record is of the same measurement."""
+        """Whether the record is of the same measurement by the same protocol, of the same data."""
         own = self.task, self.dataset, self.parameter, self.attribute
         theirs = result.task, result.dataset, result.parameter or "", result.attribute or ""
-        return own == theirs and (result.mask or 0) == self.mask
+        is_usual = not decisive(result).keys() - {"mask"}
+        return own == theirs and (result.mask or 0) == self.mask and is_usual and _is_of_the_papers_data(result)
+
+
+PAPER = {"FlickrExif": 1_000, "PairCams": 730}  # test photos that are smart or not; pairs
+
+
+def _is_of_the_papers_data(result: Result) -> bool:
+    """Whether the record is of as many images as the paper's; photos that are gone since count."""
+    if result.dataset not in PAPER:
+        return is_whole(result)
+    left_out: Mapping[str, int] = getattr(result.detail, "left_out", {})
+    return tested(result) + left_out.get("test", 0) + left_out.get("no_embedding", 0) == PAPER[result.dataset]
 
 
 @cache

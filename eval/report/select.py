@@ -1,11 +1,12 @@
 """Which records of a folder a report uses: of several of one measurement and encoder that with the last path."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.measure import read_result
+from flickrexif.eval.report.datasets import names_of
 from flickrexif.eval.report.identity import REFERENCE, Entry, key_of
 from flickrexif.eval.report.style import family_order
 from flickrexif.eval.report.wording import dataset_of, photos_of
@@ -25,7 +26,7 @@ class Records:
 
 
 def read_records(folder: Path) -> Records:
-    """The records (*.json) of a folder and its subfolders, sorted by path.
+    """The records (*.json) of a folder and its subfolders, sorted by path; data sets are called as `datasets` says.
 
     Raises UsageError where there is no folder, no file, or a data folder around the records, FlickrExifError where no
     file can be shown.
@@ -49,7 +50,8 @@ def read_records(folder: Path) -> Records:
             unreadable.append((name, str(error).replace(f"{folder}/", "")))
     if not entries:
         raise FlickrExifError(f"None of the files in {folder} can be shown.", unreadable[0][1])
-    return Records(entries, unreadable)
+    names = names_of(result for _, result in entries)
+    return Records([(path, replace(result, dataset=names[result.dataset])) for path, result in entries], unreadable)
 
 
 def used_entries(entries: Iterable[Entry]) -> list[Entry]:

@@ -138,3 +138,18 @@ def _family_medians(points: Sequence[Point]) -> str:
     by_family = {f: [p.value for p in points if p.family == f and p.value is not None] for f in families}
     medians = (f"{family or 'unknown'} {percent(median(values))}" for family, values in by_family.items())
     return f" Median by family: {', '.join(medians)}."
+
+
+def with_interval(point: Point, more: str = "") -> str:
+    """ "76.5% (74.1 to 78.9)"; `more` stands beside the interval."""
+    has_interval = point.low is not None and point.high is not None
+    interval = f"{100 * (point.low or 0):.1f} to {100 * (point.high or 0):.1f}" if has_interval else ""
+    beside = "; ".join(filter(None, (interval, more)))
+    return f"{percent(point.value)} ({beside})" if beside else percent(point.value)
+
+
+def middle(points: Sequence[Point]) -> str:
+    """The number of one point with its interval, or the median of several."""
+    if len(points) == 1:
+        return with_interval(points[0])
+    return percent(median(point.value for point in points if point.value is not None))

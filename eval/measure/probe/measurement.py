@@ -35,8 +35,8 @@ from flickrexif.eval.measure.probe.probe import (
 from flickrexif.processing.variants import classes as classes_of
 
 MASK = 0.9  # masked share of the image in acquisition probes
-ProbeInputs = tuple[ProbeData, Sequence[int | str], dict[str, int]]
-"""The data, the ids of the test images, and how many images of each split are left out."""
+ProbeInputs = tuple[ProbeData, Sequence[int | str], dict[str, int], dict[str, int]]
+"""The data, the ids of the test images, how many images of each split are left out, and how many semantic classes."""
 METRICS = ("accuracy", "accuracy_std", "chance", "mean_per_class_recall")
 
 
@@ -105,7 +105,9 @@ class Probe(Measurement):
     def measure(self, inputs: Inputs) -> Outcome:
         """Train it and score it on the test images."""
         settings = probe_settings(self, inputs.device)
-        data, test_ids, left_out = (self._processing if self.parameter else self._acquisition)(inputs, settings)
+        data, test_ids, left_out, classes = (self._processing if self.parameter else self._acquisition)(
+            inputs, settings
+        )
         outcome = probe(data, settings)
         images = int((~data.validation).sum()), int(data.validation.sum()), len(test_ids)
         detail = ProbeDetail(
@@ -122,7 +124,7 @@ class Probe(Measurement):
             metrics={name: getattr(outcome, name) for name in METRICS},
             intervals={"accuracy": outcome.interval} if outcome.interval else {},
             interval=OVER_IMAGES,
-            n=dict(zip(("train", "validation", "test"), images, strict=True)),
+            n=dict(zip(("train", "validation", "test"), images, strict=True)) | classes,
             blocks=in_blocks(test_ids, {"accuracy": outcome.right}) if outcome.right is not None else {},
             reason=outcome.reason or "",
             detail=detail,
@@ -134,7 +136,8 @@ class Probe(Measurement):
         images, names = train_and_test(inputs), classes_of(str(self.parameter))
         draws = uniform_draws(str(self.parameter), images.train.ids, range(self.seeds))
         data = processing_data(images.train.embeddings, images.test.embeddings, names, draws, settings)
-        return data, images.test.ids, images.left_out
+        classes = {name: count for name, count in images.n.items() if name == "classes"}
+        return data, images.test.ids, images.left_out, classes
 
     def _acquisition(self, inputs: Inputs, settings: ProbeSettings) -> ProbeInputs:
         assert inputs.labels is not None
@@ -148,7 +151,7 @@ class Probe(Measurement):
             parts.append(Part(inputs.only.embeddings.image_embeddings[rows], labels))
             missing[name] = len(split.ids[name]) - len(kept)
         test_ids = [photo for photo in split.ids["test"].tolist() if photo in row_of]
-        return labelled_data(parts[0], parts[1], parts[2], split.classes, settings), test_ids, missing
+        return labelled_data(parts[0], parts[1], parts[2], split.classes, settings), test_ids, missing, {}
 
 
 def probe_settings(measurement: Any, device: str) -> ProbeSettings:

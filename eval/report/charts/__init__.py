@@ -20,6 +20,7 @@ from flickrexif.eval.report.groups import groups_of
 from flickrexif.eval.report.identity import Entry, distinct_names
 from flickrexif.eval.report.spec import Figure, Point, Table
 from flickrexif.eval.report.style import plain
+from flickrexif.eval.results import Result
 
 CHARTS: dict[str, Chart] = {
     "probe": probe.CHART,
@@ -105,6 +106,12 @@ def tables(entries: Sequence[Entry]) -> list[Table]:
 
 def _has_numbers(table: Table) -> bool:
     return any(isinstance(cell, Point) and cell.value is not None for row in table.cells for cell in row)
+
+
+def part_of(result: Result) -> Part | None:
+    """The part of the trace sensitivity that a record belongs to; None for one that does not count."""
+    chart = CHARTS.get(result.task)
+    return next((part for part in chart.parts if part.counts(result)), None) if chart else None
 
 
 def parts() -> list[Part]:

@@ -1,12 +1,13 @@
 """What mitigations leave of the trace, and of what images show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from flickrexif.eval.report.charts.base import Chart, metrics_table
-from flickrexif.eval.report.groups import Group, point_of
+from flickrexif.eval.report.charts.base import Chart, is_whole, metrics_table
+from flickrexif.eval.report.groups import Group, about, point_of
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.spec import Figure, Point, Rows, Series
-from flickrexif.eval.report.wording import INTERVALS, capital, chance_level, extremes, gaps
+from flickrexif.eval.report.style import percent, short
+from flickrexif.eval.report.wording import INTERVALS, capital, chance_level, extremes, gaps, subject_of, with_interval
 
 MITIGATIONS = ("none", "centring", "leace", "averaging")
 LEFT = {  # metric after a mitigation -> (what it says, its name beside others, of what, how to read it)
@@ -48,6 +49,27 @@ def _point(entry: Entry, name: str, metric: str) -> Point:
     """The number after a mitigation, or why the probe after it has none."""
     after = getattr(entry[1].detail, name, None)
     return point_of(entry, f"{name}.{metric}", (after and after.reason) or "")
+
+
+def mitigated(entries: Iterable[Entry]) -> Iterator[str]:
+    """A sentence on what LEACE leaves of the trace and of the classes, of the trace that it takes most from."""
+    names = ("none.accuracy", "leace.accuracy", "none.all_same", "leace.all_same")
+    taken: list[tuple[float, Entry]] = []
+    for entry in entries:
+        metrics = entry[1].metrics
+        if entry[1].task == "mitigation" and entry[1].family != "CTL" and is_whole(entry[1]):
+            before, after = metrics.get(names[0]), metrics.get(names[1])
+            if before is not None and after is not None and None not in (metrics.get(n) for n in names[2:]):
+                taken.append((before - after, entry))
+    if not taken:
+        return
+    entry = max(taken, key=lambda item: item[0])[1]
+    result, (probe, probe_left, knn, knn_left) = entry[1], (with_interval(point_of(entry, name)) for name in names)
+    yield (
+        f"Mitigated by LEACE, the probe of {short(result.encoder)} for {subject_of(result)} goes from {probe} to "
+        f"{probe_left}, where chance is {percent(result.metrics.get('chance'))}, and kNN from {knn} to {knn_left} "
+        f"({about(result)})."
+    )
 
 
 CHART = Chart(

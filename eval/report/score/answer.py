@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
 
-from flickrexif.eval.report.charts.base import is_whole
-from flickrexif.eval.report.groups import about, groups_of, point_of
+from flickrexif.eval.report.charts import part_of
+from flickrexif.eval.report.charts.mitigation import mitigated
+from flickrexif.eval.report.groups import Group, about, groups_of
 from flickrexif.eval.report.identity import REFERENCE, Entry
-from flickrexif.eval.report.score.effects import CONTROLS, Effect, effects_of, middle, with_interval
+from flickrexif.eval.report.score.effects import CONTROLS, Effect, effects_of
 from flickrexif.eval.report.score.sensitivity import Board, Score
 from flickrexif.eval.report.spec import Answer, Figure, Overview, Point, Strip
 from flickrexif.eval.report.style import FAMILIES, percent, short
-from flickrexif.eval.report.wording import extremes, subject_of
+from flickrexif.eval.report.wording import extremes, middle, with_interval
 from flickrexif.eval.results import Result
 
 MEASURE = "Type `flickrexif eval probe knn --encoder lite0 --dataset FOLDER`, with train/ and val/ of class folders."
@@ -18,7 +20,6 @@ NOTHING = f"Nothing is measured here that says how far traces are read out or mo
 CONTROLS_ALONE = (
     f"Only controls are measured here, which say that measurements work and nothing about encoders. {MEASURE}"
 )
-HIDDEN = 0.9  # share of a photo that is masked where its camera is read out
 OWN = "OWN"
 MOST = 3  # attributes in a sentence
 
@@ -37,7 +38,7 @@ def answer_of(entries: Sequence[Entry], board: Board) -> Answer:
 def finding_lines(entries: Sequence[Entry]) -> tuple[str, ...]:
     """The finding in at most three sentences, for a terminal."""
     effects = effects_of(entries)
-    lines = [*_finding(effects), *_most_and_least(effects), *_mitigated(entries)]
+    lines = [*_finding(effects), *_most_and_least(effects), *mitigated(entries)]
     return tuple(lines or [_nothing(entries)])
 
 
@@ -125,21 +126,15 @@ def _place(effects: Sequence[Effect]) -> str:
 
 def _camera(entries: Sequence[Entry]) -> Iterator[str]:
     """What is read out of masked photos, the nearest photos, and the pairs."""
-    shown = [entry for entry in entries if entry[1].family != CONTROLS]
-    probes = [e for e in shown if e[1].task == "probe" and e[1].attribute and (e[1].mask or 0) >= HIDDEN]
-    read = sorted(_medians(probes, "accuracy"), key=lambda item: -item[1])
+    read = sorted(_medians(entries, "acquisition", "accuracy"), key=lambda item: -item[1])
     if read:
         told = _listed([text for text, _ in read[:MOST]])
-        yield f"With {percent(HIDDEN, 0)} of each photo hidden, a linear probe tells {told}."
-    whole = [entry for entry in shown if is_whole(entry[1])]
-    near = [text for text, _ in _medians([e for e in whole if e[1].task == "neighbors"], "10")]
+        yield f"With 90% of each photo hidden, a linear probe tells {told}."
+    near = [text for text, _ in _medians(entries, "camera", "10")]
     if near:
         yield f"Of the 10 nearest photos, this share is from the same kind of camera: {_listed(near)}."
-    for group in groups_of(whole, "retrieval"):
-        same, other = (
-            [p for p in (point_of(e, name) for e in group.entries) if p.value is not None]
-            for name in ("same", "different")
-        )
+    for group in _groups(entries, "pairs"):
+        same, other = (_measured(group, name) for name in ("same", "different"))
         if same and other:
             yield (
                 f"The other photo of a pair comes first in {middle(same)} among photos of the same kind of camera, in "
@@ -147,19 +142,28 @@ def _camera(entries: Sequence[Entry]) -> Iterator[str]:
             )
 
 
-def _medians(entries: Sequence[Entry], metric: str) -> Iterator[tuple[str, float]]:
+def _groups(entries: Iterable[Entry], part: str) -> list[Group]:
+    """The measurements of a part of the trace sensitivity, without controls."""
+    of = [entry for entry in entries if entry[1].family != CONTROLS]
+    chosen = [entry for entry in of if (counted := part_of(entry[1])) and counted.name == part]
+    return [group for task in dict.fromkeys(result.task for _, result in chosen) for group in groups_of(chosen, task)]
+
+
+def _measured(group: Group, metric: str) -> list[Point]:
+    return [point for point in group.points(metric) if point.value is not None]
+
+
+def _medians(entries: Iterable[Entry], part: str, metric: str) -> Iterator[tuple[str, float]]:
     """ "make 45.0% (chance 11.1%; median of 6 encoders; FlickrExif, 400 test images)", and how far above chance."""
-    for task in dict.fromkeys(result.task for _, result in entries):
-        for group in groups_of(entries, task):
-            points = [p for p in (point_of(entry, metric) for entry in group.entries) if p.value is not None]
-            if not points:
-                continue
-            chance = group.chance() if "chance" in group.result.metrics else group.result.detail.chance
-            values = sorted(point.value for point in points if point.value is not None)
-            above = values[len(values) // 2] - (chance or 0)
-            level = f"chance {percent(chance)}; " if chance is not None else ""
-            beside = f"{level}{_of_encoders(points)}; {about(group.result)}"
-            yield f"{subject_of(group.result)} {middle(points)} ({beside})", above
+    for group in _groups(entries, part):
+        points, counted = _measured(group, metric), part_of(group.result)
+        if not points or not counted:
+            continue
+        chance = counted.chance(group.result)
+        above = median(point.value for point in points if point.value is not None) - (chance or 0)
+        level = f"chance {percent(chance)}; " if chance is not None else ""
+        beside = f"{level}{_of_encoders(points)}; {about(group.result)}"
+        yield f"{group.subject} {middle(points)} ({beside})", above
 
 
 def _of_encoders(points: Sequence[Point]) -> str:
@@ -198,27 +202,6 @@ def _most_and_least(effects: Sequence[Effect]) -> Iterator[str]:
 def _fall(effect: Effect) -> str:
     fall = f"kNN from {with_interval(effect.before)} to {with_interval(effect.after)}"
     return f"{100 * effect.loss:.1f} points ({fall})"
-
-
-def _mitigated(entries: Iterable[Entry]) -> Iterator[str]:
-    """What LEACE leaves of the trace and of the classes, for the trace that it takes most from."""
-    names = ("none.accuracy", "leace.accuracy", "none.all_same", "leace.all_same")
-    taken: list[tuple[float, Entry]] = []
-    for entry in entries:
-        metrics = entry[1].metrics
-        if entry[1].task == "mitigation" and entry[1].family != CONTROLS and is_whole(entry[1]):
-            before, after = metrics.get(names[0]), metrics.get(names[1])
-            if before is not None and after is not None and None not in (metrics.get(n) for n in names[2:]):
-                taken.append((before - after, entry))
-    if not taken:
-        return
-    entry = max(taken, key=lambda item: item[0])[1]
-    result, (probe, probe_left, knn, knn_left) = entry[1], (with_interval(point_of(entry, name)) for name in names)
-    yield (
-        f"Mitigated by LEACE, the probe of {short(result.encoder)} for {subject_of(result)} goes from {probe} to "
-        f"{probe_left}, where chance is {percent(result.metrics.get('chance'))}, and kNN from {knn} to {knn_left} "
-        f"({about(result)})."
-    )
 
 
 # --- one's own encoders
@@ -293,7 +276,7 @@ def _overview(board: Board) -> Figure | None:
     return Figure(
         name="overview",
         title="How much encoders know of processing and camera, and how far it moves neighbours",
-        caption="Each mark is an encoder, with its 95% interval over test images: its share of the way from chance (0%) "
+        caption="Each mark is an encoder with its 95% interval over test images: its share of the way from chance (0%) "
         "to perfect reading (100%), or of what it can lose. Lines are the controls, which are not ranked. "
         f"Measurements of each part: {counted}.",
         alt=" ".join(extremes(strip.points, strip.title[0].lower() + strip.title[1:]) for strip in strips),

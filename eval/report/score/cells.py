@@ -13,9 +13,9 @@ import numpy as np
 
 from flickrexif.core.draws import rank
 from flickrexif.eval.measure.intervals import LEVEL, RESAMPLES
-from flickrexif.eval.report.charts import CHARTS
+from flickrexif.eval.report.charts import CHARTS, part_of
 from flickrexif.eval.report.charts.base import Part
-from flickrexif.eval.report.groups import tested
+from flickrexif.eval.report.datasets import tested
 from flickrexif.eval.report.identity import Entry, group_of
 from flickrexif.eval.report.style import plain
 from flickrexif.eval.report.wording import measurement_of
@@ -47,15 +47,14 @@ class Cell:
 def cell_of(entry: Entry) -> Cell | None:
     """The cell of a record; None for one that does not count."""
     path, result = entry
-    chart = CHARTS.get(result.task)
-    part = next((part for part in chart.parts if part.counts(result)), None) if chart else None
-    if not chart or not part:
+    part = part_of(result)
+    if not part:
         return None
-    chance, reason = part.chance(result), _lack(part, result)
+    chance, reason, title = part.chance(result), _lack(part, result), CHARTS[result.task].title
     return Cell(
         key=group_of(result),
         part=part.name,
-        label=measurement_of(result, chart.title[0].lower() + chart.title[1:]),
+        label=measurement_of(result, title[0].lower() + title[1:]),
         record=path,
         value=None if reason else float(part.share([result.metrics[name] for name in part.metrics], chance)),
         n=tested(result),

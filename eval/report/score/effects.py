@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
-from flickrexif.eval.report.charts.base import is_whole
-from flickrexif.eval.report.groups import about, point_of, tested
+from flickrexif.eval.report.charts import part_of
+from flickrexif.eval.report.datasets import tested
+from flickrexif.eval.report.groups import about, point_of
 from flickrexif.eval.report.identity import REFERENCE, Entry, decisive
 from flickrexif.eval.report.spec import Point
-from flickrexif.eval.report.style import percent
 from flickrexif.eval.report.wording import PARAMETERS, dataset_of, subject_of
 from flickrexif.eval.results import NOT_REAL, Result
 
 CONTROLS = "CTL"
-TASKS = ("probe", "knn")
+READ, LOST = "processing", "pull"  # the parts of the trace sensitivity that tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +63,10 @@ def effects_of(entries: Iterable[Entry]) -> list[Effect]:
     records: dict[tuple[str, ...], dict[str, Entry]] = {}
     for entry in sorted(entries, key=lambda entry: len(decisive(entry[1]))):  # the usual settings come first
         result = entry[1]
-        if result.task in TASKS and result.parameter and is_whole(result) and result.family != CONTROLS:
-            key = result.dataset, NOT_REAL.get(result.origin, ""), result.parameter, result.encoder
-            records.setdefault(key, {}).setdefault(result.task, entry)
+        part = part_of(result)
+        if part and part.name in (READ, LOST) and result.family != CONTROLS:
+            key = result.dataset, NOT_REAL.get(result.origin, ""), result.parameter or "", result.encoder
+            records.setdefault(key, {}).setdefault(part.name, entry)
     by_place: dict[str, list[Effect]] = {}
     for effect in map(_effect, records.values()):
         if effect.probe.value is not None or effect.before.value is not None:
@@ -83,14 +83,15 @@ def _weight(effects: Sequence[Effect]) -> tuple[int, int, int]:
     return len(own), len({effect.encoder for effect in effects}), max(effect.tested for effect in effects)
 
 
-def _effect(tasks: dict[str, Entry]) -> Effect:
-    first = next(iter(tasks.values()))[1]
+def _effect(of: dict[str, Entry]) -> Effect:
+    """The effect that the records of READ and LOST tell."""
+    first = next(iter(of.values()))[1]
 
-    def point(task: str, metric: str) -> Point:
+    def point(part: str, metric: str) -> Point:
         missing = Point(encoder=first.encoder, family=first.family or "", value=None, reason="not measured")
-        return point_of(tasks[task], metric) if task in tasks else missing
+        return point_of(of[part], metric) if part in of else missing
 
-    results: list[Result] = [result for _, result in tasks.values()]
+    results: list[Result] = [result for _, result in of.values()]
     widest = max(results, key=lambda result: (tested(result), result.task))
     return Effect(
         encoder=first.encoder,
@@ -100,27 +101,9 @@ def _effect(tasks: dict[str, Entry]) -> Effect:
         place=dataset_of(first) + (f", {NOT_REAL[first.origin]}" if first.origin in NOT_REAL else ""),
         about=about(widest),
         tested=tested(widest),
-        is_shipped=all(path.startswith(REFERENCE) for path, _ in tasks.values()),
-        probe=point("probe", "accuracy"),
-        chance=tasks["probe"][1].metrics.get("chance") if "probe" in tasks else None,
-        before=point("knn", "all_same"),
-        after=point("knn", "neg_same"),
+        is_shipped=all(path.startswith(REFERENCE) for path, _ in of.values()),
+        probe=point(READ, "accuracy"),
+        chance=of[READ][1].metrics.get("chance") if READ in of else None,
+        before=point(LOST, "all_same"),
+        after=point(LOST, "neg_same"),
     )
-
-
-# --- in words
-
-
-def with_interval(point: Point, more: str = "") -> str:
-    """ "76.5% (74.1 to 78.9)"; `more` stands beside the interval."""
-    has_interval = point.low is not None and point.high is not None
-    interval = f"{100 * (point.low or 0):.1f} to {100 * (point.high or 0):.1f}" if has_interval else ""
-    beside = "; ".join(filter(None, (interval, more)))
-    return f"{percent(point.value)} ({beside})" if beside else percent(point.value)
-
-
-def middle(points: Sequence[Point]) -> str:
-    """The number of one point with its interval, or the median of several."""
-    if len(points) == 1:
-        return with_interval(points[0])
-    return percent(median(point.value for point in points if point.value is not None))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from flickrexif.eval.report.charts import CHARTS
-from flickrexif.eval.report.identity import Entry, group_of, slug
+from flickrexif.eval.report.identity import Entry, slug
 from flickrexif.eval.report.published import LEVELS, PaperNumber, paper_numbers
 from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.style import percent, short
@@ -49,15 +49,11 @@ def _strongest(board: Board) -> Iterator[Headline]:
 
 
 def _measured(number: PaperNumber, entries: Sequence[Entry]) -> Iterator[Headline]:
-    """The median of FAMILY's encoders, or of all but the controls where it has none; of the paper's data set if there
-    are records of it, else of another."""
+    """The median of FAMILY's encoders, or of all but the controls where it has none, on the paper's data."""
     metric = number.metric
-    candidates = [entry for entry in entries if _is_like(number, entry) and entry[1].metrics.get(metric) is not None]
-    if not candidates:
+    group = [entry for entry in entries if number.matches(entry[1]) and entry[1].metrics.get(metric) is not None]
+    if not group:
         return
-    on_paper_dataset = [entry for entry in candidates if entry[1].dataset == number.dataset]
-    group_key = group_of((on_paper_dataset or candidates)[0][1])
-    group = [entry for entry in candidates if group_of(entry[1]) == group_key]
     family = [entry for entry in group if entry[1].family == FAMILY]
     chosen = family or [entry for entry in group if entry[1].family != CONTROLS] or group
     result = chosen[0][1]
@@ -73,11 +69,6 @@ def _measured(number: PaperNumber, entries: Sequence[Entry]) -> Iterator[Headlin
         paper=f"{number.text} {percent(number.value, 0)} on {number.dataset}{_stated_chance(number)}",
         records=tuple(path for path, _ in chosen),
     )
-
-
-def _is_like(number: PaperNumber, entry: Entry) -> bool:
-    """Whether a record is of the same measurement as the paper's number, on any data set."""
-    return number.matches(replace(entry[1], dataset=number.dataset))
 
 
 def _stated_chance(number: PaperNumber) -> str:
