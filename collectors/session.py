@@ -43,6 +43,8 @@ SANDBOX_PORT = 8600
 # What a month is expected to cost before any is done.
 SEARCHES_PER_MONTH = 150
 EXIF_PER_KEPT = 1.2
+PHOTO_BYTES = 9_000  # of the journal and the labels
+IMAGE_BYTES = {"large": 300_000, "original": 4_000_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +83,13 @@ def check_rate(calls_per_hour: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How many calls one month still needs."""
+    """How many calls one month still needs, and how many bytes on the disk, roughly."""
 
     month: str
     kept: int
     target: int
     calls: int
+    bytes: int
 
 
 def source_at(endpoint: str | None, sandbox: bool) -> str | None:
@@ -253,7 +256,7 @@ def image_fetcher(
 
 
 def estimate(journal: Journal | None, months: Sequence[str], settings: CrawlSettings) -> list[Estimate]:
-    """The calls that each month still needs, judged by finished months, or else by typical figures."""
+    """What each month still needs, judged by finished months, or else by typical figures."""
     kept = {month: journal.verdicts(month).get("kept", 0) for month in months} if journal else {}
     states = journal.months() if journal else {}
     per_kept = _exif_per_kept(journal) if journal else EXIF_PER_KEPT
@@ -264,7 +267,10 @@ def estimate(journal: Journal | None, months: Sequence[str], settings: CrawlSett
         missing = 0 if complete else settings.target - kept.get(month, 0)
         searches = 0 if state else SEARCHES_PER_MONTH
         calls = round(missing * per_kept) + searches if missing > 0 else 0
-        rows.append(Estimate(month, kept.get(month, 0), settings.target, calls))
+        without = journal.without_image(month, originals=settings.images == "original") if journal else ()
+        images = max(missing, 0) + len(without)
+        size = max(missing, 0) * PHOTO_BYTES + images * IMAGE_BYTES.get(settings.images, 0)
+        rows.append(Estimate(month, kept.get(month, 0), settings.target, calls, size))
     return rows
 
 

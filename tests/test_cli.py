@@ -404,13 +404,46 @@ def test_months_may_be_repeated_and_need_no_order(run: Callable[..., Done], sand
     assert re.findall(r"(2024-\d\d) +(\d+) ", done.out) == [("2024-07", "0"), (MONTH, "5")]
 
 
+# --- how much is said -------------------------------------------------------------------------------------------
+
+
+def test_every_command_takes_both_options() -> None:
+    for name in every_command():
+        if name != "pairs":
+            assert re.search(r"-v, --verbose .*-q, --quiet ", help_text(*name.split()), re.DOTALL), name
+
+
+def test_quiet_leaves_results_and_errors(run: Callable[..., Done], sandbox: Sandbox) -> None:
+    usual = run(*CRAWL, "--endpoint", sandbox.endpoint, "--minimum", "20", "--target", "50")
+    quiet = run(*CRAWL, "--endpoint", sandbox.endpoint, "--minimum", "20", "--target", "50", "-q")
+    assert usual.err != "" == quiet.err
+    assert (usual.code, usual.out) == (quiet.code, quiet.out)
+    one_sentence(run("crawl", "--month", "x", "-q"), 2, "'x' is no month")
+
+
+def test_verbose_says_where_an_error_arose(run: Callable[..., Done]) -> None:
+    done = run("crawl", "--month", "x", "-v")
+    assert done.err.startswith("Traceback")
+    assert done.err.endswith(run("crawl", "--month", "x").err)
+
+
 # --- the dry run ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("no_network")
 def test_a_dry_run_calls_nothing_and_needs_no_key(run: Callable[..., Done], tmp_path: Path) -> None:
-    done = run("crawl", "--to", MONTH, "--dry-run")
+    command = ("crawl", "--to", MONTH, "--dry-run", "--images", "large")
+    done = run(*command, "--verbose")
     assert (done.code, done.err) == (0, "")
+    by_year = run(*command).out
+    assert by_year.startswith("About ")
+    assert re.findall(r"^ +(\d{4}) +0 +([\d,]+) +[\d,]+ *$", by_year, re.MULTILINE) == [
+        *((str(year), "48,000") for year in range(2000, 2024)),
+        ("2024", "32,000"),
+    ]
+    assert by_year.partition("\n")[0] == done.out.partition("\n")[0]
+    size = float(re.search(r"about ([\d.]+) GB on the disk", by_year)[1])
+    assert size == pytest.approx(296 * 4_000 * 309_000 / 1e9, abs=0.1)
     months = re.findall(r"^ +(\d{4}-\d\d) +0 +4,000 +([\d,]+) *$", done.out, re.MULTILINE)
     assert (len(months), months[0][0], months[-1][0]) == (296, FIRST_MONTH, MONTH)
     calls, hours, rate = (

@@ -250,8 +250,8 @@ SETTINGS = CrawlSettings(target=1_000, minimum=1)
 def test_an_estimate_without_a_journal_is_the_typical_cost() -> None:
     calls = round(1_000 * EXIF_PER_KEPT) + SEARCHES_PER_MONTH
     assert estimate(None, [MONTH, "2024-09"], SETTINGS) == [
-        Estimate(MONTH, 0, 1_000, calls),
-        Estimate("2024-09", 0, 1_000, calls),
+        Estimate(MONTH, 0, 1_000, calls, 9_000_000),
+        Estimate("2024-09", 0, 1_000, calls, 9_000_000),
     ]
 
 
@@ -267,10 +267,12 @@ def test_an_estimate_goes_on_from_the_journal(tmp_path: Path) -> None:
         journal.exhaust("2024-07")
         months = ["2024-07", MONTH, "2024-09"]
         assert estimate(journal, months, SETTINGS) == [
-            Estimate("2024-07", 150, 1_000, 0),  # no candidate is left
-            Estimate(MONTH, 50, 1_000, round(950 * 1.5)),
-            Estimate("2024-09", 0, 1_000, 1_500 + SEARCHES_PER_MONTH),
+            Estimate("2024-07", 150, 1_000, 0, 0),  # no candidate is left
+            Estimate(MONTH, 50, 1_000, round(950 * 1.5), 950 * 9_000),
+            Estimate("2024-09", 0, 1_000, 1_500 + SEARCHES_PER_MONTH, 9_000_000),
         ]
+        large = CrawlSettings(target=1_000, minimum=1, images="large")  # also of the 150 that are kept without
+        assert estimate(journal, ["2024-07"], large) == [Estimate("2024-07", 150, 1_000, 0, 150 * 300_000)]
         higher = CrawlSettings(target=2_000, minimum=1)
-        assert estimate(journal, ["2024-07"], higher) == [Estimate("2024-07", 150, 2_000, 0)]
-        assert estimate(journal, [MONTH], higher) == [Estimate(MONTH, 50, 2_000, round(1_950 * 1.5))]
+        assert estimate(journal, ["2024-07"], higher) == [Estimate("2024-07", 150, 2_000, 0, 0)]
+        assert estimate(journal, [MONTH], higher) == [Estimate(MONTH, 50, 2_000, round(1_950 * 1.5), 1_950 * 9_000)]

@@ -26,7 +26,7 @@ from flickrexif.cli import (
     report,
     takedown,
 )
-from flickrexif.cli.output import say
+from flickrexif.cli.output import complain, with_detail
 from flickrexif.core.errors import FlickrExifError, Interrupted
 
 
@@ -72,7 +72,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sandbox": collect.sandbox,
 }
 for name, function in COMMANDS.items():
-    app.command(name)(function)
+    app.command(name)(with_detail(function))
 app.add_typer(pairs.app, name="pairs")
 
 
@@ -99,10 +99,10 @@ def main() -> None:
     try:
         app()  # ends in SystemExit
     except FlickrExifError as error:
-        say(f"flickrexif: {error}")
+        complain(error, str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        say(f"flickrexif: {_explain(error)}")
+        complain(error, _explain(error))
         sys.exit(1)
 
 

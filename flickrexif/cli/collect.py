@@ -12,12 +12,15 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import SHORT, how_to_load, say, table
+from flickrexif.cli.output import DETAIL, SHORT, how_to_load, notes, say, table
 
 if TYPE_CHECKING:
     from flickrexif.collectors.crawl import MonthSummary
     from flickrexif.commands.crawl import CrawlReport
     from flickrexif.dataset.build import BuildReport
+
+
+FEW_MONTHS = 12
 
 
 def crawl(
@@ -76,7 +79,7 @@ def crawl(
     """
     from flickrexif.collectors.progress import CrawlProgress
 
-    with closing(CrawlProgress()) as progress:
+    with closing(CrawlProgress(notes())) as progress:
         report = flickrexif.crawl(
             month,
             first=first,
@@ -156,10 +159,20 @@ def _some(months: Sequence[str], most: int = 6) -> str:
 
 
 def _print_estimates(report: "CrawlReport") -> None:
-    rows = [(row.month, row.kept, row.target, row.calls) for row in report.estimates]
-    table(("month", "kept", "target", "calls to make"), rows)
+    """The sum, then a row a month; of many months a row a year, unless --verbose was given."""
     calls, hourly = sum(row.calls for row in report.estimates), report.calls_per_hour
-    typer.echo(f"About {calls:,} calls: {calls / hourly:,.1f} hours at {hourly:,} calls an hour.")
+    size = sum(row.bytes for row in report.estimates) / 1e9
+    hours = f"{calls / hourly:,.1f} hours at {hourly:,} calls an hour"
+    typer.echo(f"About {calls:,} calls: {hours}; about {size:,.1f} GB on the disk.")
+    by_month = len(report.estimates) <= FEW_MONTHS or DETAIL.get() == "more"
+    totals: dict[str, Counter[str]] = {}
+    for row in report.estimates:
+        period = totals.setdefault(row.month if by_month else row.month[:4], Counter())
+        period.update(kept=row.kept, target=row.target, calls=row.calls)
+    rows = [(period, sums["kept"], sums["target"], sums["calls"]) for period, sums in totals.items()]
+    table(("month" if by_month else "year", "kept", "target", "calls to make"), rows)
+    if not by_month:
+        typer.echo("Add --verbose for each month.")
 
 
 def _print_built(report: "BuildReport") -> None:

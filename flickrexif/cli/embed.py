@@ -1,7 +1,6 @@
 """`encoders`, `embed` and `merge-shards`: any frozen image encoder over any of the data sets."""
 
 import json
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +9,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import SHORT, say, table
+from flickrexif.cli.output import SHORT, progress_bar, say, table
 
 if TYPE_CHECKING:
     from flickrexif.eval.encoders import EncoderRow
@@ -118,9 +117,8 @@ def embed(
     Stop it at any time: the same command goes on where it was.
     """
     from flickrexif.eval.embed.report import summary
-    from flickrexif.processing.progress import ProcessProgress
 
-    with closing(ProcessProgress()) as progress:
+    with progress_bar("image") as progress:
         report = flickrexif.embed(
             dataset,
             encoder,

@@ -8,7 +8,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import DataDir
-from flickrexif.cli.output import SHORT, say, table
+from flickrexif.cli.output import SHORT, notes, say, table
 from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
 
@@ -86,7 +86,7 @@ def evaluate(
     """
     if not encoder:
         raise UsageError("No encoder was named.", "Give --encoder lite0; `flickrexif encoders` lists them.")
-    with bar(say) as progress:
+    with bar(say, notes()) as progress:
         evaluation = flickrexif.evaluate(
             encoder,
             tasks,

@@ -1,17 +1,51 @@
 """Printing: tables and lines on stdout, sentences on stderr."""
 
+import functools
+import inspect
+import io
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
 from flickrexif.core.text import visible
 
+if TYPE_CHECKING:
+    from flickrexif.cli.progress import Progress
+
 SHORT = 3  # exit code: done, but short of what was asked
+
+Detail = Literal["less", "usual", "more"]
+DETAIL: ContextVar[Detail] = ContextVar("detail", default="usual")  # of the command that runs
+
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print details, and where an error arose.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print results and errors alone: no progress, no notes.")]
+
+
+def with_detail(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options -v and -q."""
+
+    @functools.wraps(command)
+    def detailed(*, verbose: bool = False, quiet: bool = False, **options: object) -> None:
+        DETAIL.set("less" if quiet else "more" if verbose else "usual")
+        command(**options)
+
+    added = {"verbose": Verbose, "quiet": Quiet}
+    signature = inspect.signature(command)
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in added.items()
+    ]
+    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in signature.parameters.values()]
+    detailed.__signature__ = signature.replace(parameters=[*own, *parameters])  # type: ignore[attr-defined]
+    detailed.__annotations__ = {**command.__annotations__, **added}
+    return detailed
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -30,20 +64,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 @contextmanager
-def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, drawn and moved by calls of `progress(done, total)`."""
-    from tqdm import tqdm
+def progress_bar(unit: str) -> "Iterator[Progress]":
+    """A bar on stderr, or a line now and then, drawn by calls of `progress(done, total)`."""
+    from flickrexif.cli.progress import Progress
 
-    with ExitStack() as stack:
-        bar: tqdm[Any] | None = None
-
-        def progress(done: int, total: int) -> None:
-            nonlocal bar
-            bar = bar or stack.enter_context(tqdm(unit=unit, disable=None, file=sys.stderr))
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with closing(Progress(unit, notes())) as progress:
         yield progress
+
+
+def notes() -> TextIO:
+    """Where progress and notes go: stderr, or nowhere with --quiet."""
+    return io.StringIO() if DETAIL.get() == "less" else sys.stderr
 
 
 def how_to_load(folder: Path, *arguments: str) -> str:
@@ -54,5 +85,12 @@ def how_to_load(folder: Path, *arguments: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a sentence on stderr."""
-    typer.echo(visible(text), err=True)
+    """Print a note on stderr, unless --quiet was given."""
+    typer.echo(visible(text), file=notes())
+
+
+def complain(error: Exception, sentence: str) -> None:
+    """Print why the command failed, with --verbose after the place where."""
+    if DETAIL.get() == "more":
+        traceback.print_exception(error)
+    typer.echo(visible(f"flickrexif: {sentence}"), err=True)

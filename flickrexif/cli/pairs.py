@@ -7,7 +7,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
-from flickrexif.cli.output import how_to_load, progress_bar, say, table
+from flickrexif.cli.output import how_to_load, progress_bar, say, table, with_detail
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="PairCams: one scene, a phone and a camera.")
 
@@ -16,6 +16,7 @@ Cameras = Annotated[Path | None, typer.Option(help="CSV of more cameras: make,mo
 
 
 @app.command()
+@with_detail
 def build(
     source: Source,
     out: Annotated[
@@ -38,6 +39,7 @@ def build(
 
 
 @app.command()
+@with_detail
 def check(
     source: Source,
     cameras: Cameras = None,
@@ -65,6 +67,7 @@ def check(
 
 
 @app.command()
+@with_detail
 def plan(
     source: Annotated[str | None, typer.Argument(help="The pairs there are.")] = None,
     cameras: Cameras = None,
@@ -77,6 +80,7 @@ def plan(
 
 
 @app.command()
+@with_detail
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     pairs: Annotated[int, typer.Option(min=1, help="How many.")] = 60,

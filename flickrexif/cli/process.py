@@ -1,6 +1,5 @@
 """`process`: labelled images in variants with a known processing label; `simulate`: such images to try it with."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -62,9 +61,8 @@ def process(
     Stop it at any time: the same command goes on where it was, and the same bytes result.
     """
     from flickrexif.processing.build import summary
-    from flickrexif.processing.progress import ProcessProgress
 
-    with closing(ProcessProgress()) as progress:
+    with progress_bar("image") as progress:
         report = flickrexif.process(
             source,
             out=out,

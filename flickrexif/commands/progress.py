@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from flickrexif.eval.suite import Progress
@@ -14,8 +14,8 @@ LINE_EVERY = 30.0  # seconds, when stderr is no terminal
 
 
 @contextmanager
-def bar(say: Callable[[str], None] = lambda _: None) -> "Iterator[Progress]":
-    """A bar on stderr or in the notebook; `say` gets a line now and then where stderr is no terminal."""
+def bar(say: Callable[[str], None] = lambda _: None, file: TextIO | None = None) -> "Iterator[Progress]":
+    """A bar on stderr (or `file`) or in the notebook; `say` gets a line now and then where that is no terminal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a notebook without ipywidgets gets a bar of text
         from tqdm.auto import tqdm
@@ -28,7 +28,7 @@ def bar(say: Callable[[str], None] = lambda _: None) -> "Iterator[Progress]":
 
         def progress(done: float, total: float, text: str) -> None:
             nonlocal shown, said, line_at
-            shown = shown or stack.enter_context(tqdm(total=1.0, bar_format=form, disable=disable, file=sys.stderr))
+            shown = shown or stack.enter_context(tqdm(total=1.0, bar_format=form, disable=disable, file=file))
             share = min(1.0, done / total) if total else 1.0
             if not shown.disable:
                 shown.set_description_str(text or said, refresh=False)
