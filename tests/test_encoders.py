@@ -229,6 +229,29 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     assert len(expand(names[:2])) == 1
     with pytest.raises(UsageError, match=r"Two encoders have the name timm:test_vit\.r160_in1k@w\.pt"):
         expand(names)
+    assert [spec.key for spec in expand([f"first={names[0]}", f"second={names[2]}"])] == ["first", "second"]
+
+
+def test_an_encoder_has_a_short_name_where_one_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    file.write_bytes(b"12345")
+    mine = resolve(f"mine=timm:resnet18.a1_in1k@{file}?img_size=192")
+    plain = resolve(f"timm:resnet18.a1_in1k@{file}?img_size=192")
+    assert (mine.key, mine.family) == ("mine?img_size=192", "OWN")
+    assert replace(mine, name=plain.name) == plain
+    assert (resolve("small=lite0").key, resolve("small=lite0").family) == ("small", "SUP")  # these weights are known
+    with pytest.raises(UsageError, match="lite1 is the name of another encoder"):
+        resolve("lite1=lite0")
+    with pytest.raises(UsageError, match="no encoder 'lite9'"):
+        resolve("mine=lite9")
+
+
+def test_weights_of_a_file_are_of_no_family(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    file.touch()
+    for name in ("paper:dino/vits16", "timm:resnet18.a1_in1k", "open_clip:ViT-B-32/openai"):
+        spec = resolve(f"{name}@{file}")
+        assert spec.family == "OWN"
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ BENCHMARKS = {
             table=TABLES / "imagenette-mini.csv",
             fetch="git clone --depth 1 https://github.com/thunderInfy/imagenette",
             folder="imagenette",
-            tasks=("probe", "knn", "similarity", "mitigation"),
+            tasks=("probe", "knn", "mitigation"),
             settings=MappingProxyType({"protocol": "fast"}),
         ),
     )

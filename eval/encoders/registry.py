@@ -11,7 +11,8 @@
     lite0, lite1, lite2, mini:plain, mini:augmented, control:dct, control:colour, control:random
 
 Any of them may end in ?img_size=N; those of open_clip and timm in ?resize=library, or ?img_size=N&resize=library.
-Behind all stands +erase@FILE where a projection is applied to the embeddings, see `erasing`.
+Behind all stands +erase@FILE where a projection is applied to the embeddings, see `erasing`. mine=NAME is that encoder
+under the name `mine`. The name of an encoder never holds the folder that its weights are in.
 """
 
 import math
@@ -33,7 +34,8 @@ from flickrexif.eval.encoders.notes import NOTES, noted, table
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
 
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?(?P<options>[^?]*))?")
-HOME = re.compile(r"(?<=[:@])~(?=/)")  # of a path in a name
+HOME = re.compile(r"(?<=[:@=])~(?=/)")  # of a path in a name
+SHORT = re.compile(r"(?P<short>[A-Za-z0-9][\w.-]*)=(?P<name>.+)")
 ERASE = "+erase@"
 SIZES = range(16, 4097)  # pixels a side
 FAMILIES: tuple[Family, ...] = ("CVL", "SUP", "SSL", "CTL")
@@ -103,6 +105,8 @@ def resolve(name: str) -> EncoderSpec:
     """The spec of one encoder. UsageError for an unknown name (with the nearest ones), a missing package or file, and
     a size that is none."""
     name = HOME.sub(lambda _: str(expanded("~")), name.strip())
+    if short := SHORT.fullmatch(name):
+        return _called(resolve(short["name"]), short["short"])
     encoder, erase, projection = name.partition(ERASE)
     if erase:
         if not Path(projection).is_file():
@@ -128,10 +132,9 @@ def expand(names: Iterable[str]) -> list[EncoderSpec]:
     """
     specs: dict[str, EncoderSpec] = {}
     for spec in (resolve(name) for entry in names for name in _expanded(entry)):
-        first = specs.setdefault(spec.key, spec)
-        if (first.checkpoint, first.model) != (spec.checkpoint, spec.model):
+        if specs.setdefault(spec.key, spec) != spec:
             message = f"Two encoders have the name {spec.key}: the folder of a file is no part of it."
-            raise UsageError(message, "Give the files different names.")
+            raise UsageError(message, "Give them names of their own: first=NAME and second=NAME.")
     return list(specs.values())
 
 
@@ -158,6 +161,13 @@ def _listed(path: Path) -> Iterator[str]:
 
 
 # --- one name
+
+
+def _called(spec: EncoderSpec, short: str) -> EncoderSpec:
+    """The encoder under a name of the user's own; its digest tells what it is."""
+    if short in registered_encoders():
+        raise UsageError(f"{short} is the name of another encoder.", "Choose another before the =.")
+    return replace(spec, name=short)
 
 
 def _base(name: str, *, own_file: bool) -> EncoderSpec:
@@ -215,4 +225,5 @@ def _with_checkpoint(spec: EncoderSpec, path: str) -> EncoderSpec:
         raise UsageError(f"{spec.name} takes no checkpoint.", "open_clip:MODEL@/path and timm:MODEL@/path do.")
     own: dict[str, Any] = dict.fromkeys(NOTES, "")  # a file may hold any weights
     name = f"{spec.name}@{Path(path).name}"  # without its folder: names are published
-    return replace(spec, name=name, checkpoint=path, size_bytes=Path(path).stat().st_size, **own)
+    size = Path(path).stat().st_size
+    return replace(spec, name=name, family="OWN", checkpoint=path, size_bytes=size, **own)
