@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flickrexif.commands.report import report
     from flickrexif.commands.simulate import simulate
     from flickrexif.commands.status import status
+    from flickrexif.commands.submit import submit
     from flickrexif.commands.takedown import forget, refresh
     from flickrexif.loading import load_dataset
 
@@ -51,6 +52,7 @@ __all__ = [
     "simulate_pairs",
     "splits",
     "status",
+    "submit",
 ]
 
 _MODULES = {
@@ -66,6 +68,7 @@ _MODULES = {
     "commands.report": ("report",),
     "commands.simulate": ("simulate",),
     "commands.status": ("status",),
+    "commands.submit": ("submit",),
     "commands.takedown": ("forget", "refresh"),
     "loading": ("load_dataset",),
 }

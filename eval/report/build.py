@@ -13,6 +13,7 @@ from flickrexif.eval.report.holder import shows_photos
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.pictures import illustrated
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
+from flickrexif.eval.report.reference import reference_entries
 from flickrexif.eval.report.render.files import FORMATS, save_all
 from flickrexif.eval.report.render.page import PROGRAM, View, render
 from flickrexif.eval.report.render.tables import compared_csv, numbers_behind, numbers_csv, to_csv, to_tex
@@ -44,11 +45,13 @@ def write_report(
     baseline: Path | None = None,
     data_dir: Path | None = None,
     formats: Sequence[str] = FORMATS,
+    reference: bool = True,
     register: Callable[..., object] = lambda *_: None,
 ) -> Report:
     """Write `out`/index.html, figures/ and tables/ from the records in `results`; the same records give the same bytes.
 
-    `baseline` is another folder of records to compare with; pictures come from the data folder `data_dir`; `register`
+    `baseline` is another folder of records to compare with; `reference` shows the records that ship with the package
+    beside those that measured the same; pictures come from the data folder `data_dir`; `register`
     is called with files before they are written. Files that an earlier report wrote and this one does not are removed.
     Raises UsageError where there is nothing to report or `out` holds another page, FlickrExifError where a file cannot
     be written.
@@ -56,7 +59,7 @@ def write_report(
     if wrong := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"Figures cannot be written as {wrong[0][:20]!r}.", f"Known: {', '.join(FORMATS)}.")
     former = _former(out)
-    view, used = _view(results, baseline, data_dir, formats)
+    view, used = _view(results, baseline, data_dir, formats, reference=reference)
     remove(sorted(path for path in former if shows_photos(path)))  # before the page that says what they show
     register(out / "index.html")
     put_text(out / "index.html", render(view))
@@ -87,11 +90,12 @@ def _former(out: Path) -> set[Path]:
 
 
 def _view(
-    results: Path, baseline: Path | None, data_dir: Path | None, formats: Sequence[str]
+    results: Path, baseline: Path | None, data_dir: Path | None, formats: Sequence[str], *, reference: bool
 ) -> tuple[View, list[Entry]]:
     """What the page shows, and the records that it uses."""
     records = read_records(results)
-    used = used_entries(records.entries)
+    shipped = reference_entries(records.entries) if reference else []
+    used = used_entries([*records.entries, *shipped])
     theirs = read_records(baseline) if baseline else Records([], [])
     before = used_entries(theirs.entries)
     places = {path: place for place, (path, _) in enumerate(used)}

@@ -24,6 +24,7 @@ from flickrexif.cli import (
     process,
     publish,
     report,
+    submit,
     takedown,
 )
 from flickrexif.cli.output import complain, with_detail
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "merge-shards": embed.merge_shards,
     "eval": evaluate.evaluate,
     "report": report.report,
+    "submit": submit.submit,
     "card": card.card,
     "browse": browse.browse,
     "publish": publish.publish,

@@ -30,6 +30,9 @@ def report(
     ] = None,
     data_dir: DataDir = None,
     formats: Annotated[str, typer.Option(help="Of the figures for print, with commas between.")] = "png,svg,pdf",
+    reference: Annotated[
+        bool, typer.Option(help="Show shipped records of other encoders beside records of a named benchmark.")
+    ] = True,
 ) -> None:
     """Write a page with a leaderboard, figures and tables: it opens from disk and loads nothing.
 
@@ -37,7 +40,9 @@ def report(
     """
     from flickrexif.eval.report.style import short
 
-    pages = flickrexif.report(results, out=out, baseline=baseline, data_dir=data_dir, formats=formats)
+    pages = flickrexif.report(
+        results, out=out, baseline=baseline, data_dir=data_dir, formats=formats, reference=reference
+    )
     print_leaderboard(pages.leaderboard)
     say(f"{pages.records:,} records are shown. Open this page in a browser:")
     typer.echo(pages.index)

@@ -13,7 +13,7 @@ from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes
 from flickrexif.core.folder import DataFolder
-from flickrexif.eval.data.benchmark import Benchmark, benchmark_data, benchmark_of
+from flickrexif.eval.data.benchmark import BENCHMARKS, Benchmark, benchmark_data, benchmark_of
 from flickrexif.eval.data.catalog import DataSet, catalog, of_embeddings
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.data.limit import limited
@@ -301,6 +301,10 @@ def _data_sets(
         raise UsageError(f"There is no data folder {folder.path}.", "Name it with --data-dir.")
     else:
         sets = catalog(folder.path, root, names)
+    if not benchmark and (taken := [data.name for data in sets if data.name in BENCHMARKS and data.sources]):
+        raise UsageError(
+            f"{taken[0]} is the name of a benchmark.", f"Add --benchmark {taken[0]}, or rename the folder."
+        )
     return sets if limit is None else [limited(data, limit) for data in sets]
 
 

@@ -14,11 +14,13 @@ def report(
     baseline: Place | None = None,
     data_dir: Place | None = None,
     formats: str | Iterable[str] = ",".join(FORMATS),
+    reference: bool = True,
 ) -> Report:
     """Write a page with leaderboard, figures and tables of the records in `results` (None: the data folder's).
 
     `out` is its folder (None: `report` beside the records), `baseline` another folder of records to compare with,
-    `formats` those of the figures for print. Pictures come from the data folder. Raises UsageError when there is
+    `formats` those of the figures for print. `reference` shows the records of a named benchmark that ship with the
+    package, where there are records of it. Pictures come from the data folder. Raises UsageError when there is
     nothing to report, `out` holds another page, or another command writes.
     """
     folder = data_folder(data_dir)
@@ -32,5 +34,6 @@ def report(
             baseline=path_of(baseline) if baseline else None,
             data_dir=folder.path,
             formats=names,
+            reference=reference,
             register=home.register,
         )
