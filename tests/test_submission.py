@@ -176,6 +176,7 @@ def test_the_page_has_them_unless_it_is_asked_not_to(run: Any, tmp_path: Path) -
         assert code == 0, err
         page = (tmp_path / "report" / "index.html").read_text()
         assert ("control:random" in page) == there
+        assert ("For reference, records that ship with flickrexif: " in page) == there
         assert "mine" in page
         shutil.rmtree(tmp_path / "report")
     assert {path: read_json(path) for path in before} == {path: read_json(path) for path in results.rglob("*.json")}

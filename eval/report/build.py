@@ -10,7 +10,7 @@ from flickrexif.core.files import put_text, remove
 from flickrexif.core.pages import is_ours
 from flickrexif.eval.report.charts import charted, tables
 from flickrexif.eval.report.holder import shows_photos
-from flickrexif.eval.report.identity import Entry
+from flickrexif.eval.report.identity import REFERENCE, Entry
 from flickrexif.eval.report.pictures import illustrated
 from flickrexif.eval.report.provenance import compositions_of, gaps_of, sources_of
 from flickrexif.eval.report.reference import reference_entries
@@ -109,6 +109,7 @@ def _view(
         banners=banners(records.entries),
         origins=origins(used),
         encoders=len({result.encoder for _, result in used}),
+        reference=list(dict.fromkeys(result.encoder for path, result in used if path.startswith(REFERENCE))),
         records=len(used),
         headlines=headlines(used, board),
         board=board,

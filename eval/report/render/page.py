@@ -40,6 +40,7 @@ class View:
     banners: Sequence[str]
     origins: Sequence[tuple[str, str]]  # (whose photos, names of data sets)
     encoders: int
+    reference: Sequence[str]  # the names of those whose records ship with the package
     records: int
     headlines: Sequence[Headline]
     board: Board
