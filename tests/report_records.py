@@ -17,7 +17,7 @@ from flickrexif.eval.measure.mitigation import Left
 from flickrexif.eval.measure.retrieval import NEGATIVES
 from flickrexif.eval.measure.similarity import BINS, GROUPS
 from flickrexif.eval.measure.strips import Neighbor, Query
-from flickrexif.eval.report.charts import charted
+from flickrexif.eval.report.charts import charted, section_order
 from flickrexif.eval.report.select import used_entries
 from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.results import BLOCKS, Result, write_result
@@ -308,8 +308,16 @@ def put(folder: Path, entries: list[Entry]) -> Path:
 
 
 def figures(entries: Sequence[Entry]) -> list[Figure]:
-    """The figures of the records that a report uses."""
-    return charted(used_entries(entries)).figures
+    """The figures of the records that a report uses, of each processing alone."""
+    used = used_entries(entries)
+    parts = [[entry for entry in used if entry[1].parameter == parameter] for parameter in (*PARAMETERS, None)]
+    drawn = [figure for part in parts for figure in charted(part).figures]
+    return sorted(drawn, key=lambda figure: section_order(figure.section))
+
+
+def together(entries: Sequence[Entry]) -> dict[str, Figure]:
+    """The figures of the records by their names, as on a page: processings of a data set side by side."""
+    return {figure.name: figure for figure in charted(used_entries(entries)).figures}
 
 
 def with_published(figure: Figure, values: tuple[tuple[str, float], ...], series: str) -> Figure:

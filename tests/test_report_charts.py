@@ -112,7 +112,7 @@ def test_a_measurement_and_its_chart_are_one_entry_each(records: Path, monkeypat
     for kind, columns in (("numbers", ["Encoder", "Family", "value"]), ("table", ["Encoder", "Family", "mean length"])):
         (text,) = re.findall(rf'id="data-{kind}-norm-d">(.*?)</script>', page)
         table = json.loads(text)
-        assert [title for title, _, _ in table["columns"]] == columns
+        assert [title for title, *_ in table["columns"]] == columns
         assert [(row[0], row[2][0]) for row in table["rows"]] == [("a", 0.25), ("b", 0.75)]
     assert [column.name for column in report.leaderboard.columns][4:] == ["length", "measured"]
 

@@ -30,6 +30,7 @@ from flickrexif.eval.report.spec import (
     Distributions,
     Figure,
     Lines,
+    Multiples,
     Pairwise,
     Point,
     Rows,
@@ -37,7 +38,7 @@ from flickrexif.eval.report.spec import (
 )
 from flickrexif.eval.report.style import plain
 from flickrexif.eval.results import Result, from_json, to_json
-from tests.report_records import RATIOS, encoders, figures, records
+from tests.report_records import RATIOS, encoders, figures, of, records, together
 
 RECORDS = records(47, points=120)
 BY_PATH = dict(RECORDS)
@@ -417,3 +418,48 @@ def test_plain_text_is_bounded_printable_and_keeps_its_ends(text: str, length: i
     if len(text) <= length and text.isprintable() and text == " ".join(text.split()):
         assert shown == text
     assert plain("a" * 30 + text + "z" * 30, 20)[::19] == "az"
+
+
+# --- processings side by side
+
+
+SIDE_BY_SIDE = {"probe-imagenet": "probe-ImageNet", "setups-inaturalist-k-1": "knn-iNaturalist",
+                "mitigation-imagenet-accuracy": "mitigation-ImageNet"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "task"), SIDE_BY_SIDE.items())
+def test_the_processings_of_a_data_set_stand_side_by_side(name: str, task: str) -> None:
+    figure = together(RECORDS)[name]
+    assert isinstance(figure.content, Multiples)
+    panels = dict(figure.content.panels)
+    assert list(panels) == ["JPEG compression", "Sharpening", "Resizing", "Interpolation"]
+    assert len({tuple(rows.encoders) for rows in panels.values()}) == 1
+    for parameter, rows in zip(("jpeg", "sharpening", "resizing", "interpolation"), panels.values(), strict=True):
+        metrics = {r.encoder: r.metrics for path, r in RECORDS if path.endswith(f"/{task}-{parameter}.json")}
+        for point in rows.points:
+            assert point.value in metrics[point.encoder].values()
+            assert "training and" in point.n
+    assert figure.caption.count("test images)") == 1
+
+
+def test_an_encoder_that_lacks_one_processing_keeps_its_row_and_one_without_any_stands_below() -> None:
+    chosen = [entry for entry in of(3) if entry[1].task == "probe" and entry[1].parameter]
+    names = sorted({result.encoder for _, result in chosen})
+    lacks, fails = names[0], names[1]
+    entries = [(path, replace(r, metrics=dict.fromkeys(r.metrics), reason="no memory") if r.encoder == fails else r)
+               for path, r in chosen if not (r.encoder == lacks and r.parameter == "jpeg")]  # fmt: skip
+    content = together(entries)["probe-imagenet"].content
+    assert isinstance(content, Multiples)
+    for label, rows in content.panels:
+        assert rows.encoders == [*(name for name in rows.encoders if name != fails), fails]
+        point = next(point for point in rows.points if point.encoder == lacks)
+        assert (point.value is None) is (label == "JPEG compression")
+        assert point.reason == ("not measured" if point.value is None else "")
+
+
+def test_one_processing_alone_has_a_figure_of_its_own() -> None:
+    assert isinstance(together([probe()])["probe-jpeg-imagenet"].content, Rows)
+    failed = probe("b/probe.json", parameter="resizing", metrics={"accuracy": None}, reason="diverged")
+    charts = charted([probe(), failed])
+    assert [type(figure.content) for figure in charts.figures] == [Rows]
+    assert [gap.reasons for gap in charts.unmeasured] == [("diverged",)]

@@ -56,6 +56,11 @@ class Group:
     def where(self) -> str:
         return where_of(self.result)
 
+    @property
+    def n(self) -> str:
+        """ " (9,469 training and 300 test images)", or "" where the records do not tell."""
+        return f" ({words})" if (words := n_of(self.result)) else ""
+
     def name(self, kind: str, *more: object) -> str:
         """The file stem of a figure or table of that kind."""
         return name_of(kind, self.result, *more)

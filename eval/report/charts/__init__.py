@@ -16,8 +16,8 @@ from flickrexif.eval.report.charts import (
     tsne,
 )
 from flickrexif.eval.report.charts.base import Chart, Part
-from flickrexif.eval.report.groups import groups_of
-from flickrexif.eval.report.identity import Entry, distinct_names
+from flickrexif.eval.report.groups import Group, groups_of
+from flickrexif.eval.report.identity import Entry, distinct_names, group_of
 from flickrexif.eval.report.spec import Figure, Point, Table
 from flickrexif.eval.report.style import plain
 from flickrexif.eval.results import Result
@@ -65,21 +65,37 @@ def charted(entries: Sequence[Entry]) -> Charted:
     figures: list[Figure] = []
     unmeasured: list[Unmeasured] = []
     for task, chart in CHARTS.items():
+        together: dict[tuple[str, ...], list[Group]] = {}
         for group in groups_of(entries, task):
-            section = chart.section(group.result)
-            if not group.drawable:
-                reasons = [plain(result.reason or result.state, 120) for result in group.results]
-                unmeasured.append(_gap(section, f"{chart.title}: {group.where}", reasons))
-                continue
-            for figure in chart.figures(group):
-                points = figure.content.points
-                if points and all(point.value is None for point in points):
-                    unmeasured.append(_gap(section, figure.title, [point.reason for point in points]))
-                else:
-                    figures.append(replace(figure, section=section))
+            drawn, gaps = _drawn(chart, group)
+            unmeasured += gaps
+            if chart.multiples and group.result.parameter and drawn and not gaps:
+                together.setdefault(group_of(replace(group.result, parameter=None)), []).append(group)
+            else:
+                figures += drawn
+        for groups in together.values():
+            assert chart.multiples
+            section = chart.section(groups[0].result)
+            figures += [replace(figure, section=section) for figure in chart.multiples(groups)]
     figures.sort(key=lambda figure: section_order(figure.section))
     names = distinct_names(figure.name for figure in figures)
     return Charted([replace(figure, name=name) for figure, name in zip(figures, names, strict=True)], unmeasured)
+
+
+def _drawn(chart: Chart, group: Group) -> tuple[list[Figure], list[Unmeasured]]:
+    """The figures of a measurement, and those that no encoder has a number for."""
+    section = chart.section(group.result)
+    if not group.drawable:
+        reasons = [plain(result.reason or result.state, 120) for result in group.results]
+        return [], [_gap(section, f"{chart.title}: {group.where}", reasons)]
+    figures, gaps = [], []
+    for figure in chart.figures(group):
+        points = figure.content.points
+        if points and all(point.value is None for point in points):
+            gaps.append(_gap(section, figure.title, [point.reason for point in points]))
+        else:
+            figures.append(replace(figure, section=section))
+    return figures, gaps
 
 
 def _gap(section: str, title: str, reasons: Iterable[str]) -> Unmeasured:

@@ -1,14 +1,16 @@
 """What a report shows of a measurement: a `Chart` makes its figures and tables, and says what counts in the scores."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from flickrexif.eval.measure import MEASUREMENTS
 from flickrexif.eval.report.groups import Group, point_of
+from flickrexif.eval.report.identity import name_of
 from flickrexif.eval.report.published import published
-from flickrexif.eval.report.spec import Column, Figure, Point, Table
+from flickrexif.eval.report.spec import Column, Figure, Multiples, Point, Rows, Series, Table
 from flickrexif.eval.report.style import family_order
+from flickrexif.eval.report.wording import capital
 from flickrexif.eval.results import Result
 
 ENCODER = Column(name="encoder", title="Encoder", is_metric=False)
@@ -48,10 +50,58 @@ class Chart:
 
     title: str  # of the measurement, before what it is of: "Five set-ups"
     figures: Callable[[Group], Iterable[Figure]]  # of a measurement that some encoder has a number of
+    multiples: Callable[[Sequence[Group]], Iterable[Figure]] | None = None  # of the processings of a data set together
     tables: Callable[[Sequence[Group]], Iterable[Table]] = lambda _: ()
     section: Callable[[Result], str] = section_of  # the heading that figures and tables stand under
     parts: tuple[Part, ...] = ()
     headline: str = ""  # the title of a number at the top of the page that the paper states too; {} is the label
+
+
+def side_by_side(groups: Sequence[Group], rows: Callable[[Group], Rows]) -> Rows | Multiples:
+    """The rows of one measurement; or of several side by side, each with all encoders in the same order."""
+    if len(groups) == 1:
+        return rows(groups[0])
+    of_groups = [rows(group) for group in groups]
+    families = {point.encoder: point.family for content in of_groups for point in content.points}
+    last = {encoder for encoder in families if all(_lacks(content, encoder) for content in of_groups)}
+    order = sorted(families, key=lambda encoder: (encoder in last, family_order(families[encoder], encoder)))
+    panels = [
+        (
+            capital(group.subject),
+            replace(content, series=tuple(_in_order(line, order, families) for line in content.series)),
+        )
+        for group, content in zip(groups, of_groups, strict=True)
+    ]
+    return Multiples(panels=tuple(panels))
+
+
+def _lacks(content: Rows, encoder: str) -> bool:
+    return all(point.value is None for point in content.points if point.encoder == encoder)
+
+
+def _in_order(line: Series, order: Sequence[str], families: Mapping[str, str]) -> Series:
+    """The series with a point for each encoder, in this order."""
+    points = {point.encoder: point for point in line.points}
+    gaps = {name: Point(encoder=name, family=families[name], value=None, reason="not measured") for name in order}
+    return replace(line, points=tuple(points.get(name, gaps[name]) for name in order))
+
+
+def name_together(kind: str, groups: Sequence[Group], *more: object) -> str:
+    """The file stem of a figure of one measurement, or of several processings of a data set."""
+    first = groups[0].result
+    return name_of(kind, first if len(groups) == 1 else replace(first, parameter=None, attribute=None), *more)
+
+
+def subjects(groups: Sequence[Group]) -> str:
+    """ "sharpening on imagenette", or "4 processings on imagenette"."""
+    return groups[0].where if len(groups) == 1 else f"{len(groups)} processings on {groups[0].place}"
+
+
+def by_subject(groups: Sequence[Group], text: Callable[[Group], str]) -> str:
+    """The text of one measurement, or of each of several after its label: "Sharpening: ... Resizing: ..."."""
+    if len(groups) == 1:
+        return text(groups[0])
+    return " ".join(f"{capital(group.subject)}: {text(group)}" for group in groups)
 
 
 def is_whole(result: Result) -> bool:

@@ -1,8 +1,17 @@
 """kNN accuracy in the five set-ups (Fig. 8)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from flickrexif.eval.report.charts.base import Chart, Part, is_whole, metrics_table
+from flickrexif.eval.report.charts.base import (
+    Chart,
+    Part,
+    by_subject,
+    is_whole,
+    metrics_table,
+    name_together,
+    side_by_side,
+    subjects,
+)
 from flickrexif.eval.report.groups import Group
 from flickrexif.eval.report.spec import Figure, Rows
 from flickrexif.eval.report.wording import INTERVALS, extremes, gaps
@@ -12,21 +21,30 @@ SETUPS = ("all_same", "all_diff", "pos_same", "neg_same", "uniform")
 TITLES = [(name, name.replace("_", "-")) for name in SETUPS]
 
 
-def _figures(group: Group) -> Iterator[Figure]:
-    series = tuple(group.series(name, title) for name, title in TITLES)
+def _figures(groups: Sequence[Group]) -> Iterator[Figure]:
+    content = side_by_side(groups, _rows)
     yield Figure(
-        name=group.name("setups"),
-        title=f"Five set-ups: {group.where}",
-        caption=f"kNN accuracy of the semantic labels in five set-ups of {group.where}. All-same: all images are "
-        "processed alike; all-diff: the query otherwise; pos-same: like the query only images of its class; "
+        name=name_together("setups", groups),
+        title=f"Five set-ups: {subjects(groups)}",
+        caption=f"kNN accuracy of the class labels in five set-ups of {subjects(groups)}{groups[0].n}. All-same: all "
+        "images are processed alike; all-diff: the query otherwise; pos-same: like the query only images of its class; "
         "neg-same: like the query only images of other classes; uniform: each at random. The drop from all-same "
-        f"to neg-same is what the processing costs. {INTERVALS}{gaps([p for s in series for p in s.points])}",
-        alt=" ".join(extremes(s.points, f"{s.name} accuracy") for s in (series[0], series[3])),
-        content=Rows(series=series),
+        f"to neg-same is what the processing costs. {INTERVALS}{gaps(content.points)}",
+        alt=by_subject(groups, _in_words),
+        content=content,
         y_label="kNN accuracy",
         paper="Fig. 8",
-        records=group.paths,
+        records=tuple(path for group in groups for path in group.paths),
     )
+
+
+def _rows(group: Group) -> Rows:
+    return Rows(series=tuple(group.series(name, title) for name, title in TITLES))
+
+
+def _in_words(group: Group) -> str:
+    all_same, _, _, neg_same, _ = _rows(group).series
+    return " ".join(extremes(line.points, f"{line.name} accuracy") for line in (all_same, neg_same))
 
 
 def _chance(result: Result) -> float | None:
@@ -37,7 +55,8 @@ def _chance(result: Result) -> float | None:
 
 CHART = Chart(
     title="Five set-ups",
-    figures=_figures,
+    figures=lambda group: _figures([group]),
+    multiples=_figures,
     tables=lambda groups: [metrics_table(group, TITLES, "Five set-ups") for group in groups],
     parts=(
         Part(

@@ -21,8 +21,8 @@ def _figures(group: Group) -> Iterator[Figure]:
     yield Figure(
         name=group.name("masking"),
         title=f"kNN accuracy under a centred mask on {group.place}",
-        caption="kNN accuracy of the semantic labels when a black rectangle hides the centre of every image: where "
-        f"it is near chance, the mask leaves little but the traces of the camera.{failed}",
+        caption=f"kNN accuracy of the class labels of {group.place}{group.n} when a black rectangle hides the centre "
+        f"of every image: where it is near chance, the mask leaves little but the traces of the camera.{failed}",
         alt=" ".join(
             extremes(group.points(ratio), f"accuracy at {percent(float(ratio), 0)}")
             for ratio in (ratios[0], ratios[-1])

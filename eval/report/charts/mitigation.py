@@ -1,8 +1,17 @@
 """What mitigations leave of the trace, and of what images show."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
-from flickrexif.eval.report.charts.base import Chart, is_whole, metrics_table
+from flickrexif.eval.report.charts.base import (
+    Chart,
+    by_subject,
+    is_whole,
+    metrics_table,
+    name_together,
+    side_by_side,
+    subjects,
+)
 from flickrexif.eval.report.groups import Group, about, point_of
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.spec import Figure, Point, Rows, Series
@@ -25,24 +34,45 @@ COLUMNS = [
 ]
 
 
-def _figures(group: Group) -> Iterator[Figure]:
+def _figures(groups: Sequence[Group]) -> Iterator[Figure]:
+    if any(map(_mitigations, groups)):
+        yield from (_figure(groups, metric) for metric in LEFT)
+
+
+def _figure(groups: Sequence[Group], metric: str) -> Figure:
+    quantity, _, y_label, meaning = LEFT[metric]
+    content = side_by_side(groups, partial(_rows, metric))
+    level = by_subject(groups, lambda group: chance_level(group.chance()).strip()) if metric == "accuracy" else ""
+    return Figure(
+        name=name_together("mitigation", groups, metric),
+        title=f"{capital(quantity)} after mitigation: {subjects(groups)}",
+        caption=f"{meaning} Measured on {groups[0].place}{groups[0].n}. {INTERVALS} {level}{gaps(content.points)}",
+        alt=by_subject(groups, partial(_in_words, metric)),
+        content=content,
+        y_label=y_label,
+        records=tuple(path for group in groups for path in group.paths),
+    )
+
+
+def _mitigations(group: Group) -> list[str]:
+    """The mitigations that a record has, in their order."""
     names = {name.rpartition(".")[0] for result in group.results for name in result.metrics if "." in name}
-    shown = [name for name in MITIGATIONS if name in names] + sorted(names - set(MITIGATIONS))
-    for metric, (quantity, _, y_label, meaning) in LEFT.items() if shown else ():
-        series = tuple(
-            Series(name=name, points=tuple(_point(entry, name, metric) for entry in group.entries)) for name in shown
-        )
-        chance = group.chance() if metric == "accuracy" else None
-        level = chance_level(chance)
-        yield Figure(
-            name=group.name("mitigation", metric),
-            title=f"{capital(quantity)} after mitigation: {group.where}",
-            caption=f"{meaning} {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
-            alt=" ".join(extremes(s.points, f"{s.name}: {quantity}") for s in series) + level,
-            content=Rows(series=series, chance=chance),
-            y_label=y_label,
-            records=group.paths,
-        )
+    return [name for name in MITIGATIONS if name in names] + sorted(names - set(MITIGATIONS))
+
+
+def _rows(metric: str, group: Group) -> Rows:
+    return Rows(
+        series=tuple(
+            Series(name=name, points=tuple(_point(entry, name, metric) for entry in group.entries))
+            for name in _mitigations(group)
+        ),
+        chance=group.chance() if metric == "accuracy" else None,
+    )
+
+
+def _in_words(metric: str, group: Group) -> str:
+    level = chance_level(group.chance()) if metric == "accuracy" else ""
+    return " ".join(extremes(s.points, f"{s.name}: {LEFT[metric][0]}") for s in _rows(metric, group).series) + level
 
 
 def _point(entry: Entry, name: str, metric: str) -> Point:
@@ -74,6 +104,7 @@ def mitigated(entries: Iterable[Entry]) -> Iterator[str]:
 
 CHART = Chart(
     title="After mitigation",
-    figures=_figures,
+    figures=lambda group: _figures([group]),
+    multiples=_figures,
     tables=lambda groups: [metrics_table(group, COLUMNS, "After mitigation") for group in groups],
 )

@@ -27,7 +27,7 @@ def _figures(group: Group) -> Iterator[Figure]:
         name=group.name("neighbors"),
         title=f"Neighbours of the same kind: {group.where}",
         caption=f"Share of the k nearest photos that share the query's label ({group.subject}), averaged "
-        f"over the photos. {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
+        f"over the photos of {group.place}{group.n}. {INTERVALS}{level}{gaps([p for s in series for p in s.points])}",
         alt=extremes(series[0].points, f"share of same-label photos among the {numbered(group)[0]} nearest") + level,
         content=Rows(series=series, chance=chance),
         y_label="same-label neighbours",

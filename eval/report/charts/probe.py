@@ -2,7 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
-from flickrexif.eval.report.charts.base import ENCODER, FAMILY, Chart, Part, is_whole, rows_of
+from flickrexif.eval.report.charts.base import (
+    ENCODER,
+    FAMILY,
+    Chart,
+    Part,
+    by_subject,
+    is_whole,
+    name_together,
+    rows_of,
+    side_by_side,
+    subjects,
+)
 from flickrexif.eval.report.groups import Group
 from flickrexif.eval.report.spec import CHANCE, Column, Figure, Rows, Table
 from flickrexif.eval.report.style import percent
@@ -25,20 +36,33 @@ def _kind(result: Result) -> str:
     return KINDS[0] if result.parameter else KINDS[1]
 
 
-def _figures(group: Group) -> Iterator[Figure]:
-    bars = group.series("accuracy", "probe accuracy")
-    level = chance_level(group.chance())
+def _figures(groups: Sequence[Group]) -> Iterator[Figure]:
+    content, first = side_by_side(groups, _rows), groups[0]
+    level = by_subject(groups, lambda group: chance_level(group.chance()).strip())
     yield Figure(
-        name=group.name("probe"),
-        title=capital(group.where),
-        caption=f"Accuracy of a linear probe that tells {group.subject} from frozen embeddings on {group.place}. "
-        f"{INTERVALS}{level}{gaps(bars.points)}",
-        alt=extremes(bars.points, f"probe accuracy for {group.subject}") + level,
-        content=Rows(series=(bars,), chance=group.chance(), as_bars=True),
+        name=name_together("probe", groups),
+        title=capital(subjects(groups)) if len(groups) == 1 else f"Read out: {subjects(groups)}",
+        caption=f"Accuracy of a linear probe that tells {_listed(groups)} from frozen embeddings on {first.place}"
+        f"{first.n}. {INTERVALS} {level}{gaps(content.points)}",
+        alt=by_subject(groups, _in_words),
+        content=content,
         y_label="probe accuracy",
-        paper="Fig. 4" if group.result.parameter else "Fig. 6",
-        records=group.paths,
+        paper="Fig. 4" if first.result.parameter else "Fig. 6",
+        records=tuple(path for group in groups for path in group.paths),
     )
+
+
+def _rows(group: Group) -> Rows:
+    return Rows(series=(group.series("accuracy", "probe accuracy"),), chance=group.chance(), as_bars=True)
+
+
+def _in_words(group: Group) -> str:
+    level = chance_level(group.chance())
+    return extremes(group.points("accuracy"), f"probe accuracy for {group.subject}") + level
+
+
+def _listed(groups: Sequence[Group]) -> str:
+    return ", ".join(group.subject for group in groups)
 
 
 def _tables(groups: Sequence[Group]) -> Iterator[Table]:
@@ -83,7 +107,8 @@ def _is_acquisition(result: Result) -> bool:
 CHART = Chart(
     title="Linear probe",
     section=_kind,
-    figures=_figures,
+    figures=lambda group: _figures([group]),
+    multiples=_figures,
     tables=_tables,
     headline="{} read out",
     parts=(

@@ -31,7 +31,7 @@ def _figures(group: Group) -> Iterator[Figure]:
         title=f"Finding the pair on {group.place}",
         caption="recall@1 of the other picture of the subject among negatives of the other type of camera "
         "(across) and of the query's own (up). Below the diagonal, pictures from the same type of camera are "
-        f"mistaken for the pair. {INTERVALS}{gaps(content.x)}",
+        f"mistaken for the pair. Measured on {group.place}{group.n}. {INTERVALS}{gaps(content.x)}",
         alt=_below(measured_pairs(content)[1]),
         content=content,
         paper="Fig. 10",

@@ -27,14 +27,22 @@ def _figures(group: Group) -> Iterator[Figure]:
         yield Figure(
             name=group.name("similarity"),
             title=f"Similarities by class and processing: {group.where}",
-            caption="Cosine similarity of pairs of images by whether they share their class and their processing "
-            f"({group.where}), averaged over the queries.{chosen_of(chosen, group)}",
+            caption="Cosine similarity of pairs of images by whether they share their class and their processing: "
+            f"{group.where}{_n(chosen)}, averaged over the queries.{chosen_of(chosen, group)}",
             alt=" ".join(map(_means, chosen.results)),
             content=_distributions(edges, chosen.results),
             y_label="share of pairs",
             paper="Fig. 2",
             records=chosen.paths,
         )
+
+
+def _n(group: Group) -> str:
+    """ " (300 queries, 9,469 training images)", as far as the records tell."""
+    n = group.result.n
+    told = {"queries": "queries", "train": "training images"}
+    words = ", ".join(f"{n[name]:,} {words}" for name, words in told.items() if name in n)
+    return f" ({words})" if words else ""
 
 
 def _means(result: Result) -> str:

@@ -22,8 +22,8 @@ def _figures(group: Group) -> Iterator[Figure]:
         yield Figure(
             name=group.name("tsne", short(result.encoder)),
             title=f"t-SNE of {short(result.encoder)} on {group.place}",
-            caption=f"Embeddings in the plane (t-SNE), coloured by {group.subject or 'label'}; distances between "
-            f"groups and the axes have no meaning.{chosen_of(chosen, group)}",
+            caption=f"Embeddings in the plane (t-SNE), coloured by {group.subject or 'label'}: {group.place}{group.n}. "
+            f"Distances between groups and the axes have no meaning.{chosen_of(chosen, group)}",
             alt=_mixing(cloud),
             content=cloud,
             paper="Fig. 7",
