@@ -9,8 +9,8 @@ from flickrexif.eval.report.groups import Group, point_of
 from flickrexif.eval.report.identity import name_of
 from flickrexif.eval.report.published import published
 from flickrexif.eval.report.spec import Column, Figure, Multiples, Point, Rows, Series, Table
-from flickrexif.eval.report.style import family_order
-from flickrexif.eval.report.wording import capital
+from flickrexif.eval.report.style import family_order, percent
+from flickrexif.eval.report.wording import capital, chance_level
 from flickrexif.eval.results import Result
 
 ENCODER = Column(name="encoder", title="Encoder", is_metric=False)
@@ -95,6 +95,14 @@ def name_together(kind: str, groups: Sequence[Group], *more: object) -> str:
 def subjects(groups: Sequence[Group]) -> str:
     """ "sharpening on imagenette", or "4 processings on imagenette"."""
     return groups[0].where if len(groups) == 1 else f"{len(groups)} processings on {groups[0].place}"
+
+
+def chance_levels(groups: Sequence[Group]) -> str:
+    """ " Chance: 16.7%.", or " Chance: JPEG compression 16.7%, sharpening 33.3%." of several; "" where none is told."""
+    if len(groups) == 1:
+        return chance_level(groups[0].chance())
+    told = [f"{group.subject} {percent(chance)}" for group in groups if (chance := group.chance()) is not None]
+    return f" Chance: {', '.join(told)}." if told else ""
 
 
 def by_subject(groups: Sequence[Group], text: Callable[[Group], str]) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from flickrexif.eval.report.charts.base import (
     Chart,
     by_subject,
+    chance_levels,
     is_whole,
     metrics_table,
     name_together,
@@ -42,11 +43,11 @@ def _figures(groups: Sequence[Group]) -> Iterator[Figure]:
 def _figure(groups: Sequence[Group], metric: str) -> Figure:
     quantity, _, y_label, meaning = LEFT[metric]
     content = side_by_side(groups, partial(_rows, metric))
-    level = by_subject(groups, lambda group: chance_level(group.chance()).strip()) if metric == "accuracy" else ""
+    level = chance_levels(groups) if metric == "accuracy" else ""
     return Figure(
         name=name_together("mitigation", groups, metric),
         title=f"{capital(quantity)} after mitigation: {subjects(groups)}",
-        caption=f"{meaning} Measured on {groups[0].place}{groups[0].n}. {INTERVALS} {level}{gaps(content.points)}",
+        caption=f"{meaning} Measured on {groups[0].place}{groups[0].n}. {INTERVALS}{level}{gaps(content.points)}",
         alt=by_subject(groups, partial(_in_words, metric)),
         content=content,
         y_label=y_label,

@@ -7,7 +7,7 @@ from flickrexif.eval.report.charts.base import (
     FAMILY,
     Chart,
     Part,
-    by_subject,
+    chance_levels,
     is_whole,
     name_together,
     rows_of,
@@ -38,13 +38,12 @@ def _kind(result: Result) -> str:
 
 def _figures(groups: Sequence[Group]) -> Iterator[Figure]:
     content, first = side_by_side(groups, _rows), groups[0]
-    level = by_subject(groups, lambda group: chance_level(group.chance()).strip())
     yield Figure(
         name=name_together("probe", groups),
         title=capital(subjects(groups)) if len(groups) == 1 else f"Read out: {subjects(groups)}",
         caption=f"Accuracy of a linear probe that tells {_listed(groups)} from frozen embeddings on {first.place}"
-        f"{first.n}. {INTERVALS} {level}{gaps(content.points)}",
-        alt=by_subject(groups, _in_words),
+        f"{first.n}. {INTERVALS}{chance_levels(groups)}{gaps(content.points)}",
+        alt=" ".join(map(_in_words, groups)),
         content=content,
         y_label="probe accuracy",
         paper="Fig. 4" if first.result.parameter else "Fig. 6",

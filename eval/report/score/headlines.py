@@ -37,7 +37,7 @@ def headlines(entries: Sequence[Entry], board: Board) -> list[Headline]:
 
 def _strongest(board: Board) -> Iterator[Headline]:
     ranked = [score for score in board.scores if score.rank is not None and score.value is not None]
-    if len(ranked) < 2:
+    if len(ranked) < 2 or ranked[0].last_rank != 1:  # another's interval overlaps
         return
     first, last = ranked[0], ranked[-1]
     yield Headline(
