@@ -62,12 +62,14 @@ def _finding(effects: Sequence[Effect]) -> Iterator[str]:
     whole = _by_parameter(e for e in effects if e.probe.value is not None and e.before.value is not None)
     if not whole:
         return
-    subject, of = max(whole.items(), key=lambda item: (sum(e.is_both for e in item[1]), sum(e.loss for e in item[1])))
+    subject, of = max(
+        whole.items(), key=lambda item: (sum(e.is_both for e in item[1]), sum(e.loss.value or 0 for e in item[1]))
+    )
     shown = [effect for effect in of if effect.is_both]
     if not shown:
         yield (
             f"No encoder here shows the finding: that {_listed(list(whole), 'or')} is read out above chance and costs "
-            f"kNN accuracy, both beyond their 95% intervals{_place(of)}."
+            f"kNN accuracy, both with their 95% intervals{_place(of)}."
         )
         return
     count = f"{len(shown)} of {len(of)} encoders" if len(of) > 1 else short(of[0].encoder)
@@ -75,7 +77,7 @@ def _finding(effects: Sequence[Effect]) -> Iterator[str]:
     yield (
         f"{count} {know} {subject} and {let} it pull {their} neighbours: a linear probe reads it out with "
         f"{_range([e.probe for e in shown])}, where chance is {percent(shown[0].chance)}, and kNN loses "
-        f"{_points(shown)} among wrong images that are processed alike, both beyond their 95% intervals{_place(of)}."
+        f"{_points(shown)} among wrong images that are processed alike, both with their 95% intervals{_place(of)}."
     )
 
 
@@ -86,32 +88,41 @@ def _range(points: Sequence[Point]) -> str:
 
 
 def _points(effects: Sequence[Effect]) -> str:
-    """ "5.4 points", or "2.1 to 28.2 points" of several."""
-    losses = dict.fromkeys(f"{100 * loss:.1f}" for loss in sorted(effect.loss for effect in effects))
-    return f"{' to '.join(dict.fromkeys((next(iter(losses)), [*losses][-1])))} points"
+    """ "5.4 points (3.9 to 7.0)", or "2.1 to 28.2 points" of several."""
+    losses = sorted(100 * effect.loss.value for effect in effects if effect.loss.value is not None)
+    if len(losses) == 1:
+        return _in_points(effects[0].loss)
+    return f"{losses[0]:.1f} to {losses[-1]:.1f} points"
+
+
+def _in_points(loss: Point) -> str:
+    """ "5.4 points (3.9 to 7.0)"."""
+    has_interval = loss.low is not None and loss.high is not None
+    interval = f" ({100 * (loss.low or 0):.1f} to {100 * (loss.high or 0):.1f})" if has_interval else ""
+    return f"{100 * (loss.value or 0):.1f} points{interval}"
 
 
 def _read_out(effects: Sequence[Effect]) -> Iterator[str]:
     parts = []
     for subject, of in _by_parameter(e for e in effects if e.probe.value is not None).items():
-        above = f"; {sum(e.is_read for e in of)} of {len(of)} above" if len(of) > 1 else ""
-        chance = percent(of[0].chance) if of[0].chance is not None else "not told"
-        parts.append(f"{subject} {middle([e.probe for e in of])} (chance {chance}{above})")
+        chance = f"chance {percent(of[0].chance) if of[0].chance is not None else 'not told'}"
+        above = f" ({chance}; {sum(e.is_read for e in of)} of {len(of)} above)"
+        alone = with_interval(of[0].probe, chance)
+        parts.append(f"{subject} {alone if len(of) == 1 else middle([e.probe for e in of]) + above}")
     if parts:
         yield f"Read out by a linear probe{_median(effects)}: {_listed(parts)}{_place(effects)}."
 
 
 def _moved(effects: Sequence[Effect]) -> Iterator[str]:
     parts = []
-    for subject, of in _by_parameter(e for e in effects if e.before.value is not None).items():
-        beyond = sum(e.is_moved for e in of)
-        count = f"{beyond} of {len(of)}" if len(of) > 1 else "yes" if beyond else "no"
-        fall = f"from {middle([e.before for e in of])} to {middle([e.after for e in of])}"
-        parts.append(f"{subject} {fall} (beyond the intervals: {count})")
+    for subject, of in _by_parameter(e for e in effects if e.loss.value is not None).items():
+        several = f"{sum(e.is_moved for e in of)} of {len(of)} lose"
+        beside = several if len(of) > 1 else f"a loss of {_in_points(of[0].loss)}"
+        parts.append(f"{subject} from {middle([e.before for e in of])} to {middle([e.after for e in of])}, {beside}")
     if parts:
         yield (
             f"kNN accuracy{_median(effects)}, once only images of other classes are processed like the query: "
-            f"{_listed(parts)}{_place(effects)}."
+            f"{'; '.join(parts)}{_place(effects)}."
         )
 
 
@@ -189,19 +200,19 @@ def _families(board: Board) -> Iterator[str]:
 
 def _most_and_least(effects: Sequence[Effect]) -> Iterator[str]:
     """The encoders that lose most and least to the processing that costs most."""
-    whole = _by_parameter(e for e in effects if e.before.value is not None and e.after.value is not None)
+    whole = _by_parameter(e for e in effects if e.loss.value is not None)
     if not whole:
         return
-    subject, of = max(whole.items(), key=lambda item: max(effect.loss for effect in item[1]))
-    order = sorted(of, key=lambda effect: -effect.loss)
+    subject, of = max(whole.items(), key=lambda item: max(effect.loss.value or 0 for effect in item[1]))
+    order = sorted(of, key=lambda effect: -(effect.loss.value or 0))
     first = f"{subject} costs {short(order[0].encoder)} {_fall(order[0])}"
-    rest = f", {short(order[-1].encoder)} {_fall(order[-1])}" if len(order) > 1 else ""
+    rest = f"; {short(order[-1].encoder)} {_fall(order[-1])}" if len(order) > 1 else ""
     yield f"Where only wrong classes share the query's processing, {first}{rest} ({of[0].about})."
 
 
 def _fall(effect: Effect) -> str:
     fall = f"kNN from {with_interval(effect.before)} to {with_interval(effect.after)}"
-    return f"{100 * effect.loss:.1f} points ({fall})"
+    return f"{_in_points(effect.loss)}, {fall}"
 
 
 # --- one's own encoders
@@ -231,16 +242,15 @@ def _strongest(effects: Sequence[Effect]) -> str:
     """What the processing does that costs the encoder most, else the one that is read out best."""
     if not effects:
         return ""
-    effect = max(effects, key=lambda e: (e.is_both, e.loss, (e.probe.value or 0) - (e.chance or 0)))
+    effect = max(effects, key=lambda e: (e.is_both, e.loss.value or 0, (e.probe.value or 0) - (e.chance or 0)))
     parts = []
     if effect.probe.value is not None and effect.chance is not None:
         level = f"{'' if effect.is_read else 'not beyond '}chance {percent(effect.chance)}"
         parts.append(f"{effect.subject} is read out with {with_interval(effect.probe, level)}")
-    if effect.before.value is not None and effect.after.value is not None:
-        beyond = "beyond the intervals" if effect.is_moved else "within the intervals"
+    if effect.loss.value is not None:
         parts.append(
-            f"kNN goes from {with_interval(effect.before)} to {with_interval(effect.after)} where only wrong classes "
-            f"share {'the processing' if parts else effect.subject}, {beyond}"
+            f"kNN goes from {percent(effect.before.value)} to {percent(effect.after.value)} where only wrong classes "
+            f"share {'the processing' if parts else effect.subject}, a loss of {_in_points(effect.loss)}"
         )
     return f"{' and '.join(parts)} ({effect.about})" if parts else ""
 

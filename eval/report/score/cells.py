@@ -1,8 +1,6 @@
 """One measurement of an encoder as a share from 0 (no trace) to 1, and how it varies with the test images.
 
-How it varies is told by the Bayesian bootstrap (Rubin, 1981): in each resample every block of images has a weight that
-is drawn from the exponential distribution, the same weight in all records of a data set. Unlike a count of how often a
-block is drawn it is never 0, so that a few photographers do.
+How it varies is told by a bootstrap: blocks of images are drawn with replacement, in all records of a data set alike.
 """
 
 from collections.abc import Sequence
@@ -81,20 +79,21 @@ def _lack(part: Part, result: Result) -> str:
 def _draws(part: Part, result: Result, chance: float | None) -> Draws | None:
     if not {*part.metrics, "n"} <= result.blocks.keys():
         return None
-    shares: Draws = part.share([_resampled(result, name) for name in part.metrics], chance)
+    shares: Draws = part.share([resampled(result, name) for name in part.metrics], chance)
     return shares
 
 
-def _resampled(result: Result, metric: str) -> Draws:
+def resampled(result: Result, metric: str) -> Draws:
     """The metric in each resample of the blocks.
 
     One that is the same for all images has no spread to resample: its draws are then those of a share of n with its
     mean, by the Beta distribution of Jeffreys.
     """
     sums, n = np.array(result.blocks[metric]), np.array(result.blocks["n"])
-    weights = _weights(result.dataset)
-    draws: Draws = (weights @ sums) / (weights @ n)
-    if np.ptp(draws) > 1e-3 / n.sum():  # sums are rounded
+    times = _resamples(result.dataset)
+    with np.errstate(invalid="ignore"):  # a resample without any image of a few photographers is NaN
+        draws: Draws = (times @ sums) / (times @ n)
+    if np.nanmax(draws) - np.nanmin(draws) > 1e-3 / n.sum():  # sums are rounded
         return draws
     generator = np.random.default_rng(rank(0, "share without spread", f"{result.dataset} {metric}"))
     right = float(np.clip(sums.sum(), 0, n.sum()))
@@ -102,10 +101,10 @@ def _resampled(result: Result, metric: str) -> Draws:
 
 
 @cache
-def _weights(dataset: str) -> np.ndarray:
-    """The weight of each block of a data set in each resample, [RESAMPLES, BLOCKS]."""
-    generator = np.random.default_rng(rank(0, "weights of blocks", dataset))
-    return generator.standard_exponential((RESAMPLES, BLOCKS))
+def _resamples(dataset: str) -> np.ndarray:
+    """How often each block of a data set is in each resample, [RESAMPLES, BLOCKS]."""
+    generator = np.random.default_rng(rank(0, "resampled blocks", dataset))
+    return generator.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(np.float64)
 
 
 def mean_draws(draws: Sequence[Draws | None]) -> Draws | None:
@@ -119,5 +118,5 @@ def interval_of(draws: Draws | None, value: float | None) -> tuple[float, float]
     """The 95% interval of resampled shares, which holds their value."""
     if draws is None or value is None:
         return None, None
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return min(float(low), value), max(float(high), value)

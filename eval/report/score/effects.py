@@ -1,12 +1,13 @@
 """What a processing does to an encoder, from its probe and its kNN: is it read out, and does it move neighbours?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flickrexif.eval.report.charts import part_of
 from flickrexif.eval.report.datasets import tested
 from flickrexif.eval.report.groups import about, point_of
 from flickrexif.eval.report.identity import REFERENCE, Entry, decisive
+from flickrexif.eval.report.score.cells import interval_of, resampled
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.wording import PARAMETERS, dataset_of, subject_of
 from flickrexif.eval.results import NOT_REAL, Result
@@ -31,6 +32,7 @@ class Effect:
     chance: float | None  # of the probe
     before: Point  # kNN, all-same
     after: Point  # kNN, neg-same
+    loss: Point  # the one less the other, with the interval of the difference: both are of the same images
 
     @property
     def is_read(self) -> bool:
@@ -39,20 +41,13 @@ class Effect:
 
     @property
     def is_moved(self) -> bool:
-        """Whether kNN is worse among wrong images that are processed alike, and the intervals do not overlap."""
-        return self.before.low is not None and self.after.high is not None and self.after.high < self.before.low
+        """Whether kNN is worse among wrong images that are processed alike, its interval too."""
+        return self.loss.low is not None and self.loss.low > 0
 
     @property
     def is_both(self) -> bool:
         """Whether the encoder shows what the paper found."""
         return self.is_read and self.is_moved
-
-    @property
-    def loss(self) -> float:
-        """How much kNN loses, in accuracy; 0 where it is not measured."""
-        if self.before.value is None or self.after.value is None:
-            return 0.0
-        return self.before.value - self.after.value
 
 
 def effects_of(entries: Iterable[Entry]) -> list[Effect]:
@@ -104,6 +99,21 @@ def _effect(of: dict[str, Entry]) -> Effect:
         is_shipped=all(path.startswith(REFERENCE) for path, _ in of.values()),
         probe=point(READ, "accuracy"),
         chance=of[READ][1].metrics.get("chance") if READ in of else None,
-        before=point(LOST, "all_same"),
-        after=point(LOST, "neg_same"),
+        before=(before := point(LOST, "all_same")),
+        after=(after := point(LOST, "neg_same")),
+        loss=_loss(before, after, of[LOST][1] if LOST in of else None),
     )
+
+
+def _loss(before: Point, after: Point, result: Result | None) -> Point:
+    """What is lost. Of a record without blocks the interval is the one that the ends of both intervals leave."""
+    if before.value is None or after.value is None:
+        return replace(before, value=None, low=None, high=None)
+    value = before.value - after.value
+    if result is not None and {"all_same", "neg_same", "n"} <= result.blocks.keys():
+        low, high = interval_of(resampled(result, "all_same") - resampled(result, "neg_same"), value)
+    elif None not in (before.low, before.high, after.low, after.high):
+        low, high = (before.low or 0) - (after.high or 0), (before.high or 0) - (after.low or 0)
+    else:
+        low = high = None
+    return replace(before, value=value, low=low, high=high)
