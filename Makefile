@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # --data-dir of the demo, so that a crawl of real photos in data/ is never mixed with simulated ones.
 DEMO_DATA ?= data
+# What the demo makes of the labelled photos besides the classes of jpeg, and the encoders it measures.
+VARIANTS := identity sharpen_2 sharpen_4 resize_half resize_double interpolation_bilinear interpolation_bicubic \
+  interpolation_lanczos interpolation_box
+ENCODERS := mini:plain mini:augmented lite0 control:dct control:colour control:random
 
 .PHONY: demo test check lint types unit clean
 
@@ -19,10 +23,12 @@ demo: $(VENV)/.installed
 	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 300 --minimum 150 --images large
 	$(BIN)/flickrexif splits --protocol proportional --attribute Make --attribute Flash --attribute Aperture \
 	  --attribute "Is Smartphone" --attribute "ISO Speed"
-	$(BIN)/flickrexif process $(DEMO_DATA)/flickrexif --parameter jpeg --out $(DEMO_DATA)/flickrexif-traces
-	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 40
+	$(BIN)/flickrexif simulate $(DEMO_DATA)/simulated-photos --train 10 --val 6
+	$(BIN)/flickrexif process $(DEMO_DATA)/simulated-photos --out $(DEMO_DATA)/simulated-traces --parameter jpeg \
+	  $(foreach variant,$(VARIANTS),--variant $(variant))
+	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 60
 	$(BIN)/flickrexif pairs build $(DEMO_DATA)/simulated-pairs --out $(DEMO_DATA)/paircams
-	$(BIN)/flickrexif eval all --encoder lite0 --encoder control:dct --encoder control:random --set protocol=fast
+	$(BIN)/flickrexif eval all mitigation --set protocol=fast $(foreach encoder,$(ENCODERS),--encoder $(encoder))
 	$(BIN)/flickrexif browse $(DEMO_DATA)/flickrexif
 	$(BIN)/flickrexif report $(DEMO_DATA)/results
 

@@ -54,9 +54,22 @@ def test_a_pair_depends_on_its_number_and_the_seed_alone(folder: Path, tmp_path:
         *("0000/phone.jpg", "0000/camera.jpg", "0001/phone.jpg", "0001/camera.jpg")
     ]
     few, many = digests(tmp_path / "few"), digests(folder)
+    assert few.pop("SIMULATED.txt") != many["SIMULATED.txt"]
     assert few == {name: many[name] for name in few}
     simulate_pairs(tmp_path / "other", 1, seed=6, side=SIDE)
-    assert set(digests(tmp_path / "other").values()) & set(many.values()) == {few["SIMULATED.txt"]}
+    assert not set(digests(tmp_path / "other").values()) & set(many.values())
+
+
+def test_the_same_call_goes_on_and_another_does_not(folder: Path, tmp_path: Path) -> None:
+    for pairs in (3, 3):
+        simulate_pairs(tmp_path / "pairs", pairs, seed=5, side=SIDE)
+        written = digests(tmp_path / "pairs")
+        (tmp_path / "pairs/0001/camera.jpg").unlink()
+    assert written == {name: digest for name, digest in digests(folder).items() if name[:4] < "0003"} | {
+        "SIMULATED.txt": written["SIMULATED.txt"]
+    }
+    with pytest.raises(UsageError, match="not empty"):
+        simulate_pairs(tmp_path / "pairs", 4, seed=5, side=SIDE)
 
 
 def test_each_image_is_most_like_its_partner(folder: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from flickrexif.collectors.sandbox.cameras import devices
 from flickrexif.collectors.sandbox.look import look
-from flickrexif.collectors.sandbox.pairs import SOFTWARE, check_empty
+from flickrexif.collectors.sandbox.pairs import SOFTWARE, check_folder
 from flickrexif.collectors.sandbox.pixels import render
 from flickrexif.collectors.sandbox.scenes import crop, detailed, photographs, tone
 from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes
@@ -26,6 +26,7 @@ from flickrexif.core.files import put_bytes, put_text
 from flickrexif.core.kinds import SIMULATED_NOTE
 
 NOTE = "These photos are SIMULATED: made by `flickrexif simulate` from a few photographs. No camera took them.\n"
+NOTE += "Of each class: {train} training and {val} validation photos, seed: {seed}.\n"
 SIZE = (240, 180)  # pixels, so that halving them shows at the 224 pixels of most encoders
 TAKEN = datetime(2024, 6, 1, 12)
 SPLITS = {"train": 0, "val": 1}  # the quarters each shows: those on one diagonal
@@ -36,11 +37,11 @@ def simulate_photos(
 ) -> list[Path]:
     """Write <folder>/<split>/<class>/<000>.jpg, `train` and `val` photos of each class; return the files in order.
 
-    A photo does not depend on how many there are. Raises UsageError when the folder is not empty, FlickrExifError
-    without scikit-image and scikit-learn.
+    A photo does not depend on how many there are. After an interruption the same call goes on. Raises UsageError when
+    the folder holds anything else, FlickrExifError without scikit-image and scikit-learn.
     """
-    check_labelled(folder, train, val)
-    put_text(folder / SIMULATED_NOTE, NOTE)
+    check_labelled(folder, train, val, seed)
+    put_text(folder / SIMULATED_NOTE, NOTE.format(train=train, val=val, seed=seed))
     names = [*_quarters(0)]
     photos = [
         (split, name, number)
@@ -51,18 +52,19 @@ def simulate_photos(
     written = []
     for split, name, number in photos:
         path = folder / split / name / f"{number:03}.jpg"
-        put_bytes(path, _photo(name, SPLITS[split], rng(seed, "labelled photo", f"{split} {name} {number}")))
+        if not path.exists():
+            put_bytes(path, _photo(name, SPLITS[split], rng(seed, "labelled photo", f"{split} {name} {number}")))
         written.append(path)
         if progress:
             progress(len(written), len(photos))
     return written
 
 
-def check_labelled(folder: Path, train: int, val: int) -> None:
-    """UsageError for numbers out of range, or a folder that is not empty."""
+def check_labelled(folder: Path, train: int, val: int, seed: int) -> None:
+    """UsageError for numbers out of range, or a folder that holds anything but these photos."""
     if min(train, val) < 1:
         raise UsageError("There is nothing to simulate.", "Ask for 1 photo or more of each class and split.")
-    check_empty(folder)
+    check_folder(folder, NOTE.format(train=train, val=val, seed=seed))
 
 
 @cache

@@ -28,9 +28,11 @@ SOFTWARE = "flickrexif simulated camera"
 NOTE = (
     "These pairs are SIMULATED: made by `flickrexif pairs simulate` from a few photographs. No camera took them.\n"
     "Phones share a look, and cameras another, so that recall falls by construction among images of one kind.\n"
+    "Pairs: {pairs}, seed: {seed}, pixels: {side}.\n"
 )
 PHONES_FROM, CAMERAS_UNTIL = 2018, 2014
 CAMERAS = ("compact", "dslr", "mirrorless")
+SIDES = ("phone", "camera")
 DEVICES_A_SIDE = 8
 PATCHES = 14
 MARGIN = 1.25  # side of the scene over the side of a device's picture
@@ -41,31 +43,36 @@ def simulate_pairs(
 ) -> list[Path]:
     """Write <folder>/<0000>/phone.jpg and camera.jpg for each of `pairs` subjects; return the files in order.
 
-    `side`: longer side in pixels, 64 to 1600. Pair i does not depend on the number of pairs. Raises UsageError when
-    the folder is not empty, FlickrExifError without scikit-image and scikit-learn.
+    `side`: longer side in pixels, 64 to 1600. Pair i does not depend on the number of pairs. After an interruption the
+    same call goes on. Raises UsageError when the folder holds anything else, FlickrExifError without scikit-image and
+    scikit-learn.
     """
-    check_simulation(folder, pairs, side)
-    put_text(folder / SIMULATED_NOTE, NOTE)
-    written = []
+    check_simulation(folder, pairs, seed, side)
+    put_text(folder / SIMULATED_NOTE, NOTE.format(pairs=pairs, seed=seed, side=side))
+    written: list[Path] = []
     for number in range(pairs):
-        for name, content in _pair(seed, number, side).items():
-            path = folder / f"{number:04}" / f"{name}.jpg"
-            put_bytes(path, content)
-            written.append(path)
+        paths = {name: folder / f"{number:04}" / f"{name}.jpg" for name in SIDES}
+        if not all(path.exists() for path in paths.values()):
+            for name, content in _pair(seed, number, side).items():
+                put_bytes(paths[name], content)
+        written += paths.values()
         if progress:
             progress(number + 1, pairs)
     return written
 
 
-def check_simulation(folder: Path, pairs: int, side: int = 640) -> None:
-    """UsageError for numbers out of range, or a folder that is not empty."""
+def check_simulation(folder: Path, pairs: int, seed: int, side: int = 640) -> None:
+    """UsageError for numbers out of range, or a folder that holds anything but these pairs."""
     if pairs < 1 or not 64 <= side <= 1_600:
         raise UsageError("There is nothing to simulate.", "Ask for 1 pair or more, of 64 to 1600 pixels.")
-    check_empty(folder)
+    check_folder(folder, NOTE.format(pairs=pairs, seed=seed, side=side))
 
 
-def check_empty(folder: Path) -> None:
-    """UsageError for a folder that is not empty."""
+def check_folder(folder: Path, note: str) -> None:
+    """UsageError for a folder that holds anything but the simulation that its note describes, whole or in part."""
+    place = folder / SIMULATED_NOTE
+    if place.is_file() and place.read_text() == note:
+        return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty.", "Name a new folder.")
 
@@ -75,7 +82,7 @@ def pair_devices(seed: int) -> dict[str, list[Device]]:
     phones = [d for d in devices() if d.category == "smartphone" and d.year >= PHONES_FROM]
     cameras = [d for d in devices() if d.category in CAMERAS and d.year <= CAMERAS_UNTIL]
     draw = rng(seed, "pair devices", "")
-    return {name: draw.sample(choices, DEVICES_A_SIDE) for name, choices in (("phone", phones), ("camera", cameras))}
+    return {name: draw.sample(choices, DEVICES_A_SIDE) for name, choices in zip(SIDES, (phones, cameras), strict=True)}
 
 
 def _pair(seed: int, number: int, side: int) -> dict[str, bytes]:

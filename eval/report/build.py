@@ -17,7 +17,7 @@ from flickrexif.eval.report.reference import reference_entries
 from flickrexif.eval.report.render.files import FORMATS, save_all
 from flickrexif.eval.report.render.page import PROGRAM, View, render
 from flickrexif.eval.report.render.tables import compared_csv, numbers_behind, numbers_csv, to_csv, to_tex
-from flickrexif.eval.report.score.answer import answer_of
+from flickrexif.eval.report.score.answer import answer_of, finding_lines
 from flickrexif.eval.report.score.compare import compare, differences
 from flickrexif.eval.report.score.headlines import headlines
 from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
@@ -30,9 +30,11 @@ LINKED = rb'href="((?:figures|tables)/[a-z0-9][a-z0-9.-]*)" download'  # a link 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report that was written: its page, its leaderboard, and the (path, problem) of files that are not records."""
+    """A report that was written: its page, the finding in sentences, its leaderboard, and the (path, problem) of files
+    that are not records."""
 
     index: Path
+    finding: Sequence[str]
     leaderboard: Table
     records: int
     unreadable: Sequence[tuple[str, str]]
@@ -71,6 +73,7 @@ def write_report(
     remove(sorted(former - written))
     return Report(
         index=out / "index.html",
+        finding=finding_lines(used),
         leaderboard=view.leaderboard,
         records=view.records + len(view.replaced),
         unreadable=view.unreadable,

@@ -36,7 +36,8 @@ def report(
 ) -> None:
     """Write a page with a leaderboard, figures and tables: it opens from disk and loads nothing.
 
-    Beside it the figures are written for papers and the tables as CSV and LaTeX. Prints the leaderboard and the page.
+    Beside it the figures are written for papers and the tables as CSV and LaTeX. Prints the leaderboard, the
+    finding and the page.
     """
     from flickrexif.eval.report.style import short
 
@@ -44,6 +45,8 @@ def report(
         results, out=out, baseline=baseline, data_dir=data_dir, formats=formats, reference=reference
     )
     print_leaderboard(pages.leaderboard)
+    for sentence in pages.finding:
+        typer.echo(sentence)
     say(f"{pages.records:,} records are shown. Open this page in a browser:")
     typer.echo(pages.index)
     for path, problem in pages.unreadable:

@@ -81,9 +81,10 @@ def simulate_pairs(
 ) -> tuple[Path, ...]:
     """Make simulated pairs in a new `folder`, sample photographs seen through two simulated cameras; returns the files.
 
-    Raises UsageError when `folder` is not empty or another command writes.
+    After an interruption the same call goes on. Raises UsageError when `folder` holds anything else or another command
+    writes.
     """
     shots = path_of(folder)
-    check_simulation(shots, pairs)
+    check_simulation(shots, pairs, seed)
     with (DataFolder.holding(shots) or data_folder(data_dir)).writing("pairs simulate"):
         return tuple(simulate(shots, pairs, seed, progress=progress))

@@ -21,9 +21,10 @@ def simulate(
 ) -> tuple[Path, ...]:
     """Make simulated photos in a new `folder`, `train` and `val` of each class; returns the files.
 
-    Raises UsageError when `folder` is not empty or another command writes.
+    After an interruption the same call goes on. Raises UsageError when `folder` holds anything else or another command
+    writes.
     """
     photos = path_of(folder)
-    check_labelled(photos, train, val)
+    check_labelled(photos, train, val, seed)
     with (DataFolder.holding(photos) or data_folder(data_dir)).writing("simulate"):
         return tuple(simulate_photos(photos, train, val, seed, progress=progress))
