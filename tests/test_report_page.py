@@ -213,6 +213,87 @@ def test_families_are_filtered(browser: Browser, root: Path) -> None:
         assert len(board(page)) == len(families)
 
 
+def names_beside_rows(page: Page) -> list[str]:
+    """The encoders of the first chart that has a row an encoder, from above."""
+    place = page.locator("[data-plot^='plot-probe']").first
+    place.scroll_into_view_if_needed()
+    place.locator(".role-axis-label text").first.wait_for()
+    names: list[str] = place.evaluate(
+        "p => [...p.querySelectorAll('.role-axis-label text')].map(t => [t.getBoundingClientRect().top, t.textContent])"
+        ".filter(([, text]) => !text.endsWith('%')).sort((a, b) => a[0] - b[0]).map(([, text]) => text)"
+    )
+    return names
+
+
+def faint(page: Page) -> int:
+    """How many marks of that chart are faint."""
+    count: int = page.locator("[data-plot^='plot-probe']").first.evaluate(
+        "p => [...p.querySelectorAll('.mark-symbol.role-mark path')]"
+        ".filter(mark => Number(mark.getAttribute('fill-opacity') ?? 1) < 0.5).length"
+    )
+    return count
+
+
+def test_families_search_and_order_act_on_charts_and_ranks(browser: Browser, root: Path) -> None:
+    scores = board_of(of(8)).scores
+    with visit(browser, page_of(root, "compared")) as opened:
+        page = opened.page
+        every = names_beside_rows(page)
+        assert len(every) == len(scores)
+        page.get_by_role("checkbox", name="SSL (self-supervised)").uncheck()
+        left = {score.encoder.removeprefix("paper:") for score in scores if score.family != "SSL"}
+        page.wait_for_timeout(300)
+        assert set(names_beside_rows(page)) == left
+        ranked = [score.sensitivity for score in scores if score.rank and score.family != "SSL"]
+        ends = [(point.low, point.high) for point in ranked if point.low is not None and point.high is not None]
+        expected = []
+        for low, high in ends:
+            first, last = 1 + sum(a > high for a, _ in ends), len(ends) - sum(b < low for _, b in ends)
+            expected.append(str(first) if first == last else f"{first} to {last}")
+        assert [row[0] for row in board(page) if row[0] != "-"] == expected
+        page.get_by_role("checkbox", name="SSL (self-supervised)").check()
+        assert faint(page) == 0
+        page.get_by_label("Search").fill("CLIP/")
+        page.wait_for_timeout(300)
+        sought = [name for name in every if "clip/" in name.lower()]
+        assert faint(page) == len(every) - len(sought) > 0
+        assert [row[1] for row in board(page)] == [
+            n for n in (s.encoder.removeprefix("paper:") for s in scores) if n in sought
+        ]
+        page.get_by_label("Search").fill("")
+        page.get_by_label("Order").first.select_option(label="by trace sensitivity")
+        page.wait_for_timeout(300)
+        by_value = [score.encoder.removeprefix("paper:") for score in sorted(scores, key=lambda s: -(s.value or 0))]
+        assert names_beside_rows(page) == by_value
+        assert opened.complaints == []
+
+
+def test_ones_own_encoders_stand_out(browser: Browser, tmp_path: Path) -> None:
+    entries = [
+        (path, replace(result, encoder="mine", family="OWN") if "clip_RN50" in path else result)
+        for path, result in of(8)
+    ]
+    assert any(result.family == "OWN" for _, result in entries)
+    write_report(put(tmp_path / "results", entries), tmp_path / "report", formats=())
+    with visit(browser, tmp_path / "report/index.html") as opened:
+        page = opened.page
+        every = names_beside_rows(page)
+        button = page.get_by_role("button", name="Highlight mine")
+        assert button.get_attribute("aria-pressed") == "false"
+        button.click()
+        page.wait_for_timeout(300)
+        assert button.get_attribute("aria-pressed") == "true"
+        assert faint(page) == len(every) - 1
+        page.get_by_role("checkbox", name="Highlight dinov2/vits14").check()
+        page.wait_for_timeout(300)
+        assert faint(page) == len(every) - 2
+        button.click()
+        page.get_by_role("checkbox", name="Highlight dinov2/vits14").uncheck()
+        page.wait_for_timeout(300)
+        assert faint(page) == 0
+        assert opened.complaints == []
+
+
 def test_the_theme_can_be_switched(browser: Browser, root: Path) -> None:
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     letters = "getComputedStyle(document.querySelector('[data-plot] .role-axis-label text')).fill"

@@ -14,7 +14,7 @@ import pytest
 
 from flickrexif.core import drawing
 from flickrexif.core.drawing import Spec
-from flickrexif.eval.report.render.page import in_columns, to_json
+from flickrexif.eval.report.render.page import on_page, to_json
 from flickrexif.eval.report.render.plots import specification
 from flickrexif.eval.report.spec import (
     Distributions,
@@ -246,7 +246,7 @@ def test_the_corner_holds_the_upper_half(
 
 def test_all_charts_of_47_encoders_are_small(drawn: dict[str, Figure], specs: dict[str, Spec]) -> None:
     added = ("multiples-bars", "multiples-dots", "overview")
-    assert len(to_json([in_columns(spec) for name, spec in specs.items() if name not in added])) < 800_000
+    assert len(to_json([on_page(spec) for name, spec in specs.items() if name not in added])) < 800_000
 
 
 def test_no_text_of_a_record_is_part_of_an_expression() -> None:

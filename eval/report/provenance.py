@@ -5,7 +5,7 @@ from typing import Any
 
 from flickrexif.eval.report.identity import Entry
 from flickrexif.eval.report.score.sensitivity import Board
-from flickrexif.eval.report.style import plain
+from flickrexif.eval.report.style import plain, rounded
 from flickrexif.eval.report.wording import capital, dataset_of, measurement_of, photos_of, subject_of
 
 TEXT = 300  # characters of a text of a record
@@ -15,8 +15,7 @@ DEPTH = 200  # characters of a setting that is a list or an object
 def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
     """What the page shows of each record, in the order of `entries`.
 
-    `records[i]` is [path, encoder, family, task, data set, subject, settings, versions, files, seconds, reason,
-    whose photos], where settings, versions and files are indices into the lists of the same names.
+    The settings, versions and files of a record are places in the lists of the same names.
     """
     settings: dict[Any, int] = {}  # a value -> its place, in the order in which they come
     versions: dict[Any, int] = {}
@@ -26,20 +25,24 @@ def sources_of(entries: Sequence[Entry]) -> dict[str, Any]:
         return places.setdefault(value, len(places))
 
     records = [
-        [
-            plain(path, TEXT),
-            plain(r.encoder, TEXT),
-            plain(r.family or "", 20),
-            plain(r.task, 40),
-            dataset_of(r),
-            capital(subject_of(r)),
-            place(_pairs({**r.settings, **({"intervals over": r.interval} if r.interval else {})}), settings),
-            place(_pairs(r.versions), versions),
-            [place((plain(name, TEXT), plain(value, 100)), files) for name, value in sorted(r.fingerprints.items())],
-            round(r.seconds, 3),
-            plain(r.reason, TEXT),
-            photos_of(r.origin),
-        ]
+        {
+            "path": plain(path, TEXT),
+            "encoder": plain(r.encoder, TEXT),
+            "family": plain(r.family or "", 20),
+            "task": plain(r.task, 40),
+            "dataset": dataset_of(r),
+            "subject": capital(subject_of(r)),
+            "settings": place(
+                _pairs({**r.settings, **({"intervals over": r.interval} if r.interval else {})}), settings
+            ),
+            "versions": place(_pairs(r.versions), versions),
+            "files": [
+                place((plain(name, TEXT), plain(value, 100)), files) for name, value in sorted(r.fingerprints.items())
+            ],
+            "seconds": round(r.seconds, 3),
+            "reason": plain(r.reason, TEXT),
+            "photos": photos_of(r.origin),
+        }
         for path, r in entries
     ]
     return {"records": records, "settings": [*settings], "versions": [*versions], "files": [*files]}
@@ -62,7 +65,7 @@ def compositions_of(board: Board, place: Callable[[str], int]) -> list[dict[str,
             "encoder": plain(score.encoder, TEXT),
             "value": score.value,
             "parts": [[part.name, score.parts[part.name].value] for part in board.parts],
-            "cells": [[cell.part, cell.label, cell.value, place(cell.record)] for cell in score.cells],
+            "cells": [[cell.part, cell.label, rounded(cell.value), place(cell.record)] for cell in score.cells],
             "lacking": [plain(text, TEXT) for text in score.lacking],
         }
         for score in board.scores

@@ -96,6 +96,11 @@ def short(encoder: str, length: int = NAME_LENGTH) -> str:
     return plain(encoder.removeprefix("paper:"), length)
 
 
+def rounded(value: float | None) -> float | None:
+    """The value with four decimals: a tenth of what is shown in %."""
+    return None if value is None else round(value, 4)
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction as "12.3%", and "none" for None."""
     return "none" if value is None else f"{100 * value:.{digits}f}%"

@@ -10,7 +10,7 @@ from typing import Any
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 FONT = "Liberation Sans, Arial, sans-serif"
-SCALE = 2.5  # pixels of a PNG for each of the SVG
+SCALE = 2.0  # pixels of a PNG for each of the SVG
 RESOURCES = re.compile(rb"(?:^ +/\w+ \d+ 0 R\n)+", re.MULTILINE)  # of a PDF: "/xo44 149 0 R", a line each
 Spec = dict[str, Any]
 """A Vega-Lite specification, or a part of it."""

@@ -12,13 +12,13 @@ from flickrexif.core.pages import marks
 from flickrexif.core.text import link
 from flickrexif.eval.report.charts import QUESTIONS, Unmeasured, parts, section_order
 from flickrexif.eval.report.published import inferred
-from flickrexif.eval.report.render.parts import CONFIG, rounded, shown_name
+from flickrexif.eval.report.render.parts import CONFIG, shown_name
 from flickrexif.eval.report.render.plots import specification
 from flickrexif.eval.report.score.compare import Comparison
 from flickrexif.eval.report.score.headlines import Headline
 from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.spec import CHANCE, Answer, Figure, Point, Shot, Strips, Table
-from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, percent, plain, short, title_of
+from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, percent, plain, rounded, short, title_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -123,40 +123,43 @@ def _data(view: View, plots: Mapping[str, drawing.Spec]) -> dict[str, str]:
     """Id of a script element -> its content: JSON that cannot end the element."""
     data: dict[str, Any] = {
         "config": CONFIG,
-        "sources": view.sources,
+        "sources": {**view.sources, "records": in_columns(view.sources["records"])},
         "compositions": {"encoders": view.compositions, "parts": {p.name: [p.title, p.formula] for p in parts()}},
     }
-    data |= {f"plot-{name}": in_columns(spec) for name, spec in plots.items()}
+    data |= {f"plot-{name}": on_page(spec) for name, spec in plots.items()}
     data |= {f"numbers-{table.name}": table_data(table, view.place) for table in view.numbers}
     data |= {f"table-{table.name}": table_data(table, view.place) for table in view.tables if table.on_page}
     return {name: to_json(value) for name, value in data.items()}
 
 
-def in_columns(spec: drawing.Spec) -> drawing.Spec:
-    """The specification without the look of all charts, and with its rows as columns.
+def on_page(spec: drawing.Spec) -> drawing.Spec:
+    """The specification with its rows as columns, and without the look of all charts."""
+    own = {name: value for name, value in spec.items() if name not in ("$schema", "config")}
+    return own | {"data": in_columns(spec["data"]["values"])}
 
-    A column is the values of a field, or {"words": texts, "at": the place of each row's text}.
-    """
-    rows = spec["data"]["values"]
+
+def in_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows as columns, which take less room: field -> values, or {"words": distinct values, "at": the place of each
+    row's, [] where there is a single one}."""
     columns: dict[str, Any] = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
-        if any(isinstance(value, str) for value in values):
-            words = list(dict.fromkeys(values))
+        words = {to_json(value): value for value in values}
+        if len(words) == 1 or any(isinstance(value, str | tuple | list) for value in values):
             places = {word: place for place, word in enumerate(words)}
-            columns[name] = {"words": words, "at": [places[value] for value in values]}
+            at = [places[to_json(value)] for value in values] if len(words) > 1 else []
+            columns[name] = {"words": list(words.values()), "at": at}
         else:
             columns[name] = values
-    own = {name: value for name, value in spec.items() if name not in ("$schema", "config")}
-    return own | {"data": {"rows": len(rows), "columns": columns}}
+    return {"rows": len(rows), "columns": columns}
 
 
 def table_data(table: Table, place: Callable[[str], int]) -> dict[str, Any]:
     """A table as the page's script reads it.
 
-    A cell is a text, or [value, low, high, place of the record or -1, difference, n], or [null, reason] without a
-    value. What all numbers of a column are of stands with the column, and not in its cells. `stated` are the rows of
-    chance levels and of the paper's numbers; a cell of the latter is a text or a number.
+    A cell is a text, or [value, low, high, place of the record, difference, n] as far as it has them, or [null, reason]
+    without a value. What all numbers of a column are of stands with the column, and not in its cells. `stated` are the
+    rows of chance levels and of the paper's numbers; a cell of the latter is a text or a number.
     """
     shared = [_common_n(row[at] for row in table.cells) for at in range(len(table.columns))]
     return {
@@ -182,7 +185,8 @@ def _row(row: Sequence[str | Point], table: Table, place: Callable[[str], int], 
             return [None, cell.reason]
         numbers = map(rounded, (cell.value, cell.low, cell.high))
         difference = rounded(table.differences.get((cell.encoder, column)))
-        return [*numbers, place(cell.record) if cell.record else -1, difference, "" if n else cell.n]
+        whole = [*numbers, place(cell.record) if cell.record else None, difference, None if n else cell.n or None]
+        return whole[: 1 + max(at for at, value in enumerate(whole) if value is not None)]
 
     return [shown(cell, column.name, n) for column, cell, n in zip(table.columns, row, shared, strict=True)]
 

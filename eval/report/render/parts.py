@@ -11,7 +11,7 @@ from typing import Any
 
 from flickrexif.core.drawing import FONT, Spec
 from flickrexif.eval.report.spec import Point
-from flickrexif.eval.report.style import FAMILIES, Look, families_in, look_of, percent, plain, short, title_of
+from flickrexif.eval.report.style import FAMILIES, Look, families_in, look_of, percent, plain, rounded, short, title_of
 
 # Letters are of one weight: the renderer writes several fonts to a PDF in an order of chance.
 INK, FAINT = "currentColor", "#888888"  # the ink is the page's: light, dark, or on paper
@@ -53,6 +53,7 @@ class Plot:
     says: str = ""  # the expression of the text beside the pointer
     columns: int = 4
     shared: Sequence[str] = ("color", "shape")  # scales of all views
+    narrow: int = 290  # width of a view on a narrow screen, in pixels
     note: str = ""  # what a mark means that no legend names
 
 
@@ -88,11 +89,6 @@ def shown_name(encoder: str) -> str:
 def family_of(point: Point) -> str:
     """The family, "" for an unknown one."""
     return point.family if point.family in FAMILIES else ""
-
-
-def rounded(value: float | None) -> float | None:
-    """The value with four decimals: a tenth of what is shown in %."""
-    return None if value is None else round(value, 4)
 
 
 def params(points: Iterable[Point]) -> list[Spec]:
@@ -170,10 +166,10 @@ def says(*lines: str) -> str:
 SAYS: Spec = {"field": "says", "type": "nominal"}
 
 
-def whiskers(color: Spec, channel: str = "x", full: float = 1, prefix: str = "") -> Spec:
+def whiskers(channel: str = "x", full: float = 1, prefix: str = "") -> Spec:
     """The encoding of intervals as rules."""
     ends = {channel: {"field": f"{prefix}low", "type": "quantitative"}, f"{channel}2": {"field": f"{prefix}high"}}
-    return ends | {"color": color, "strokeOpacity": opacity(full)}
+    return ends | {"strokeOpacity": opacity(full)}
 
 
 def layer(mark: str, encoding: Spec, /, **more: Any) -> Spec:
@@ -195,8 +191,9 @@ def levels(values: Sequence[tuple[float, str, bool]], middle: float = 0.5) -> li
     layers: list[Spec] = []
     for number, (value, text, dashed) in enumerate(values):
         data = {"values": [{"level": rounded(value), "text": plain(text, 60)}]}
-        x = {"x": {"field": "level", "type": "quantitative"}}
-        layers.append(layer("rule", x, data=data, strokeDash=[4, 3] if dashed else [1, 3]))
+        x = {"x": {"field": "level", "type": "quantitative"}, "color": {"value": INK}}
+        whole = {"y": {"value": 0}, "y2": {"value": "height"}}
+        layers.append(layer("rule", x | whole, data=data, strokeDash=[4, 3] if dashed else [1, 3]))
         side = {"align": "left", "dx": -2} if value < middle else {"align": "right", "dx": 2}
         above = x | {"y": {"value": 0}, "text": {"field": "text"}}
         layers.append(layer("text", above, data=data, baseline="bottom", dy=-2 - 10 * number, fontSize=9, **side))

@@ -15,11 +15,10 @@ from flickrexif.eval.report.render.parts import (
     heading,
     layer,
     numbers,
-    rounded,
     view_of,
 )
 from flickrexif.eval.report.spec import Cloud, Distributions, Lines, Pairwise, Point
-from flickrexif.eval.report.style import FEW, look_of, plain, series_look, short
+from flickrexif.eval.report.style import FEW, look_of, plain, rounded, series_look, short
 
 
 def lines_plot(content: Lines, label: str) -> Plot:
@@ -109,8 +108,9 @@ def pairwise_plot(content: Pairwise, _: str) -> Plot:
     points = [x for x, _ in pairs]
     views = [_plane(content, points, start) for start in ([whole] if low is None else [whole, low])]
     if low is not None:
-        box = {f"{side}{end}": {"datum": at} for side in "xy" for end, at in (("", low), ("2", 1))}
-        views[0]["layer"].append(layer("rect", box, data={"values": [{}]}, filled=False, stroke=INK, strokeDash=[1, 3]))
+        box: Spec = {f"{side}{end}": {"datum": at} for side in "xy" for end, at in (("", low), ("2", 1))}
+        box["color"] = {"value": INK}
+        views[0]["layer"].append(layer("rect", box, data={"values": [{}]}, filled=False, strokeDash=[1, 3]))
     lines = (f"datum.{label} + ': ' + {parts.share(side, side)}" for label, side in (("across", "x"), ("up", "y")))
     return Plot(rows=rows, views=views if pairs else [], points=points, says=parts.says(*lines))
 
@@ -132,10 +132,16 @@ def _plane(content: Pairwise, points: Sequence[Point], start: float) -> Spec:
     marks = parts.family_looks(points)
     corners = {"values": [{"x": start, "y": start}, {"x": 1, "y": 1}]}
     layers = [
-        layer("line", {"x": x, "y": y}, data=corners, strokeDash=[4, 3], strokeWidth=1, color=FAINT),
-        layer("rule", {"y": y} | parts.whiskers(marks["color"], "x", 0.6, "x")),
-        layer("rule", {"x": x} | parts.whiskers(marks["color"], "y", 0.6, "y")),
-        parts.dots({"x": x, "y": y, **marks}, size=50, full=0.85),
+        layer("line", {"x": x, "y": y, "color": {"value": FAINT}}, data=corners, strokeDash=[4, 3], strokeWidth=1),
+        layer("rule", {"y": y} | parts.whiskers("x", 0.6, "x")),
+        layer("rule", {"x": x} | parts.whiskers("y", 0.6, "y")),
+        parts.dots({"x": x, "y": y, "shape": marks["shape"]}, size=50, full=0.85),
     ]
     inside = {"filter": f"datum.x >= {start} && datum.y >= {start}"}
-    return {"transform": [inside], "layer": layers, "width": SINGLE, "height": SINGLE}
+    return {
+        "transform": [inside],
+        "layer": layers,
+        "encoding": {"color": marks["color"]},
+        "width": SINGLE,
+        "height": SINGLE,
+    }

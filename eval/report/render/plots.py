@@ -1,7 +1,7 @@
 """A figure as one Vega-Lite specification, from which its files and its chart on the page are both drawn.
 
 A specification is a row of views over one table of data. Each view has a width in pixels; on a narrow screen the page
-puts the views below each other, each NARROW pixels wide.
+puts the views below each other, each `usermeta.narrow` pixels wide.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,6 @@ from flickrexif.eval.report.render.parts import Plot
 from flickrexif.eval.report.render.planes import cloud_plot, distributions_plot, lines_plot, pairwise_plot
 from flickrexif.eval.report.render.rows import multiples_plot, overview_plot, rows_plot
 from flickrexif.eval.report.spec import Cloud, Distributions, Figure, Lines, Multiples, Overview, Pairwise, Rows
-
-NARROW = 210  # pixels
 
 PLOTS: dict[type, Callable[[Any, str], Plot]] = {
     Rows: rows_plot, Multiples: multiples_plot, Overview: overview_plot, Lines: lines_plot,
@@ -40,5 +38,5 @@ def specification(figure: Figure) -> Spec | None:
         "columns": min(plot.columns, max(1, len(plot.views))),
         "spacing": {"row": 18, "column": 14},
         "resolve": {"scale": dict.fromkeys(plot.shared, "shared")},
-        "usermeta": {"narrow": NARROW, "note": plot.note},
+        "usermeta": {"narrow": plot.narrow, "note": plot.note},
     }

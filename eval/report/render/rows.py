@@ -15,13 +15,13 @@ from flickrexif.eval.report.render.parts import (
     heading,
     layer,
     numbers,
-    rounded,
     view_of,
 )
 from flickrexif.eval.report.spec import Multiples, Overview, Rows, Series, Strip
-from flickrexif.eval.report.style import FAMILIES, plain, series_look, short
+from flickrexif.eval.report.style import FAMILIES, plain, rounded, series_look, short
 
 ACROSS = 4  # most views side by side
+NARROW = 210  # pixels of a view beside names
 LAST = 10_000  # what encoders without any number have more than others, so that they stand below
 LANES = 5  # marks of a strip that are close in value stand on as many heights
 LANE: Spec = {"yOffset": {"field": "series", "type": "nominal", "sort": None}}  # of each series, within a row
@@ -50,6 +50,7 @@ def multiples_plot(content: Multiples, label: str) -> Plot:
         says=parts.says(parts.share("value")),
         columns=ACROSS,
         shared=("color", "shape", "y"),
+        narrow=NARROW,
         note=PAPER if any(line.published for rows in panels for line in rows.series) else "",
     )
 
@@ -67,27 +68,26 @@ def _data(view: int, content: Rows) -> list[Row]:
 
 def _view(number: int, content: Rows, label: str, domain: tuple[float, float]) -> Spec:
     several = len(content.series) > 1
-    y = {"y": parts.names_axis(labels=number % ACROSS == 0)}
-    lane = y | LANE if several else y
+    lane = LANE if several else {}
     marks = _series_looks(content.series) if several else parts.family_looks(content.points)
     value = {"x": parts.share_axis(label, domain) | {"field": "value"}}
     ends = {"x": {"aggregate": "min", "field": "value"}, "x2": {"aggregate": "max", "field": "value"}}
-    below = layer("rule", y | ends, strokeOpacity=0.25)  # joins the marks of a row
+    below = layer("rule", ends | {"color": {"value": INK}}, strokeOpacity=0.25)  # joins the marks of a row
     if content.as_bars:
-        below = layer(
-            "bar", y | value | {"color": marks["color"], "fillOpacity": parts.opacity(0.35)}, height={"band": 0.8}
-        )
-    reason = y | {"text": {"field": "reason"}, "x": {"value": 4}}
+        below = layer("bar", value | {"fillOpacity": parts.opacity(0.35)}, height={"band": 0.8})
+    reason = {"text": {"field": "reason"}, "x": {"value": 4}, "color": {"value": INK}}
     is_gap = [{"filter": "!isValid(datum.value)"}]
     layers = [
         below,
-        layer("rule", parts.whiskers(marks["color"]) | lane, strokeWidth=1.5),
-        parts.dots(value | marks | lane, size=26 if several else 34),
+        layer("rule", parts.whiskers() | lane, strokeWidth=1.5),
+        parts.dots(value | {"shape": marks["shape"]} | lane, size=26 if several else 34),
         *_published(content, lane),
         *parts.levels(_levels(content), sum(domain) / 2),
         *([layer("text", reason, transform=is_gap, align="left", fontSize=9, limit=160)] if content.gaps else []),
     ]
-    return view_of(number, layers, height={"step": 5 * len(content.series) + 1 if several else 15, "for": "position"})
+    height = {"step": 5 * len(content.series) + 1 if several else 15, "for": "position"}
+    shared = {"y": parts.names_axis(labels=number % ACROSS == 0), "color": marks["color"]}
+    return view_of(number, layers, height=height, encoding=shared)
 
 
 def _series_looks(series: Sequence[Series]) -> Spec:
@@ -108,8 +108,8 @@ def _published(content: Rows, lane: Spec) -> list[Spec]:
                 "series": plain(line.name, 60),
             }
             hollow.append(named | {"value": rounded(value), "says": says, "row": row})
-    place = {"x": {"field": "value", "type": "quantitative"}, "tooltip": parts.SAYS} | lane
-    look = {"shape": "diamond", "size": 40, "filled": False, "color": INK, "strokeWidth": 1.2}
+    place = {"x": {"field": "value", "type": "quantitative"}, "color": {"value": INK}, "tooltip": parts.SAYS} | lane
+    look = {"shape": "diamond", "size": 40, "filled": False, "strokeWidth": 1.2}
     return [layer("point", place, data={"values": hollow}, transform=[SHOWN, parts.PLACE], **look)] if hollow else []
 
 
@@ -139,18 +139,20 @@ def _strip(number: int, strip: Strip) -> Spec:
     value = {"x": parts.share_axis("", (low - room, high + room)) | {"field": "value"}}
     axis = {"title": None, "ticks": False, "domain": False, "labelFontSize": 11}
     heights = {"field": "lane", "type": "ordinal", "scale": {"domain": list(range(LANES))}}
-    lane = {"y": {"field": "family", "type": "nominal", "sort": list(FAMILIES), "axis": axis}, "yOffset": heights}
+    family = {"y": {"field": "family", "type": "nominal", "sort": list(FAMILIES), "axis": axis}}
+    lane = {"yOffset": heights}
     own = [{"filter": "datum.family == 'OWN'"}]
+    name = {"text": {"field": "encoder"}, "color": {"value": INK}}
     layers = [
-        layer("rule", parts.whiskers(marks["color"], full=0.5) | lane),
-        parts.dots(value | marks | lane, size=60, full=0.85),
-        layer("text", value | lane | {"text": {"field": "encoder"}}, transform=own, align="left", dx=7, limit=150),
+        layer("rule", parts.whiskers(full=0.5) | lane),
+        parts.dots(value | {"shape": marks["shape"]} | lane, size=60, full=0.85),
+        layer("text", value | lane | name, transform=own, align="left", dx=7, limit=150),
         *parts.levels(_references(strip), (low + high) / 2),
     ]
     width = WHOLE // 2 - 20
-    return view_of(number, layers, width=width, height={"step": 8 * LANES, "for": "position"}) | heading(
-        strip.title, width
-    )
+    height = {"step": 8 * LANES, "for": "position"}
+    shared = family | {"color": marks["color"]}
+    return view_of(number, layers, width=width, height=height, encoding=shared) | heading(strip.title, width)
 
 
 def _references(strip: Strip) -> list[tuple[float, str, bool]]:

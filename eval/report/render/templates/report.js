@@ -5,7 +5,20 @@
   const all = (css, root = document) => [...root.querySelectorAll(css)];
   const data = (name) => JSON.parse(find(`data-${name}`).textContent);
   let known;
-  const sources = () => (known ??= data("sources"));
+  // Rows that came as columns: field -> values, or distinct ones and the place of each row's.
+  const rowsOf = ({ rows, columns }) => {
+    const fields = Object.entries(columns).map(([name, column]) => [
+      name, Array.isArray(column) ? (row) => column[row] : (row) => column.words[column.at[row] ?? 0],
+    ]);
+    return Array.from({ length: rows }, (_, row) => Object.fromEntries(fields.map(([name, value]) => [name, value(row)])));
+  };
+  const sources = () => {
+    if (!known) {
+      known = data("sources");
+      known.records = rowsOf(known.records);
+    }
+    return known;
+  };
 
   // An element with texts and elements in it; texts are never read as markup.
   const make = (tag, attributes = {}, ...children) => {
@@ -42,23 +55,13 @@
 
   // --- plots: their ink is the page's, so a theme changes nothing in them
 
-  const rowsOf = ({ rows, columns }) => {
-    const fields = Object.entries(columns).map(([name, column]) => [
-      name, Array.isArray(column) ? (row) => column[row] : (row) => column.words[column.at[row]],
-    ]);
-    return Array.from({ length: rows }, (_, row) => Object.fromEntries(fields.map(([name, value]) => [name, value(row)])));
-  };
   // On a narrow screen the views stand below each other, each with the axes of the first.
   const stacked = (spec) => {
     const width = spec.usermeta.narrow;
-    const axes = ({ encoding }, at) => {
-      const y = spec.concat[0].layer[at]?.encoding.y;
-      return y?.type === "nominal" && encoding.y ? { ...encoding, y } : encoding;
-    };
     const view = (one) => ({
-      ...one, width, ...(one.title ? { title: { ...one.title, limit: width } } : {}),
+      ...one, width, ...(one.encoding ? { encoding: spec.concat[0].encoding } : {}),
+      ...(one.title ? { title: { ...one.title, limit: width } } : {}),
       ...(typeof one.height === "number" ? { height: Math.min(one.height, width) } : {}),
-      layer: one.layer.map((layer, at) => ({ ...layer, encoding: axes(layer, at) })),
     });
     return { ...spec, columns: 1, concat: spec.concat.map(view) };
   };
@@ -80,7 +83,7 @@
   // Charts with rows can be ordered by any of their numbers.
   const addOrder = (place, spec) => {
     const rows = spec.data.values;
-    if (!rows.some((row) => "view" in row && "row" in row) || new Set(rows.map((row) => row.encoder)).size < 3) return;
+    if (spec.concat[0]?.encoding?.y?.field !== "encoder" || new Set(rows.map((row) => row.encoder)).size < 3) return;
     const keys = new Set(rows.map((row) => JSON.stringify([row.view, row.series ?? ""])));
     const choices = [...keys].map((key) => {
       const [view, series] = JSON.parse(key);
@@ -221,13 +224,13 @@
       gap.append(make("span", { class: "unseen" }, low));
       return make("td", { class: "number", "data-value": "" }, gap);
     }
-    const shown = record < 0 ? percent(value) : make("a", { href: `#r${record}` }, percent(value));
+    const shown = typeof record !== "number" ? percent(value) : make("a", { href: `#r${record}` }, percent(value));
     const cell = make("td", { class: "number", "data-value": value }, shown);
-    if (low !== null && high !== null) {
+    if (typeof low === "number" && typeof high === "number") {
       cell.append(make("span", { class: "interval" }, `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`));
     }
     if (n) cell.append(make("span", { class: "interval" }, n));
-    if (difference !== null) cell.append(make("span", { class: "difference" }, signed(difference)));
+    if (typeof difference === "number") cell.append(make("span", { class: "difference" }, signed(difference)));
     return cell;
   };
   const cellOf = (value, place, isMetric) => {
@@ -270,15 +273,15 @@
   ]));
   const part = (title, entries) => (entries.length ? [make("h3", {}, title), pairs(entries)] : []);
   const record = (place) => {
-    const { records, settings: all_settings, versions, files } = sources();
-    const [path, encoder, family, task, dataset, subject, set, made, read, seconds, reason, photos] = records[place];
+    const { records, settings: allSettings, versions: allVersions, files: allFiles } = sources();
+    const { path, encoder, family, task, dataset, subject, settings, versions, files, seconds, reason, photos } = records[place];
     const what = [["Record", path], ["Encoder", encoder], ["Family", family || "not known"], ["Task", task], ["Data set", dataset], ["Photos", photos]];
     if (subject) what.push(["Label", subject]);
     if (reason) what.push(["No number", reason]);
     what.push(["Took", `${seconds} s`]);
-    const hashes = read.map((file) => [files[file][0], make("span", { class: "hash" }, files[file][1])]);
+    const hashes = files.map((file) => [allFiles[file][0], make("span", { class: "hash" }, allFiles[file][1])]);
     return [`${task}${subject ? `, ${subject}` : ""}`, [
-      pairs(what), ...part("Settings", all_settings[set]), ...part("Made with", versions[made]), ...part("Made of", hashes),
+      pairs(what), ...part("Settings", allSettings[settings]), ...part("Made with", allVersions[versions]), ...part("Made of", hashes),
     ]];
   };
   const composition = (place) => {
@@ -319,7 +322,7 @@
   find("all-records").addEventListener("toggle", ({ target }) => {
     if (target.children.length > 1) return;
     const byEncoder = new Map();
-    sources().records.forEach(([path, encoder], place) => {
+    sources().records.forEach(({ path, encoder }, place) => {
       const link = make("li", {}, make("a", { href: `#r${place}` }, bdi(path)));
       byEncoder.set(encoder, [...(byEncoder.get(encoder) ?? []), link]);
     });
