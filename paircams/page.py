@@ -38,7 +38,7 @@ def write_pages(
     `register` is called with each page before it is written. Pages of a former, longer sheet are removed. Raises
     FlickrExifError where the disk refuses.
     """
-    template = _template()
+    sheet = template("contact_sheet.html")
     findings = by_subject(report.problems)
     subjects = by_subject(images)
     order = sorted(subjects, key=lambda subject: subject not in findings)  # stable, so otherwise the order of `images`
@@ -56,7 +56,7 @@ def write_pages(
         cards = [_card(subject, subjects[subject], findings.get(subject, []), report) for subject in batch]
         path = folder / FILE_NAME.format(number)
         register(path)
-        put_text(path, template.render(number=number, cards=cards, marks=_marks(images, batch, report), **shared))
+        put_text(path, sheet.render(number=number, cards=cards, marks=_marks(images, batch, report), **shared))
         written.append(path)
     former = (path for path in folder.glob(FILE_NAME.format("*")) if path.stem.rpartition("-")[2].isdecimal())
     remove(sorted(set(former) - set(written)))
@@ -72,11 +72,12 @@ def _marks(images: Sequence[PairImage], batch: Sequence[str], report: Report) ->
     return marks("pairs check", (*shots, *problem_texts))
 
 
-def _template() -> "Template":
+def template(name: str) -> "Template":
+    """A page's template, which escapes what it shows."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(TEMPLATES)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("contact_sheet.html")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
 
 
 def _card(subject: str, images: Sequence[PairImage], findings: Sequence[Problem], report: Report) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flickrexif.paircams.protocol import CAMERAS_UNTIL, PHONES_FROM, SETTINGS, Camera, model_key
+from flickrexif.paircams.protocol import CAMERAS_UNTIL, PHONES_FROM, Camera, model_key
 from flickrexif.paircams.records import PairImage, Side
 
 PAIRS = 730  # of the published data set
@@ -20,7 +20,6 @@ class Shots:
     subject: str  # the subject that has its other image; empty: any new subjects
     have: int
     missing: int
-    settings: str = SETTINGS
 
 
 def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PAIRS) -> list[Shots]:
@@ -30,7 +29,7 @@ def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PA
     year of release: from 2018 on as a phone, up to 2014 as a camera; others are left out.
     """
     rows = list(_halves(images))
-    have = Counter((image.side, model_key(image.model or "")) for image in images)
+    taken = Counter((image.side, model_key(image.model or "")) for image in images)
     sides: defaultdict[Side, dict[str, Camera]] = defaultdict(dict)
     for camera in cameras:
         if side := planned_side(camera):
@@ -38,10 +37,24 @@ def plan(images: Sequence[PairImage], cameras: Iterable[Camera], pairs: int = PA
     for side in SIDES:
         share, rest = divmod(pairs, max(len(sides[side]), 1))
         for place, (key, camera) in enumerate(sides[side].items()):
-            images_taken = have[side, key]
-            missing = max(share + (place < rest) - images_taken, 0)
-            rows.append(Shots(side=side, model=camera.model, subject="", have=images_taken, missing=missing))
+            have = sum(count for (of, model), count in taken.items() if of == side and _is_model(model, key))
+            missing = max(share + (place < rest) - have, 0)
+            rows.append(Shots(side=side, model=camera.model, subject="", have=have, missing=missing))
     return rows
+
+
+def own_cameras(phones: Iterable[str], cameras: Iterable[str]) -> list[Camera]:
+    """One's own models, each on the side on which it was named."""
+    return [
+        Camera(make="", model=model, released=0, side=side)
+        for side, models in zip(SIDES, (phones, cameras), strict=True)
+        for model in models
+    ]
+
+
+def _is_model(model: str, key: str) -> bool:
+    """Whether a key is that of a model, whose name in Exif may begin with the maker's: "CANON EOS 5D"."""
+    return model == key or model.endswith(f" {key}")
 
 
 def planned_side(camera: Camera) -> Side | None:

@@ -42,7 +42,7 @@ FUNCTIONS = {
     "pairs simulate": "simulate_pairs",
     "eval": "evaluate",
 }  # others have the command's name
-ONLY_COMMAND = {"as_json"}  # how it is printed
+ONLY_COMMAND = {"as_json", "verbose", "quiet"}  # how it is printed
 ONLY_FUNCTION = {
     "progress",
     "say",

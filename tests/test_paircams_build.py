@@ -3,9 +3,10 @@
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -246,7 +247,33 @@ def test_the_plan_spreads_what_is_missing(tmp_path: Path) -> None:
         Shots(side="phone", model="Pixel 8", subject="", have=0, missing=2),
         Shots(side="camera", model="Canon EOS 450D", subject="", have=1, missing=4),
     ]
-    assert {row.settings for row in plan(images, mine)} == {SETTINGS}
+
+
+def test_a_plan_for_ones_own_two_cameras(tmp_path: Path, run: Callable[..., tuple[int, str, str]]) -> None:
+    """Names without the maker's count too; the sheet to print has a row a pair, and a box for each side."""
+    for subject, shots in (("tree", (PHONE, CAMERA)), ("<door>", (PHONE,))):
+        for name, device in zip("ab", shots, strict=False):
+            put(tmp_path / "pairs" / subject / f"{name}.jpg", shot(device, seed=len(subject)))
+    (tmp_path / "pairs/tree/broken.jpg").write_bytes(b"no image")
+    command = ("pairs", "plan", tmp_path / "pairs", "--phone", "iPhone 12", "--camera", "EOS 450D", "--pairs", 5)
+    code, out, err = run(*command, "--page", tmp_path / "sheet", "--data-dir", tmp_path / "data")
+    assert code == 0
+    assert out.count(SETTINGS) == 1
+    assert re.findall(r"(phone|camera) +(\S+ \S+)? +(<door>)? +(\d+) +(\d+)", out) == [
+        ("camera", "", "<door>", "0", "1"),
+        ("phone", "iPhone 12", "", "2", "3"),
+        ("camera", "EOS 450D", "", "1", "4"),
+    ]
+    assert f"1 files do not count, as `flickrexif pairs check {tmp_path / 'pairs'}` tells" in err
+    page = (tmp_path / "sheet/shot-list.html").read_text("utf-8")
+    rows = re.findall(r"<tr><td>(\d)</td><td>(.*?)</td><td[^>]*>(.)</td><td[^>]*>(.)</td></tr>", page)
+    assert rows == [
+        ("1", "&lt;door&gt;", "☑", "☐"),
+        ("2", "tree", "☑", "☑"),
+        *((str(number), "", "☐", "☐") for number in range(3, 6)),
+    ]
+    assert page.count(SETTINGS) == 1
+    assert "1 of 5 pairs are complete" in page
 
 
 def test_the_plan_of_a_new_collection_is_the_published_one() -> None:

@@ -24,7 +24,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = "hf_readme"
 MORE = {  # what a command is given beside what the README says
     "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "80", "--minimum", "40"),
-    "flickrexif crawl --from 2000-01 --to 2024-08": ("--dry-run",),  # 296 months
+    "flickrexif crawl --from 2000-01 --to 2024-08": ("--dry-run", "--sandbox"),  # 296 months
     "flickrexif refresh --month 2024-08": ("--sandbox",),
 }
 SHORT = {"flickrexif splits --protocol proportional": 3}  # one month has one year: that attribute has no split

@@ -70,13 +70,28 @@ def check(
 @with_detail
 def plan(
     source: Annotated[str | None, typer.Argument(help="The pairs there are.")] = None,
+    phone: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help='Phone to use, e.g. "Pixel 7"; may be repeated.')
+    ] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help='Camera to use, e.g. "EOS 5D"; may be repeated.')
+    ] = None,
     cameras: Cameras = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs wanted in all.")] = 730,
+    page: Annotated[Path | None, typer.Option(help="Folder for a list to print (HTML).")] = None,
+    data_dir: DataDir = None,
 ) -> None:
-    """Print which images are still missing, by camera and side, with the settings to use."""
-    shots = flickrexif.plan_pairs(source, cameras=cameras, pairs=pairs)
-    rows = [(s.side, s.model, s.subject, s.have, s.missing, s.settings) for s in shots]
-    table(("side", "model", "subject", "have", "missing", "settings"), rows)
+    """Print which images are still missing, by model and side, with the settings to use."""
+    planned = flickrexif.plan_pairs(
+        source, phone=phone, camera=camera, cameras=cameras, pairs=pairs, page=page, data_dir=data_dir
+    )
+    typer.echo(f"Every image: {planned.settings}.")
+    rows = [(s.side, s.model, s.subject, s.have, s.missing) for s in planned.shots]
+    table(("side", "model", "subject", "have", "missing"), rows)
+    if planned.uncounted:
+        say(f"{planned.uncounted:,} files do not count, as `flickrexif pairs check {source}` tells.")
+    if planned.page:
+        say(f"To print: {planned.page}")
 
 
 @app.command()
