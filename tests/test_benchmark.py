@@ -16,6 +16,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.benchmark import BENCHMARKS, benchmark_data, benchmark_of
 from flickrexif.eval.data.catalog import catalog
 from flickrexif.eval.data.limit import limited
+from flickrexif.eval.report.score.answer import CONTROLS_ALONE
 from flickrexif.eval.results import read_json
 from tests.samples import write_image_folder
 
@@ -148,6 +149,7 @@ def test_a_quick_look_needs_a_folder_of_class_folders_and_nothing_else(run: Any,
         ("probe", "tiny-limit-20", "resizing"),
     ]
     assert "tiny-limit-20" in out
+    assert CONTROLS_ALONE in out  # the finding
     assert "32 x image beyond the limit" in err  # of 48 and 24
     # the same with what the options stand for: nothing is left to do
     names = ("probe", "knn", "--set", "parameter=resizing", "--set", "protocol=fast")

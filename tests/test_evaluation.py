@@ -56,6 +56,10 @@ def test_its_table_has_every_metric_of_every_record(evaluation: Any) -> None:
         assert values == {name: value for name, value in result.metrics.items() if value is not None}
 
 
+def test_it_says_what_the_records_say(evaluation: Any) -> None:
+    assert any("lite0" in sentence or "No encoder" in sentence for sentence in evaluation.finding)
+
+
 def test_a_dry_run_shows_the_plan(images: Path, tmp_path: Path) -> None:
     shown = flickrexif.evaluate("control:colour", "knn", dataset=str(images), data_dir=tmp_path, dry_run=True)
     assert [line.split()[-1] for line in str(shown).splitlines()[1:-1]] == ["do"] * 4

@@ -115,6 +115,8 @@ def evaluate(
     _print_summary(evaluation.outcomes)
     for outcome in evaluation.failed:
         say(f"Failed: {_name(outcome.item)}: {outcome.failed}")
+    for sentence in evaluation.finding if quick else ():
+        typer.echo(sentence)
     typer.echo(f"Records: {evaluation.folder}")
     if evaluation.failed:
         raise typer.Exit(SHORT)

@@ -41,6 +41,13 @@ class Evaluation:
         """A row a metric of each record, with its interval: the columns of `eval.results.COLUMNS`."""
         return results_table(self.results)
 
+    @property
+    def finding(self) -> tuple[str, ...]:
+        """What the records say, in at most three sentences with their intervals."""
+        from flickrexif.eval.report.score.answer import finding_lines  # as late as the page
+
+        return finding_lines([(str(outcome.item.path), outcome.result) for outcome in self.outcomes if outcome.result])
+
     def report(self, out: Place | None = None, *, show: bool = True) -> Path:
         """Write the page of all records in the folder, `show` it in the browser, and return its path.
 
