@@ -226,10 +226,11 @@ def names_beside_rows(page: Page) -> list[str]:
 
 
 def faint(page: Page) -> int:
-    """How many marks of that chart are faint."""
+    """In how many rows of that chart marks are faint."""
     count: int = page.locator("[data-plot^='plot-probe']").first.evaluate(
-        "p => [...p.querySelectorAll('.mark-symbol.role-mark path')]"
-        ".filter(mark => Number(mark.getAttribute('fill-opacity') ?? 1) < 0.5).length"
+        "p => new Set([...p.querySelectorAll('.mark-symbol.role-mark path')]"
+        ".filter(mark => Number(mark.getAttribute('fill-opacity') ?? 1) < 0.5)"
+        ".map(mark => Math.round(mark.getBoundingClientRect().top / 8))).size"
     )
     return count
 

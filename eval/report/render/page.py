@@ -29,6 +29,7 @@ FIRST = 4  # figures of a kind that are shown at once; the others are folded awa
 CHANGES = 25  # how many of the largest changes are shown
 GLYPHS = {"CVL": "●", "SUP": "■", "SSL": "▲", "CTL": "✚", "OWN": "◆", "": "▼"}
 PHOTO_LABEL = 60
+IN_SIGHT = 300  # most characters of a result in words that is not folded away
 SAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
@@ -221,6 +222,7 @@ def _environment() -> "Environment":
         "is_strips": lambda figure: isinstance(figure.content, Strips),
         "is_point": lambda cell: isinstance(cell, Point),
         "most_changes": CHANGES,
+        "most_in_sight": IN_SIGHT,
         "photo_label": PHOTO_LABEL,
         "looks": FAMILIES,
     }

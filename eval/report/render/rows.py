@@ -22,6 +22,7 @@ from flickrexif.eval.report.style import FAMILIES, plain, rounded, series_look, 
 
 ACROSS = 4  # most views side by side
 NARROW = 210  # pixels of a view beside names
+STRIP = 270  # pixels of a strip: two stand beside the answer in words
 LAST = 10_000  # what encoders without any number have more than others, so that they stand below
 LANES = 5  # marks of a strip that are close in value stand on as many heights
 LANE: Spec = {"yOffset": {"field": "series", "type": "nominal", "sort": None}}  # of each series, within a row
@@ -149,7 +150,7 @@ def _strip(number: int, strip: Strip) -> Spec:
         layer("text", value | lane | name, transform=own, align="left", dx=7, limit=150),
         *parts.levels(_references(strip), (low + high) / 2),
     ]
-    width = WHOLE // 2 - 20
+    width = STRIP
     height = {"step": 8 * LANES, "for": "position"}
     shared = family | {"color": marks["color"]}
     return view_of(number, layers, width=width, height=height, encoding=shared) | heading(strip.title, width)

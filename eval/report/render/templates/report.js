@@ -202,6 +202,8 @@
   };
   const makeSortable = (table) => {
     const heads = [...table.tHead.rows[0].cells];
+    const titles = heads.map((head) => head.firstChild.textContent); // a narrow screen has no room for columns
+    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, column) => { cell.dataset.label = titles[column]; });
     heads.forEach((head, column) => {
       const button = make("button", { type: "button" }, ...head.childNodes);
       head.append(button);
