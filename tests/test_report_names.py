@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+import flickrexif
 from flickrexif.eval.measure import read_result
 from flickrexif.eval.report.build import write_report
 from flickrexif.eval.report.datasets import is_whole
 from flickrexif.eval.report.published import published
 from flickrexif.eval.report.select import read_records
 from flickrexif.eval.results import Result, write_result
+from tests.measured import SHARPENING
 from tests.report_records import records
+from tests.suite_data import write_classes
 
 BY_PATH = {path.partition("/")[2]: result for path, result in records(1, points=20)}
 PROBE, NEIGHBORS, RETRIEVAL = (BY_PATH[name] for name in ("probe-ImageNet-jpeg.json", "neighbors.json",
@@ -100,3 +103,24 @@ def test_records_of_before_tell_imagenet_by_their_images(tmp_path: Path) -> None
     old["detail"]["images"] = {"train": 1_024_934, "validation": 256_233, "test": 50_000}
     (tmp_path / "probe.json").write_text(json.dumps(old))
     assert is_whole(read_result(tmp_path / "probe.json"))
+
+
+def test_no_home_folder_is_in_a_record_or_on_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home" / "jo"
+    monkeypatch.setenv("HOME", str(home))
+    weights = home / "w.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("no weights")
+    images = write_classes(home / "photos", train=4, val=2)
+    for name in ("results", "before"):
+        places = {"dataset": str(images), "data_dir": home / "data", "out": home / name, "device": "cpu"}
+        done = flickrexif.evaluate(f"timm:test_vit.r160_in1k@{weights}", "knn", settings=SHARPENING, **places)
+        assert {result.state for result in done.results} == {"failed"}
+    (home / "before/broken.json").write_text("{")
+    write_report(home / "results", home / "report", baseline=home / "before", formats=())
+    texts = [path for folder in ("results", "report") for path in (home / folder).rglob("*") if path.suffix != ".log"]
+    for path in texts:
+        assert "jo" not in path.relative_to(home).as_posix()
+        if path.is_file():
+            assert "home/jo" not in path.read_text("utf-8")
+    assert "broken.json" in (home / "report/index.html").read_text("utf-8")

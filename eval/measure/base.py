@@ -5,6 +5,7 @@ labels (`label_files`), and computes (`measure`). To add one, write its class an
 its chart is a file of `report.charts`.
 """
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -288,7 +289,10 @@ def run(
 
 
 def no_result(measurement: Measurement, subject: Subject, state: State, reason: str) -> Result:
-    """The record of a measurement that was not made: `state` is "failed" or "not possible"."""
+    """The record of a measurement that was not made: `state` is "failed" or "not possible".
+
+    Where `reason` names the home folder, it becomes "~": records are published.
+    """
     return Result(
         task=measurement.task,
         encoder=subject.spec.key,
@@ -299,7 +303,7 @@ def no_result(measurement: Measurement, subject: Subject, state: State, reason: 
         parameter=measurement.parameter,
         attribute=measurement.attribute,
         state=state,
-        reason=reason,
+        reason=reason.replace(os.path.expanduser("~/"), "~/"),  # noqa: PTH111 - Path.home raises where there is none
         metrics=dict.fromkeys(measurement.headlines),
         settings=plain_values(measurement.settings),
         versions=environment(),

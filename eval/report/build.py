@@ -101,6 +101,7 @@ def _view(
     used = used_entries([*records.entries, *shipped])
     theirs = read_records(baseline) if baseline else Records([], [])
     before = used_entries(theirs.entries)
+    name = baseline.absolute().name if baseline else ""  # a page does not say where folders are
     places = {path: place for place, (path, _) in enumerate(used)}
     board = board_of(used)
     chart = charted(used)
@@ -125,11 +126,11 @@ def _view(
         unmeasured=chart.unmeasured,
         gaps=gaps_of(used),
         unreadable=records.unreadable
-        + [(f"{baseline}/{path}", why) for path, why in (theirs.unreadable if theirs else [])],
+        + [(f"{name}/{path}", why) for path, why in (theirs.unreadable if theirs else [])],
         replaced=replaced_entries(records.entries, used),
         place=places.__getitem__,
         formats=formats,
-        baseline=str(baseline or ""),
+        baseline=name,
         comparison=compare(used, before) if baseline else None,
     )
     return view, used
