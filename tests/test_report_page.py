@@ -295,6 +295,21 @@ def test_ones_own_encoders_stand_out(browser: Browser, tmp_path: Path) -> None:
         assert opened.complaints == []
 
 
+def test_no_number_is_cut_off_on_a_narrow_screen(browser: Browser, root: Path) -> None:
+    outside = (
+        "[...document.querySelectorAll('td, tbody th, svg.marks text')].filter(e => e.checkVisibility())"
+        ".map(e => [e.getBoundingClientRect(), e.textContent]).filter(([box]) => box.left < 0 || box.right > 400.5)"
+        ".map(([, text]) => text)"
+    )
+    with visit(browser, page_of(root, "compared"), width=400) as opened:
+        page = opened.page
+        page.locator("#section-Processing details[data-table] summary").first.click()
+        page.locator("[data-plot^='plot-probe'] svg.marks").first.wait_for()
+        assert page.locator("#leaderboard td.number").count() > 8
+        assert page.locator("#section-Processing td.number").count() > 8
+        assert page.evaluate(outside) == []
+
+
 def test_the_theme_can_be_switched(browser: Browser, root: Path) -> None:
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     letters = "getComputedStyle(document.querySelector('[data-plot] .role-axis-label text')).fill"
