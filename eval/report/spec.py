@@ -1,9 +1,9 @@
 """The contents of figures and tables, one class a kind, independent of how they are drawn.
 
-The modules of `charts` make them from result records; those of `render` draw them for the page (plotly) and for print
-(matplotlib). `points` are the numbers of encoders that a content shows. All numbers are fractions unless a label says
-otherwise; None is "not measured" and is drawn as a gap. Names of encoders, classes and photos are strangers' text: the
-code that draws them escapes them.
+The modules of `charts` make them from result records; those of `render` draw them, once for the page and for print.
+`points` are the numbers of encoders that a content shows. All numbers are fractions unless a label says otherwise; None
+is "not measured" and is drawn as a gap. Names of encoders, classes and photos are strangers' text: the code that draws
+them escapes them.
 """
 
 from collections.abc import Iterator, Mapping
