@@ -67,6 +67,17 @@ def test_what_ships_is_small_and_shows_the_finding() -> None:
         assert low <= result.metrics["chance"] <= high, parameter  # type: ignore[operator]
 
 
+def test_the_augmented_network_loses_a_third_of_what_the_plain_loses_at_most() -> None:
+    """In resizing: what kNN loses where only wrong classes share the processing, and the probe of the plain one."""
+    lost = {}
+    for name in ("mini-plain", "mini-augmented"):
+        (knn,) = [r for r in shipped(name) if (r.task, r.parameter) == ("knn", "resizing")]
+        lost[name] = knn.metrics["all_same"] - knn.metrics["neg_same"]  # type: ignore[operator]
+    assert lost["mini-plain"] > 3 * lost["mini-augmented"]
+    (probe,) = [r for r in shipped("mini-plain") if (r.task, r.parameter) == ("probe", "resizing")]
+    assert probe.intervals["accuracy"][0] > probe.metrics["chance"] + 0.3  # type: ignore[operator]
+
+
 # --- submit
 
 
