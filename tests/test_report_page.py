@@ -214,8 +214,8 @@ def test_families_are_filtered(browser: Browser, root: Path) -> None:
 
 
 def names_beside_rows(page: Page) -> list[str]:
-    """The encoders of the first chart that has a row an encoder, from above."""
-    place = page.locator("[data-plot^='plot-probe']").first
+    """The encoders of a chart that has a row an encoder, from above."""
+    place = page.locator("[data-plot^='plot-probe-make']").first
     place.scroll_into_view_if_needed()
     place.locator(".role-axis-label text").first.wait_for()
     names: list[str] = place.evaluate(
@@ -227,7 +227,7 @@ def names_beside_rows(page: Page) -> list[str]:
 
 def faint(page: Page) -> int:
     """In how many rows of that chart marks are faint."""
-    count: int = page.locator("[data-plot^='plot-probe']").first.evaluate(
+    count: int = page.locator("[data-plot^='plot-probe-make']").first.evaluate(
         "p => new Set([...p.querySelectorAll('.mark-symbol.role-mark path')]"
         ".filter(mark => Number(mark.getAttribute('fill-opacity') ?? 1) < 0.5)"
         ".map(mark => Math.round(mark.getBoundingClientRect().top / 8))).size"

@@ -80,8 +80,8 @@ def _lacks(content: Rows, encoder: str) -> bool:
 
 
 def _in_order(line: Series, order: Sequence[str], families: Mapping[str, str]) -> Series:
-    """The series with a point for each encoder, in this order."""
-    points = {point.encoder: point for point in line.points}
+    """The series with a point for each encoder, in this order and of this family."""
+    points = {point.encoder: replace(point, family=families[point.encoder]) for point in line.points}
     gaps = {name: Point(encoder=name, family=families[name], value=None, reason="not measured") for name in order}
     return replace(line, points=tuple(points.get(name, gaps[name]) for name in order))
 
