@@ -1,12 +1,14 @@
 """A folder of your own photos as a source: every image file in it, with its Exif.
 
-Tags of positions, serial numbers and owners' names are not read.
+Tags of positions and owners' names are not read; of a serial number a hash alone is kept, to tell cameras apart.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from flickrexif.collectors.owners import Owners
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.core.pictures import BadPicture, suffixes
 from flickrexif.exif.files import FORMATS, read_photo
@@ -27,18 +29,28 @@ def photo_paths(folder: Path) -> list[Path]:
     return sorted(paths)
 
 
-def photos(folder: Path) -> Iterator[FolderPhoto]:
+def name_of(folder: Path, path: Path) -> str:
+    """A photo's path relative to `folder`, with `/`; what is not UTF-8 in it is replaced."""
+    return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
+
+
+def photos(folder: Path, owners: Owners) -> Iterator[FolderPhoto]:
     """Every image file in `folder`; those that cannot be read have a reason."""
-    return (_photo(folder, path) for path in photo_paths(folder))
+    return (_photo(path, name_of(folder, path), owners) for path in photo_paths(folder))
 
 
-def _photo(folder: Path, path: Path) -> FolderPhoto:
-    # What is not UTF-8 in a file's name is replaced.
-    name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
+def _photo(path: Path, name: str, owners: Owners) -> FolderPhoto:
+    about: dict[str, Any] = {"path": name, "file": path.absolute()}
     try:
         photo = read_photo(path)
     except BadPicture as bad:
-        return FolderPhoto(
-            path=name, tags={}, width=None, height=None, reason=REASON_OF_PICTURE.get(bad.reason, bad.reason)
-        )
-    return FolderPhoto(path=name, tags=photo.tags, width=photo.width, height=photo.height, reason=unusable(photo.tags))
+        reason = REASON_OF_PICTURE.get(bad.reason, bad.reason)
+        return FolderPhoto(**about, owner=owners.of(name, None), tags={}, width=None, height=None, reason=reason)
+    return FolderPhoto(
+        **about,
+        owner=owners.of(name, photo.camera),
+        tags=photo.tags,
+        width=photo.width,
+        height=photo.height,
+        reason=unusable(photo.tags),
+    )

@@ -194,7 +194,7 @@ def _name(value: object) -> str:
 
 def _pictures(files: Sequence[Path], ids: Collection[int]) -> dict[int, Picture | None]:
     """The photos whose images are stored; None where an image cannot be shown."""
-    rows = read_rows(files, KEY, ids, (KEY, "image"))
+    rows = read_rows(files, KEY, ids, (KEY, "image", "sha256"))
     return {row[KEY]: thumbnail(image_bytes(row)) for row in rows}
 
 

@@ -1,17 +1,19 @@
 """Lists what can be measured: the images of a data folder or named ones, and embeddings whose images are elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
-from flickrexif.eval.data.embeddings import SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
+from flickrexif.dataset.kind import FOLDER
+from flickrexif.eval.data.embeddings import FLICKR_ID, SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
 from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
 from flickrexif.eval.data.names import NAMES, WHOLE
 from flickrexif.eval.data.source import Source
-from flickrexif.kinds import data_sets
+from flickrexif.kinds import data_sets, recognised
 
 IDENTITY = "IDENTITY"
 FLICKREXIF, PAIRCAMS = WHOLE
@@ -31,7 +33,8 @@ class DataSet:
     classes: int = 0  # number of classes of the labels; 0 where an image has no label
     processed: bool = False  # whether the measurements of processing are made of it
     origin: str = ""  # where the photos came from, see `Source`
-    labels: Path | None = None  # of FlickrExif: a folder with `splits` and `labels`, or with split files
+    has_photo_ids: bool = False  # whether its images have the ids of labelled photos: FlickrExif, and one's own
+    labels: Path | None = None  # of these photos: a folder with `splits` and `labels`, or with split files
     lack: str = ""  # why it has no images at all
     broken: bool = False  # True where that is an error and not a lack of data
 
@@ -78,7 +81,9 @@ def catalog(data_dir: Path, embeddings: Path, names: Sequence[str] = ()) -> tupl
         data = listed.get(NAMES.get(name.lower(), name)) or _opened(name, data_dir, processed=True)
         _check_same(data, listed.get(data.name, data))
         chosen[data.name] = data
-    lacking = {name: DataSet(name=name, lack=lack) for name, lack in NO_IMAGES.items()}
+    lacking = {
+        name: DataSet(name=name, lack=lack, has_photo_ids=name == FLICKREXIF) for name, lack in NO_IMAGES.items()
+    }
     return tuple((chosen if names else lacking | listed).values())
 
 
@@ -103,9 +108,10 @@ def _in_folder(data_dir: Path) -> Iterator[DataSet]:
     for folder in sorted(with_images | others):
         name = dataset_of(folder)
         try:
-            yield _opened(str(folder), data_dir, processed=name not in WHOLE)
+            processed = name not in WHOLE and inside.get(folder) is not FOLDER
+            yield _opened(str(folder), data_dir, processed=processed)
         except FlickrExifError as error:
-            yield DataSet(name=name, lack=str(error), broken=True)
+            yield DataSet(name=name, lack=str(error), broken=True, has_photo_ids=name == FLICKREXIF)
 
 
 def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
@@ -119,7 +125,10 @@ def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
 
 
 def _opened(spec: str, data_dir: Path, *, processed: bool) -> DataSet:
-    return data_set_of(open_images(spec, data_dir=data_dir), processed=processed)
+    data = data_set_of(open_images(spec, data_dir=data_dir), processed=processed)
+    folder = expanded(spec)
+    own = folder.absolute() if recognised(folder) is FOLDER else None
+    return replace(data, labels=data_dir / "flickrexif" if data.name == FLICKREXIF else own)
 
 
 def data_set_of(opened: Sequence[Source], *, processed: bool) -> DataSet:
@@ -133,6 +142,7 @@ def data_set_of(opened: Sequence[Source], *, processed: bool) -> DataSet:
         classes=_classes(labels),
         processed=processed,
         origin=opened[0].origin,
+        has_photo_ids=FLICKR_ID in opened[0].columns,
     )
 
 
@@ -164,13 +174,15 @@ def _embedded(folder: Path) -> DataSet | None:
         except FlickrExifError as error:
             faults.append(str(error))
     origins = {file.origin for file in files}
+    has_photo_ids = any(FLICKR_ID in file.columns for file in files)
     labels = [file.columns["label"].tolist() if "label" in file.columns else [-1] for file in files]
     return DataSet(
         name=folder.name,
         stored=frozenset(first),
         classes=_classes(labels),
-        processed=folder.name not in WHOLE or any(variant != IDENTITY for variant, _ in first),
+        processed=(folder.name not in WHOLE and not has_photo_ids) or any(variant != IDENTITY for variant, _ in first),
         origin=origins.pop() if len(origins) == 1 else "",
+        has_photo_ids=has_photo_ids,
         lack="" if files else faults[0],  # of a single broken file, measuring what needs it will say so
         broken=not files,
     )

@@ -203,11 +203,13 @@ def _flickrexif(root: Path) -> Source:
     """The config `images`, or files images/<Flickr ID>.<ext>; labelled photos without an image are `missing`."""
     configs = FLICKREXIF.configs(root)
     if "images" in configs:
-        source = _parquet(FLICKREXIF_NAME, configs["images"]["train"], "IDENTITY", None, {})
+        source = _parquet(dataset_of(root), configs["images"]["train"], "IDENTITY", None, {})
     else:
-        source = _numbered_files(root / "images")
+        source = _numbered_files(dataset_of(root), root / "images")
         if not source.ids:
-            hint = "Type: flickrexif crawl --images large --month 2024-08, or embed the folder of photos itself."
+            own = "Label the photos again with --images link or copy."
+            crawled = "Type: flickrexif crawl --images large --month 2024-08."
+            hint = own if recognised(root) is FOLDER else crawled
             raise UsageError(f"{root} holds no images.", hint)
     labelled = (
         str(number)
@@ -219,13 +221,13 @@ def _flickrexif(root: Path) -> Source:
     return replace(source, missing={**source.missing, **missing})
 
 
-def _numbered_files(folder: Path) -> Source:
+def _numbered_files(name: str, folder: Path) -> Source:
     sizes, others = walk(folder)
     files = {path: size for path, size in sizes.items() if _stem(path).isdecimal()}
     ids = [str(int(_stem(path))) for path in files]
     columns = {"Flickr ID": list(map(int, ids))}
     return Source(
-        dataset=FLICKREXIF_NAME,
+        dataset=name,
         ids=ids,
         read=Files(str(folder.absolute()), list(files)),
         fingerprint=fingerprint(ids, columns, files.values()),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import AGAIN, read_below
-from flickrexif.core.parquet import opened
+from flickrexif.core.parquet import opened, stored_bytes
 from flickrexif.core.photo_ids import are_row_numbers, naming
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ class ParquetFiles:
             place = bisect_right(self.starts, start) - 1
             file, group = self.groups[place]
             path = self.paths[file]
-            cells = _row_group(path, _time(path), group, self.image)
+            rows = _row_group(path, _time(path), group, self.image)
             first = start - self.starts[place]
-            images = cells.slice(first, stop - start).to_pylist()
+            images = rows.slice(first, stop - start).to_pylist()
             if not images:
                 raise FlickrExifError(f"{path} has changed since its images were listed.", AGAIN)
-            yield from map(stored_bytes, images)
+            yield from (stored_bytes(row[self.image], row.get("sha256")) for row in images)
             start += len(images)
 
 
@@ -155,9 +155,10 @@ def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
 
 
 @lru_cache(maxsize=2)  # a worker gets a few images of a group at a time
-def _row_group(path: str, time: int, group: int, column: str) -> "pa.ChunkedArray":  # noqa: ARG001 - tells a new file
+def _row_group(path: str, time: int, group: int, image: str) -> "pa.Table":  # noqa: ARG001 - tells a new file
     with opened(Path(path)) as parquet:
-        return parquet.read_row_group(group, columns=[column])[column]
+        names = [name for name in (image, "sha256") if name in parquet.schema_arrow.names]
+        return parquet.read_row_group(group, columns=names)
 
 
 def _time(path: str) -> int:
@@ -166,18 +167,6 @@ def _time(path: str) -> int:
         return Path(path).stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def stored_bytes(cell: Any) -> bytes | None:
-    """The bytes of a cell, which holds bytes or a struct of bytes and the path of a file; None where there are none."""
-    if isinstance(cell, Mapping):
-        if cell.get("bytes") is None and cell.get("path"):
-            try:
-                return Path(cell["path"]).read_bytes()
-            except OSError:
-                return None
-        cell = cell.get("bytes")
-    return bytes(cell) if cell is not None else None
 
 
 # --- Hugging Face data sets

@@ -13,7 +13,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import read_table
 from flickrexif.dataset import split_files
 from flickrexif.dataset.split_files import STEM, Split
-from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
+from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings
 from flickrexif.eval.measure.base import CAMERA, HELD_OUT, File, Inputs
 from flickrexif.processing.variants import classes as classes_of
@@ -141,8 +141,8 @@ def read_split(path: Path) -> Split:
 
 
 def of_cameras(data: DataSet) -> Iterator[str]:
-    """Why the photos of FlickrExif cannot be compared by kind of camera, "" where they can; nothing for others."""
-    if data.name == FLICKREXIF:
+    """Why labelled photos cannot be compared by kind of camera, "" where they can; nothing for other images."""
+    if data.has_photo_ids:
         try:
             reason = data.lack or only_split(data)
             yield reason or ("" if data.labels and camera_label_files(data.labels) else NO_LABELS)

@@ -2,31 +2,73 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
+from flickrexif.collectors.owners import UNKNOWN
+
+if TYPE_CHECKING:
+    from flickrexif.dataset.folder import FolderReport
 
 
 def label(
     folder: Annotated[Path, typer.Argument(help="Folder of photos: JPEG, HEIC, PNG, TIFF, WebP; nested.")],
     out: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
+    images: Annotated[
+        Literal["link", "copy", "none"],
+        typer.Option(help="The images: links to the files; copies without positions, serial numbers and names; none."),
+    ] = "link",
+    owner_from: Annotated[
+        Literal["top", "parent", "camera", "column"] | None,
+        typer.Option(
+            help="Who the photographer is: the outermost folder, the folder, the camera's serial number (hashed), or a "
+            "column of --owners. [default: column with --owners; top where all photos lie in folders; else camera]",
+            show_default=False,
+        ),
+    ] = None,
+    owners: Annotated[
+        Path | None, typer.Option(help="CSV file: a column path, file or name, and one that says who took it.")
+    ] = None,
+    owner_column: Annotated[str, typer.Option(help="Column of --owners.")] = "owner",
     data_dir: DataDir = None,
 ) -> None:
     """Label a folder of one's own photos: the same columns as FlickrExif, as Parquet with a card.
 
-    Tags of positions, serial numbers and owner names are not read. A photo that cannot be read gets a row with the
-    reason.
+    Positions and owner names are not read, and of serial numbers a hash alone is kept. A photo that cannot be read
+    gets a row with the reason. Splits keep the photos of a photographer together.
     """
     with progress_bar("photo") as progress:
-        report = flickrexif.label(folder, out=out, data_dir=data_dir, progress=progress)
+        report = flickrexif.label(
+            folder,
+            out=out,
+            images=images,
+            owner_from=owner_from,
+            owners=owners,
+            owner_column=owner_column,
+            data_dir=data_dir,
+            progress=progress,
+        )
     if report.reasons:
         table(("reason", "photos"), sorted(report.reasons.items()))
+    if report.without_image:
+        table(("without image, as", "photos"), sorted(report.without_image.items()))
     typer.echo(f"{report.rows:,} photos labelled in {out}")
+    _tell_photographers(report)
     typer.echo(how_to_load(out, "labels"))
+
+
+def _tell_photographers(report: "FolderReport") -> None:
+    from flickrexif.dataset.split_files import SPLITS
+
+    unknown = report.photographers.get(UNKNOWN, 0)
+    shared = f"; {unknown:,} photos of which it is not known count as one photographer's" if unknown else ""
+    typer.echo(f"{len(report.photographers):,} photographers, told by {report.owners}{shared}")
+    if len(report.photographers) < len(SPLITS):
+        say("Splits need a photographer each for train, val and test: name them with --owner-from or --owners.")
 
 
 def splits(

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flickrexif.commands.evaluation import Evaluation
-from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
+from flickrexif.commands.places import Place, data_folder, home_of, optional_path, path_of, several
 from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes
 from flickrexif.core.folder import DataFolder
 from flickrexif.eval.data.benchmark import BENCHMARKS, Benchmark, benchmark_data, benchmark_of
-from flickrexif.eval.data.catalog import DataSet, catalog, of_embeddings
+from flickrexif.eval.data.catalog import FLICKREXIF, DataSet, catalog, of_embeddings
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.data.limit import limited
 from flickrexif.eval.data.names import NAMES
@@ -157,8 +157,8 @@ def evaluate(
     under resizing, at most 300 images a split, unless you say otherwise.
 
     With `embeddings`, files in the published layout that others made are measured as they are, without images:
-    `encoder` may then be MODEL/VARIANT of the file names. `labels` is a folder with the split files or label tables of
-    FlickrExif, or such a file (None: those of the data folder).
+    `encoder` may then be MODEL/VARIANT of the file names. `labels` is a folder with split files or label tables of
+    the photos, or such a file (None: those of the data folder's FlickrExif; of one's own photos, theirs).
 
     Records go to the folder `out` (None: `results` in the data folder), that of a single measurement also to a file.
     `heads` keeps the trained heads of probes and the projections of mitigations beside them. `planned` gets the plan
@@ -189,8 +189,8 @@ def evaluate(
     else:
         candidates = candidates_of(encoder, name, chosen.device, revision, say)
     sets = _data_sets(folder, root, several(dataset), benchmark, limit, as_they_are=chosen.as_they_are)
-    place = _labels(labels, folder)
-    measured = measurements([replace(data, labels=place) for data in sets], names, settings or {})
+    sets = [_with_labels(data, optional_path(labels), folder) for data in sets]
+    measured = measurements(sets, names, settings or {})
     if not measured:
         raise UsageError(f"There is nothing to measure in {root}.", "Name other tasks or data sets.")
     if dry_run:
@@ -315,12 +315,12 @@ def _benchmark_data(benchmark: Benchmark, names: Sequence[str]) -> DataSet:
     return benchmark_data(benchmark, path_of(names[0]))
 
 
-def _labels(labels: Place | None, folder: DataFolder) -> Path:
-    """Where labels are. UsageError where the place that was named is not there."""
-    place = path_of(labels) if labels else folder.path / "flickrexif"
-    if labels and not place.exists():
-        raise UsageError(f"There are no labels {place}.", "Name another place with --labels.")
-    return place
+def _with_labels(data: DataSet, labels: Path | None, folder: DataFolder) -> DataSet:
+    """Photos with `labels`, else with those of their data set. UsageError where the named place is not there."""
+    if labels and not labels.exists():
+        raise UsageError(f"There are no labels {labels}.", "Name another place with --labels.")
+    of_flickr = folder.flickrexif if data.name == FLICKREXIF else None
+    return replace(data, labels=labels or data.labels or of_flickr) if data.has_photo_ids else data
 
 
 def candidates_of(

@@ -3,29 +3,54 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flickrexif.collectors.folder import SUFFIXES, photo_paths, photos
+from flickrexif.collectors.folder import SUFFIXES, name_of, photo_paths, photos
+from flickrexif.collectors.owners import OwnerFrom, Owners, OwnerTable, owners
 from flickrexif.core.errors import UsageError
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import check_source
-from flickrexif.dataset.folder import FolderReport, write_folder
+from flickrexif.dataset.folder import FolderReport, Images, write_folder
+from flickrexif.paircams.scrub import scrub
+from flickrexif.paircams.scrub_exif import Unscrubbable
 
 Progress = Callable[[int, int], None]  # photos done, and in all
 
 
-def label_folder(folder: Path, out: Path, progress: Progress | None = None) -> FolderReport:
+def label_folder(
+    folder: Path,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    images: Images = "link",
+    rule: OwnerFrom | None = None,
+    table: OwnerTable | None = None,
+) -> FolderReport:
     """Label the photos in `folder` and write the data set `out`. UsageError as `check_folder`."""
-    count = check_folder(folder, out)
-    return write_folder(_counted(photos(folder), count, progress or (lambda *_: None)), out)
+    count, by = check_folder(folder, out, rule, table)
+    labelled = _counted(photos(folder, by), count, progress or (lambda *_: None))
+    return write_folder(labelled, out, by.told, images, _cleaned)
 
 
-def check_folder(folder: Path, out: Path) -> int:
-    """How many photos are in `folder`. UsageError when there is none, or `out` is another data set."""
+def check_folder(
+    folder: Path, out: Path, rule: OwnerFrom | None = None, table: OwnerTable | None = None
+) -> tuple[int, Owners]:
+    """How many photos are in `folder`, and the rule that names their photographers.
+
+    UsageError when there is no photo, `out` is another data set, or the rule does not fit.
+    """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Name the folder that your photos are in.")
     check_source(out, "folder", "--out")
     if not (paths := photo_paths(folder)):
         raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(SUFFIXES))}.")
-    return len(paths)
+    return len(paths), owners([name_of(folder, path) for path in paths], rule, table)
+
+
+def _cleaned(content: bytes) -> bytes | None:
+    """An image file without positions, serial numbers and names; None for one that cannot be cleaned."""
+    try:
+        return scrub(content)
+    except Unscrubbable:
+        return None
 
 
 def _counted(photos: Iterator[FolderPhoto], count: int, progress: Progress) -> Iterator[FolderPhoto]:

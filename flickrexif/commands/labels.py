@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from flickrexif.cards import write_card
+from flickrexif.collectors.owners import OwnerFrom, OwnerTable
 from flickrexif.commands.folder import check_folder, label_folder
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.dataset.audit import Audit, audit_paths
-from flickrexif.dataset.folder import FolderReport
+from flickrexif.dataset.folder import FolderReport, Images
 from flickrexif.dataset.splits import ATTRIBUTES, PAPER, SplitsReport, make_splits, proportional
 
 
@@ -15,18 +16,27 @@ def label(
     folder: Place,
     *,
     out: Place,
+    images: Images = "link",
+    owner_from: OwnerFrom | None = None,
+    owners: Place | None = None,
+    owner_column: str = "owner",
     data_dir: Place | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FolderReport:
     """Label the photos in `folder`: the columns of FlickrExif as the data set `out`, with a card.
 
-    A photo that cannot be read has a row with the reason. Raises UsageError when there is no photo, or `out` holds
-    another data set or is being written.
+    `images` are links to the files, copies without positions, serial numbers and names, or none. Splits keep the photos
+    of a photographer together: `owner_from` says who that is, by the outermost folder ("top"), the folder ("parent"),
+    the camera's serial number ("camera"), or `owner_column` of the CSV file `owners` ("column"); None: the first of
+    column, top (where no photo lies outside of a folder) and camera. Photos of which nothing tells it count as one
+    photographer's. A photo that cannot be read has a row with the reason. Raises UsageError when there is no photo,
+    `out` holds another data set or is being written, or `owners` does not fit.
     """
     photos, data_set = path_of(folder), path_of(out)
-    check_folder(photos, data_set)
+    table = OwnerTable(path=path_of(owners), column=owner_column) if owners else None
+    check_folder(photos, data_set, owner_from, table)
     with home_of(photos, data_dir).writing("label", data_set):
-        report = label_folder(photos, data_set, progress)
+        report = label_folder(photos, data_set, progress, images=images, rule=owner_from, table=table)
         write_card(data_set)
     return report
 

@@ -4,9 +4,10 @@ Images are read only when needed, and written a bounded batch at a time. Raises 
 for one that is broken or lacks a column.
 """
 
+import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
@@ -120,9 +121,29 @@ def features_of(path: Path) -> dict[str, Any]:
         raise FlickrExifError(f"{path} cannot be read (it holds no features).", AGAIN) from None
 
 
+def stored_bytes(cell: Any, sha256: str | None = None) -> bytes | None:
+    """The bytes of a cell, which holds bytes or a struct of bytes and the path of a file; None where there are none.
+
+    Of a link, which has a path alone, the file must still have the `sha256` that is stored beside it, if there is one.
+    """
+    if isinstance(cell, Mapping):
+        if cell.get("bytes") is None and cell.get("path"):
+            return _linked(Path(cell["path"]), sha256)
+        cell = cell.get("bytes")
+    return bytes(cell) if cell is not None else None
+
+
+def _linked(path: Path, sha256: str | None) -> bytes | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content if sha256 in (None, hashlib.sha256(content).hexdigest()) else None
+
+
 def image_bytes(row: Row) -> bytes:
-    """The stored file of a row's column `image`; empty without one."""
-    return (row["image"] or {}).get("bytes") or b""
+    """The file of a row's column `image`, stored or linked; empty without one."""
+    return stored_bytes(row["image"], row.get("sha256")) or b""
 
 
 def _check(path: Path, file: "pq.ParquetFile", columns: Iterable[str], hint: str) -> None:
@@ -189,7 +210,7 @@ def runs(rows: Rows, limit: int | None = None) -> Iterator[Iterator[Row]]:
     def numbered() -> Iterator[tuple[int, Row]]:
         number = held = 0
         for row in rows:
-            size = len(row["image"]["bytes"])
+            size = len(row["image"]["bytes"] or b"")  # a link has none
             if held and held + size > most:
                 number, held = number + 1, 0
             held += size

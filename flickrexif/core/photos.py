@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
@@ -35,6 +36,8 @@ class FolderPhoto:
     """One image file of a folder, also one that cannot be read."""
 
     path: str  # relative to the folder, with /
+    file: Path  # absolute
+    owner: str  # whoever counts as the photographer
     tags: Mapping[str, str]  # tag name -> raw string as ExifTool prints it
     width: int | None  # pixels as stored
     height: int | None

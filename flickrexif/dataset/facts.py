@@ -26,7 +26,7 @@ from flickrexif.dataset.split_files import SPLITS, STEM, read_split, split_paths
 CONFIGS = {
     "default": (PUBLISHED_COLUMNS, "the nine published columns"),
     "labels": (FULL_COLUMNS, "the full record: the photo, its raw Exif and the labels made from it"),
-    "images": (IMAGE_COLUMNS, "the images' bytes as fetched"),
+    "images": (IMAGE_COLUMNS, "the images: bytes as fetched; of one's own photos cleaned copies, or links"),
 }
 FOLDER_COLUMNS = {  # of a folder of one's own photos
     "path": "the file, relative to the folder",
@@ -35,6 +35,8 @@ FOLDER_COLUMNS = {  # of a folder of one's own photos
 SETTINGS = {
     "seed": "Seed of every random choice",
     "per_user_cap": "Most photos a photographer and month",
+    "owners": "The photographer of a photo is told by",
+    "images": "Images",
 }
 NOT_KEPT = "not_kept"  # of the settings: reason -> photos
 LABELS = (

@@ -2,33 +2,32 @@
 
     <out>/data/train-folder.parquet    the nine published columns
     <out>/labels/train-folder.parquet  the full record, and two columns more: path and reason
+    <out>/images/train-folder-*.parquet  the images: links to the files (bytes null, path absolute), or copies
     <out>/collection.json
 
-Every image file gets a row. `owner` is the outermost folder that a photo lies in, or its own name, so that splits can
-keep what belongs together.
+Every image file gets a row. `owner` is whoever counts as the photographer (`flickrexif.collectors.owners`).
 """
 
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.draws import rank
-from flickrexif.core.files import put
-from flickrexif.core.parquet import write_rows
+from flickrexif.core.files import put, remove
+from flickrexif.core.parquet import Row, runs, schema_of, write_images, write_rows
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import TAG_COLUMNS, Collection, write_collection
+from flickrexif.dataset.images import SHARD_BYTES
 from flickrexif.dataset.parquet import FOLDERS
-from flickrexif.dataset.schema import FULL_COLUMNS, PUBLISHED_COLUMNS
+from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import label
 from flickrexif.exif.settings import time_taken
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FILE_NAME = "train-folder.parquet"
 BATCH = 4_096  # rows
@@ -43,35 +42,81 @@ FOLDER_COLUMNS = (
 )
 
 
+Images = Literal["link", "copy", "none"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderReport:
-    """Labelled files in all, and how many have no or few labels, by reason."""
+    """Labelled files in all, and how many have no or few labels, or no image, by reason; and who took them."""
 
     rows: int
     reasons: Mapping[str, int]
     written: tuple[Path, ...]
+    without_image: Mapping[str, int]
+    photographers: Mapping[str, int]  # -> photos
+    owners: str  # in words, who counts as the photographer
 
 
-def write_folder(photos: Iterable[FolderPhoto], out: Path) -> FolderReport:
-    """Label `photos` and write the data set `out`. The same photos give the same bytes."""
+def write_folder(
+    photos: Iterable[FolderPhoto],
+    out: Path,
+    owners: str,
+    images: Images,
+    clean: Callable[[bytes], bytes | None],
+) -> FolderReport:
+    """Label `photos` and write the data set `out`. The same photos give the same bytes.
+
+    `owners` says in words who counts as the photographer, for the card. With `images="copy"` the bytes
+    of the files are stored as `clean` returns them, None for a file that it cannot clean; with "link" their places are.
+    """
     import pyarrow as pa
 
     schema = arrow_schema(FULL_COLUMNS + FOLDER_COLUMNS)
-    records = map(_record, photos)
-    tables = []
-    while batch := list(islice(records, BATCH)):
-        tables.append(pa.Table.from_pylist(batch, schema))
-    table = pa.concat_tables(tables)
+    tables: list[pa.Table] = []
+    records: list[Row] = []
+    without_image = Counter[str]()
+
+    def image_rows() -> Iterator[Row]:
+        for photo in photos:
+            records.append(_record(photo))
+            if len(records) == BATCH:
+                tables.append(pa.Table.from_pylist(records, schema))
+                records.clear()
+            if images != "none":
+                row = _image_row(photo, clean if images == "copy" else None)
+                if isinstance(row, str):
+                    without_image[row] += 1
+                else:
+                    yield row
+
+    collection = Collection(source="folder", settings={"owners": owners, "images": images})
+    written = [write_collection(out, collection)[1], *_write_images(image_rows(), out / FOLDERS["images"])]
+    table = pa.concat_tables([*tables, pa.Table.from_pylist(records, schema)])
+    for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
+        path = out / FOLDERS[config] / FILE_NAME
+        written.append(put(path, partial(write_rows, table=table, columns=columns))[1])
     reasons = Counter(reason for reason in table["reason"].to_pylist() if reason)
-    return FolderReport(rows=len(table), reasons=dict(sorted(reasons.items())), written=_write(table, out))
+    return FolderReport(
+        rows=len(table),
+        reasons=dict(sorted(reasons.items())),
+        written=tuple(written),
+        without_image=without_image,
+        photographers=Counter(table["owner"].to_pylist()),
+        owners=owners,
+    )
+
+
+def photo_id(path: str) -> int:
+    """The number that stands for a photo in the column `Flickr ID`: it stays when other photos come or go."""
+    return rank(0, "photo of a folder", path)
 
 
 def _record(photo: FolderPhoto) -> dict[str, Any]:
     """The row of a photo; columns that only Flickr fills are missing."""
     taken = time_taken(photo.tags.get("DateTimeOriginal"))
     return {
-        "Flickr ID": rank(0, "photo of a folder", photo.path),  # stays when other photos come or go
-        "owner": photo.path.partition("/")[0],
+        "Flickr ID": photo_id(photo.path),
+        "owner": photo.owner,
         "date_taken": taken,
         "date_taken_granularity": None if taken is None else 0,
         "month": None if taken is None else f"{taken:%Y-%m}",
@@ -85,10 +130,40 @@ def _record(photo: FolderPhoto) -> dict[str, Any]:
     }
 
 
-def _write(table: "pa.Table", out: Path) -> tuple[Path, ...]:
-    written = [write_collection(out, Collection(source="folder"))[1]]
-    for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
-        path = out / FOLDERS[config] / FILE_NAME
-        put(path, partial(write_rows, table=table, columns=columns))
-        written.append(path)
-    return tuple(written)
+def _image_row(photo: FolderPhoto, clean: Callable[[bytes], bytes | None] | None) -> Row | str:
+    """The image of a photo: a copy with `clean`, else a link; or why there is none."""
+    if photo.width is None:
+        return "not an image"
+    if clean is None and not _is_utf8(photo.file):
+        return "its name is not UTF-8"
+    try:
+        content = photo.file.read_bytes()
+    except OSError:
+        return "cannot be read"
+    stored = clean(content) if clean else content
+    if stored is None:
+        return "private metadata cannot be taken out"
+    image = {"bytes": stored, "path": photo.file.name} if clean else {"bytes": None, "path": str(photo.file)}
+    return {
+        "Flickr ID": photo_id(photo.path),
+        "image": image,
+        "sha256": hashlib.sha256(stored).hexdigest(),
+        "width": photo.width,
+        "height": photo.height,
+        "image_size": None,
+    }
+
+
+def _is_utf8(path: Path) -> bool:
+    return str(path).isascii() or os.fsencode(path).decode("utf-8", "replace") == str(path)
+
+
+def _write_images(rows: Iterator[Row], folder: Path) -> Iterator[Path]:
+    """Write shards of about SHARD_BYTES, and remove those of an earlier call that are left over."""
+    stale = set(folder.glob("train-*.parquet"))
+    schema = schema_of(IMAGE_COLUMNS)
+    for number, shard in enumerate(runs(rows, SHARD_BYTES)):
+        path = folder / f"{Path(FILE_NAME).stem}-{number:05}.parquet"
+        yield put(path, partial(write_images, schema=schema, rows=shard))[1]
+        stale.discard(path)
+    remove(sorted(stale))

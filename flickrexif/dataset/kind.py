@@ -4,7 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
 from flickrexif.core.parquet import column_names
 from flickrexif.dataset.build import read_collection
@@ -30,6 +30,15 @@ def origin(folder: Path) -> str:
     """The source that `collection.json` names; "" without the file. Raises FlickrExifError for a bad one."""
     collection = read_collection(folder)
     return collection.source if collection else ""
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """What may be published of a labelled folder. UsageError where its images are links: nobody else has the files."""
+    collection = read_collection(folder)
+    if collection and collection.settings.get("images") == "link":
+        message = f"The images of {folder} are links to files of this machine."
+        raise UsageError(message, "Label the photos again with --images copy, or with --images none.")
+    return named_files(folder, FILE_NAMES)
 
 
 def _is_own(folder: Path) -> bool:
@@ -72,10 +81,11 @@ FOLDER = DataSetKind(
     name="folder",
     made_by="flickrexif label PHOTOS --out data/folder",
     file_names=FILE_NAMES,
+    images={"IDENTITY": "images"},
     recognises=_is_own,
     origin=origin,
     configs=configs,
-    files=partial(named_files, file_names=FILE_NAMES),
+    files=_own_files,
     fingerprint=fingerprint,
     describe=flickrexif_facts,
 )

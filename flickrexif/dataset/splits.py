@@ -219,7 +219,8 @@ def _classes(photos: Photos, attribute: str, rule: Rule) -> list[int]:
         by = f" by {rule.min_owners} or more photographers" if rule.min_owners > 1 else ""
         problem = f"{attribute} has {len(kept)} with {rule.min_photos:,} photos or more{by}"
         message = f"A split needs two classes, and {problem}."
-        raise FlickrExifError(message, "Collect more photos, or try --protocol proportional.")
+        hint = "Collect more photos, or try --protocol proportional; say who took your own: label --owner-from."
+        raise FlickrExifError(message, hint)
     order = FLASH_CLASSES if attribute == "Flash" else photos.values
     return sorted(kept, key=lambda value: order.index(photos.values[value]))
 

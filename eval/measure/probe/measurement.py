@@ -75,16 +75,17 @@ class Probe(Measurement):
 
     @classmethod
     def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
-        """One a processing; of FlickrExif one an attribute with a split file."""
+        """One a processing; of labelled photos one an attribute with a split file."""
         for parameter, reason in of_processing(data, labelled=False):
             yield cls(parameter=parameter), reason
-        if data.name != FLICKREXIF or data.labels is None:
+        if data.labels is None:
             return
         reason = data.lack or only_split(data)
         for attribute in (attributes := paths_of_splits(data.labels)):
             yield cls(attribute=attribute, mask=MASK), reason
         if not attributes:
-            option = f"--data-dir {data.labels.parent}"
+            own = f"--labels {data.labels / 'labels'}"
+            option = f"--data-dir {data.labels.parent}" if data.name == FLICKREXIF else own
             lack = f"there are no splits: type `flickrexif splits --protocol proportional {option}`"
             yield cls(mask=MASK), reason or lack
 
