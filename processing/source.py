@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 SPLITS = {"training": "train", "val": "validation", "valid": "validation"}  # other names stay as they are
 UNLABELLED = -1  # as in the test splits on the Hub
 LAYOUTS = (
-    "Give a folder with train/ and val/ of class folders, ImageNet with its devkit, iNaturalist 2018 with its JSON "
-    "files, data/flickrexif with images, or a Hugging Face data set such as uoft-cs/cifar10."
+    "Give a folder of images, flat or with train/ and val/ of class folders, ImageNet with its devkit, iNaturalist "
+    "2018 with its JSON files, data/flickrexif with images, or a Hugging Face data set such as uoft-cs/cifar10."
 )
 
 

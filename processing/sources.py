@@ -23,7 +23,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.files import read_below
 from flickrexif.core.pictures import suffixes
 from flickrexif.core.text import as_utf8
-from flickrexif.processing.source import LAYOUTS, SPLITS, Lister, Source
+from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
 # Of files in folders, as torchvision's ImageFolder, and AVIF; any case.
 EXTENSIONS = tuple(suffixes("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "AVIF"))
@@ -122,7 +122,10 @@ def _class_names(folder: Path) -> list[str]:
 
 
 def _image_folders(root: Path) -> dict[str, Lister]:
-    """Class folders in train/, val/ ..., or in `root` itself; ImageNet's val/ without class folders, by its devkit."""
+    """Class folders in train/, val/ ..., or in `root` itself; ImageNet's val/ without class folders, by its devkit.
+
+    Other images that lie in no class folder, of a split or of `root`, have no labels.
+    """
     folders = [root / name for name in FOLDERS if (root / name).is_dir()] or [root]
     classes = {
         folder: class_names for folder in folders if (class_names := _class_names(folder)) and any(_walk(str(folder)))
@@ -134,9 +137,17 @@ def _image_folders(root: Path) -> dict[str, Lister]:
         _split_name(folder, root): partial(_class_folders, folder, _split_name(folder, root), names)
         for folder in classes
     }
+    for folder in folders:
+        if folder not in classes and folder not in flat and not _has_table(folder) and any(_walk(str(folder))):
+            listers[_split_name(folder, root)] = partial(_unlabelled, folder, _split_name(folder, root), names)
     for folder in flat:
         listers["validation"] = partial(_flat_validation, root, folder, names, wnids)
     return listers
+
+
+def _has_table(folder: Path) -> bool:
+    """Whether its images are those of a data set, or described by one: `datasets` knows what they are."""
+    return any(folder.glob("**/*.parquet")) or any(folder.glob("metadata.*"))
 
 
 def _split_name(folder: Path, root: Path) -> str:
@@ -149,6 +160,11 @@ def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int 
     label = {name: number for number, name in enumerate(names)}
     class_names = _class_names(folder)
     entries = ((f"{c}/{path}", label[c], size) for c in class_names for path, size in _walk(str(folder / c)))
+    return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit)
+
+
+def _unlabelled(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
+    entries = ((path, UNLABELLED, size) for path, size in _walk(str(folder)) if not path.startswith("."))
     return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit)
 
 
@@ -251,7 +267,8 @@ def _flickrexif(root: Path) -> dict[str, Lister]:
         return {}
     files = sorted(str(path.absolute()) for path in root.glob("images/train-*.parquet"))
     if not files:
-        raise UsageError(f"{root} has no images.", "Crawl them: `flickrexif crawl --images large --month 2024-08`.")
+        hint = "Crawl with --images large, or label your own photos with --images link or copy."
+        raise UsageError(f"{root} has no images.", hint)
     from flickrexif.processing.rows import unlabelled
 
     return unlabelled(files)

@@ -271,6 +271,21 @@ def test_from_label_to_an_answer(images: str, album: Path, run: Callable[..., An
     assert run("report", "--data-dir", data)[0] == 0
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_processing_takes_a_flat_folder_and_a_labelled_one(labelled: bool, tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / f"in/{number}.jpg", seed=number)
+    source = tmp_path / "in"
+    if labelled:
+        flickrexif.label(source, out=tmp_path / "data/mine", data_dir=tmp_path / "data")
+        source = tmp_path / "data/mine"
+    flickrexif.process(source, variant="identity", out=tmp_path / "out", data_dir=tmp_path / "data", workers=1)
+    table = pq.read_table(next((tmp_path / "out/identity").glob("*.parquet")))
+    assert table["label"].to_pylist() == [-1, -1, -1]
+    ids = {str(row["Flickr ID"]) for row in rows(source)} if labelled else {"0.jpg", "1.jpg", "2.jpg"}
+    assert set(table["image_id"].to_pylist()) == ids
+
+
 def test_the_word_of_one_photographer_alone_is_said(run: Callable[..., Any], tmp_path: Path) -> None:
     write(tmp_path / "in/a.jpg")
     code, out, err = run("label", tmp_path / "in", "--out", tmp_path / "mine", "--data-dir", tmp_path)

@@ -377,13 +377,27 @@ def test_sentences_for_what_is_no_source(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(UsageError, match=words) as caught:
             open_source(spec)
         assert "train/ and val/" in caught.value.hint
-    with pytest.raises(FlickrExifError, match="which column is the label"):
-        open_source(str(tmp_path / "flat"))
     with pytest.raises(UsageError, match="no split 'test'") as caught:
         open_source(str(tmp_path / "good"), "test")
     assert "Known: train" in caught.value.hint
     with pytest.raises(UsageError, match="limit of 0"):
         open_source(str(tmp_path / "good"), limit=0)
+
+
+def test_a_flat_folder_of_photos_has_no_labels(tmp_path: Path) -> None:
+    put(tmp_path / "flat", ("2.jpg", "1.jpg", "._1.jpg"))
+    (tmp_path / "flat/notes.txt").write_text("no photo")
+    source = open_source(str(tmp_path / "flat"))
+    assert (source.split, source.ids, list(source.labels), source.class_names) == (
+        "train",
+        ["1.jpg", "2.jpg"],
+        [-1, -1],
+        (),
+    )
+    assert [item.data for item in source] == [(tmp_path / "flat" / name).read_bytes() for name in source.ids]
+    put(tmp_path / "split", ("train/1.jpg", "val/2.jpg"))
+    parts = {split: open_source(str(tmp_path / "split"), split).ids for split in ("train", "validation")}
+    assert parts == {"train": ["1.jpg"], "validation": ["2.jpg"]}
 
 
 def test_a_folder_of_photos(image_folder: Path) -> None:
