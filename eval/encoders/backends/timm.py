@@ -119,7 +119,7 @@ def build(spec: EncoderSpec) -> "nn.Module":
 
 def _fill(network: "nn.Module", spec: EncoderSpec, file: Path) -> None:
     state = read_state(file)
-    if spec.source.startswith("package:efficientnet") and spec.checkpoint is None:
+    if "efficientnet" in spec.source and spec.checkpoint is None:
         state = renamed(state, network)
     state = base_encoder(state)
     convert = getattr(import_module(type(network).__module__), "checkpoint_filter_fn", None)
