@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flickrexif.core.errors import UsageError
-from flickrexif.core.folder import DataFolder
+from flickrexif.core.folder import STATE, DataFolder
 from flickrexif.core.kinds import SIMULATED_NOTE, DataSetKind
 from flickrexif.dataset.kind import FLICKREXIF, FOLDER
 from flickrexif.paircams.kind import PAIRCAMS
@@ -21,9 +21,17 @@ def kind_of(folder: Path) -> DataSetKind:
     """The kind of the data set in `folder`, built or half built. Raises UsageError where there is none."""
     kind = recognised(folder)
     if kind is None:
+        check_data_set(folder)
         hint = "Build one first: flickrexif crawl, flickrexif label, flickrexif pairs build or flickrexif process."
         raise UsageError(f"{folder} holds no data set.", hint)
     return kind
+
+
+def check_data_set(folder: Path) -> None:
+    """UsageError for a data folder, which is none itself but holds some."""
+    inside = [str(path) for path, _ in data_sets(folder) if path.parent == folder]
+    if inside and (folder / STATE).is_dir() and not recognised(folder):
+        raise UsageError(f"{folder} is a data folder, not a data set.", f"Name one in it: {', '.join(inside)}.")
 
 
 def data_sets(data_folder: Path) -> list[tuple[Path, DataSetKind]]:

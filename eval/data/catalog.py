@@ -104,7 +104,7 @@ def _in_folder(data_dir: Path) -> Iterator[DataSet]:
     """The data sets in `data_dir` that may have images, and folders of images by the names of the published ones."""
     inside = {folder: kind for folder, kind in data_sets(data_dir) if folder.parent == data_dir}
     with_images = {folder for folder, kind in inside.items() if _may_have_images(folder, kind)}
-    others = {folder for name in NAMES if (folder := data_dir / name).is_dir()} - {*inside}
+    others = {folder for name in NAMES if any((folder := data_dir / name).glob("*"))} - {*inside}
     for folder in sorted(with_images | others):
         name = dataset_of(folder)
         try:

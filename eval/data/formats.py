@@ -22,7 +22,7 @@ from flickrexif.eval.data.img2dataset import img2dataset, is_img2dataset
 from flickrexif.eval.data.names import FLICKREXIF_NAME, HINT, NAMES, SPLITS, USED, WHOLE, listed, one_of
 from flickrexif.eval.data.source import Files, Source, fingerprint, parquet_files, with_others
 from flickrexif.eval.data.tars import web_dataset
-from flickrexif.kinds import origin_of, recognised
+from flickrexif.kinds import check_data_set, origin_of, recognised
 from flickrexif.processing.kind import TRACES
 from flickrexif.processing.variants import variant
 
@@ -38,6 +38,8 @@ def open_images(
     data set `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
     folder = (data_dir or default_data_dir()) / spec if spec in NAMES else expanded(spec)
+    if folder.is_dir():
+        check_data_set(folder)
     origin = origin_of(folder)
     sources = [replace(source, origin=origin) for source in _sources(spec, folder, variants)]
     if not sources:

@@ -33,6 +33,7 @@ from flickrexif.eval.encoders.erasing import erased_digest
 from flickrexif.eval.encoders.notes import NOTES, noted, table
 from flickrexif.eval.encoders.spec import Channels, EncoderSpec, Family
 
+WEIGHTS = (".bin", ".ckpt", ".pt", ".pth", ".safetensors")
 NAME = re.compile(r"(?P<base>paper:clip/ViT-L-14@336px|[^@?]+)(@(?P<checkpoint>[^?]+))?(\?(?P<options>[^?]*))?")
 HOME = re.compile(r"(?<=[:@=])~(?=/)")  # of a path in a name
 SHORT = re.compile(r"(?P<short>[A-Za-z0-9][\w.-]*)=(?P<name>.+)")
@@ -177,6 +178,9 @@ def _base(name: str, *, own_file: bool) -> EncoderSpec:
     if backend in BACKENDS and model:
         spec = BACKENDS[backend].describe(name, model, own_file)
         return registered_encoders().get(spec.name) or noted(replace(spec, name=_without_folder(spec.name)))
+    if Path(name).suffix.lower() in WEIGHTS:
+        hint = f"Name its network before it, such as timm:resnet50@{name}."
+        raise UsageError(f"{name} is a file of weights, which tells no network.", hint)
     raise unknown(name, name, registered_encoders())
 
 

@@ -47,9 +47,10 @@ def read_records(folder: Path) -> Records:
         try:
             entries.append((name, read_result(path)))
         except FlickrExifError as error:
-            unreadable.append((name, str(error).replace(f"{folder}/", "")))
+            unreadable.append((name, error.message.replace(f"{folder}/", "")))
     if not entries:
-        raise FlickrExifError(f"None of the files in {folder} can be shown.", unreadable[0][1])
+        hint = f"Name a folder of records, such as data/results. {unreadable[0][1]}"
+        raise FlickrExifError(f"None of the files in {folder} can be shown.", hint)
     names = names_of(result for _, result in entries)
     return Records([(path, replace(result, dataset=names[result.dataset])) for path, result in entries], unreadable)
 

@@ -39,6 +39,8 @@ def check_folder(
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Name the folder that your photos are in.")
+    if out.resolve() == folder.resolve():
+        raise UsageError(f"{out} is the folder of the photos.", "Name another folder with --out, such as data/mine.")
     check_source(out, "folder", "--out")
     if not (paths := photo_paths(folder)):
         raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(SUFFIXES))}.")

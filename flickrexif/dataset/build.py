@@ -220,7 +220,7 @@ def check_source(root: Path, source: Source, option: str = "--data-dir") -> None
     existing = read_collection(root)
     if existing and existing.source != source:
         message = f"{root} holds photos of the source `{existing.source}`, these are of `{source}`."
-        raise FlickrExifError(message, f"Name another folder with {option}, or delete that one.")
+        raise FlickrExifError(message, f"Name another folder with {option}.")
 
 
 def check_not_merged(root: Path, option: str = "--data-dir") -> None:
