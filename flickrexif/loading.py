@@ -14,7 +14,7 @@ from flickrexif.core.folder import default_data_dir
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
-    from flickrexif.core.kinds import DataSetKind
+    from flickrexif.core.kinds import Configs, DataSetKind
 
 
 def load_dataset(
@@ -29,9 +29,10 @@ def load_dataset(
 
     The data folder is `data_dir`, else `$FLICKREXIF_DATA`, else `data/`. What lies there is loaded when it is whole;
     half a build is an error. Where no such folder is, the Hugging Face Hub is asked, and a line on stderr says so,
-    unless `data_dir` says where the data must be. A `revision`, or a name as on the Hub (`CTU-OU/FlickrExif`), asks
-    the Hub whatever lies here. `options` (`split`, `streaming`, ...) go to `datasets.load_dataset`. Raises
-    FlickrExifError when there is no such data set or config.
+    unless `data_dir` says where the data must be. A config that is an attribute (`Make`, `Is Smartphone`) is a data set
+    to train on: image and label, in train, validation and test, of photos that have an image. A `revision`, or a name
+    as on the Hub (`CTU-OU/FlickrExif`), asks the Hub whatever lies here. `options` (`split`, `streaming`, ...) go to
+    `datasets.load_dataset`. Raises FlickrExifError when there is no such data set or config.
     """
     if data_dir is not None and (revision is not None or "/" in name):
         asked = f"`{name}` is a name" if "/" in name else "`revision` is one"
@@ -76,6 +77,8 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     import datasets
     import pyarrow as pa
 
+    from flickrexif.dataset.kind import FLICKREXIF, FOLDER
+    from flickrexif.dataset.splits import ATTRIBUTES
     from flickrexif.kinds import kind_of
 
     kind = kind_of(folder)
@@ -83,6 +86,8 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     configs = kind.configs(folder)
     if not configs:
         raise FlickrExifError(f"{folder} holds no rows.", _make(kind))
+    if config in ATTRIBUTES and kind in (FLICKREXIF, FOLDER):
+        return _load_attribute(folder, config, configs, options)
     config = config or ("default" if "default" in configs else next(iter(configs)))
     if config not in configs:
         raise UsageError(f"The data set in {folder} has no config {config!r}.", f"Known: {_listed(configs)}.")
@@ -94,6 +99,25 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     except (FileNotFoundError, pa.ArrowInvalid, datasets.exceptions.DatasetBuildError) as error:
         message = f"{folder} has no readable files of config {config!r} ({error})."
         raise FlickrExifError(message, _make(kind)) from error
+
+
+def _load_attribute(folder: Path, attribute: str, configs: "Configs", options: dict[str, Any]) -> Any:
+    """The images of an attribute's split, with their labels: all parts, or the one that `split` names."""
+    import datasets
+
+    from flickrexif.dataset.attributes import PARTS, attribute_split, labelled
+
+    part = options.get("split")
+    if part is not None and part not in PARTS:
+        raise UsageError(f"{attribute} has no split {part!r}.", f"Known: {_listed(PARTS)}.")
+    split, line = attribute_split(folder, attribute, {name: files["train"] for name, files in configs.items()})
+    if line:
+        sys.stderr.write(f"{line}\n")
+    if options.get("streaming"):
+        parts = labelled(split, list(configs["images"]["train"]))
+        return parts[part] if part else datasets.IterableDatasetDict(parts)
+    parts = labelled(split, _load_local(folder, "images", {**options, "split": "train"}))
+    return parts[part] if part else datasets.DatasetDict(parts)
 
 
 def _check_cache(cache_dir: str | None) -> None:
