@@ -17,8 +17,6 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.report.charts import tables
 from flickrexif.eval.report.published import inferred, paper_numbers, published
 from flickrexif.eval.report.render.tables import cell, numbers_csv, tex, to_csv, to_tex
-from flickrexif.eval.report.score.headlines import headlines
-from flickrexif.eval.report.score.sensitivity import board_of
 from flickrexif.eval.report.select import NOT_FLICKR, SIMULATED, banners, read_records
 from flickrexif.eval.report.spec import Column, Point, Table
 from flickrexif.eval.results import Result, write_result
@@ -172,20 +170,6 @@ def test_levels_need_the_papers_mask() -> None:
     masked = Result(**about, metrics={"accuracy": 0.5}, settings={"mask": 0.9})
     assert published(masked, "accuracy") == [("most CVL encoders over", 0.7)]
     assert published(replace(masked, settings={}), "accuracy") == []
-
-
-def test_headlines_are_medians_beside_the_papers_levels(entries: list[tuple[str, Result]]) -> None:
-    by_name = {headline.name: headline for headline in headlines(entries, board_of(entries))}
-    values = sorted(
-        r.metrics["accuracy"] or 0
-        for _, r in entries
-        if (r.task, r.parameter, r.dataset) == ("probe", "jpeg", "ImageNet")
-    )
-    assert by_name["probe-jpeg"].value == f"{100 * (values[1] + values[2]) / 2:.1f}%"
-    assert by_name["probe-jpeg"].paper == "CVL encoders over 80% on ImageNet, chance 16.7%"
-    assert by_name["probe-jpeg"].text == "Median of 4 CVL encoders on ImageNet. Chance: 16.7%."
-    assert "Median of 3 CVL encoders" in by_name["probe-sharpening"].text  # the fourth has no number
-    assert by_name.keys() >= {"strongest", "probe-resizing", "probe-is-smartphone", "retrieval"}
 
 
 # --- records that cannot be shown

@@ -19,7 +19,6 @@ from flickrexif.eval.report.render.page import PROGRAM, View, render
 from flickrexif.eval.report.render.tables import compared_csv, numbers_behind, numbers_csv, to_csv, to_tex
 from flickrexif.eval.report.score.answer import answer_of, finding_lines
 from flickrexif.eval.report.score.compare import compare, differences
-from flickrexif.eval.report.score.headlines import headlines
 from flickrexif.eval.report.score.leaderboard import board_differences, leaderboard
 from flickrexif.eval.report.score.sensitivity import board_of
 from flickrexif.eval.report.select import Records, banners, origins, read_records, replaced_entries, used_entries
@@ -115,7 +114,6 @@ def _view(
         encoders=len({result.encoder for _, result in used}),
         reference=list(dict.fromkeys(result.encoder for path, result in used if path.startswith(REFERENCE))),
         records=len(used),
-        headlines=headlines(used, board),
         board=board,
         leaderboard=replace(leaderboard(board), differences=board_differences(board, board_of(before, board.basis))),
         figures=figures,

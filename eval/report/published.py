@@ -10,8 +10,6 @@ from flickrexif.eval.report.datasets import is_whole, tested
 from flickrexif.eval.report.identity import decisive
 from flickrexif.eval.results import Result
 
-LEVELS = ("over", "below")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperNumber:

@@ -54,7 +54,6 @@ class Chart:
     tables: Callable[[Sequence[Group]], Iterable[Table]] = lambda _: ()
     section: Callable[[Result], str] = section_of  # the heading that figures and tables stand under
     parts: tuple[Part, ...] = ()
-    headline: str = ""  # the title of a number at the top of the page that the paper states too; {} is the label
 
 
 def side_by_side(groups: Sequence[Group], rows: Callable[[Group], Rows]) -> Rows | Multiples:

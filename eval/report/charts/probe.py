@@ -109,7 +109,6 @@ CHART = Chart(
     figures=lambda group: _figures([group]),
     multiples=_figures,
     tables=_tables,
-    headline="{} read out",
     parts=(
         Part(
             name="processing",

@@ -58,7 +58,6 @@ CHART = Chart(
     title="Pairs",
     figures=_figures,
     tables=lambda groups: [metrics_table(group, RECALLS, "recall@1 of the pair", on_page=True) for group in groups],
-    headline="Pairs found among photos of the same type of camera",
     parts=(
         Part(
             name="pairs",

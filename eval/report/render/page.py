@@ -15,7 +15,6 @@ from flickrexif.eval.report.published import inferred
 from flickrexif.eval.report.render.parts import CONFIG, shown_name
 from flickrexif.eval.report.render.plots import specification
 from flickrexif.eval.report.score.compare import Comparison
-from flickrexif.eval.report.score.headlines import Headline
 from flickrexif.eval.report.score.sensitivity import Board
 from flickrexif.eval.report.spec import CHANCE, Answer, Figure, Point, Shot, Strips, Table
 from flickrexif.eval.report.style import FAMILIES, NAME_LENGTH, percent, plain, rounded, short, title_of
@@ -43,7 +42,6 @@ class View:
     encoders: int
     reference: Sequence[str]  # the names of those whose records ship with the package
     records: int
-    headlines: Sequence[Headline]
     board: Board
     leaderboard: Table
     figures: Sequence[Figure]
@@ -76,7 +74,6 @@ def render(view: View) -> str:
         .get_template("report.html")
         .render(
             view=view,
-            anchors={card.name: _anchor(card, view.figures) for card in view.headlines},
             marks=marks(PROGRAM, (shot.image_id for shot in shots)),
             sections=[_section(name, view) for name in sorted(names, key=section_order)],
             parts=parts(),
@@ -87,12 +84,6 @@ def render(view: View) -> str:
             vega=drawing.script(),
         )
     )
-
-
-def _anchor(card: Headline, figures: Sequence[Figure]) -> str:
-    """The anchor of the figure with the numbers behind a headline, else that of the leaderboard."""
-    paths = set(card.records)
-    return next((figure.name for figure in figures if paths and paths <= set(figure.records)), "leaderboard")
 
 
 def _section(name: str, view: View) -> dict[str, Any]:

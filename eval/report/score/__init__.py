@@ -1,1 +1,1 @@
-"""What is worked out from the records of all encoders: sensitivity, headlines, a comparison of two runs."""
+"""What is worked out from the records of all encoders: the answer, sensitivity, a comparison of two runs."""
