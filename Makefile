@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 300 --minimum 150 --images large
 	$(BIN)/flickrexif splits --protocol proportional --attribute Make --attribute Flash --attribute Aperture \
 	  --attribute "Is Smartphone" --attribute "ISO Speed"
-	$(BIN)/flickrexif simulate $(DEMO_DATA)/simulated-photos --train 10 --val 6
+	$(BIN)/flickrexif simulate $(DEMO_DATA)/simulated-photos --train 14 --val 6
 	$(BIN)/flickrexif process $(DEMO_DATA)/simulated-photos --out $(DEMO_DATA)/simulated-traces --parameter jpeg \
 	  $(foreach variant,$(VARIANTS),--variant $(variant))
 	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 60

@@ -15,7 +15,6 @@ from random import Random
 from PIL import Image
 
 from flickrexif.collectors.sandbox.cameras import devices
-from flickrexif.collectors.sandbox.look import look
 from flickrexif.collectors.sandbox.pairs import SOFTWARE, check_folder
 from flickrexif.collectors.sandbox.pixels import render
 from flickrexif.collectors.sandbox.scenes import crop, detailed, photographs, tone
@@ -85,4 +84,4 @@ def _photo(name: str, diagonal: int, draw: Random) -> bytes:
     scene = detailed(part.point(tone(draw)).convert("YCbCr"), draw)
     device = draw.choice([device for device in devices() if device.lenses])
     exif = exif_bytes(camera_tags(device, TAKEN, SOFTWARE, SIZE))
-    return render(scene.point(look(device)), device, device.isos[0], exif, draw)
+    return render(scene, device, device.isos[0], exif, draw)

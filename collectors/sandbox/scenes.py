@@ -56,7 +56,7 @@ def crop(picture: Image.Image, size: tuple[int, int], rng: Random, least: float,
     scale = share * min(picture.width / width, picture.height / height)
     w, h = width * scale, height * scale
     x, y = rng.uniform(0, picture.width - w), rng.uniform(0, picture.height - h)
-    part = picture.resize(size, Image.Resampling.BILINEAR, (x, y, x + w, y + h))
+    part = picture.resize(size, Image.Resampling.BICUBIC, (x, y, x + w, y + h))
     return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else part
 
 

@@ -12,7 +12,7 @@ from flickrexif.cli.output import SHORT, progress_bar
 
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
-    train: Annotated[int, typer.Option(min=1, help="Training photos of each class.")] = 12,
+    train: Annotated[int, typer.Option(min=1, help="Training photos of each class.")] = 14,
     val: Annotated[int, typer.Option(min=1, help="Validation photos of each class.")] = 6,
     seed: Seed = 0,
     data_dir: DataDir = None,

@@ -13,7 +13,7 @@ Progress = Callable[[int, int], None]  # done, and in all
 def simulate(
     folder: Place,
     *,
-    train: int = 12,
+    train: int = 14,
     val: int = 6,
     seed: int = 0,
     data_dir: Place | None = None,
