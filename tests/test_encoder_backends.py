@@ -552,6 +552,28 @@ def test_a_module_of_ones_own_comes_by_name(tmp_path: Path, monkeypatch: pytest.
         load(resolve("module:flickrexif_none:network"))
 
 
+def test_a_file_of_ones_own_needs_no_path_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    code = "class Mine:\n    embedding_size = 2\n    def embed(self, batch): return batch[:, {}, 0, :2]\n"
+    (tmp_path / "flickrexif_file.py").write_text(code.format(0))
+    spec = resolve("module:./flickrexif_file.py:Mine")
+    assert spec.key == resolve(f"module:{tmp_path}/flickrexif_file.py:Mine").key == "module:flickrexif_file.py:Mine"
+    batch = images(2, 64)
+    first = load(spec)
+    assert torch.equal(first.embed(batch), batch[:, 0, 0, :2])
+    (tmp_path / "flickrexif_file.py").write_text(code.format(1))
+    second = load(spec)
+    assert torch.equal(second.embed(batch), batch[:, 1, 0, :2])
+    assert first.spec.digest != second.spec.digest
+    with pytest.raises(UsageError, match="no file"):
+        resolve("module:./nothing.py:Mine")
+    for name in ("json", "wave", "torch"):  # of modules in use, of the standard library, of packages
+        (tmp_path / f"{name}.py").write_text(code.format(0))
+        with pytest.raises(UsageError, match="another module"):
+            load(resolve(f"module:./{name}.py:Mine"))
+
+
 @pytest.mark.parametrize("shape", [(3,), (1, 4), (2, 3, 4)])
 def test_an_own_encoder_that_gives_no_row_an_image_is_refused(shape: tuple[int, ...]) -> None:
     class Wrong:

@@ -7,7 +7,7 @@
     timm:hf-hub:OWNER/NAME, timm:local-dir:/a/folder    what timm saved; open_clip: too
     torchhub:facebookresearch/dino:main/dino_vits16    an entry point of a repository or folder
     transformers:facebook/dinov2-base         a vision model of the Hub
-    module:package.module:factory             one's own, see `own.as_encoder`
+    module:./file.py:factory, module:package.module:factory    one's own, see `own.as_encoder`
     lite0, lite1, lite2, mini:plain, mini:augmented, control:dct, control:colour, control:random
 
 Any of them may end in ?img_size=N; those of open_clip and timm in ?resize=library, or ?img_size=N&resize=library.
