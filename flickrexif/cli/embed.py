@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import flickrexif
+from flickrexif.cli import completion
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, progress_bar, say, table
 
@@ -23,7 +24,11 @@ Embeddings = Annotated[
 def encoders(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="Encoders of which all is shown, after loading those that are here."),
+        typer.Argument(
+            metavar="NAME",
+            help="Encoders of which all is shown, after loading those that are here.",
+            autocompletion=completion.encoder_names,
+        ),
     ] = None,
     family: Annotated[str | None, typer.Option(help="CVL, SUP, SSL or CTL (controls).")] = None,
     as_json: AsJson = False,
@@ -86,14 +91,22 @@ def embed(
         str, typer.Option(help="flickrexif, paircams, imagenet-traces, a folder, or a Hugging Face data set.")
     ],
     encoder: Annotated[
-        list[str], typer.Option(help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated.")
+        list[str],
+        typer.Option(
+            help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated.",
+            autocompletion=completion.encoder_names,
+        ),
     ],
     variant: Annotated[
         list[str] | None,
         typer.Option(help="Stored variant (config); may be repeated. [default: all]", show_default=False),
     ] = None,
     on_the_fly: Annotated[
-        list[str] | None, typer.Option(help="Parameter (jpeg, …) or variant applied to each image; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Parameter (jpeg, …) or variant applied to each image; may be repeated.",
+            autocompletion=completion.parameters_and_variants,
+        ),
     ] = None,
     mask: Annotated[
         list[float] | None, typer.Option(help="Share of the area to hide, e.g. 0.9; may be repeated.")

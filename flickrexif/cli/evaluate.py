@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import flickrexif
+from flickrexif.cli import completion
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, notes, say, table
 from flickrexif.commands.progress import bar
@@ -26,11 +27,15 @@ def evaluate(
             metavar="TASK",
             help="probe, knn, similarity, masking, neighbors, retrieval, tsne, strips, mitigation. [default: all]",
             show_default=False,
+            autocompletion=completion.tasks,
         ),
     ] = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated."),
+        typer.Option(
+            help="Name or collection (@paper47, @cvl, …) or a file of names; may be repeated.",
+            autocompletion=completion.encoder_names,
+        ),
     ] = None,
     dataset: Annotated[
         list[str] | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import flickrexif
+from flickrexif.cli import completion
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
 from flickrexif.collectors.owners import UNKNOWN
@@ -80,7 +81,11 @@ def splits(
     ] = "paper",
     attribute: Annotated[
         list[str] | None,
-        typer.Option(help="One of the ten attributes, e.g. Make; may be repeated. [default: all]", show_default=False),
+        typer.Option(
+            help="One of the ten attributes, e.g. Make; may be repeated. [default: all]",
+            show_default=False,
+            autocompletion=completion.attributes,
+        ),
     ] = None,
     seed: Seed = 0,
     min_photos: Annotated[int, typer.Option(help="proportional: photos that make a value a class.")] = 10,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 import flickrexif
+from flickrexif.cli import completion
 from flickrexif.cli.options import DataDir, Seed
 from flickrexif.cli.output import SHORT, progress_bar
 
@@ -34,9 +35,15 @@ def process(
         ),
     ] = None,
     parameter: Annotated[
-        str | None, typer.Option(help="All classes of jpeg, sharpening, resizing or interpolation.")
+        str | None,
+        typer.Option(
+            help="All classes of jpeg, sharpening, resizing or interpolation.", autocompletion=completion.parameters
+        ),
     ] = None,
-    variant: Annotated[list[str] | None, typer.Option(help="One variant, e.g. jpeg75_420; may be repeated.")] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(help="One variant, e.g. jpeg75_420; may be repeated.", autocompletion=completion.variants),
+    ] = None,
     draw: Annotated[
         Literal["uniform", "balanced"] | None,
         typer.Option(
