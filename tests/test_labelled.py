@@ -26,7 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_class_folders_in_two_splits(folder: Path) -> None:
     counts = {"train": 3, "val": 2}
-    expected = {f"{split}/{name}/{n:03}.jpg" for split, c in counts.items() for name in photographs() for n in range(c)}
+    expected = {
+        f"{split}/{name}/{split}-{n:03}.jpg" for split, c in counts.items() for name in photographs() for n in range(c)
+    }
     assert set(hashes(folder)) == expected | {"SIMULATED.txt"}
     assert len(photographs()) == 19
 
@@ -80,6 +82,7 @@ def test_every_file_says_that_it_is_simulated(folder: Path) -> None:
 def test_they_are_read_with_their_classes_and_as_simulated(folder: Path) -> None:
     sources = {source.split: source for source in open_images(str(folder))}
     assert {split: len(source) for split, source in sources.items()} == {"train": 57, "val": 38}
+    assert not set(sources["train"].ids) & set(sources["val"].ids)  # draws and `control:random` go by the id
     for source in sources.values():
         assert source.class_names == tuple(sorted(photographs()))
         assert [source.class_names[label] for label in source.columns["label"]] == [
@@ -102,7 +105,7 @@ def test_what_is_made_of_them_is_simulated(tmp_path: Path) -> None:
 
 def test_the_same_call_goes_on_and_another_does_not(folder: Path, tmp_path: Path) -> None:
     simulate_photos(tmp_path / "photos", train=3, val=2, seed=5)
-    for path in (tmp_path / "photos").glob("*/c*/001.jpg"):
+    for path in (tmp_path / "photos").glob("*/c*/*-001.jpg"):
         path.unlink()
     simulate_photos(tmp_path / "photos", train=3, val=2, seed=5)
     assert hashes(tmp_path / "photos") == hashes(folder)

@@ -17,7 +17,7 @@ from PIL import Image
 from flickrexif.collectors.sandbox.cameras import devices
 from flickrexif.collectors.sandbox.pairs import SOFTWARE, check_folder
 from flickrexif.collectors.sandbox.pixels import render
-from flickrexif.collectors.sandbox.scenes import crop, detailed, photographs, tone
+from flickrexif.collectors.sandbox.scenes import crop, photographs, tone
 from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import UsageError
@@ -34,7 +34,7 @@ SPLITS = {"train": 0, "val": 1}  # the quarters each shows: those on one diagona
 def simulate_photos(
     folder: Path, train: int, val: int, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> list[Path]:
-    """Write <folder>/<split>/<class>/<000>.jpg, `train` and `val` photos of each class; return the files in order.
+    """Write <folder>/<split>/<class>/<split>-<000>.jpg, `train` and `val` photos of each class; return the files.
 
     A photo does not depend on how many there are. After an interruption the same call goes on. Raises UsageError when
     the folder holds anything else, FlickrExifError without scikit-image and scikit-learn.
@@ -50,7 +50,7 @@ def simulate_photos(
     ]
     written = []
     for split, name, number in photos:
-        path = folder / split / name / f"{number:03}.jpg"
+        path = folder / split / name / f"{split}-{number:03}.jpg"
         if not path.exists():
             put_bytes(path, _photo(name, SPLITS[split], rng(seed, "labelled photo", f"{split} {name} {number}")))
         written.append(path)
@@ -81,7 +81,7 @@ def _quarters(diagonal: int) -> Mapping[str, Sequence[Image.Image]]:
 def _photo(name: str, diagonal: int, draw: Random) -> bytes:
     """The JPEG file of a photo of the class."""
     part = crop(draw.choice(_quarters(diagonal)[name]), SIZE, draw, 0.6, 1.0)
-    scene = detailed(part.point(tone(draw)).convert("YCbCr"), draw)
+    scene = part.point(tone(draw)).convert("YCbCr")
     device = draw.choice([device for device in devices() if device.lenses])
     exif = exif_bytes(camera_tags(device, TAKEN, SOFTWARE, SIZE))
     return render(scene, device, device.isos[0], exif, draw)
