@@ -23,12 +23,13 @@ demo: $(VENV)/.installed
 	$(BIN)/flickrexif crawl --month 2024-08 --sandbox --target 300 --minimum 150 --images large
 	$(BIN)/flickrexif splits --protocol proportional --attribute Make --attribute Flash --attribute Aperture \
 	  --attribute "Is Smartphone" --attribute "ISO Speed"
-	$(BIN)/flickrexif simulate $(DEMO_DATA)/simulated-photos --train 14 --val 6
+	$(BIN)/flickrexif simulate $(DEMO_DATA)/simulated-photos --train 8 --val 6
 	$(BIN)/flickrexif process $(DEMO_DATA)/simulated-photos --out $(DEMO_DATA)/simulated-traces --parameter jpeg \
 	  $(foreach variant,$(VARIANTS),--variant $(variant))
 	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 60
 	$(BIN)/flickrexif pairs build $(DEMO_DATA)/simulated-pairs --out $(DEMO_DATA)/paircams
-	$(BIN)/flickrexif eval all mitigation --set protocol=fast $(foreach encoder,$(ENCODERS),--encoder $(encoder))
+	$(BIN)/flickrexif eval all mitigation --set protocol=fast --set masking.ratios=0,0.5,0.9 \
+	  $(foreach encoder,$(ENCODERS),--encoder $(encoder))
 	$(BIN)/flickrexif browse $(DEMO_DATA)/flickrexif
 	$(BIN)/flickrexif report $(DEMO_DATA)/results
 
