@@ -29,6 +29,7 @@ demo: $(VENV)/.installed
 	$(BIN)/flickrexif pairs simulate $(DEMO_DATA)/simulated-pairs --pairs 60
 	$(BIN)/flickrexif pairs build $(DEMO_DATA)/simulated-pairs --out $(DEMO_DATA)/paircams
 	$(BIN)/flickrexif eval all mitigation --set protocol=fast --set masking.ratios=0,0.5,0.9 \
+	  --set mitigation.parameter=resizing \
 	  $(foreach encoder,$(ENCODERS),--encoder $(encoder))
 	$(BIN)/flickrexif browse $(DEMO_DATA)/flickrexif
 	$(BIN)/flickrexif report $(DEMO_DATA)/results
