@@ -22,6 +22,7 @@ WITHOUT_DATA = {
     "refresh": "--older-than 0",
     "forget": "--photo 53000000001 --reason asked",
     "eval": "--encoder control:colour --device cpu",
+    "submit": "control:colour",
 }
 ELSEWHERE = {  # what is made outside of the data folder, of images that are in none
     "process": "{images} --variant sharpen_2 --workers 1 --limit 2 --out {out}",
@@ -29,6 +30,7 @@ ELSEWHERE = {  # what is made outside of the data folder, of images that are in 
     "label": "{images} --out {out}",
     "embed": "--dataset {images} --split val --encoder control:colour --device cpu --embeddings {out}",
     "pairs check": "{pairs} --page {out}",
+    "pairs plan": "{pairs} --page {out}",
 }
 
 
@@ -44,7 +46,7 @@ def named(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_every_command_with_a_data_folder_is_tried() -> None:
-    elsewhere = {"crawl", "merge", "pairs simulate", *ELSEWHERE}  # in tests/test_commands.py, and below
+    elsewhere = {"crawl", "merge", "pairs simulate", "simulate", *ELSEWHERE}  # in tests/test_commands.py, and below
     assert {name for name in COMMANDS if "data_dir" in defaults(COMMANDS[name])} == {*WITHOUT_DATA, *elsewhere}
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flickrexif.commands.places import Place, data_folder, path_of
+from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text
 from flickrexif.eval.data.benchmark import benchmark_of
 from flickrexif.eval.measure import read_results
@@ -25,6 +26,8 @@ def submit(
     `dry_run` it is not written. Raises FlickrExifError with what is wrong or missing.
     """
     folder = path_of(results) if results else data_folder(data_dir).path / "results"
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", "Name that of the records with --results.")
     text = to_text(benchmark_of(benchmark), encoder, read_results(folder))
     path = path_of(out) if out else Path(f"{folder_of(encoder)}.json")
     from_text(text, str(path))
