@@ -142,7 +142,7 @@ def data_set_of(opened: Sequence[Source], *, processed: bool) -> DataSet:
         classes=_classes(labels),
         processed=processed,
         origin=opened[0].origin,
-        has_photo_ids=FLICKR_ID in opened[0].columns,
+        has_photo_ids=opened[0].dataset == FLICKREXIF or FLICKR_ID in opened[0].columns,
     )
 
 
@@ -174,7 +174,7 @@ def _embedded(folder: Path) -> DataSet | None:
         except FlickrExifError as error:
             faults.append(str(error))
     origins = {file.origin for file in files}
-    has_photo_ids = any(FLICKR_ID in file.columns for file in files)
+    has_photo_ids = folder.name == FLICKREXIF or any(FLICKR_ID in file.columns for file in files)
     labels = [file.columns["label"].tolist() if "label" in file.columns else [-1] for file in files]
     return DataSet(
         name=folder.name,
