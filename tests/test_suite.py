@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import webbrowser
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,11 @@ def test_every_measurement_is_done_or_says_why_not(untouched: Path) -> None:
     state_by_name = states(untouched)
     possible = {name for name, state in state_by_name.items() if state == "to do"}
     assert possible == {
-        *(f"{task} {p} ImageNet" for task in ("probe", "knn", "similarity") for p in ("jpeg", "sharpening")),
+        *(
+            f"{task} {p} ImageNet"
+            for task in ("probe", "knn", "similarity", "mitigation")
+            for p in ("jpeg", "sharpening")
+        ),
         *(f"strips {p} ImageNet" for p in ("jpeg", "sharpening")),
         f"probe jpeg {MADE}",
         f"strips jpeg {MADE}",
@@ -149,7 +154,7 @@ def test_images_of_one_class_have_no_neighbours_of_a_class(tmp_path: Path) -> No
         ({"settings": {"tsne.k": 3}}, r"no setting 'tsne\.k'.*tsne: parameter, attribute, mask, limit"),
         ({"settings": {"kk": 3}}, "no setting 'kk'"),
         ({"settings": {"masking.mask": 0.5}}, "The masks of this measurement are its ratios"),
-        ({"dataset": "ImageNot"}, "ImageNot is no folder of images"),
+        ({"dataset": "ImageNot"}, "There is no folder ImageNot"),
         ({"out": "x.json"}, "is a file for one record"),
         ({"device": "tpu"}, "no device"),
     ],
@@ -254,10 +259,10 @@ def test_only_what_a_setting_changes_is_measured_anew(finished: Path) -> None:
     todo = {
         name for name, state in states(finished, settings={"protocol": "fast", "seeds": 3}).items() if state == "to do"
     }
-    assert {name.split()[0] for name in todo} == {"probe", "knn"}
+    assert {name.split()[0] for name in todo} == {"probe", "knn", "mitigation"}
     assert not any("FlickrExif" in name for name in todo if MADE not in name)  # their labels are not drawn
     todo = {name for name, state in states(finished, settings={"seeds": 2}).items() if state == "to do"}
-    assert {name.split()[0] for name in todo} == {"probe"}
+    assert {name.split()[0] for name in todo} == {"probe", "mitigation"}
     assert "done" not in states(finished, resume=False).values()
 
 
@@ -425,17 +430,20 @@ def test_an_object_with_embed_is_measured(data: Path) -> None:
     assert named[0].encoder == "mine"
 
 
-def test_the_example_of_the_documentation_runs(
-    untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     example = (ROOT / "docs" / "suite.md").read_text().split("```python\n")[1].split("```")[0]
-    for name in ("flickrexif", "paircams"):
-        shutil.copytree(untouched / name, tmp_path / "data" / name)
+    write_image_folder(tmp_path / "path/to/images", classes=2, train=8, val=8)
     monkeypatch.chdir(tmp_path)
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     names: dict[str, Any] = {"__name__": "example"}
     exec(example, names)
-    assert {result.task for result in names["results"]} == {"probe", "neighbors", "retrieval", "tsne", "strips"}
-    assert all(result.encoder == "module:Means" and result.state == "measured" for result in names["results"])
+    results = names["evaluation"].results
+    assert {"probe", "knn", "masking", "mitigation"} <= {result.task for result in results}
+    assert all(result.encoder == "module:Means" and result.state == "measured" for result in results)
+    assert {"accuracy", "all_same"} <= set(names["frame"]["metric"])
+    assert names["page"].is_file()
+    assert len(opened) == 1
 
 
 # --- the plan

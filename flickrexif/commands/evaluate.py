@@ -189,7 +189,7 @@ def evaluate(
     else:
         candidates = candidates_of(encoder, name, chosen.device, revision, say)
     sets = _data_sets(folder, root, several(dataset), benchmark, limit, as_they_are=chosen.as_they_are)
-    sets = [_with_labels(data, optional_path(labels), folder) for data in sets]
+    sets = _with_labels(sets, optional_path(labels), folder)
     measured = measurements(sets, names, settings or {})
     if not measured:
         raise UsageError(f"There is nothing to measure in {root}.", "Name other tasks or data sets.")
@@ -315,12 +315,15 @@ def _benchmark_data(benchmark: Benchmark, names: Sequence[str]) -> DataSet:
     return benchmark_data(benchmark, path_of(names[0]))
 
 
-def _with_labels(data: DataSet, labels: Path | None, folder: DataFolder) -> DataSet:
+def _with_labels(sets: Iterable[DataSet], labels: Path | None, folder: DataFolder) -> list[DataSet]:
     """Photos with `labels`, else with those of their data set. UsageError where the named place is not there."""
     if labels and not labels.exists():
         raise UsageError(f"There are no labels {labels}.", "Name another place with --labels.")
-    of_flickr = folder.flickrexif if data.name == FLICKREXIF else None
-    return replace(data, labels=labels or data.labels or of_flickr) if data.has_photo_ids else data
+    of_flickr = {FLICKREXIF: folder.flickrexif}
+    return [
+        replace(data, labels=labels or data.labels or of_flickr.get(data.name)) if data.has_photo_ids else data
+        for data in sets
+    ]
 
 
 def candidates_of(
