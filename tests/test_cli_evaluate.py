@@ -74,7 +74,7 @@ def test_pairs_from_simulation_to_retrieval(run: Any, tmp_path: Path) -> None:
     assert list((tmp_path / "page").glob("*.html"))
     assert "Contact sheet" in err
     assert run("pairs", "build", tmp_path / "pairs", "--out", tmp_path / "paircams")[0] == 0
-    assert "settings" in run("pairs", "plan", tmp_path / "pairs")[1]
+    assert "exposure mode Auto" in run("pairs", "plan", tmp_path / "pairs")[1]
     names = ("--dataset", "paircams", "--data-dir", tmp_path, "--encoder", "control:colour", "--device", "cpu")
     assert run("embed", *names, "--embeddings", tmp_path / "embeddings")[0] == 0
     place = ("--embeddings", tmp_path / "embeddings", "--encoder", "control/colour", "--out", tmp_path / "records")

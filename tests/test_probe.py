@@ -332,7 +332,7 @@ def test_a_probe_over_files_is_that_over_arrays(tmp_path: Path) -> None:
     }
     assert (result.encoder, result.family, result.parameter) == ("own:x", "OWN", "jpeg")
     assert result.detail.best == outcome.best
-    assert result.n == {"train": 120, "validation": 30, "test": 60}
+    assert result.n == {"train": 120, "validation": 30, "test": 60, "classes": 5}
     assert len(result.fingerprints) == 12
     assert result.settings["paper"]["trials"] == QUICK.trials
     assert outcome.heads is not None

@@ -6,6 +6,7 @@ What would need Flickr gets the embedded server, and what would need the Hub a s
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ def prepare(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(shot) as image:
             image.resize((160, 120)).save(target)
+    shutil.copytree(folder / "path/to/imagenet", folder / "path/to/photos")
 
 
 @pytest.fixture(scope="module")
