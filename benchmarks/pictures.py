@@ -27,6 +27,7 @@ import piexif
 from PIL import Image, features
 
 from flickrexif.collectors.folder import photos
+from flickrexif.collectors.owners import RULES
 from flickrexif.core.decoding import REASONS, quiet
 from flickrexif.core.draws import rng
 from flickrexif.core.pictures import SUFFIXES, BadPicture, open_picture, small_picture
@@ -164,7 +165,7 @@ def opened_everywhere(data: bytes, folder: Path) -> Iterator[str]:
         yield bad.reason if bad.reason in operations.REASONS else f"no word of `process`: {bad.reason}"
     (folder / "1").mkdir(exist_ok=True)
     (folder / "1/phone.jpg").write_bytes(data)
-    (photo,) = photos(folder)
+    (photo,) = photos(folder, RULES["top"])
     yield "picture" if photo.width else str(photo.reason)
     images, problems = read_pairs(folder)
     of_image = [f"{problem.rule} {problem.detail}" for problem in problems if problem.file]

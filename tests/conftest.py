@@ -1,6 +1,7 @@
 """Fixtures of several test files, and the limit of a quick check."""
 
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,12 @@ LATE = "the time of this check is over"
 def pytest_addoption(parser: pytest.Parser) -> None:
     help_text = "Begin no test later than this after all are collected, and say how many were left."
     parser.addoption("--seconds", type=float, help=help_text)
+
+
+def pytest_configure() -> None:
+    """A shell without job control makes what it runs in the background, and all that this starts, ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

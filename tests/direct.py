@@ -12,15 +12,6 @@ class Killed(Exception):
     """The program ends at this call."""
 
 
-class Quiet:
-    """No progress is shown."""
-
-    def begin(self, months: int) -> None: ...
-    def month(self, month: str, kept: int, target: int) -> None: ...
-    def called(self) -> None: ...
-    def kept(self) -> None: ...
-
-
 class Direct:
     """A transport; `lives`: calls until the program is killed."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress, crawl
 from flickrexif.collectors.flickr.client import Client
 from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.limiter import Limiter
@@ -41,13 +41,6 @@ class Direct:
         return Reply(response.status, {}, response.body)
 
 
-class Quiet:
-    def month(self, month: str, kept: int, target: int) -> None: ...
-    def begin(self, months: int) -> None: ...
-    def called(self) -> None: ...
-    def kept(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Crawled:
     """What a crawl kept, the calls that the server answered, and how the crawl sums itself up."""
@@ -73,7 +66,7 @@ def crawled(sandbox: Sandbox, folder: Path, target: int, workers: int = 16) -> C
             return Client(Direct(sandbox), Limiter([], clock), clock, random.Random(0), record)
 
         settings = CrawlSettings(target=target, workers=workers)
-        (summary,) = crawl([MONTH], settings, journal, client_for, stop, Quiet())
+        (summary,) = crawl([MONTH], settings, journal, client_for, stop, NoProgress())
         ids = [photo.id for photo, _ in journal.kept(MONTH)]
     return Crawled([found(sandbox, photo_id) for photo_id in ids], list(sandbox.calls), summary)
 

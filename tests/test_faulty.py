@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from benchmarks.crash import MONTH, WORKERS, crawl_process, finish, journaled, look, output_files, photo_calls
-from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl, raw_photos
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress, crawl, raw_photos
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.credentials import SANDBOX
 from flickrexif.collectors.flickr.limiter import Limiter
@@ -43,13 +43,6 @@ SEARCH, GET_EXIF = "flickr.photos.search", "flickr.photos.getExif"
 TARGET = 100  # of the command line's crawls
 TINY = 6  # of those with one kind of failure
 VERDICTS = "SELECT photo_id, verdict FROM candidates ORDER BY photo_id"
-
-
-class Quiet:
-    def month(self, month: str, kept: int, target: int) -> None: ...
-    def begin(self, months: int) -> None: ...
-    def called(self) -> None: ...
-    def kept(self) -> None: ...
 
 
 class Counted:
@@ -136,7 +129,9 @@ def few(
         fetcher = ImageFetcher(stored, "large", session, Limiter([], clock), clock, retry, random.Random(0))
         settings = CrawlSettings(target=target, minimum=0, workers=workers)
         stop = threading.Event()
-        (summary,) = crawl([MONTH], settings, journal, lambda month: client, stop, Quiet(), fetcher if images else None)
+        (summary,) = crawl(
+            [MONTH], settings, journal, lambda month: client, stop, NoProgress(), fetcher if images else None
+        )
         for record in journal.images(MONTH):
             if record.path:
                 data = (path.parent / record.path).read_bytes()

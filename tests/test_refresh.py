@@ -404,7 +404,6 @@ def test_a_command_that_writes_is_one_sentence(
     [
         (("--month", "2024-13"), "is no month"),
         (("--month", "2024-08", "--to", "2024-09"), "were both given"),
-        (("--from", "2024-08"), "No month was given"),
         (("--data-dir", "nowhere"), "There is no data set"),
     ],
 )

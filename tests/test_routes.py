@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from flickrexif.collectors.folder import photos
+from flickrexif.collectors.owners import RULES
 from flickrexif.dataset.build import TAG_COLUMNS
 from flickrexif.exif import label
 from flickrexif.exif.tags import raw_tags, unusable
@@ -54,7 +55,7 @@ def by_flickr(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
 
 def by_file(folder: Path) -> dict[str, dict[str, Any]]:
     """File name -> its columns, by the way of `flickrexif label`."""
-    return {photo.path: columns(photo.tags) | {"reason": photo.reason} for photo in photos(folder)}
+    return {photo.path: columns(photo.tags) | {"reason": photo.reason} for photo in photos(folder, RULES["top"])}
 
 
 def assert_agree(folder: Path) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flickrexif.collectors import crawl as crawling
 from flickrexif.collectors import month as sampling
 from flickrexif.collectors import search as searching
-from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress, crawl
 from flickrexif.collectors.flickr.client import CallRefused, Client, Retry
 from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.journal import open_journal
@@ -23,7 +23,7 @@ from flickrexif.collectors.sandbox.faults import API_KINDS, Faults
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from tests.clock import FakeClock
-from tests.direct import Direct, Killed, Quiet
+from tests.direct import Direct, Killed
 from tests.populations import START, Cameras, make_photo
 
 MONTH, CAP = "2024-08", 2
@@ -64,7 +64,7 @@ def run(
     chosen = CrawlSettings(target=target, minimum=0, per_user_cap=CAP, licenses=(4, 5, 9), workers=workers)
     with open_journal(path) as journal:
         try:
-            return crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), Quiet())[0]
+            return crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), NoProgress())[0]
         except (Killed, CallRefused):
             return None
 

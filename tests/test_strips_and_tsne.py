@@ -56,9 +56,6 @@ def photos(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = root / "flickrexif"
     source = request.param or write_camera_photos(root / "source")
     label_folder(source, folder)
-    (folder / "images").mkdir()
-    for row in pq.read_table(folder / "labels" / "train-folder.parquet").to_pylist():
-        shutil.copy(source / row["path"], folder / "images" / f"{row['Flickr ID']}.jpg")
     embed_all(root / "e", [load(resolve("lite0"))], open_images("flickrexif", data_dir=root))
     return root
 

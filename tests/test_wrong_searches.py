@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, crawl
+from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress, crawl
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.limiter import Limiter
 from flickrexif.collectors.journal import open_journal
@@ -18,7 +18,7 @@ from flickrexif.collectors.sandbox.faults import SEARCH_KINDS, Faults
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from tests.clock import FakeClock
-from tests.direct import Direct, Quiet
+from tests.direct import Direct
 from tests.populations import START, Cameras, make_photo
 
 MONTH = "2024-08"
@@ -57,7 +57,7 @@ def run(
     )
     chosen = CrawlSettings(target=target, minimum=0, workers=4)
     with open_journal(path) as journal:
-        (summary,) = crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), Quiet(), again=again)
+        (summary,) = crawl([MONTH], chosen, journal, lambda _: client, threading.Event(), NoProgress(), again=again)
     return summary, calls
 
 
