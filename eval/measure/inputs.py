@@ -144,13 +144,20 @@ def of_cameras(data: DataSet) -> Iterator[str]:
     """Why labelled photos cannot be compared by kind of camera, "" where they can; nothing for other images."""
     if data.has_photo_ids:
         try:
-            reason = data.lack or only_split(data)
+            reason = data.lack or only_split(data) or _too_few(data)
             yield reason or ("" if data.labels and camera_label_files(data.labels) else NO_LABELS)
         except UsageError:
             yield NO_LABELS
 
 
 NO_LABELS = "there are no labels: type `flickrexif build`"
+FEW = 10  # photos; each needs as many others to be its neighbours
+
+
+def _too_few(data: DataSet) -> str:
+    """Why photos at hand are too few to have neighbours; "" where they are enough, or embeddings alone are there."""
+    count = max(map(len, data.sources.values()), default=FEW + 1)
+    return "" if count > FEW else f"neighbours need more than {FEW} images, and it has {count:,}"
 
 
 def only_split(data: DataSet) -> str:
