@@ -179,3 +179,11 @@ def test_a_limit_of_a_benchmark_is_no_benchmark(tiny: Path, tmp_path: Path) -> N
     keys = {result.key for result in (*evaluation.results, *whole.results)}
     assert len(keys) == 8
     assert json.loads(next((tmp_path / "new" / "results").rglob("*tiny_jpeg.json")).read_text())["dataset"] == "tiny"
+
+
+def test_a_quick_look_at_no_image_is_refused(run: Any, tmp_path: Path) -> None:
+    write_image_folder(tmp_path / "shots", classes=2, train=4, val=4)
+    names = ("--quick", "--encoder", "control:colour", "--dataset", tmp_path / "shots", "--data-dir", tmp_path / "data")
+    code, _, err = run("eval", *names, "--limit", 0)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--limit 0 leaves no image" in err

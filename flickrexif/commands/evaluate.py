@@ -180,7 +180,8 @@ def evaluate(
     )
     if quick:
         _check_images(dataset)
-        tasks, settings, limit = several(tasks) or QUICK_TASKS, {**QUICK, **(settings or {})}, limit or QUICK_LIMIT
+        tasks, settings = several(tasks) or QUICK_TASKS, {**QUICK, **(settings or {})}
+        limit = QUICK_LIMIT if limit is None else limit
     if benchmark:
         tasks, settings = _of_benchmark(benchmark_of(benchmark), several(tasks), settings or {})
     names = tasks_of(several(tasks))
