@@ -58,6 +58,13 @@ def test_the_finding_needs_both_with_their_intervals(
     assert "(D, 400 training and 400 test images)" in first
 
 
+def test_some_tenths_of_a_point_above_chance_are_not_read_out() -> None:
+    """As of a probe that gives all variants of an image one answer: 17.1% (17.0 to 17.2), where chance is 16.7%."""
+    probe, knn = both("mine", 0.171, 0.9, 0.7)
+    sure = replace(probe[1], metrics={"accuracy": 0.171, "chance": 1 / 6}, intervals={"accuracy": (0.170, 0.172)})
+    assert answer([(probe[0], sure), knn]).sentences[0].startswith("No encoder here shows the finding")
+
+
 def test_the_encoders_that_show_it_are_counted() -> None:
     entries = [*both("a", 0.76, 0.9, 0.7), *both("b", 0.66, 0.8, 0.7), *both("c", 0.34, 0.9, 0.9),
                *both("control:dct", 1.0, 0.9, 0.1, family="CTL")]  # fmt: skip

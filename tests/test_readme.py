@@ -29,7 +29,7 @@ MORE = {  # what a command is given beside what the README says
     "flickrexif refresh --month 2024-08": ("--sandbox",),
 }
 SHORT = {"flickrexif splits --protocol proportional": 3}  # one month has one year: that attribute has no split
-ELSEWHERE = ("make demo", "make test", "export ")  # the demo and CI run the first two
+ELSEWHERE = ("make demo", "make test", "pip install", "export ")  # the demo, CI and test_wheel run the first three
 
 
 def steps() -> list[str]:
