@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors import safe_open
@@ -403,6 +405,18 @@ def test_an_attribute_joins_on_the_flickr_id_and_counts_photos_that_are_gone(tmp
     assert result.metrics["accuracy"] == outcome.accuracy
     assert result.metrics["accuracy_std"] is None
     assert (result.attribute, result.mask) == ("Make", 0.9)
+    assert "photographers" not in result.n  # no table of labels
+
+
+def test_the_photographers_of_the_test_photos_are_counted(tmp_path: Path) -> None:
+    write_attribute(tmp_path, gone=5)
+    split = json.loads((tmp_path / "split_data_target_attribute=Make.json").read_text())
+    ids = [photo for name in ("train", "val", "test") for photo in split[f"{name}_ids"]]
+    owners = [f"owner-{place // 4}" for place in range(len(ids))]  # of four photos each
+    pq.write_table(pa.table({"Flickr ID": ids, "owner": owners}), tmp_path / "train-2024-08.parquet")
+    subject = subject_of(tmp_path / "e", "FlickrExif", "clip/ViT-B-16", tmp_path)
+    result = run(Probe(attribute="Make", mask=0.9, paper=QUICK), subject)[0]
+    assert result.n["photographers"] == len(set(owners[ids.index(split["test_ids"][0]) :]))
 
 
 def test_what_cannot_be_probed_is_said(tmp_path: Path) -> None:

@@ -171,12 +171,26 @@ def camera_label_files(labels: Path) -> list[Path]:
     if labels.is_file():
         return [labels]
     path = split_folder(labels) / f"{STEM}{SMART}.json"
-    tables = sorted(labels.glob("labels/*.parquet")) or sorted(labels.glob("*.parquet"))  # also of published rows
+    tables = _label_tables(labels)
     if path.is_file() and (not tables or _has_enough(path)):
         return [path]
     if not tables:
         raise UsageError(f"There are no labels in {labels}.", "Make them with `flickrexif build`.")
     return tables
+
+
+def _label_tables(labels: Path) -> list[Path]:
+    """The label tables in a folder of labels, also of published rows."""
+    return sorted(labels.glob("labels/*.parquet")) or sorted(labels.glob("*.parquet"))
+
+
+def photographers_of(labels: Path, ids: Sequence[int]) -> dict[str, int]:
+    """How many photographers took these photos; empty where no table says it of each."""
+    tables = _label_tables(labels)
+    rows = read_table(tables, [FLICKR_ID, "owner"], "Make it again with `flickrexif build`.") if tables else None
+    owners = dict(zip(*rows.to_pydict().values(), strict=True)) if rows else {}
+    named = {owners.get(flickr_id) for flickr_id in ids}
+    return {} if None in named or not named else {"photographers": len(named)}
 
 
 def _has_enough(path: Path) -> bool:

@@ -14,6 +14,7 @@ from flickrexif.eval.measure.inputs import (
     flickr_ids,
     only_split,
     paths_of_splits,
+    photographers_of,
     read_split,
     split_path,
     train_and_test,
@@ -36,7 +37,7 @@ from flickrexif.processing.variants import classes as classes_of
 
 MASK = 0.9  # masked share of the image in acquisition probes
 ProbeInputs = tuple[ProbeData, Sequence[int | str], dict[str, int], dict[str, int]]
-"""The data, the ids of the test images, how many images of each split are left out, and how many semantic classes."""
+"""The data, the ids of the test images, how many images of each split are left out, and what else is counted."""
 METRICS = ("accuracy", "accuracy_std", "chance", "mean_per_class_recall")
 
 
@@ -106,9 +107,8 @@ class Probe(Measurement):
     def measure(self, inputs: Inputs) -> Outcome:
         """Train it and score it on the test images."""
         settings = probe_settings(self, inputs.device)
-        data, test_ids, left_out, classes = (self._processing if self.parameter else self._acquisition)(
-            inputs, settings
-        )
+        read = self._processing if self.parameter else self._acquisition
+        data, test_ids, left_out, counts = read(inputs, settings)
         outcome = probe(data, settings)
         images = int((~data.validation).sum()), int(data.validation.sum()), len(test_ids)
         detail = ProbeDetail(
@@ -125,7 +125,7 @@ class Probe(Measurement):
             metrics={name: getattr(outcome, name) for name in METRICS},
             intervals={"accuracy": outcome.interval} if outcome.interval else {},
             interval=OVER_IMAGES,
-            n=dict(zip(("train", "validation", "test"), images, strict=True)) | classes,
+            n=dict(zip(("train", "validation", "test"), images, strict=True)) | counts,
             blocks=in_blocks(test_ids, {"accuracy": outcome.right}) if outcome.right is not None else {},
             reason=outcome.reason or "",
             detail=detail,
@@ -152,7 +152,8 @@ class Probe(Measurement):
             parts.append(Part(inputs.only.embeddings.image_embeddings[rows], labels))
             missing[name] = len(split.ids[name]) - len(kept)
         test_ids = [photo for photo in split.ids["test"].tolist() if photo in row_of]
-        return labelled_data(parts[0], parts[1], parts[2], split.classes, settings), test_ids, missing, {}
+        data = labelled_data(parts[0], parts[1], parts[2], split.classes, settings)
+        return data, test_ids, missing, photographers_of(inputs.labels, test_ids)
 
 
 def probe_settings(measurement: Any, device: str) -> ProbeSettings:
