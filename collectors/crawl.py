@@ -29,7 +29,7 @@ from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import Journal, MonthState
 from flickrexif.collectors.month import ANY_WINDOW, Arc, place, read_round
 from flickrexif.collectors.search import END, MAX_WINDOW, PER_PAGE, Answer, Reader, is_doubtful
-from flickrexif.collectors.verdicts import SKIP_CODES, before_exif, parse_date
+from flickrexif.collectors.verdicts import SKIP_CODES, before_exif
 from flickrexif.collectors.walk import Drawn, Walk, passed_over
 from flickrexif.collectors.window import Window, month_window
 from flickrexif.core.draws import rank
@@ -37,6 +37,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.photos import RawPhoto
 from flickrexif.core.takedowns import Takedowns
 from flickrexif.core.verdicts import BY_CAP, KEPT, REASONS
+from flickrexif.exif.dates import read_date
 from flickrexif.exif.tags import raw_tags, unusable
 
 NO_TAKEDOWNS = Takedowns()
@@ -218,7 +219,7 @@ def _raw_photo(photo: SearchPhoto, tags: dict[str, str], month: str) -> RawPhoto
         license_id=license_.id,
         license=license_.name,
         license_url=license_.url,
-        date_taken=str(parse_date(photo.date_taken)),
+        date_taken=str(read_date(photo.date_taken).time),
         date_taken_granularity=photo.date_taken_granularity or 0,
         month=month,
         width=photo.image.width,

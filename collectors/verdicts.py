@@ -4,6 +4,7 @@ from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 
 from flickrexif.collectors.flickr.models import SearchPhoto
+from flickrexif.exif.dates import read_date
 
 SKIP_CODES = {1: "not_found", 2: "exif_hidden"}
 
@@ -16,7 +17,7 @@ def before_exif(photo: SearchPhoto, month: str, licenses: Container[int]) -> str
         return "license"
     if photo.media != "photo":
         return "not_a_photo"
-    if photo.date_taken_unknown or not (taken := parse_date(photo.date_taken)):
+    if photo.date_taken_unknown or not (taken := read_date(photo.date_taken).time):
         return "date_unknown"
     if photo.date_taken_granularity != 0:
         return "date_inexact"
@@ -25,14 +26,6 @@ def before_exif(photo: SearchPhoto, month: str, licenses: Container[int]) -> str
     if photo.date_upload is not None and taken > _gmt(photo.date_upload) + CLOCK_SLACK:
         return "taken_after_upload"
     return None if photo.image else "no_image"
-
-
-def parse_date(text: str | None) -> datetime | None:
-    """The time in Flickr's form `YYYY-MM-DD HH:MM:SS`, or None when `text` is not one."""
-    try:
-        return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return None
 
 
 def _gmt(seconds: int) -> datetime:

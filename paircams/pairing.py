@@ -22,8 +22,8 @@ from flickrexif.core.addresses import check_data_set, data_set_address, expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.pictures import BadPicture, open_picture, orientation, suffixes
 from flickrexif.exif import label
+from flickrexif.exif.dates import read_date
 from flickrexif.exif.files import PhotoFile, photo_of
-from flickrexif.exif.settings import time_taken
 from flickrexif.paircams.protocol import SIDES, Camera, model_key, read_cameras, side_of
 from flickrexif.paircams.records import PairImage, Problem, Side
 from flickrexif.paircams.scrub import kind_of, scrub
@@ -255,7 +255,7 @@ def _described(
         device_category=labels.device_category,
         released=camera.released if camera else None,
         tags=photo.tags,
-        taken=time_taken(photo.tags.get("DateTimeOriginal")),
+        taken=read_date(photo.tags.get("DateTimeOriginal")).time,
         width=photo.width,
         height=photo.height,
         orientation=orientation,

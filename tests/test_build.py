@@ -73,7 +73,7 @@ def test_labels_hold_the_photo_and_its_raw_exif(tmp_path: Path) -> None:
     assert row["make_raw"] == row["Make"] == "Canon"
     assert (row["flash_raw"], row["lens_model_raw"], row["software_raw"]) == tuple(list(exif.values())[-3:])
     assert row["date_taken"] == datetime(2024, 8, 3, 12, 34, 56)
-    assert (row["month"], row["width"], row["exif_source"]) == ("2024-08", 1024, "flickr.photos.getExif")
+    assert (row["month"], row["width"], row["exif_source"]) == ("2024-08", 1024, "flickr")
     assert row["attribution"].startswith('"Photo 5" by Jo (https://www.flickr.com/photos/jo/5/) is licensed')
     schema = pq.read_schema(tmp_path / "labels/train-2024-08.parquet")
     assert schema.names[:9] == PUBLISHED

@@ -96,7 +96,7 @@ def test_one_row_for_each_usable_real_photo(folder: Path, crawl: Callable[..., s
         assert (row["Make"], row["Model"]) == (photo["Make"], photo["Model"])
         assert row["date_taken"] == taken(photo)
         assert row["month"] == f"{row['date_taken']:%Y-%m}"
-    assert {row["exif_source"] for row in rows} == {"flickr.photos.getExif"}
+    assert {row["exif_source"] for row in rows} == {"flickr"}
 
 
 # --- photographs made here --------------------------------------------------------------------------------------

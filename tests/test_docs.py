@@ -14,6 +14,7 @@ from tests.test_imports import LAYERS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "columns.md"
+BY_HAND = "## Where the Exif comes from\n"  # what follows is kept
 DESIGN = (ROOT / "docs" / "design.md").read_text("utf-8")
 FOR_DEVELOPERS = {"docs/design.md": DESIGN, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text("utf-8")}
 
@@ -29,7 +30,8 @@ def page() -> str:
         "Config `labels`: these and": FULL_COLUMNS[len(PUBLISHED_COLUMNS) :],
         "Config `images`": IMAGE_COLUMNS,
     }
-    return "# Columns of FlickrExif\n\n" + "\n\n".join(f"## {t}\n\n{table(c)}" for t, c in parts.items()) + "\n"
+    tables = "\n\n".join(f"## {t}\n\n{table(c)}" for t, c in parts.items())
+    return f"# Columns of FlickrExif\n\n{tables}\n\n{BY_HAND}{PAGE.read_text().partition(BY_HAND)[2]}"
 
 
 def test_the_columns_page_is_current() -> None:

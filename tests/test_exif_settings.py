@@ -1,4 +1,4 @@
-"""Flash, programs, modes, white balance, editors and years, from every wording a file or Flickr gives."""
+"""Flash, programs, modes, white balance and editors, from every wording a file or Flickr gives."""
 
 import json
 import subprocess
@@ -17,7 +17,6 @@ from flickrexif.exif.settings import (
     flash_fired,
     null_reason,
     white_balance,
-    year_taken,
 )
 
 # The codes that ExifTool has a wording for.
@@ -203,22 +202,3 @@ def test_firmware_is_no_editor(software: str) -> None:
 @pytest.mark.parametrize("software", [None, "", "   ", "GENERIC", "\u2603"])
 def test_software_that_could_be_either(software: str | None) -> None:
     assert edited(software) is None
-
-
-@pytest.mark.parametrize(
-    ("date", "year"),
-    [
-        ("2011:03:08 16:23:00", 2011),
-        ("2011-03-08 16:23:00", 2011),
-        ("2024:08:31", 2024),
-        ("1900:01:01 00:00:00", 1900),
-        ("0000:00:00 00:00:00", None),
-        ("    :  :     :  :  ", None),
-        ("9999:12:31 23:59:59", None),
-        ("20110308", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_year_taken(date: str | None, year: int | None) -> None:
-    assert year_taken(date) == year

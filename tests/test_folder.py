@@ -1,6 +1,8 @@
 """A folder of one's own photos: every file a row, and nothing private in the output."""
 
+import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,39 @@ def test_the_data_set_has_the_schema_and_the_labels(album: Path, tmp_path: Path)
     assert (spain["Exposure"], spain["Aperture"], spain["width"]) == ("1/125", "5.6", 16)
     assert (str(spain["date_taken"]), spain["month"]) == ("2011-03-08 16:23:00", "2011-03")
     assert (bare["make"], bare["date_taken"], bare["width"]) == (None, None, 5)
+
+
+DATES = {  # as cameras and phones write them -> date_taken, its granularity, month, why it is null
+    "2011:03:08 16:23:00": ("2011-03-08 16:23:00", 0, "2011-03", None),
+    "2015:08:22 24:08:19": ("2015-08-22 00:08:19", 0, "2015-08", None),
+    "2015:02:01 14:42:59+01:00": ("2015-02-01 14:42:59", 0, "2015-02", None),
+    "2004-09-04T23:39:06-08:00": ("2004-09-04 23:39:06", 0, "2004-09", None),
+    "2016:02:02 14:28:33.863": ("2016-02-02 14:28:33", 0, "2016-02", None),
+    "2013/05/12 10:11:12": ("2013-05-12 10:11:12", 0, "2013-05", None),
+    "2013: 5: 2  9: 1: 2": ("2013-05-02 09:01:02", 0, "2013-05", None),
+    "2013:05:12 10:11": ("2013-05-12 10:11:00", None, "2013-05", None),
+    "2013:05:12": ("None", None, "2013-05", "date_taken=no_time"),
+    "2013:05:12 10:11:60": ("None", None, "2013-05", "date_taken=out_of_range"),
+    "0000:00:00 00:00:00": ("None", None, None, "date_taken=not_defined"),
+    "    :  :     :  :  ": ("None", None, None, "date_taken=not_defined"),
+    "last summer": ("None", None, None, "date_taken=not_a_date"),
+}
+
+
+def test_dates_as_cameras_and_phones_write_them(tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number, text in enumerate(DATES):
+        exif = piexif.dump({"Exif": {piexif.ExifIFD.DateTimeOriginal: text.encode()}})
+        Image.new("L", (8, 8)).save(folder / f"{number:02}.jpg", exif=exif)
+    label_folder(folder, tmp_path / "mine")
+    rows = pq.read_table(tmp_path / "mine/labels/train-folder.parquet").to_pylist()
+    columns = ("date_taken_granularity", "month", "null_reasons")
+    read = [(str(row["date_taken"]), *(row[column] for column in columns)) for row in rows]
+    assert read == list(DATES.values())
+    answer = subprocess.run(["exiftool", "-j", "-DateTimeOriginal", folder], capture_output=True, text=True, check=True)
+    printed = {Path(record["SourceFile"]).name: record["DateTimeOriginal"] for record in json.loads(answer.stdout)}
+    assert {row["path"]: row["date_time_original_raw"] for row in rows} == {k: v.strip() for k, v in printed.items()}
 
 
 def test_nothing_private_comes_out(album: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import requests
 from PIL import Image
 
-from flickrexif.collectors.sandbox.photos import FolderPopulation, exif_date
+from flickrexif.collectors.sandbox.photos import FolderPopulation
 from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.core.errors import UsageError
@@ -110,21 +110,6 @@ def test_dates_come_from_the_exif_in_order_of_trust(tmp_path: Path) -> None:
     assert photos["bad"].taken_unknown
     day_after = calendar.timegm((2011, 3, 9, 16, 23, 0))
     assert (photos["original"].uploaded, photos["original"].license) == (day_after, 4)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2011:03:08 16:23:00", "2011-03-08 16:23:00"),
-        ("2011:03:08 16:23:00.25+01:00", "2011-03-08 16:23:00"),
-        ("2011:02:30 16:23:00", "None"),
-        ("    :  :     :  :  ", "None"),
-        (None, "None"),
-        (7, "None"),
-    ],
-)
-def test_exif_date(text: object, expected: str) -> None:
-    assert str(exif_date(text)) == expected
 
 
 def test_owners_and_ids(tmp_path: Path) -> None:

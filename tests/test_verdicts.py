@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flickrexif.collectors.crawl import SKIP_CODES
 from flickrexif.collectors.flickr.models import SearchPhoto
-from flickrexif.collectors.verdicts import before_exif, parse_date
+from flickrexif.collectors.verdicts import before_exif
 from flickrexif.core.verdicts import BEFORE_EXIF, BY_CAP, BY_EXIF, KEPT, REASONS
 from flickrexif.exif.tags import unusable
 from tests.test_journal import MONTH, PHOTO, search_photos
@@ -73,18 +73,6 @@ def test_the_month_and_the_day_of_slack(taken: datetime, late: int) -> None:
     photo = replace(PHOTO, date_taken=str(taken), date_upload=int(uploaded.replace(tzinfo=UTC).timestamp()))
     expected = None if late >= -DAY else "taken_after_upload"
     assert before_exif(photo, MONTH, LICENSES) == (expected if taken.month == 8 else "other_month")
-
-
-@given(moment=st.datetimes(datetime(1, 1, 1)))
-def test_a_date_is_read_back(moment: datetime) -> None:
-    moment = moment.replace(microsecond=0)
-    assert parse_date(f"{moment:%Y-%m-%d %H:%M:%S}".rjust(19, "0")) == moment
-
-
-@given(text=st.text(max_size=25))
-def test_other_text_is_no_date(text: str) -> None:
-    assume(not text.strip()[:1].isdigit())
-    assert parse_date(text) is None
 
 
 def test_every_verdict_that_the_crawl_gives_has_a_meaning() -> None:

@@ -17,6 +17,7 @@ from flickrexif.core.decoding import decoding
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.pictures import TURNS, UPRIGHT, BadPicture, Picture, open_picture, suffixes
+from flickrexif.exif.dates import read_date
 from flickrexif.exif.files import FORMATS, photo_of
 
 if TYPE_CHECKING:
@@ -158,18 +159,7 @@ def _photo(
 def _taken(tags: Mapping[str, str], exif: "Image.Exif") -> datetime | None:
     """When the photo was taken: DateTimeOriginal, else CreateDate, else ModifyDate; None without any of them."""
     texts = tags.get("DateTimeOriginal"), exif.get_ifd(EXIF_IFD).get(CREATE_DATE), exif.get(MODIFY_DATE)
-    return next((moment for text in texts if (moment := exif_date(text))), None)
-
-
-def exif_date(text: object) -> datetime | None:
-    """An Exif date ("2011:03:08 16:23:00", perhaps with fractions or a zone, which are left out), or None."""
-    match = re.match(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)", str(text))
-    if not match:
-        return None
-    try:
-        return datetime(*map(int, match.groups()))  # type: ignore[arg-type]
-    except ValueError:  # 0000:00:00 00:00:00
-        return None
+    return next((moment for text in texts if (moment := read_date(str(text)).time)), None)
 
 
 def _exif(picture: Picture) -> "Image.Exif":

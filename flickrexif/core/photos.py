@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
+ExifSource = Literal["file", "flickr", "yfcc100m"]  # who read the Exif; docs/columns.md says what that means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,8 @@ class RawPhoto:
     image_url: str
     image_size: str  # Flickr's letter of image_url's size: l, c, z or m
     exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> raw string, see exif/tags.py
-    exif_source: str = "flickr.photos.getExif"
+    exif_source: ExifSource = "flickr"
+    orientation: int | None = None  # Exif's, 1 to 8, of the image at image_url; Flickr turns those images upright
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +45,5 @@ class FolderPhoto:
     width: int | None  # pixels as stored
     height: int | None
     reason: str | None  # why there are no labels, or few
+    numbers: Mapping[str, Fraction | float] = field(default_factory=dict)  # tag name -> number as the file holds it
+    orientation: int | None = None  # Exif's, 1 to 8

@@ -27,7 +27,7 @@ from flickrexif.dataset.images import SHARD_BYTES
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.exif import label
-from flickrexif.exif.settings import time_taken
+from flickrexif.exif.dates import read_date
 
 FILE_NAME = "train-folder.parquet"
 BATCH = 4_096  # rows
@@ -113,17 +113,18 @@ def photo_id(path: str) -> int:
 
 def _record(photo: FolderPhoto) -> dict[str, Any]:
     """The row of a photo; columns that only Flickr fills are missing."""
-    taken = time_taken(photo.tags.get("DateTimeOriginal"))
+    taken = read_date(photo.tags.get("DateTimeOriginal"))
     return {
         "Flickr ID": photo_id(photo.path),
         "owner": photo.owner,
-        "date_taken": taken,
-        "date_taken_granularity": None if taken is None else 0,
-        "month": None if taken is None else f"{taken:%Y-%m}",
+        "date_taken": taken.time,
+        "date_taken_granularity": 0 if taken.to_the_second else None,
+        "month": taken.month,
         "width": photo.width,
         "height": photo.height,
+        "orientation": photo.orientation,
         **{column: photo.tags.get(tag) for column, tag in TAG_COLUMNS.items()},
-        **asdict(label(photo.tags)),
+        **asdict(label(photo.tags, numbers=photo.numbers)),
         "exif_source": "file",
         "path": photo.path,
         "reason": photo.reason,

@@ -23,10 +23,11 @@ PHOTO_COLUMNS = (
     Column("license_url", "string", "the licence's text"),
     Column("attribution", "string", "title, author, page and licence in one line"),
     Column("date_taken", "timestamp[ms]", "when the photo was taken, the photographer's clock, no zone"),
-    Column("date_taken_granularity", "int16", "0: exact to the second"),
+    Column("date_taken_granularity", "int16", "0: exact to the second; null: to the minute, or no date_taken"),
     Column("month", "string", "month the photo was taken, YYYY-MM"),
-    Column("width", "int32", "pixels of the image at image_url"),
-    Column("height", "int32", "pixels of the image at image_url"),
+    Column("width", "int32", "pixels of the image at image_url; of a file of one's own, as stored"),
+    Column("height", "int32", "pixels of the image at image_url; of a file of one's own, as stored"),
+    Column("orientation", "int16", "Exif's, 1 (upright) to 8; null from Flickr, which turns the images it serves"),
     Column("image_url", "string", "address of the image"),
     Column("image_size", "string", "Flickr's size suffix of image_url: l (1024), c (800), z (640), m (500)"),
 )
@@ -78,7 +79,7 @@ LABEL_COLUMNS = (
     Column("edited", "bool", "whether `software` is an editor"),
     Column("year", "int16", "year taken"),
     Column("null_reasons", "string", "why a value that was there became null"),
-    Column("exif_source", "string", "where the raw Exif came from"),
+    Column("exif_source", "string", "who read the Exif: file (numbers exact), flickr or yfcc100m (numbers as printed)"),
 )
 
 FULL_COLUMNS = PUBLISHED_COLUMNS + PHOTO_COLUMNS + RAW_COLUMNS + LABEL_COLUMNS

@@ -1,11 +1,13 @@
 """Raw Exif strings -> labels, by pure functions and small tables; whatever the strings hold, nothing raises."""
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from flickrexif.exif import bins, settings, values
+from flickrexif.exif.dates import Taken, read_date
 from flickrexif.exif.devices import device_category, is_smartphone
 from flickrexif.exif.labels import Labels
 from flickrexif.exif.makes import canonical_make, published_make
@@ -46,22 +48,27 @@ class Words(NamedTuple):
     reasons: tuple[tuple[str, str], ...]
 
 
-def label(tags: Mapping[str, str], date_taken: str | None = None) -> Labels:
+def label(
+    tags: Mapping[str, str], date_taken: str | None = None, numbers: Mapping[str, Fraction | float] | None = None
+) -> Labels:
     """The labels of one photo from its raw strings (tag names as in `exif/tags.py`, printed as ExifTool does).
 
-    The year comes from `date_taken` ("YYYY-MM-DD HH:MM:SS", Flickr's date), else from DateTimeOriginal. Never raises:
-    a label without a value is None, and `null_reasons` says why when the tag had one.
+    `numbers`: ExposureTime, FNumber, FocalLength and ISO as the file holds them, before ExifTool rounds them; values
+    and classes come from these where there are any. The year comes from `date_taken` ("YYYY-MM-DD HH:MM:SS", Flickr's
+    date), else from DateTimeOriginal. Never raises: a label without a value is None, and `null_reasons` says why when
+    the tag had one.
     """
-    exposure = _exposure(_text(tags, "ExposureTime"))
-    aperture = _aperture(_text(tags, "FNumber"))
-    iso = _iso(_text(tags, "ISO"))
-    focal = _focal_length(_text(tags, "FocalLength"))
+    exposure, aperture, iso, focal = (
+        _setting(parse, _text(tags, tag), (numbers or {}).get(tag)) for tag, parse in _SETTINGS.items()
+    )
     shot = exposure.exact or aperture.exact or focal.exact
     device = _device(_text(tags, "Make"), _text(tags, "Model"), shot is not None, _text(tags, "FileSource"))
     words = _words(*(_text(tags, tag) for tag in ("Flash", "ExposureProgram", "ExposureMode", "WhiteBalance")))
     software = _text(tags, "Software") or _text(tags, "CreatorTool")
-    numbers = {"exposure_seconds": exposure, "f_number": aperture, "iso": iso, "focal_length_mm": focal}
-    reasons = [(name, number.reason) for name, number in numbers.items() if number.reason]
+    taken = _taken(date_taken, _text(tags, "DateTimeOriginal"))
+    parsed = {"exposure_seconds": exposure, "f_number": aperture, "iso": iso, "focal_length_mm": focal}
+    reasons = [(name, number.reason) for name, number in parsed.items()]
+    reasons += [*words.reasons, ("date_taken", taken.reason)]
     return Labels(
         make=device.make,
         make_published=device.make_published,
@@ -86,8 +93,8 @@ def label(tags: Mapping[str, str], date_taken: str | None = None) -> Labels:
         white_balance=words.white_balance,
         software=software,
         edited=_edited(software),
-        year=settings.year_taken(date_taken) or settings.year_taken(_text(tags, "DateTimeOriginal")),
-        null_reasons="; ".join(f"{name}={reason}" for name, reason in (*reasons, *words.reasons)) or None,
+        year=taken.year,
+        null_reasons="; ".join(f"{name}={reason}" for name, reason in reasons if reason) or None,
     )
 
 
@@ -104,29 +111,52 @@ def _text(tags: Mapping[str, str], tag: str) -> str | None:
     return raw[:MAX_TEXT].replace("\0", "").strip() or None if isinstance(raw, str) else None
 
 
+def _taken(*dates: str | None) -> Taken:
+    """The first of `dates` that tells a year, else the first that is there."""
+    read = [read_date(date) for date in dates if date]
+    return next((taken for taken in read if taken.year), read[0] if read else Taken())
+
+
+def _setting(parse: Callable[[object], Number], text: str | None, number: Fraction | float | None) -> Number:
+    """A setting by its number where the file has one; as a class of its own it is what is printed."""
+    printed = parse(text)
+    if number is None:
+        return printed
+    exact = parse(number)
+    return exact if exact.value is None else exact._replace(exact=printed.exact or exact.exact)
+
+
 def _number(parsed: values.Parsed, to_class: Callable[[float], str | None], to_exact: Callable[[float], str]) -> Number:
     value, reason = parsed
     return Number(None, reason) if value is None else Number(value, None, to_class(value), to_exact(value))
 
 
 @lru_cache(CACHED)
-def _exposure(raw: str | None) -> Number:
+def _exposure(raw: object) -> Number:
     return _number(values.parse_exposure(raw), bins.exposure_class, bins.exposure_exact)
 
 
 @lru_cache(CACHED)
-def _aperture(raw: str | None) -> Number:
+def _aperture(raw: object) -> Number:
     return _number(values.parse_f_number(raw), bins.aperture_class, bins.aperture_exact)
 
 
 @lru_cache(CACHED)
-def _iso(raw: str | None) -> Number:
+def _iso(raw: object) -> Number:
     return _number(values.parse_iso(raw), bins.iso_class, bins.iso_exact)
 
 
 @lru_cache(CACHED)
-def _focal_length(raw: str | None) -> Number:
+def _focal_length(raw: object) -> Number:
     return _number(values.parse_focal_length(raw), bins.focal_length_class, bins.focal_length_exact)
+
+
+_SETTINGS: Mapping[str, Callable[[object], Number]] = {
+    "ExposureTime": _exposure,
+    "FNumber": _aperture,
+    "ISO": _iso,
+    "FocalLength": _focal_length,
+}
 
 
 @lru_cache(CACHED)

@@ -1,18 +1,15 @@
-"""Flash, exposure program, exposure mode, white balance, editing software, time and year, from raw strings.
+"""Flash, exposure program, exposure mode, white balance and editing software, from raw strings.
 
 All functions return None when the string is missing or unknown.
 """
 
 import re
-from datetime import datetime
 from functools import cache
 
 from flickrexif.exif.codes import canonical_words, code_words, flash_words, table
 
 _CODE = re.compile(r"(?:unknown \()?(?:0x([0-9a-f]{1,4})|([0-9]{1,5}))\)?")
 _FLASH_CODES = range(0x80)
-_YEAR = re.compile(r"\s*([0-9]{4})[:/-][0-9]{2}[:/-][0-9]{2}(?![0-9])")
-_YEARS = range(1826, 2100)  # the first photograph is of 1826 or 1827
 # Software as cameras, not editors, write it.
 _FIRMWARE = re.compile(
     r"v?[0-9][a-z0-9]*(?:[._-][a-z0-9]+)*"  # 16.1.2, 1.00, v321-78
@@ -59,20 +56,6 @@ def edited(software: str | None) -> bool | None:
     if _editors().search(text):
         return True
     return False if _FIRMWARE.fullmatch(text) else None
-
-
-def time_taken(date: str | None) -> datetime | None:
-    """The time of "2011:03:08 16:23:00", by the camera's clock."""
-    try:
-        return datetime.strptime(date or "", "%Y:%m:%d %H:%M:%S")
-    except ValueError:
-        return None
-
-
-def year_taken(date: str | None) -> int | None:
-    """The year of "2011:03:08 16:23:00" or "2011-03-08 16:23:00"."""
-    match = _YEAR.match(date or "")
-    return int(match[1]) if match and int(match[1]) in _YEARS else None
 
 
 def _canonical(tag: str, raw: str | None) -> str | None:
