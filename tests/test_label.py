@@ -104,7 +104,7 @@ def test_an_editor_can_name_itself_in_creator_tool() -> None:
     assert (labels.software, labels.edited) == ("Adobe Photoshop Lightroom 5.0", True)
 
 
-def test_a_camera_without_an_exposure_is_a_scanner() -> None:
+def test_a_scanner_is_told_by_its_name() -> None:
     scan = label({"Make": "NORITSU KOKI", "Model": "QSS-32_33"})
     assert scan.device_category.endswith("scanner")
     assert scan.is_smartphone is False

@@ -27,7 +27,7 @@ BY_EXIF = {
     "no_answer": "Flickr kept failing on this one photo while it answered others",
     "no_exif": "no camera tags, only what every JPEG has",
     "no_make_or_model": "the camera is not named",
-    "no_exposure_setting": "no exposure time, f-number or focal length: a scanner",
+    "no_exposure_setting": "no exposure time, f-number or focal length, as of a scanner",
 }
 
 REASONS = {KEPT: "in the data set", **BEFORE_EXIF, **BY_CAP, **BY_EXIF}

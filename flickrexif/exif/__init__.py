@@ -61,8 +61,7 @@ def label(
     exposure, aperture, iso, focal = (
         _setting(parse, _text(tags, tag), (numbers or {}).get(tag)) for tag, parse in _SETTINGS.items()
     )
-    shot = exposure.exact or aperture.exact or focal.exact
-    device = _device(_text(tags, "Make"), _text(tags, "Model"), shot is not None, _text(tags, "FileSource"))
+    device = _device(_text(tags, "Make"), _text(tags, "Model"), _text(tags, "FileSource"))
     words = _words(*(_text(tags, tag) for tag in ("Flash", "ExposureProgram", "ExposureMode", "WhiteBalance")))
     software = _text(tags, "Software") or _text(tags, "CreatorTool")
     taken = _taken(date_taken, _text(tags, "DateTimeOriginal"))
@@ -160,9 +159,8 @@ _SETTINGS: Mapping[str, Callable[[object], Number]] = {
 
 
 @lru_cache(CACHED)
-def _device(make: str | None, model: str | None, has_exposure: bool, file_source: str | None) -> Device:
-    named = make is not None or model is not None  # without a name, a missing exposure does not mean a scanner
-    category = device_category(make, model, has_exposure=has_exposure or not named, file_source=file_source)
+def _device(make: str | None, model: str | None, file_source: str | None) -> Device:
+    category = device_category(make, model, file_source=file_source)
     return Device(
         canonical_make(make), published_make(make), clean_model(make, model), category, is_smartphone(category)
     )

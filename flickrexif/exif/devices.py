@@ -17,10 +17,9 @@ NOT_PHONES = frozenset(
     "tablet dslr mirrorless compact bridge action drone film_scanner flatbed_scanner webcam other feature_phone".split()
 )
 CATEGORIES = NOT_PHONES | {"smartphone", "unknown"}
-# Makers of these kinds have cameras in lensfun's list, and their scanners can look like cameras.
+# Makers of these kinds also make other things: without a model, the kind is not known.
 CAMERAS = frozenset({"compact", "dslr", "mirrorless"})
 PHONES = frozenset({"smartphone", "feature_phone", "tablet"})
-FLATBED_MAKERS = frozenset({"Epson", "HP", "Canon"})
 
 TABLET = re.compile(r"(?:PAD|TAB|TABLET)(?:[ _-]|\d|$)")
 LONGEST_CODE = 24
@@ -28,14 +27,10 @@ SHORTEST_CODE = 3
 
 
 @lru_cache(maxsize=32_768)
-def device_category(
-    make_raw: str | None, model_raw: str | None, *, has_exposure: bool = True, file_source: str | None = None
-) -> str:
+def device_category(make_raw: str | None, model_raw: str | None, *, file_source: str | None = None) -> str:
     """The kind of device, one of CATEGORIES; "unknown" when neither the maker nor the model is known.
 
-    `has_exposure`: the photo has an ExposureTime, FNumber or FocalLength. Without any, a named model that is in no
-    rule or table is a scanner, unless its maker makes phones. `file_source` is FileSource as ExifTool prints it
-    ("Film Scanner", ...).
+    `file_source` is FileSource as ExifTool prints it ("Film Scanner", ...).
     """
     source = (tidy(file_source) or "").casefold()
     if source in ("film scanner", "1"):
@@ -45,11 +40,7 @@ def device_category(
     make, model = _maker(tidy(make_raw), tidy(model_raw))
     if category := _listed_category(make, model):
         return category
-    kind = make.kind if make and (model or make.kind not in CAMERAS) else "unknown"
-    named = bool(model and tidy(make_raw))
-    if not has_exposure and named and (kind in CAMERAS or make is None):
-        return "flatbed_scanner" if make and make.name in FLATBED_MAKERS else "film_scanner"
-    return kind
+    return make.kind if make and (model or make.kind not in CAMERAS) else "unknown"
 
 
 def is_smartphone(category: str) -> bool | None:
