@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from PIL import Image
 
 from flickrexif.collectors.folder import photos
 from flickrexif.collectors.owners import RULES
+from flickrexif.collectors.sandbox.photos import FolderPopulation
 from flickrexif.dataset.build import TAG_COLUMNS
 from flickrexif.exif import label
 from flickrexif.exif.tags import raw_tags, unusable
+from flickrexif.paircams.pairing import read_pairs
 from tests.samples import CAMERA_PHOTOS
 
 EXIF = piexif.dump({"0th": {piexif.ImageIFD.Make: b"Canon", piexif.ImageIFD.Model: b"Canon EOS 6D"}})
@@ -75,6 +78,31 @@ def assert_agree(folder: Path) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("folder", CAMERA_PHOTOS)
 def test_real_photos(folder: Path) -> None:
     assert len(assert_agree(folder)) in (11, 88)
+
+
+MODELS = ("DC210 Zoom (V05.00)", "HP PhotoSmart C812 (V09.33)", "Leaf Aptus 75(LI300123   )/Hasselblad H2")
+
+
+def test_the_model_is_raw_by_every_route(tmp_path: Path) -> None:
+    """What firmware appends is taken out of `model` alone: of a crawl, a folder, the embedded server and pairs."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    for number, model in enumerate(MODELS):
+        tags = {piexif.ImageIFD.Make: b"Maker", piexif.ImageIFD.Model: model.encode()}
+        exif = piexif.dump({"0th": tags, "Exif": {piexif.ExifIFD.FNumber: (28, 10)}})
+        Image.new("RGB", (16, 16), (40 * number, 0, 0)).save(folder / f"{number}.jpg", exif=exif)
+    read = assert_agree(folder)
+    assert [read[f"{number}.jpg"]["Model"] for number in range(3)] == list(MODELS)
+    assert [read[f"{number}.jpg"]["model_raw"] for number in range(3)] == list(MODELS)
+    assert [read[f"{number}.jpg"]["model"] for number in range(3)] == [
+        "DC210 Zoom", "HP PhotoSmart C812", "Leaf Aptus 75/Hasselblad H2"
+    ]  # fmt: skip
+    population = FolderPopulation(folder)
+    served = [population.exif(photo) for photo in population.taken_between(datetime.min, datetime.max)]
+    assert {raw_tags(entries)[0]["Model"] for entries in served} == set(MODELS)
+    (tmp_path / "pairs.csv").write_text("subject,file,side\n1,pair/0.jpg,phone\n1,pair/1.jpg,camera\n")
+    images, _ = read_pairs(tmp_path / "pairs.csv")
+    assert [image.model for image in images] == list(MODELS[:2])
 
 
 def packet(properties: dict[str, str], form: str = "attributes", prefixes: dict[str, str] | None = None) -> bytes:
