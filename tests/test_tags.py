@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flickrexif.exif import label
 from flickrexif.exif.tags import raw_tags, unusable
 
 
@@ -44,6 +45,27 @@ def test_old_numeric_tags_are_read() -> None:
         "FocalLength": "5.4 mm",
     }
     assert not conflicts
+
+
+@pytest.mark.parametrize(
+    ("tags", "iso"),
+    [
+        (
+            {"ISO": "65535", "SensitivityType": "Recommended Exposure Index", "RecommendedExposureIndex": 102400},
+            102_400,
+        ),
+        ({"34855": 65535, "34864": "ISO Speed", "34866": 51200, "34867": 204800}, 204_800),
+        ({"SensitivityType": "Standard Output Sensitivity", "StandardOutputSensitivity": 3200}, 3_200),
+        ({"ISO": "65535", "RecommendedExposureIndex": 102400}, 102_400),
+        ({"ISO": "400", "SensitivityType": "Recommended Exposure Index", "RecommendedExposureIndex": 500}, 400),
+        ({"ISO": "65535", "SensitivityType": "Unknown", "RecommendedExposureIndex": 0}, None),
+        ({"ISO": "65535"}, None),
+    ],
+)
+def test_an_iso_that_its_field_cannot_hold_is_in_a_newer_one(tags: dict[str, object], iso: int | None) -> None:
+    labels = label(raw_tags([entry("ExifIFD", tag, content) for tag, content in tags.items()])[0])
+    assert labels.iso == iso
+    assert (labels.iso_exact, labels.null_reasons) == ((str(iso), None) if iso else (None, "iso=saturated"))
 
 
 @pytest.mark.parametrize("content", [None, "", "  ", "\0", "(Binary data 31 bytes, use -b option to extract)", {}, []])

@@ -58,8 +58,9 @@ def label(
     date), else from DateTimeOriginal. Never raises: a label without a value is None, and `null_reasons` says why when
     the tag had one.
     """
+    exact = {"ISO": _sensitivity(tags), **(numbers or {})}
     exposure, aperture, iso, focal = (
-        _setting(parse, _text(tags, tag), (numbers or {}).get(tag)) for tag, parse in _SETTINGS.items()
+        _setting(parse, _text(tags, tag), exact.get(tag)) for tag, parse in _SETTINGS.items()
     )
     device = _device(_text(tags, "Make"), _text(tags, "Model"), _text(tags, "FileSource"))
     words = _words(*(_text(tags, tag) for tag in ("Flash", "ExposureProgram", "ExposureMode", "WhiteBalance")))
@@ -125,6 +126,16 @@ def _setting(parse: Callable[[object], Number], text: str | None, number: Fracti
     return exact if exact.value is None else exact._replace(exact=printed.exact or exact.exact)
 
 
+def _sensitivity(tags: Mapping[str, str]) -> int | None:
+    """What ISO stands for (Exif 2.32, 4.6.5), where its field is full or empty; as Flickr names it."""
+    if _text(tags, "ISO") not in (None, "65535"):
+        return None
+    kind = _text(tags, "SensitivityType") or ""
+    named = [tag for tag, words in _SENSITIVITIES.items() if words in kind]
+    speeds = (_iso(_text(tags, tag)).value for tag in (*named, *_SENSITIVITIES))
+    return next((int(speed) for speed in speeds if speed), None)
+
+
 def _number(parsed: values.Parsed, to_class: Callable[[float], str | None], to_exact: Callable[[float], str]) -> Number:
     value, reason = parsed
     return Number(None, reason) if value is None else Number(value, None, to_class(value), to_exact(value))
@@ -150,6 +161,12 @@ def _focal_length(raw: object) -> Number:
     return _number(values.parse_focal_length(raw), bins.focal_length_class, bins.focal_length_exact)
 
 
+# Of several that SensitivityType names, the first counts.
+_SENSITIVITIES = {
+    "ISOSpeed": "ISO Speed",
+    "RecommendedExposureIndex": "Recommended Exposure Index",
+    "StandardOutputSensitivity": "Standard Output Sensitivity",
+}
 _SETTINGS: Mapping[str, Callable[[object], Number]] = {
     "ExposureTime": _exposure,
     "FNumber": _aperture,

@@ -27,9 +27,17 @@ NUMERIC_TAGS = {
     "41728": "FileSource",
     "42036": "LensModel",
 }
+# Exif 2.3's names of what ISO stands for where it is too large for its own field, or missing.
+SENSITIVITY_TAGS = {
+    34864: "SensitivityType",
+    34865: "StandardOutputSensitivity",
+    34866: "RecommendedExposureIndex",
+    34867: "ISOSpeed",
+}
 # Other names of tags: in XMP, ISO has the name of Exif 2.3.
-OTHER_NAMES = NUMERIC_TAGS | {"PhotographicSensitivity": "ISO"}
+OTHER_NAMES = NUMERIC_TAGS | {"PhotographicSensitivity": "ISO"} | {str(code): n for code, n in SENSITIVITY_TAGS.items()}
 TAGS = frozenset(NUMERIC_TAGS.values()) | {"CreatorTool"}
+SENSITIVITY_NAMES = frozenset(SENSITIVITY_TAGS.values())
 SETTINGS_TAGS = ("ExposureTime", "FNumber", "FocalLength")
 
 MAX_LENGTH = 1_000  # strangers wrote these strings
@@ -62,7 +70,7 @@ def _entry(entry: Mapping[str, Any]) -> tuple[str, int, str] | None:
     tag = OTHER_NAMES.get(tag, tag)
     raw = entry.get("raw")
     content = raw.get("_content") if isinstance(raw, Mapping) else raw
-    if tag not in TAGS or content is None or isinstance(content, Mapping | list):
+    if tag not in TAGS | SENSITIVITY_NAMES or content is None or isinstance(content, Mapping | list):
         return None
     text = str(content)[:MAX_LENGTH].replace("\0", "").strip()
     if not text or text.startswith("(Binary data"):
