@@ -20,6 +20,7 @@ from pathlib import Path
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import AGAIN, Outcome, put, put_text, remove
 from flickrexif.core.folder import STATE
+from flickrexif.core.kinds import SIMULATED_CAMERA
 from flickrexif.core.parquet import Row, image_writer, runs, schema_of
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
@@ -27,7 +28,6 @@ from flickrexif.paircams.check import check
 from flickrexif.paircams.columns import COLUMNS
 from flickrexif.paircams.fingerprint import RowsHash
 from flickrexif.paircams.pairing import read_pairs
-from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import BadPairs, PairImage, Problem
 from flickrexif.paircams.scrub import kind_of, scrub
 
@@ -162,7 +162,7 @@ def _row(image: PairImage, number: int) -> Row:
         "width": image.width,
         "height": image.height,
         "sha256": hashlib.sha256(stored).hexdigest(),
-        "simulated": image.tags.get("Software") == SIMULATED,
+        "simulated": image.tags.get("Software") == SIMULATED_CAMERA,
     }
 
 

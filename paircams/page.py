@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.files import put_text, remove
+from flickrexif.core.kinds import SIMULATED_CAMERA
 from flickrexif.core.pages import marks
 from flickrexif.core.pictures import BadPicture, small_picture
 from flickrexif.core.text import plain
 from flickrexif.paircams.check import DETAIL_LENGTH, Report, notes, summary
 from flickrexif.paircams.clocks import device_name
-from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import PairImage, Problem, by_subject
 from flickrexif.paircams.rules import shown
 from flickrexif.paircams.scenes import fit_words
@@ -46,7 +46,7 @@ def write_pages(
     shared = {
         "report": report,
         "pages": len(batches),
-        "simulated": any(image.tags.get("Software") == SIMULATED for image in images),
+        "simulated": any(image.tags.get("Software") == SIMULATED_CAMERA for image in images),
         "summary": summary(report),
         "notes": notes(report),
         "loose": [_finding(problem) for problem in report.problems if problem.subject not in subjects],

@@ -51,7 +51,6 @@ RULES = FAULTS | FINDINGS
 TABLE_HINT = "Its lines are make,model,released,side: a year, and phone, camera or nothing for the side."
 
 SETTINGS = "no flash, white balance Auto, exposure mode Auto, program P (Program AE), same place, angle and framing"
-SIMULATED = "flickrexif simulated camera"  # Software of images that `flickrexif pairs simulate` makes
 
 TABLE = Path(__file__).with_name("cameras.csv")
 SIDES: dict[str, Side | None] = {"phone": "phone", "camera": "camera", "": None}

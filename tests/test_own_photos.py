@@ -271,6 +271,23 @@ def test_from_label_to_an_answer(images: str, album: Path, run: Callable[..., An
     assert run("report", "--data-dir", data)[0] == 0
 
 
+def test_simulated_photos_stay_simulated(tmp_path: Path) -> None:
+    """One of them is enough: in a data set, on its card and page, and in records of it."""
+    flickrexif.simulate_pairs(tmp_path / "in", pairs=1, data_dir=tmp_path)
+    flickrexif.label(tmp_path / "in", out=tmp_path / "mine", data_dir=tmp_path)
+    (source,) = open_images(str(tmp_path / "mine"))
+    assert source.origin == "simulated"
+    assert "**SIMULATED DATA.**" in (tmp_path / "mine/README.md").read_text()
+    pages = flickrexif.browse(tmp_path / "mine", out=tmp_path / "pages")
+    assert "SIMULATED DATA: no camera took these photos." in pages.index.read_text()
+    for path in (tmp_path / "in").rglob("*.jpg"):
+        path.unlink()
+    write(tmp_path / "in/a.jpg")
+    flickrexif.label(tmp_path / "in", out=tmp_path / "mine", data_dir=tmp_path)
+    (source,) = open_images(str(tmp_path / "mine"))
+    assert source.origin == "folder"
+
+
 @pytest.mark.parametrize("labelled", [False, True])
 def test_processing_takes_a_flat_folder_and_a_labelled_one(labelled: bool, tmp_path: Path) -> None:
     for number in range(3):

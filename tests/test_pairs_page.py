@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.kinds import SIMULATED_CAMERA
 from flickrexif.paircams.check import Report
 from flickrexif.paircams.clocks import Clock, device_name
 from flickrexif.paircams.framing import Match
 from flickrexif.paircams.page import write_pages
-from flickrexif.paircams.protocol import SIMULATED
 from flickrexif.paircams.records import PairImage, Problem, Side
 from tests.pair_images import pair_image
 
@@ -254,7 +254,7 @@ def test_small_images_are_upright_and_without_metadata(tmp_path: Path) -> None:
     assert seen[-100:].mean() < 5
 
 
-@pytest.mark.parametrize(("software", "said"), [(SIMULATED, True), ("Photoshop", False)])
+@pytest.mark.parametrize(("software", "said"), [(SIMULATED_CAMERA, True), ("Photoshop", False)])
 def test_simulated_images_are_marked(tmp_path: Path, software: str, said: bool) -> None:
     [path] = write_pages(tmp_path, [shot("red", "phone", tags={"Software": software})], report())
     assert ("SIMULATED" in path.read_text("utf-8")) is said

@@ -121,7 +121,6 @@ def test_they_are_read_as_pairs_without_a_fault(folder: Path) -> None:
 
 def test_both_packages_mean_the_same() -> None:
     """The collectors may not import paircams, nor the other way round."""
-    assert simulation.SOFTWARE == protocol.SIMULATED
     assert (simulation.PHONES_FROM, simulation.CAMERAS_UNTIL) == (protocol.PHONES_FROM, protocol.CAMERAS_UNTIL)
 
 

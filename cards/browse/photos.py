@@ -15,6 +15,7 @@ from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import Row, image_bytes, read_columns, read_rows
 from flickrexif.core.text import link, plain
 from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH
+from flickrexif.dataset.kind import FOLDER
 from flickrexif.exif.bins import APERTURE_CLASSES, EXPOSURE_CLASSES, FOCAL_LENGTH_CLASSES, ISO_CLASSES
 
 PER_PAGE = 30  # photos: what Flickr's terms allow
@@ -123,7 +124,7 @@ def write_photos(
         seed=seed,
         pictures=bool(pictures),
         banner=banner(kind.origin(folder)),
-        flickr=kind.origin(folder) != "folder",
+        flickr=kind is not FOLDER,
     )
     return index, len(cards), len(ids)
 

@@ -15,14 +15,14 @@ from random import Random
 from PIL import Image
 
 from flickrexif.collectors.sandbox.cameras import devices
-from flickrexif.collectors.sandbox.pairs import SOFTWARE, check_folder
+from flickrexif.collectors.sandbox.pairs import check_folder
 from flickrexif.collectors.sandbox.pixels import render
 from flickrexif.collectors.sandbox.scenes import crop, photographs, tone
 from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes, put_text
-from flickrexif.core.kinds import SIMULATED_NOTE
+from flickrexif.core.kinds import SIMULATED_CAMERA, SIMULATED_NOTE
 
 NOTE = "These photos are SIMULATED: made by `flickrexif simulate` from a few photographs. No camera took them.\n"
 NOTE += "Of each class: {train} training and {val} validation photos, seed: {seed}.\n"
@@ -83,5 +83,5 @@ def _photo(name: str, diagonal: int, draw: Random) -> bytes:
     part = crop(draw.choice(_quarters(diagonal)[name]), SIZE, draw, 0.6, 1.0)
     scene = part.point(tone(draw)).convert("YCbCr")
     device = draw.choice([device for device in devices() if device.lenses])
-    exif = exif_bytes(camera_tags(device, TAKEN, SOFTWARE, SIZE))
+    exif = exif_bytes(camera_tags(device, TAKEN, SIMULATED_CAMERA, SIZE))
     return render(scene, device, device.isos[0], exif, draw)

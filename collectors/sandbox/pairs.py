@@ -19,12 +19,11 @@ from flickrexif.collectors.sandbox.written import camera_tags, exif_bytes, setti
 from flickrexif.core.draws import rng
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes, put_text
-from flickrexif.core.kinds import SIMULATED_NOTE
+from flickrexif.core.kinds import SIMULATED_CAMERA, SIMULATED_NOTE
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SOFTWARE = "flickrexif simulated camera"
 NOTE = (
     "These pairs are SIMULATED: made by `flickrexif pairs simulate` from a few photographs. No camera took them.\n"
     "Phones share a look, and cameras another, so that recall falls by construction among images of one kind.\n"
@@ -104,7 +103,7 @@ def _shot(scene: "Image.Image", device: Device, light: float, taken: datetime, s
 
     settings = replace(expose(device, light, draw), flash=0x10, program=2, mode=0, white_balance=0)
     size = (side, max(round(side * min(device.height, device.width) / max(device.height, device.width)), 1))
-    tags = camera_tags(device, taken, SOFTWARE, size) + setting_tags(device, settings)
+    tags = camera_tags(device, taken, SIMULATED_CAMERA, size) + setting_tags(device, settings)
     seen = _seen(scene, size, draw).point(_tone(draw)).point(look(device))
     return render(seen, device, settings.iso, exif_bytes(tags), draw)
 

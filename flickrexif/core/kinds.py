@@ -13,6 +13,7 @@ from pathlib import Path
 from flickrexif.core.facts import Facts
 
 SIMULATED_NOTE = "SIMULATED.txt"  # in a folder of simulated photos
+SIMULATED_CAMERA = "flickrexif simulated camera"  # Exif's Software of every simulated photo
 FINGERPRINT = ".huggingface.yaml"  # in the folder of a data set; `datasets` names its cache after it, too
 Configs = Mapping[str, Mapping[str, Sequence[Path]]]  # config -> split -> its Parquet files, sorted
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AGAIN = "Then run `flickrexif build` again."
+SIMULATED = "simulated_photos"  # the setting of a folder that says how many are in it; left out where none is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class Collection:
     source: Source
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the crawl or of the folder; JSON values
     dates: tuple[str, str] | None = None  # first and last day of the collection, YYYY-MM-DD
+
+    @property
+    def origin(self) -> str:
+        """Where the photos came from: the source, or "simulated" of a folder with photos of simulated cameras."""
+        return "simulated" if self.settings.get(SIMULATED) else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

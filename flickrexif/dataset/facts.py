@@ -17,7 +17,7 @@ from flickrexif.core.facts import Chart, Config, Facts, Table, counted, split_of
 from flickrexif.core.parquet import features, features_of, read_table
 from flickrexif.core.verdicts import REASONS
 from flickrexif.dataset import composition
-from flickrexif.dataset.build import Collection, read_collection
+from flickrexif.dataset.build import SIMULATED, Collection, read_collection
 from flickrexif.dataset.composition import Count
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
@@ -37,6 +37,7 @@ SETTINGS = {
     "per_user_cap": "Most photos a photographer and month",
     "owners": "The photographer of a photo is told by",
     "images": "Images",
+    SIMULATED: "Photos of simulated cameras",
 }
 NOT_KEPT = "not_kept"  # of the settings: reason -> photos
 LABELS = (
@@ -87,7 +88,7 @@ def flickrexif_facts(root: Path) -> Facts:
     licenses = _licenses(table)
     measured, smart = _measured(table, photos, own)
     return Facts(
-        source=collection.source,
+        source=collection.origin,
         summary=_summary(configs, months, None if own else len(photos)),
         rows=max((split.rows for config in configs for split in config.splits), default=0),
         configs=configs,

@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,10 @@ from typing import Any, Literal
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.draws import rank
 from flickrexif.core.files import put, remove
+from flickrexif.core.kinds import SIMULATED_CAMERA
 from flickrexif.core.parquet import Row, runs, schema_of, write_images, write_rows
 from flickrexif.core.photos import FolderPhoto
-from flickrexif.dataset.build import TAG_COLUMNS, Collection, write_collection
+from flickrexif.dataset.build import SIMULATED, TAG_COLUMNS, Collection, write_collection
 from flickrexif.dataset.images import SHARD_BYTES
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
@@ -92,6 +93,8 @@ def write_folder(
     collection = Collection(source="folder", settings={"owners": owners, "images": images})
     written = [write_collection(out, collection)[1], *_write_images(image_rows(), out / FOLDERS["images"])]
     table = pa.concat_tables([*tables, pa.Table.from_pylist(records, schema)])
+    if simulated := table["software_raw"].to_pylist().count(SIMULATED_CAMERA):
+        write_collection(out, replace(collection, settings={**collection.settings, SIMULATED: simulated}))
     for config, columns in (("default", PUBLISHED_COLUMNS), ("labels", FULL_COLUMNS + FOLDER_COLUMNS)):
         path = out / FOLDERS[config] / FILE_NAME
         written.append(put(path, partial(write_rows, table=table, columns=columns))[1])

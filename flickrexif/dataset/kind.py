@@ -27,9 +27,9 @@ def configs(folder: Path) -> Configs:
 
 
 def origin(folder: Path) -> str:
-    """The source that `collection.json` names; "" without the file. Raises FlickrExifError for a bad one."""
+    """Where the photos came from, as `collection.json` tells; "" without the file. FlickrExifError for a bad one."""
     collection = read_collection(folder)
-    return collection.source if collection else ""
+    return collection.origin if collection else ""
 
 
 def _own_files(folder: Path) -> list[Path]:
@@ -43,9 +43,10 @@ def _own_files(folder: Path) -> list[Path]:
 
 def _is_own(folder: Path) -> bool:
     try:
-        return origin(folder) == OWN
+        collection = read_collection(folder)
     except FlickrExifError:
         return False
+    return collection is not None and collection.source == OWN
 
 
 def _is_flickrexif(folder: Path) -> bool:
