@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from flickrexif.core.addresses import check_data_set, data_set_address, expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.pictures import BadPicture, open_picture, orientation, suffixes
+from flickrexif.core.pictures import BadPicture, open_picture, suffixes
 from flickrexif.exif import label
 from flickrexif.exif.dates import read_date
 from flickrexif.exif.files import PhotoFile, photo_of
@@ -271,7 +271,7 @@ def _decoded(data: bytes) -> tuple[PhotoFile, int]:
     image = picture.decode(least=(picture.width // 8, picture.height // 8))
     if isinstance(image, BadPicture):
         raise image
-    return photo_of(picture), orientation(image)
+    return photo_of(picture), picture.orientation
 
 
 # --- subjects

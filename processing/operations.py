@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageEnhance, ImageFilter
 
+from flickrexif.core import pixels
 from flickrexif.core.decoding import REASONS as DECODING
 from flickrexif.core.decoding import decoding, quiet
-from flickrexif.core.pictures import FORMATS, BadPicture, check_size, open_picture
+from flickrexif.core.pictures import SUFFIXES, BadPicture, Picture, check_size, open_picture
 from flickrexif.processing.draw import draw_scale
 from flickrexif.processing.variants import (
     Blur,
@@ -31,12 +32,13 @@ from flickrexif.processing.variants import (
 MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs
 MAX_SIDE = 16_383  # WebP's; doubled it is still within JPEG's 65,500, so that no variant fails where others do not
 
-RGB_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"})
+FORMATS = tuple(SUFFIXES)
 
 # Why bytes cannot be processed: words of core.decoding, with the limits of this place.
 REASONS = {
     "empty": DECODING["empty"],
     "not_an_image": f"none of {', '.join(FORMATS)}",
+    "needs_pillow_heif": DECODING["needs_pillow_heif"],
     "truncated": DECODING["truncated"],
     "damaged": DECODING["damaged"],
     "too_large": f"over {MAX_PIXELS:,} pixels or over {MAX_SIDE:,} on a side, or more than the memory holds",
@@ -54,49 +56,34 @@ class Encoded:
     format: str
 
 
-def decode(data: bytes) -> Image.Image:
-    """The RGB pixels of an image file.
+def decode(data: bytes, *, upright: bool = False) -> Image.Image:
+    """The RGB pixels of an image file, as stored or turned upright.
 
     The first picture of several; CMYK, palette and grey as Pillow's `convert("RGB")`, as the released code does, so
-    alpha is dropped; 16-bit grey by its high byte, as Pillow reads 16-bit colour. Raises BadPicture.
+    alpha is dropped; of 16 bits the high byte. Raises BadPicture.
     """
-    return _open(data)[0]
+    image, picture = _open(data)
+    return pixels.upright(image, picture.orientation) if upright else image
 
 
-def _open(data: bytes) -> tuple[Image.Image, str]:
-    """The RGB image, and the format of the file."""
+def _open(data: bytes) -> tuple[Image.Image, Picture]:
+    """The RGB image, and the picture that it is of."""
     with quiet:  # once: to silence warnings takes longer than to read a header
-        picture = open_picture(data)
+        picture = open_picture(data, FORMATS)
         if isinstance(picture, BadPicture):
             raise picture
         image = picture.decode(most_pixels=MAX_PIXELS, longest_side=MAX_SIDE)
         if isinstance(image, BadPicture):
             raise image
-        return _to_rgb(image), picture.format
+        return pixels.to_rgb(image), picture
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """The image as RGB; it may be opened and not yet read."""
+    """A caller's image as RGB; it may be opened and not yet read."""
     check_size(*image.size, MAX_PIXELS, MAX_SIDE)
     with decoding:
         image.load()
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I;16"):
-        return _high_byte(image).convert("RGB")
-    if image.mode not in RGB_MODES:
-        raise BadPicture("unsupported_mode", image.mode)
-    if "transparency" in image.info:  # `convert` would warn that it drops it
-        image = image.copy()
-        del image.info["transparency"]
-    with decoding:
-        return image.convert("RGB")
-
-
-def _high_byte(image: Image.Image) -> Image.Image:
-    import numpy as np
-
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return pixels.to_rgb(image)
 
 
 def apply_variant(image: Image.Image | bytes, variant: Variant, *, seed: int = 0, image_id: str = "") -> bytes:
@@ -122,7 +109,8 @@ def iter_variants(
     Neighbours in `variants` that sharpen share the smoothed image.
     """
     if isinstance(image, bytes):
-        rgb, file_format = _open(image)
+        rgb, picture = _open(image)
+        file_format = picture.format
     else:
         rgb, file_format = _to_rgb(image), "PNG"
     sharpness: ImageEnhance.Sharpness | None = None

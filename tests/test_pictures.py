@@ -33,10 +33,8 @@ from flickrexif.core.pictures import (
     SUFFIXES,
     Picture,
     open_picture,
-    orientation,
     small_picture,
     suffixes,
-    upright,
 )
 from flickrexif.eval.embed.loader import Combo, Job, Preparer
 from flickrexif.exif.files import photo_of
@@ -382,28 +380,26 @@ def test_a_fault_of_our_own_keeps_its_traceback(tmp_path: Path, monkeypatch: pyt
 # --- turning
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_upright_is_as_pillow_turns(turn: int) -> None:
+def test_upright_is_as_pillow_turns(turn: int, kind: str) -> None:
     exif = Image.Exif()
     exif[274] = turn
-    image = decoded(saved("JPEG", photograph(48, 32), exif=exif.tobytes()))
-    theirs = ImageOps.exif_transpose(image)
-    assert orientation(image) == turn
-    turned = upright(image)
-    assert np.array_equal(np.asarray(turned), np.asarray(theirs))
-    assert orientation(turned) == 1
+    data = saved(kind, photograph(48, 32), exif=exif.tobytes())
+    assert opened(data).orientation == turn
+    assert decoded(data).size == (48, 32)
+    theirs = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    assert np.array_equal(np.asarray(decode(data, upright=True)), np.asarray(theirs))
+    small = small_picture(data, 48)
+    assert isinstance(small, Image.Image)
+    assert np.array_equal(np.asarray(small), np.asarray(theirs))
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0nothing at all"])
 def test_an_orientation_that_cannot_be_read_turns_nothing(exif: bytes) -> None:
-    image = decoded(saved("JPEG", photograph(48, 32), exif=exif))
-    assert upright(image) is image
-
-
-def test_a_heic_comes_upright() -> None:
-    exif = Image.Exif()
-    exif[274] = 6
-    assert orientation(decoded(heic(photograph(96, 64), exif=exif.tobytes()))) == 1
+    data = saved("JPEG", photograph(48, 32), exif=exif)
+    assert opened(data).orientation == 1
+    assert np.array_equal(np.asarray(decode(data, upright=True)), np.asarray(decode(data)))
 
 
 # --- through the commands

@@ -16,7 +16,8 @@ from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.core.decoding import decoding
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
-from flickrexif.core.pictures import TURNS, UPRIGHT, BadPicture, Picture, open_picture, suffixes
+from flickrexif.core.pictures import BadPicture, Picture, open_picture, suffixes
+from flickrexif.core.pixels import to_rgb, upright
 from flickrexif.exif.dates import read_date
 from flickrexif.exif.files import FORMATS, photo_of
 
@@ -27,7 +28,7 @@ SUFFIXES = suffixes(*FORMATS)
 LICENSE = 4
 DAY = 86_400
 JPEG_QUALITY = 90
-EXIF_IFD, MODIFY_DATE, CREATE_DATE, ORIENTATION = 0x8769, 306, 36868, 274
+EXIF_IFD, MODIFY_DATE, CREATE_DATE = 0x8769, 306, 36868
 IFD0_TAGS = frozenset(("Make", "Model", "Software", "ModifyDate", "Orientation"))
 # Flickr's labels where they are not the tag's name in words
 LABELS = {
@@ -103,11 +104,11 @@ class FolderPopulation:
             return None
         photo, exif, jfif = photo_of(picture), _exif(picture), picture.info.get("jfif_version")
         photo_id = self._new_id(_text(relative))
-        orientation = 1 if picture.format in UPRIGHT else _orientation(exif)
+        orientation = picture.orientation
         version = f"{jfif[0]}.{jfif[1]:02d}" if jfif else None
         self._files[photo_id] = PhotoFile(path, photo.tags, orientation, version)
-        upright = (photo.width, photo.height) if orientation < 5 else (photo.height, photo.width)
-        return _photo(photo_id, relative, _taken(photo.tags, exif), path.stat().st_mtime, upright)
+        size = (photo.width, photo.height) if orientation < 5 else (photo.height, photo.width)
+        return _photo(photo_id, relative, _taken(photo.tags, exif), path.stat().st_mtime, size)
 
     def _skip(self, relative: Path, reason: object) -> None:
         self.skipped[str(relative)] = str(reason)
@@ -175,11 +176,6 @@ def _exif(picture: Picture) -> "Image.Exif":
     return Image.Exif()
 
 
-def _orientation(exif: "Image.Exif") -> int:
-    value = exif.get(ORIENTATION)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
 def _resized(file: PhotoFile, size: tuple[int, int]) -> bytes:
     """A JPEG of width and height `size`, upright, with nothing but pixels in it. Raises BadPicture."""
     from PIL import Image
@@ -188,11 +184,7 @@ def _resized(file: PhotoFile, size: tuple[int, int]) -> bytes:
     image = picture if isinstance(picture, BadPicture) else picture.decode()
     if isinstance(image, BadPicture):
         raise image
-    with decoding:
-        upright = image.convert("RGB")
-    if file.orientation in TURNS:
-        upright = upright.transpose(Image.Transpose(TURNS[file.orientation]))
-    small = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    small = upright(to_rgb(image), file.orientation).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     small.info.clear()
     output = io.BytesIO()
     small.save(output, "JPEG", quality=JPEG_QUALITY)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from PIL import Image
 
 from flickrexif.core.errors import FlickrExifError, MachineError
-from flickrexif.core.pictures import BadPicture, upright
+from flickrexif.core.pictures import BadPicture
 from flickrexif.core.text import reason_of
 from flickrexif.eval.data.source import Reader
 from flickrexif.eval.embed.settings import Combo
@@ -102,11 +102,9 @@ class Preparer:
         """
         if data is None:
             raise _Unusable("unreadable")
-        image = decode(data)
+        image = decode(data, upright=self.orient)
         if max(image.size) > MAX_ASPECT * min(image.size):
             raise _Unusable("too_narrow")
-        if self.orient:
-            image = upright(image)
         inputs: list[dict[int, np.ndarray]] = [{} for _ in self.prepares]
         for variant, pixels in self._variants(image, image_id, {place for places in combos for place in places}):
             for number, prepare in enumerate(self.prepares):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import Row, check_columns, read_rows
-from flickrexif.core.pictures import BadPicture, upright
+from flickrexif.core.pictures import BadPicture
 from flickrexif.eval.data.embeddings import FLICKR_ID
 from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
 from flickrexif.eval.data.names import NAMES
@@ -96,7 +96,7 @@ def pictures(data_dir: Path, images: Iterable[Key]) -> dict[Key, Picture]:
 def thumbnail(data: bytes) -> bytes | None:
     """A JPEG file of at most SIDE pixels a side, turned as the Exif orientation says; None for a broken image."""
     try:
-        image = upright(decode(data))
+        image = decode(data, upright=True)
     except BadPicture:
         return None
     image.thumbnail((SIDE, SIDE))

@@ -1,6 +1,7 @@
 """Errors and warnings of decoders on strangers' bytes, caught around their calls and nowhere else."""
 
 import errno
+import re
 import warnings
 from threading import Lock
 
@@ -26,6 +27,7 @@ _HINTS = {
 # Pillow, pillow-heif and OpenCV raise struct.error, KeyError, ZeroDivisionError, NotImplementedError, cv2.error,
 # DecompressionBombError and more; no shorter list holds for their next release.
 DECODER_ERRORS = (Exception,)
+_UNSUPPORTED = re.compile(r"unknown pixel mode|cannot handle \d+-(bit|layer)")  # Pillow's words
 _OF_THE_DISK = frozenset((errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT))
 
 
@@ -89,4 +91,6 @@ def _reason(error: Exception) -> str:
         return "too_large"
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:  # hostile offsets give EINVAL, Pillow none
         return "not_readable"
+    if _UNSUPPORTED.search(str(error)):
+        return "unsupported_mode"
     return "truncated" if "truncated" in str(error).lower() else "damaged"

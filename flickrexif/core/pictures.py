@@ -12,11 +12,14 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from flickrexif.core.bare import bare_heif
 from flickrexif.core.decoding import DECODER_ERRORS, decoding
 from flickrexif.core.decoding import BadPicture as BadPicture
+from flickrexif.core.pixels import TURNS, libheif, pixels, to_rgb, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,10 +44,7 @@ HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b
 MAX_BYTES = 256 * 2**20  # of a file that is fetched
 MAX_PIXELS = 178_956_970  # that are decoded at once, where Pillow refuses; a JPEG of more is decoded smaller
 
-UPRIGHT = frozenset(("HEIF", "TIFF"))  # formats whose decoders already turn size and pixels upright
-TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # Exif's orientation -> Pillow's Image.Transpose
 _ORIENTATION, _XMP = 274, 700  # tags of Exif and TIFF
-_METADATA = frozenset(("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"))  # in Pillow's `info`
 
 
 @dataclass(slots=True)
@@ -56,7 +56,6 @@ class Picture:
     height: int
     info: Mapping[Any, Any] = field(repr=False)
     content: bytes | Path = field(repr=False)
-    _opened: "ImageFile | None" = field(default=None, repr=False)  # of bytes, until it is decoded
 
     @contextmanager
     def metadata(self) -> Iterator[tuple[IO[bytes] | None, bytes]]:
@@ -85,18 +84,23 @@ class Picture:
             return _named(bad, self.content)
 
     def _decoded(self, most_pixels: int, longest_side: int | None, least: tuple[int, int] | None) -> "Image.Image":
+        check = partial(check_size, most_pixels=most_pixels, longest_side=longest_side)
         if least is None:
-            check_size(self.width, self.height, most_pixels, longest_side)
-        image, self._opened = self._opened, None  # it decodes once
+            check(self.width, self.height)
         with _stream(self.content) as stream, decoding:
-            if self.format == "HEIF":
-                return _heif_pixels(stream)
-            image = image or _opened_by_pillow(self.format, stream)
-            if least:
-                image.draft("RGB", (max(least[0], 1), max(least[1], 1)))
-                check_size(*image.size, most_pixels, longest_side)
-            image.load()
-            return image
+            return pixels(self.format, stream, check, least)
+
+    @property
+    def orientation(self) -> int:
+        """How to turn the stored pixels upright, as Exif numbers it, 1 to 8."""
+        from PIL import Image
+
+        exif = Image.Exif()
+        with suppress(BadPicture), self.metadata() as (stream, _), decoding:
+            exif.load(b"" if stream is None else stream.read())
+            value = exif.get(_ORIENTATION)
+            return value if isinstance(value, int) and value in TURNS else 1
+        return 1
 
 
 def open_picture(content: bytes | Path, formats: Sequence[str] = FORMATS) -> Picture | BadPicture:
@@ -125,34 +129,15 @@ def small_picture(data: bytes, side: int) -> "Image.Image | BadPicture":
 
     picture = open_picture(data, tuple(SUFFIXES))
     image = picture if isinstance(picture, BadPicture) else picture.decode(least=(side, side))
-    if isinstance(image, BadPicture):
+    if isinstance(picture, BadPicture) or isinstance(image, BadPicture):
         return image
     try:
         with decoding:
-            image.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)
-            return upright(image).convert("RGB")
+            small = to_rgb(image)
+            small.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)
+            return upright(small, picture.orientation)
     except BadPicture as bad:
         return bad
-
-
-def orientation(image: "Image.Image") -> int:
-    """Exif's orientation of decoded pixels, 1 to 8; 1 where it cannot be read."""
-    with suppress(BadPicture), decoding:
-        value = image.getexif().get(_ORIENTATION)
-        return value if isinstance(value, int) and value in TURNS else 1
-    return 1
-
-
-def upright(image: "Image.Image") -> "Image.Image":
-    """The image turned upright by its Exif orientation, which is then removed."""
-    from PIL import Image
-
-    turn = TURNS.get(orientation(image))
-    if turn is None:
-        return image
-    turned = image.transpose(Image.Transpose(turn))
-    turned.info = {key: value for key, value in image.info.items() if key not in _METADATA}
-    return turned
 
 
 def _named(bad: BadPicture, content: bytes | Path) -> BadPicture:
@@ -217,10 +202,13 @@ def _opened_by_pillow(name: str, stream: IO[bytes]) -> "ImageFile":
 def _with_pillow(name: str, content: bytes | Path, stream: IO[bytes]) -> Picture:
     image = _opened_by_pillow(name, stream)
     info: dict[Any, Any] = image.info
+    size = image.size
     if name == "TIFF":
+        if image.tag_v2.get(_ORIENTATION, 1) > 4:  # type: ignore[attr-defined]
+            size = image.height, image.width  # as stored
         with suppress(*DECODER_ERRORS):
             info = info | {"xmp": image.tag_v2.get(_XMP)}  # type: ignore[attr-defined]
-    return Picture(image.format or name, *image.size, info, content, image if isinstance(content, bytes) else None)
+    return Picture(image.format or name, *size, info, content)
 
 
 def _webp(name: str, content: bytes | Path, stream: IO[bytes]) -> Picture:
@@ -244,26 +232,9 @@ def _webp(name: str, content: bytes | Path, stream: IO[bytes]) -> Picture:
 
 
 def _heif(name: str, content: bytes | Path, stream: IO[bytes]) -> Picture:
-    heif = _libheif().open_heif(stream)
+    heif = libheif().open_heif(io.BytesIO(bare_heif(stream.read())))
     width, height = heif.size
     return Picture(name, width, height, heif.info, content)
-
-
-def _heif_pixels(stream: IO[bytes]) -> "Image.Image":
-    """Without the Exif: libheif has turned the picture."""
-    from PIL import Image
-
-    heif = _libheif().open_heif(stream)
-    data = heif.data  # decoding may correct the size
-    return Image.frombytes(heif.mode, heif.size, data, "raw", heif.mode, heif.stride)
-
-
-def _libheif() -> Any:
-    try:
-        import pillow_heif
-    except ImportError:
-        raise BadPicture("needs_pillow_heif") from None
-    return pillow_heif
 
 
 _OPENERS = {"WEBP": _webp, "HEIF": _heif}
