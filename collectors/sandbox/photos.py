@@ -102,12 +102,10 @@ class FolderPopulation:
         if isinstance(picture, BadPicture):
             self._skip(relative, picture)
             return None
-        photo, exif, jfif = photo_of(picture), _exif(picture), picture.info.get("jfif_version")
+        photo, exif = photo_of(picture), _exif(picture)
         photo_id = self._new_id(_text(relative))
-        orientation = picture.orientation
-        version = f"{jfif[0]}.{jfif[1]:02d}" if jfif else None
-        self._files[photo_id] = PhotoFile(path, photo.tags, orientation, version)
-        size = (photo.width, photo.height) if orientation < 5 else (photo.height, photo.width)
+        self._files[photo_id] = PhotoFile(path, photo.tags, picture.orientation, _jfif_version(path))
+        size = (photo.width, photo.height) if picture.orientation < 5 else (photo.height, photo.width)
         return _photo(photo_id, relative, _taken(photo.tags, exif), path.stat().st_mtime, size)
 
     def _skip(self, relative: Path, reason: object) -> None:
@@ -168,12 +166,19 @@ def _exif(picture: Picture) -> "Image.Exif":
     from PIL import Image
 
     exif = Image.Exif()
-    with suppress(BadPicture), picture.metadata() as (stream, _), decoding:
-        if stream:
-            exif.load_from_fp(stream)
+    with suppress(BadPicture), picture.metadata() as (streams, _), decoding:
+        if streams:
+            exif.load_from_fp(streams[-1])
             exif.get_ifd(EXIF_IFD)
         return exif
     return Image.Exif()
+
+
+def _jfif_version(path: Path) -> str | None:
+    """The version in a JPEG file's first segment."""
+    with path.open("rb") as file:
+        head = file.read(13)
+    return f"{head[11]}.{head[12]:02d}" if head[6:11] == b"JFIF\0" and len(head) == 13 else None
 
 
 def _resized(file: PhotoFile, size: tuple[int, int]) -> bytes:

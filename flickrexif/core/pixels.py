@@ -178,4 +178,4 @@ def libheif() -> Any:
     return pillow_heif
 
 
-_OPENERS = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png, "PPM": _ppm, "TIFF": _tiff}
+_OPENERS = {"JPEG": _jpeg, "PNG": _png, "PPM": _ppm, "TIFF": _tiff}

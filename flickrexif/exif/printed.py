@@ -11,7 +11,7 @@ from numbers import Rational, Real
 from flickrexif.exif.codes import code_words
 from flickrexif.exif.values import rational_parts
 
-_FLOAT = re.compile(r"[+-]?(?=\d|\.\d)\d*(?:\.\d*)?(?:[Ee][+-]?\d+)?", re.ASCII)
+FLOAT = re.compile(r"[+-]?(?=\d|\.\d)\d*(?:\.\d*)?(?:[Ee][+-]?\d+)?", re.ASCII)
 _HEX_CODES = ("Flash",)
 
 
@@ -24,9 +24,9 @@ def printed(tag: str, value: object) -> str:
     if not text:
         return ""
     if tag == "ExposureTime":
-        return print_exposure(float(text)) if _FLOAT.fullmatch(text) else text
+        return print_exposure(float(text)) if FLOAT.fullmatch(text) else text
     if tag == "FNumber":
-        return print_f_number(float(text)) if _FLOAT.fullmatch(text) and float(text) > 0 else text
+        return print_f_number(float(text)) if FLOAT.fullmatch(text) and float(text) > 0 else text
     if tag == "FocalLength":
         return _focal_length(text)
     if tag == "FocalLengthIn35mmFormat":
@@ -40,7 +40,7 @@ def printed(tag: str, value: object) -> str:
 def exif_text(value: object) -> str:
     """A value before ExifTool's print conversion: rationals as decimals, several values separated by blanks."""
     if isinstance(value, str):
-        return _bytes_text(value.encode("latin-1", "replace"))
+        return value.partition("\0")[0].strip()
     if isinstance(value, bytes):
         return str(value[0]) if len(value) == 1 else _bytes_text(value)
     if isinstance(value, tuple):
@@ -79,7 +79,7 @@ def print_focal_length(millimetres: float) -> str:
 def _focal_length(text: str) -> str:
     if text.startswith("inf"):
         return "Inf mm"
-    number = _FLOAT.match(text)  # as Perl does: the number at the beginning, else 0
+    number = FLOAT.match(text)  # as Perl does: the number at the beginning, else 0
     return print_focal_length(float(number[0]) if number else 0.0)
 
 
