@@ -74,13 +74,24 @@ def exiftool(paths: Iterable[Path], *options: str) -> dict[Path, dict[str, str]]
 
 
 def exif_only(paths: Iterable[Path]) -> dict[Path, dict[str, str]]:
-    """Of IFD0, the Exif IFD and XMP, as this package reads: without maker notes."""
+    """Of IFD0, the Exif IFD and XMP, as this package reads: without maker notes.
+
+    Under other names in XMP: Flash in pieces, of which ExifTool composes it, and what OTHERS names.
+    """
     groups = ("ExifIFD", "IFD0", "XMP-tiff", "XMP-exif", "XMP-exifEX", "XMP-xmp")
     options = [f"-{group}:{tag}" for group in groups for tag in TAGS]
-    return {
-        path: {k: v.strip() for k, v in tags.items() if k in TAGS and v.strip()}
-        for path, tags in exiftool(paths, *options).items()
-    }
+    options += [f"-{tag}" for tag in ("Composite:Flash", *OTHERS)]
+    return {path: _renamed(tags) for path, tags in exiftool(paths, *options).items()}
+
+
+# XMP's names of what Exif lacks.
+OTHERS = {"XMP-exifEX:PhotographicSensitivity": "ISO", "XMP-aux:Lens": "LensModel"}
+
+
+def _renamed(tags: dict[str, str]) -> dict[str, str]:
+    names = {name.partition(":")[2]: tag for name, tag in OTHERS.items()}
+    others = {names[name]: text for name, text in tags.items() if name in names}
+    return {tag: text.strip() for tag, text in (others | tags).items() if tag in TAGS and text.strip()}
 
 
 # --- real photos
