@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 
@@ -20,7 +21,10 @@ def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def file(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    if kind == "HEIF":
+        pillow_heif.from_pillow(image).save(out, **options)
+    else:
+        image.save(out, kind, **options)
     return out.getvalue()
 
 

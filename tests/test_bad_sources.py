@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,16 @@ def test_a_bad_image_is_told_with_its_reason(name: str) -> None:
 
 
 def test_every_reason_is_tried() -> None:
-    assert {reason for reason, _ in BAD.values()} == set(REASONS)
+    assert {reason for reason, _ in BAD.values()} | {"needs_pillow_heif"} == set(REASONS)
+
+
+def test_a_heic_without_pillow_heif_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = file(photograph(24, 18), "HEIF")
+    assert decode(data).mode == "RGB"
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(BadPicture) as raised:
+        decode(data)
+    assert (raised.value.reason, raised.value.hint) == ("needs_pillow_heif", "pip install pillow-heif")
 
 
 def test_the_page_tells_of_every_reason() -> None:
