@@ -50,6 +50,8 @@ def _photo(path: Path, name: str, owners: Owners) -> FolderPhoto:
         **about,
         owner=owners.of(name, photo.camera),
         tags=photo.tags,
+        numbers=photo.numbers,
+        orientation=photo.orientation,
         width=photo.width,
         height=photo.height,
         reason=unusable(photo.tags),

@@ -138,6 +138,36 @@ def test_dates_as_cameras_and_phones_write_them(tmp_path: Path) -> None:
     assert {row["path"]: row["date_time_original_raw"] for row in rows} == {k: v.strip() for k, v in printed.items()}
 
 
+def test_numbers_are_the_file_s_and_strings_are_exiftool_s(tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    tags = piexif.ExifIFD
+    exif = {
+        "0th": {piexif.ImageIFD.Make: b"Apple", piexif.ImageIFD.Model: b"iPhone 7", piexif.ImageIFD.Orientation: 6},
+        "Exif": {
+            tags.ExposureTime: (27, 100),
+            tags.FNumber: (168, 100),
+            tags.FocalLength: (399, 100),
+            tags.ISOSpeedRatings: 65_535,
+            tags.SensitivityType: 2,
+            tags.RecommendedExposureIndex: 102_400,
+        },
+    }
+    Image.new("RGB", (16, 12)).save(folder / "a.jpg", exif=piexif.dump(exif))
+    label_folder(folder, tmp_path / "mine")
+    (row,) = pq.read_table(tmp_path / "mine/labels/train-folder.parquet").to_pylist()
+    numbers = ("exposure_seconds", "f_number", "focal_length_mm", "iso")
+    classes = ("exposure_class", "aperture_class", "focal_length_class", "iso_class")
+    assert [row[column] for column in numbers] == [0.27, 1.68, 3.99, 102_400]
+    assert [row[column] for column in classes] == ["1/4", "1.6", "3-4 mm", "102400"]
+    answer = subprocess.run(["exiftool", "-j", folder / "a.jpg"], capture_output=True, text=True, check=True)
+    (printed,) = json.loads(answer.stdout, parse_int=str, parse_float=str)
+    columns = {"Exposure": "ExposureTime", "Aperture": "FNumber", "ISO Speed": "ISO", "Focal Length": "FocalLength"}
+    assert {column: row[column] for column in columns} == {column: printed[tag] for column, tag in columns.items()}
+    assert [row[f"{name}_exact"] for name in ("exposure", "aperture", "focal_length")] == ["0.3", "1.7", "4.0 mm"]
+    assert (row["exif_source"], row["orientation"], row["width"], row["height"]) == ("file", 6, 16, 12)
+
+
 def test_nothing_private_comes_out(album: Path, tmp_path: Path) -> None:
     assert b"Jane Roe" in (album / "2011/Spain/IMG_1.JPG").read_bytes()
     report = label_folder(album, tmp_path / "mine")

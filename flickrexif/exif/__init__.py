@@ -100,9 +100,10 @@ def label(
 
 def read_labels(path: Path | str) -> Labels:
     """The labels of a JPEG, TIFF, PNG, WebP or HEIC file. Raises `BadPicture`."""
-    from flickrexif.exif.files import read_tags
+    from flickrexif.exif.files import read_photo
 
-    return label(read_tags(Path(path)))
+    photo = read_photo(Path(path))
+    return label(photo.tags, numbers=photo.numbers)
 
 
 def _text(tags: Mapping[str, str], tag: str) -> str | None:

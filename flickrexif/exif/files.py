@@ -118,7 +118,7 @@ def _iso(values: Mapping[str, Value]) -> Number | None:
         return iso
     kind = values.get("SensitivityType")
     named = _SENSITIVITIES.get(kind, ()) if isinstance(kind, int) else ()
-    speeds = (_number(values.get(name)) for name in (*named, _RECOMMENDED, _STANDARD, _SPEED))
+    speeds = (_number(values.get(name)) for name in (*named, *_SENSITIVITIES[7]))
     return next((speed for speed in speeds if speed), iso)
 
 

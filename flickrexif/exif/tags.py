@@ -7,7 +7,11 @@ Those that the camera writes (IFD0, ExifIFD) win over XMP, and XMP wins over the
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-TAGSPACES = ("IFD0", "ExifIFD", "XMP-tiff", "XMP-exif", "XMP-exifEX", "XMP-xmp", "TIFF", "EXIF")  # first wins
+TAGSPACES = (  # first wins
+    "IFD0", "ExifIFD", "XMP-tiff", "XMP-exif", "XMP-exifEX", "XMP-aux", "XMP-xmp", "TIFF", "EXIF", "Composite",
+)  # fmt: skip
+# The tags of two tagspaces that count. XMP has a Flash of five fields, of which ExifTool composes Exif's.
+OF_SPACE = {"XMP-aux": {"Lens": "LensModel"}, "Composite": {"Flash": "Flash"}}
 
 # The old TIFF and EXIF tagspaces name tags by number.
 NUMERIC_TAGS = {
@@ -67,7 +71,7 @@ def _entry(entry: Mapping[str, Any]) -> tuple[str, int, str] | None:
     space, tag = entry.get("tagspace"), str(entry.get("tag"))
     if space not in TAGSPACES:
         return None
-    tag = OTHER_NAMES.get(tag, tag)
+    tag = OF_SPACE[space].get(tag, "") if space in OF_SPACE else OTHER_NAMES.get(tag, tag)
     raw = entry.get("raw")
     content = raw.get("_content") if isinstance(raw, Mapping) else raw
     if tag not in TAGS | SENSITIVITY_NAMES or content is None or isinstance(content, Mapping | list):
