@@ -83,13 +83,14 @@ def test_real_photos(folder: Path) -> None:
 MODELS = ("DC210 Zoom (V05.00)", "HP PhotoSmart C812 (V09.33)", "Leaf Aptus 75(LI300123   )/Hasselblad H2")
 
 
-def test_the_model_is_raw_by_every_route(tmp_path: Path) -> None:
-    """What firmware appends is taken out of `model` alone: of a crawl, a folder, the embedded server and pairs."""
+def test_models_and_dates_are_the_same_by_every_route(tmp_path: Path) -> None:
+    """Of a crawl, a folder, the embedded server and pairs; what firmware appends is taken out of `model` alone."""
     folder = tmp_path / "pair"
     folder.mkdir()
     for number, model in enumerate(MODELS):
         tags = {piexif.ImageIFD.Make: b"Maker", piexif.ImageIFD.Model: model.encode()}
-        exif = piexif.dump({"0th": tags, "Exif": {piexif.ExifIFD.FNumber: (28, 10)}})
+        settings = {piexif.ExifIFD.FNumber: (28, 10), piexif.ExifIFD.DateTimeOriginal: b"2015:08:22 24:08:19"}
+        exif = piexif.dump({"0th": tags, "Exif": settings})
         Image.new("RGB", (16, 16), (40 * number, 0, 0)).save(folder / f"{number}.jpg", exif=exif)
     read = assert_agree(folder)
     assert [read[f"{number}.jpg"]["Model"] for number in range(3)] == list(MODELS)
@@ -98,11 +99,12 @@ def test_the_model_is_raw_by_every_route(tmp_path: Path) -> None:
         "DC210 Zoom", "HP PhotoSmart C812", "Leaf Aptus 75/Hasselblad H2"
     ]  # fmt: skip
     population = FolderPopulation(folder)
-    served = [population.exif(photo) for photo in population.taken_between(datetime.min, datetime.max)]
-    assert {raw_tags(entries)[0]["Model"] for entries in served} == set(MODELS)
+    taken = datetime(2015, 8, 22, 0, 8, 19)
+    served = population.taken_between(taken, taken)
+    assert {raw_tags(population.exif(photo))[0]["Model"] for photo in served} == set(MODELS)
     (tmp_path / "pairs.csv").write_text("subject,file,side\n1,pair/0.jpg,phone\n1,pair/1.jpg,camera\n")
     images, _ = read_pairs(tmp_path / "pairs.csv")
-    assert [image.model for image in images] == list(MODELS[:2])
+    assert [(image.model, image.taken) for image in images] == [(model, taken) for model in MODELS[:2]]
 
 
 def packet(properties: dict[str, str], form: str = "attributes", prefixes: dict[str, str] | None = None) -> bytes:
