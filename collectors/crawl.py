@@ -26,7 +26,7 @@ from flickrexif.collectors.flickr.client import CallRefused, Client, EndOfWindow
 from flickrexif.collectors.flickr.licenses import PERMISSIVE, license_for
 from flickrexif.collectors.flickr.models import SearchPhoto, parse_photo
 from flickrexif.collectors.images import ImageFetcher
-from flickrexif.collectors.journal import Journal, MonthState
+from flickrexif.collectors.journal import FETCHED, Journal, MonthState
 from flickrexif.collectors.month import ANY_WINDOW, Arc, place, read_round
 from flickrexif.collectors.search import END, MAX_WINDOW, PER_PAGE, Answer, Reader, is_doubtful
 from flickrexif.collectors.verdicts import SKIP_CODES, before_exif
@@ -137,12 +137,20 @@ def check_source(data_dir: Path, stored: str | None, source: str) -> None:
 def settle(journal: Journal, settings: CrawlSettings, source: str) -> None:
     """Tie the journal to one source and one sampling; UsageError when it already has others."""
     data_dir = journal.path.parents[2]
+    check_crawled(data_dir, journal)
     check_source(data_dir, journal.settle("source", source), source)
     stored, now = json.loads(journal.settle("sampling", settings.sampling())), json.loads(settings.sampling())
     if changed := [name for name in now if stored[name] != now[name]]:
         begun, asked = (" ".join(f"{OPTIONS[name]} {_typed(of[name])}" for name in changed) for of in (stored, now))
         hint = f"Add {begun} to go on with it, or --data-dir and another folder's name."
         raise UsageError(f"The crawl in {data_dir} was begun with {begun}, and this has {asked}.", hint)
+
+
+def check_crawled(data_dir: Path, journal: Journal) -> None:
+    """UsageError for the journal of photos that a table names: these are not mixed with those that a crawl draws."""
+    if FETCHED in journal.meta():
+        message = f"{data_dir} holds photos of a table, by `flickrexif fetch`."
+        raise UsageError(message, "Add --data-dir and another folder's name.")
 
 
 def _typed(value: int | list[int]) -> str:
@@ -176,7 +184,8 @@ def crawl(
                 journal.search_again(month)
             client = client_for(month)
             step = _MonthCrawl(month, settings, journal, client, progress, pool, takedowns)
-            step.run(Downloads(month, journal, fetcher, image_pool, client, progress.images) if fetcher else None)
+            progressed = (image_pool, client.get_info, progress.images)
+            step.run(Downloads(month, journal, fetcher, *progressed) if fetcher else None)
     return [summary(journal, month) for month in months]
 
 

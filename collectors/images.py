@@ -19,7 +19,7 @@ from urllib3.exceptions import LocationParseError
 from flickrexif.collectors.flickr.client import CallRefused, PhotoSkipped, Retry, Unanswered, backoff
 from flickrexif.collectors.flickr.clock import Clock
 from flickrexif.collectors.flickr.limiter import Limiter
-from flickrexif.collectors.flickr.models import Image, SearchPhoto
+from flickrexif.collectors.flickr.models import LONGEST_SIDE, Image, SearchPhoto
 from flickrexif.collectors.journal import ImageRecord
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import keep, temporary
@@ -38,7 +38,7 @@ REASONS = {
     "refused": "an error that trying again does not change, or an address that is none",
     "not_an_image": "what came is no image",
     "damaged": "the image came whole and does not decode",
-    "wrong_size": "its pixels are not those the search told",
+    "wrong_size": "its pixels are not those the search told, or more than its address stands for",
     "too_large": f"over {MAX_BYTES // 2**20} MB, or over {MAX_PIXELS // 10**6} megapixels",
 }
 # Reason of core.pictures -> one of REASONS, where the two differ.
@@ -153,7 +153,7 @@ class ImageFetcher:
         with temporary(path) as unfinished:
             sha256 = self._download(image.url, unfinished)
             width, height = _decoded_size(unfinished)
-            if (image.width, image.height) not in ((width, height), (height, width), (None, None)):
+            if not _is_of_size(image, width, height):
                 raise _UnusableError("wrong_size")
             keep(unfinished, path)
         self.arrivals.add()
@@ -191,6 +191,13 @@ def _check(response: requests.Response) -> None:
         raise _UnusableError("refused")
     if not response.headers.get("Content-Type", "").startswith("image/"):
         raise _TryAgainError("no image")  # an error page in place of the image
+
+
+def _is_of_size(image: Image, width: int, height: int) -> bool:
+    """Whether the pixels are those that are expected: exactly, or where only the size's letter is, not too many."""
+    if image.width is None and image.height is None:
+        return max(width, height) <= LONGEST_SIDE.get(image.size, max(width, height))
+    return (image.width, image.height) in ((width, height), (height, width))
 
 
 def _ask(photo_id: int, image: Image, get_info: GetInfo) -> None:

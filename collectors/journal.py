@@ -42,6 +42,7 @@ UPGRADES = {
     ),
 }
 COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
+FETCHED = "fetched"  # key of `meta` in the journal of photos of a table
 CLEAN = "clean"  # key of `meta`, set while the file's free space is empty: from a `forget` to the next crawl
 OF_PHOTOS = tuple(
     f"FROM {table} WHERE photo_id IN (SELECT value FROM json_each(?))"  # noqa: S608
@@ -82,6 +83,7 @@ class ImageRecord:
     original_reason: str | None = None  # why it is not the original, where that was asked for
 
 
+OWNER_AND_ADDRESS = "SELECT owner, json_extract(CAST(photo AS TEXT), '$.image.url') FROM candidates WHERE photo_id = ?"
 IMAGE_FIELDS = ", ".join(ImageRecord.__dataclass_fields__)
 
 
@@ -268,10 +270,34 @@ class Journal:
                 (verdict, orjson.dumps(tags) if kept else None, kept, photo_id),
             )
 
-    def kept(self, month: str) -> list[tuple[SearchPhoto, dict[str, str]]]:
-        """The kept photos with their raw Exif strings, sorted by id."""
-        sql = "SELECT photo, tags FROM kept WHERE month = ? ORDER BY photo_id"
-        return [(_photo(photo), orjson.loads(tags)) for photo, tags in self._rows(sql, month)]
+    def kept(self, month: str, chunk: int = 1_000) -> Iterator[tuple[SearchPhoto, dict[str, str]]]:
+        """The kept photos with their raw Exif strings, sorted by id; read in chunks to keep memory small."""
+        last = -1
+        sql = "SELECT photo_id, photo, tags FROM kept WHERE month = ? AND photo_id > ? ORDER BY photo_id LIMIT ?"
+        while rows := self._rows(sql, month, last, chunk):
+            yield from ((_photo(photo), orjson.loads(tags)) for _, photo, tags in rows)
+            last = rows[-1][0]
+
+    def keep(self, month: str, photos: Iterable[tuple[SearchPhoto, Mapping[str, str]]], settings: str) -> None:
+        """Make `photos` of a table, each with its raw Exif strings, those that are kept of `month`, and no others.
+
+        `settings`: which photos they are, as JSON; `meta` has it under FETCHED.
+        A photo whose address or owner changed is as new: its image record is removed.
+        """
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (FETCHED, settings))
+            db.execute("UPDATE candidates SET passed_over = 'not_chosen' WHERE month = ?", (month,))
+            for photo, tags in photos:
+                now = (photo.owner, photo.image and photo.image.url)
+                if (row := db.execute(OWNER_AND_ADDRESS, (photo.id,)).fetchone()) and row != now:
+                    db.execute("DELETE FROM candidates WHERE photo_id = ?", (photo.id,))
+                    db.execute("DELETE FROM images WHERE photo_id = ?", (photo.id,))
+                db.execute(
+                    "INSERT INTO candidates (photo_id, month, query, owner, rank, verdict, photo, tags)"
+                    " VALUES (?, ?, '', ?, 0, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET passed_over = NULL, tags = excluded.tags",
+                    (photo.id, month, photo.owner, KEPT, orjson.dumps(photo), orjson.dumps(tags)),
+                )
 
     def verdicts(self, month: str) -> dict[str, int]:
         """How many candidates got each verdict, or were passed over for each reason."""

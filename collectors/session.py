@@ -39,6 +39,7 @@ SILENCE = 8.0  # seconds without any answer that are
 IMAGES_PER_SECOND = 2
 CALLS_PER_HOUR = 3_500  # Flickr allows 3,600 a key
 SANDBOX_PORT = 8600
+CONTACT = "FLICKREXIF_CONTACT"  # of the environment: whom Flickr may write to
 
 # What a month is expected to cost before any is done.
 SEARCHES_PER_MONTH = 150
@@ -160,25 +161,26 @@ def crawl_into(
     """
     check_settings(settings)
     service.windows()  # refuses an impossible limit before a folder is created
-    contact = os.environ.get("FLICKREXIF_CONTACT")
-    if settings.images != "none" and not service.own and not contact:
-        hint = "Say whom to write to: FLICKREXIF_CONTACT=you@example.org flickrexif crawl …"
-        raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
-    if settings.images != "none" and not service.own:
-        check_connection(IMAGE_SERVER, user_agent(contact))
+    if settings.images != "none":
+        check_image_server(service, "crawl")
     with open_journal(journal_path(data_dir)) as journal:
         takedowns = read_takedowns(takedown_path(data_root(data_dir)))
         client_for = clients(service, journal, stop, progress.called, progress.say)
         settle(journal, settings, identified(client_for(""), service, progress.say))
         fetcher = None
         if settings.images != "none":
-            clock = SystemClock(stop)
-            pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
-            folder = journal.path.parent / "images"
-            agent = user_agent(contact)
-            limiter = Limiter(pace, clock, waits=waits_said(progress.say))
-            fetcher = image_fetcher(folder, settings.images, limiter, clock, service, agent)
+            fetcher = image_fetcher(journal, settings.images, service, stop, progress.say)
         return crawl(months, settings, journal, client_for, stop, progress, fetcher, takedowns, again=again)
+
+
+def check_image_server(service: Service, command: str) -> None:
+    """UsageError where Flickr's image servers cannot be reached, or would not learn whom to write to."""
+    contact = os.environ.get(CONTACT)
+    if not service.own and not contact:
+        hint = f"Say whom to write to: {CONTACT}=you@example.org flickrexif {command} …"
+        raise UsageError("Flickr's image servers want a contact in the User-Agent.", hint)
+    if not service.own:
+        check_connection(IMAGE_SERVER, user_agent(contact))
 
 
 def identified(client: Client, service: Service, say: Say) -> str:
@@ -216,7 +218,7 @@ def clients(
     runs at each call; long waits are said.
     """
     clock = SystemClock(stop)
-    sender = transport(service.credentials, service.endpoint, user_agent(os.environ.get("FLICKREXIF_CONTACT")))
+    sender = transport(service.credentials, service.endpoint, user_agent(os.environ.get(CONTACT)))
     windows = service.windows()
     calls = CallsOfKey(key_file(service.credentials.key, service.endpoint)) if windows else None
     limiter = Limiter(windows, clock, calls, waits_said(say))
@@ -233,22 +235,24 @@ def clients(
 
 
 def image_fetcher(
-    folder: Path, preferred_size: str, limiter: Limiter, clock: SystemClock, service: Service, agent: str
+    journal: Journal, preferred_size: str, service: Service, stop: threading.Event, say: Say
 ) -> ImageFetcher:
-    """A fetcher over a session of its own."""
+    """A fetcher over a session of its own, into a folder beside the journal, at the pace for Flickr's servers."""
     import requests
     from requests.adapters import HTTPAdapter
 
     session = requests.Session()
-    session.headers["User-Agent"] = agent
+    session.headers["User-Agent"] = user_agent(os.environ.get(CONTACT))
     session.trust_env = not service.own  # no proxy between this machine and itself
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=16))
+    clock = SystemClock(stop)
+    pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
     return ImageFetcher(
-        folder,
+        journal.path.parent / "images",
         "original" if preferred_size == "original" else "large",
         session,
-        limiter,
+        Limiter(pace, clock, waits=waits_said(say)),
         clock,
         service.retry,
         random.Random(),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from flickrexif.commands.crawl import build, crawl, sandbox
     from flickrexif.commands.encoders import encoders
     from flickrexif.commands.evaluate import embed, evaluate, merge_shards, mitigate
+    from flickrexif.commands.fetch import fetch
     from flickrexif.commands.labels import audit, label, splits
     from flickrexif.commands.merge import merge
     from flickrexif.commands.pairs import build_pairs, check_pairs, simulate_pairs
@@ -36,6 +37,7 @@ __all__ = [
     "embed",
     "encoders",
     "evaluate",
+    "fetch",
     "forget",
     "label",
     "load_dataset",
@@ -59,6 +61,7 @@ _MODULES = {
     "commands.crawl": ("build", "crawl", "sandbox"),
     "commands.encoders": ("encoders",),
     "commands.evaluate": ("embed", "evaluate", "merge_shards", "mitigate"),
+    "commands.fetch": ("fetch",),
     "commands.labels": ("audit", "label", "splits"),
     "commands.merge": ("merge",),
     "commands.pairs": ("build_pairs", "check_pairs", "simulate_pairs"),

@@ -5,11 +5,11 @@ from pathlib import Path
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import STATE, DataFolder
 from flickrexif.core.kinds import SIMULATED_NOTE, DataSetKind
-from flickrexif.dataset.kind import FLICKREXIF, FOLDER
+from flickrexif.dataset.kind import FETCHED, FLICKREXIF, FOLDER
 from flickrexif.paircams.kind import PAIRCAMS
 from flickrexif.processing.kind import TRACES
 
-KINDS = (FLICKREXIF, FOLDER, PAIRCAMS, TRACES)  # the first that recognises a folder is its kind
+KINDS = (FLICKREXIF, FETCHED, FOLDER, PAIRCAMS, TRACES)  # the first that recognises a folder is its kind
 
 
 def recognised(folder: Path) -> DataSetKind | None:
@@ -22,7 +22,7 @@ def kind_of(folder: Path) -> DataSetKind:
     kind = recognised(folder)
     if kind is None:
         check_data_set(folder)
-        hint = "Build one first: flickrexif crawl, flickrexif label, flickrexif pairs build or flickrexif process."
+        hint = "Build one first: flickrexif crawl, fetch, label, pairs build or process."
         raise UsageError(f"{folder} holds no data set.", hint)
     return kind
 

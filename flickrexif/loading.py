@@ -77,7 +77,7 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     import datasets
     import pyarrow as pa
 
-    from flickrexif.dataset.kind import FLICKREXIF, FOLDER
+    from flickrexif.dataset.kind import PHOTOS
     from flickrexif.dataset.splits import ATTRIBUTES
     from flickrexif.kinds import kind_of
 
@@ -86,7 +86,7 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     configs = kind.configs(folder)
     if not configs:
         raise FlickrExifError(f"{folder} holds no rows.", _make(kind))
-    if config in ATTRIBUTES and kind in (FLICKREXIF, FOLDER):
+    if config in ATTRIBUTES and kind in PHOTOS:
         return _load_attribute(folder, config, configs, options)
     config = config or ("default" if "default" in configs else next(iter(configs)))
     if config not in configs:

@@ -118,7 +118,7 @@ def test_a_photo_comes_out_as_it_went_in(shared: Journal, photo: SearchPhoto, ta
     shared.add_search(MONTH, "w", 1, page(1), [(photo, 0, None)])
     assert shared.photo(photo.id) == photo
     shared.add_exif(photo.id, ANSWER, "kept", tags)
-    assert shared.kept(MONTH) == [(photo, tags)]
+    assert list(shared.kept(MONTH)) == [(photo, tags)]
 
 
 json_values = st.recursive(
@@ -155,7 +155,7 @@ def test_an_answer_and_all_that_it_decides_are_in_the_file_at_once(path: Path, j
     assert rows(path, "SELECT photo_id, path FROM images") == [(1, "images/2024-08/1.jpg")]
     assert exif_answer(path, 1) == ANSWER
     assert exif_answer(path, 2) == {"stat": "fail", "code": 2}
-    assert journal.kept(MONTH) == [(replace(PHOTO, owner="1@N01"), TAGS)]
+    assert list(journal.kept(MONTH)) == [(replace(PHOTO, owner="1@N01"), TAGS)]
     assert journal.verdicts(MONTH) == {"kept": 1, "exif_hidden": 1}
     assert (journal.owners(MONTH), journal.images(MONTH)) == (1, [record])
     assert journal.calls() == {MONTH: {"flickr.photos.search": 1}}
@@ -558,7 +558,7 @@ def columns(path: Path) -> list[Any]:
 def test_a_journal_of_an_earlier_version_goes_on(path: Path, opener: Any, version: int) -> None:
     earlier_journal(path, version)
     with opener(path) as journal:
-        assert journal.kept(MONTH) == [(PHOTO, TAGS)]
+        assert list(journal.kept(MONTH)) == [(PHOTO, TAGS)]
         assert journal.verdicts(MONTH) == {"kept": 1, "no_exif": 1, "over_cap": 1}
         assert journal.months() == {MONTH: MonthState(target=100, rounds=0, exhausted=False, done=True)}
         assert journal.search_answer(MONTH, "w", 1) is None  # it drew otherwise

@@ -16,6 +16,7 @@ PHOTOS = 300  # shown
 Write = Callable[[Path, DataSetKind, Path, int, int, Register], tuple[Path, int, int]]
 WRITERS: Mapping[str, Write] = {
     "flickrexif": write_photos,
+    "published": write_photos,
     "folder": write_photos,
     "paircams": write_pairs,
     "imagenet-traces": write_variants,

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 FLICKR_ENDPOINT = "https://api.flickr.com/services/rest/"
 IMAGE_SERVER = "https://live.staticflickr.com/"
+IMAGE_DOMAINS = (".staticflickr.com", ".static.flickr.com")
 SITE = "https://www.flickr.com"
 
 # Extras of flickr.photos.search that the crawl reads.
@@ -14,6 +15,7 @@ EXTRAS = (
     "date_taken,date_upload,owner_name,path_alias,license,media,o_dims,original_format,url_o,url_l,url_c,url_z,url_m"
 )
 IMAGE_SIZES = "lczm"  # largest first; l, at most 1024 px, is the largest that most photos have
+LONGEST_SIDE = {"l": 1024, "c": 800, "z": 640, "m": 500}  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,22 @@ class SearchPhoto:
         return f"{_site(self.image.url if self.image else '')}/photos/{owner}/{self.id}/"
 
 
+def is_flickrs(image_url: str) -> bool:
+    """Whether an address is one of Flickr's image servers."""
+    try:
+        server = urlsplit(image_url)
+        return server.scheme in ("http", "https") and (server.hostname or "").endswith(IMAGE_DOMAINS)
+    except ValueError:  # half an IPv6 address
+        return False
+
+
 def _site(image_url: str) -> str:
     """Flickr's site; for an image on another server, such as the embedded one, that server."""
     try:
         server = urlsplit(image_url)
-        foreign = server.hostname and not server.hostname.endswith(".staticflickr.com")
-    except ValueError:  # half an IPv6 address
+    except ValueError:
         return SITE
-    return f"{server.scheme}://{server.netloc}" if foreign else SITE
+    return f"{server.scheme}://{server.netloc}" if server.hostname and not is_flickrs(image_url) else SITE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
+from flickrexif.dataset.kind import FETCHED, FOLDER
 from flickrexif.dataset.kind import FLICKREXIF as FLICKREXIF_KIND
-from flickrexif.dataset.kind import FOLDER
 from flickrexif.eval.data.embeddings import FLICKR_ID, SUFFIX, UNSAFE, EmbeddingKey, read_embeddings
 from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
 from flickrexif.eval.data.names import NAMES, WHOLE
@@ -17,6 +17,7 @@ from flickrexif.kinds import data_sets, recognised
 
 IDENTITY = "IDENTITY"
 FLICKREXIF, PAIRCAMS = WHOLE
+OF_LABELS = (FETCHED, FOLDER)  # data sets of photos with labels and splits of their own, under any name
 NO_IMAGES = {
     FLICKREXIF: "there are no images: type `flickrexif crawl --images large --month 2024-08`",
     PAIRCAMS: "there are no pairs: type `flickrexif pairs build FOLDER`",
@@ -108,7 +109,7 @@ def _in_folder(data_dir: Path) -> Iterator[DataSet]:
     for folder in sorted(with_images | others):
         name = dataset_of(folder)
         try:
-            processed = name not in WHOLE and inside.get(folder) is not FOLDER
+            processed = name not in WHOLE and inside.get(folder) not in OF_LABELS
             yield _opened(str(folder), data_dir, processed=processed)
         except FlickrExifError as error:
             yield DataSet(name=name, lack=str(error), broken=True, has_photo_ids=name == FLICKREXIF)
@@ -127,8 +128,8 @@ def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
 def _opened(spec: str, data_dir: Path, *, processed: bool) -> DataSet:
     data = data_set_of(open_images(spec, data_dir=data_dir), processed=processed)
     folder = expanded(spec)
-    own = folder.absolute() if recognised(folder) is FOLDER else None
-    return replace(data, labels=data_dir / "flickrexif" if data.name == FLICKREXIF else own)
+    own = folder.absolute() if recognised(folder) in OF_LABELS else None
+    return replace(data, labels=own or (data_dir / "flickrexif" if data.name == FLICKREXIF else None))
 
 
 def data_set_of(opened: Sequence[Source], *, processed: bool) -> DataSet:

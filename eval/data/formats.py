@@ -15,7 +15,7 @@ from flickrexif.core.folder import default_data_dir
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.core.parquet import opened, read_columns
 from flickrexif.core.text import as_utf8
-from flickrexif.dataset.kind import FLICKREXIF, FOLDER
+from flickrexif.dataset.kind import FETCHED, FLICKREXIF, FOLDER, PHOTOS
 from flickrexif.eval.data.folders import image_folders, walk
 from flickrexif.eval.data.hub import hub, is_saved, saved
 from flickrexif.eval.data.img2dataset import img2dataset, is_img2dataset
@@ -84,7 +84,7 @@ def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:
 
 def _sources_in(folder: Path, variants: Sequence[str]) -> Iterator[Source]:
     kind = recognised(folder)
-    if kind in (FLICKREXIF, FOLDER):
+    if kind in PHOTOS:
         yield _flickrexif(folder)
     elif kind is None or not kind.images:
         yield from _of_strangers(folder)
@@ -209,10 +209,12 @@ def _flickrexif(root: Path) -> Source:
     else:
         source = _numbered_files(dataset_of(root), root / "images")
         if not source.ids:
-            own = "Label the photos again with --images link or copy."
+            hints: dict[DataSetKind | None, str] = {
+                FOLDER: "Label the photos again with --images link or copy.",
+                FETCHED: "None came: type the command of `flickrexif fetch` again.",
+            }
             crawled = "Type: flickrexif crawl --images large --month 2024-08."
-            hint = own if recognised(root) is FOLDER else crawled
-            raise UsageError(f"{root} holds no images.", hint)
+            raise UsageError(f"{root} holds no images.", hints.get(recognised(root), crawled))
     labelled = (
         str(number)
         for table in read_columns(configs.get("labels", {}).get("train", ()), ["Flickr ID"])

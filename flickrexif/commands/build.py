@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from flickrexif.collectors.crawl import raw_photos
-from flickrexif.collectors.journal import Journal, read_journal
+from flickrexif.collectors.journal import FETCHED, Journal, read_journal
 from flickrexif.collectors.session import data_root, journal_path
+from flickrexif.commands.fetch import build_fetched
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.photos import Source
 from flickrexif.core.verdicts import BY_CAP, BY_EXIF
@@ -25,6 +26,8 @@ def build_dataset(data_dir: Path, months: Sequence[str] | None = None) -> BuildR
     or nothing in it.
     """
     with read_journal(journal_path(data_dir)) as journal:
+        if FETCHED in journal.meta():
+            return build_fetched(data_root(data_dir), journal)[1]
         names = list(journal.months()) if months is None else list(months)
         meta = journal.meta()
         if "source" not in meta:  # the first crawl ended before any answer came

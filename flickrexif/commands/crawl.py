@@ -13,6 +13,7 @@ from flickrexif.collectors.crawl import (
     MonthSummary,
     NoProgress,
     Progress,
+    check_crawled,
     check_settings,
     check_source,
 )
@@ -150,6 +151,7 @@ def _check_world(folder: DataFolder, source: str | None) -> None:
     """Refuse to mix simulated photos with others before a key is asked for or anything is called."""
     if source and folder.journal.exists():
         with read_journal(folder.journal) as journal:
+            check_crawled(folder.path, journal)
             check_source(folder.path, journal.meta().get("source"), source)
 
 

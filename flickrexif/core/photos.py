@@ -12,23 +12,23 @@ ExifSource = Literal["file", "flickr", "yfcc100m"]  # who read the Exif; docs/co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawPhoto:
-    """One usable photo of Flickr."""
+    """One usable photo of Flickr; of a table that lacks them, licence, dates and sizes are None."""
 
     flickr_id: int
     owner: str  # NSID, e.g. 7478087@N06
     owner_name: str | None
     title: str | None
     page_url: str
-    license_id: int
-    license: str  # name with its version
-    license_url: str
-    date_taken: str  # "YYYY-MM-DD HH:MM:SS", the photographer's clock, no zone
-    date_taken_granularity: int
-    month: str  # "YYYY-MM", of date_taken
+    license_id: int | None
+    license: str | None  # name with its version
+    license_url: str | None
+    date_taken: str | None  # "YYYY-MM-DD HH:MM:SS", the photographer's clock, no zone
+    date_taken_granularity: int | None
+    month: str | None  # "YYYY-MM", of date_taken
     width: int | None  # of image_url, pixels
     height: int | None
     image_url: str
-    image_size: str  # Flickr's letter of image_url's size: l, c, z or m
+    image_size: str | None  # Flickr's letter of image_url's size: l, c, z or m
     exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> raw string, see exif/tags.py
     exif_source: ExifSource = "flickr"
     orientation: int | None = None  # Exif's, 1 to 8, of the image at image_url; Flickr turns those images upright

@@ -94,12 +94,15 @@ def build(
             chosen = [image for image in images(month) if image.flickr_id in ids] if images is not None and ids else []
             stored[month] = len(chosen)
             done += write_images(root / FOLDERS["images"], month, chosen)
+    return BuildReport(root=root, rows=rows, images=dict(stored), **outcomes(done))
+
+
+def outcomes(done: Iterable[tuple[Outcome, Path]]) -> dict[Outcome, tuple[Path, ...]]:
+    """The files that were written, unchanged and removed."""
     files: dict[Outcome, list[Path]] = {"written": [], "unchanged": [], "removed": []}
     for outcome, path in done:
         files[outcome].append(path)
-    return BuildReport(
-        root=root, rows=rows, images=dict(stored), **{kind: tuple(paths) for kind, paths in files.items()}
-    )
+    return {outcome: tuple(paths) for outcome, paths in files.items()}
 
 
 # --- the rows of a month
@@ -114,13 +117,15 @@ def _month(month: str, unsorted: Iterable[RawPhoto]) -> list[RawPhoto]:
         if first.flickr_id == second.flickr_id:
             raise FlickrExifError(f"Photo {first.flickr_id} comes twice in {month}.", "Give each photo once.")
     for photo in photos:
-        if photo.month != month or photo.date_taken[:7] != month:
+        if photo.month != month or (photo.date_taken or "")[:7] != month:
             taken = f"was taken {photo.date_taken} and is filed under {photo.month}"
             raise FlickrExifError(f"Photo {photo.flickr_id} {taken}.", f"Give {month} its own photos.")
     return photos
 
 
-def _credit(photo: RawPhoto) -> str:
+def _credit(photo: RawPhoto) -> str | None:
+    if photo.license_id is None or photo.license is None:
+        return None
     return attribution(
         title=photo.title,
         owner_name=photo.owner_name,
@@ -128,11 +133,13 @@ def _credit(photo: RawPhoto) -> str:
         page_url=photo.page_url,
         license_id=photo.license_id,
         license_name=photo.license,
-        license_url=photo.license_url,
+        license_url=photo.license_url or "",
     )
 
 
-def _taken(photo: RawPhoto) -> datetime:
+def _taken(photo: RawPhoto) -> datetime | None:
+    if photo.date_taken is None:
+        return None
     with suppress(ValueError):
         taken = datetime.fromisoformat(photo.date_taken)
         if taken.tzinfo is None and str(taken) == photo.date_taken:  # no zone, and no other way to write it

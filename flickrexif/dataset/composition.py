@@ -185,6 +185,8 @@ def concentration(photos: npt.NDArray[np.int64]) -> list[str]:
 def drift(makes: Mapping[int, Mapping[str, int]]) -> list[str]:
     """How the mix of makers changes from the first third of the years to the last; `makes`: year -> maker -> photos."""
     years = sorted(year for year, by_maker in makes.items() if by_maker)
+    if not years:
+        return []
     if len(years) < 2:
         return ["All photos with a known maker are of one year: how the makers change by year is not seen."]
     third = max(1, len(years) // 3)

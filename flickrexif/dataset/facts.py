@@ -20,6 +20,7 @@ from flickrexif.dataset import composition
 from flickrexif.dataset.build import SIMULATED, Collection, read_collection
 from flickrexif.dataset.composition import Count
 from flickrexif.dataset.parquet import FOLDERS
+from flickrexif.dataset.published import IMAGE_REASON, TABLE
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
 from flickrexif.dataset.split_files import SPLITS, STEM, read_split, split_paths
 
@@ -28,9 +29,10 @@ CONFIGS = {
     "labels": (FULL_COLUMNS, "the full record: the photo, its raw Exif and the labels made from it"),
     "images": (IMAGE_COLUMNS, "the images: bytes as fetched; of one's own photos cleaned copies, or links"),
 }
-FOLDER_COLUMNS = {  # of a folder of one's own photos
+OTHER_COLUMNS = {  # of a folder of one's own photos, and of photos of a table
     "path": "the file, relative to the folder",
     "reason": "why there are no labels, or few",
+    IMAGE_REASON.name: IMAGE_REASON.description,
 }
 SETTINGS = {
     "seed": "Seed of every random choice",
@@ -38,6 +40,10 @@ SETTINGS = {
     "owners": "The photographer of a photo is told by",
     "images": "Images",
     SIMULATED: "Photos of simulated cameras",
+    TABLE: "Table",
+    "attributes": "Split files that name them",
+    "where": "Only rows with",
+    "limit": "Photos drawn, as many of each class and split",
 }
 NOT_KEPT = "not_kept"  # of the settings: reason -> photos
 LABELS = (
@@ -146,9 +152,9 @@ def _ids(root: Path, config: Config) -> npt.NDArray[np.int64]:
 
 
 def _column(name: str, kind: Mapping[str, Any], known_columns: tuple[Column, ...]) -> Column:
-    """The column of that name, or one that only a folder of one's own photos has."""
+    """The column of that name, or one of OTHER_COLUMNS."""
     match = next((column for column in known_columns if column.name == name), None)
-    return match or Column(name, str(kind.get("dtype", kind["_type"])), FOLDER_COLUMNS.get(name, ""))
+    return match or Column(name, str(kind.get("dtype", kind["_type"])), OTHER_COLUMNS.get(name, ""))
 
 
 def _labels(root: Path, configs: tuple[Config, ...]) -> Any:
@@ -156,7 +162,7 @@ def _labels(root: Path, configs: tuple[Config, ...]) -> Any:
     labels = next(config for config in configs if config.name == "labels")
     if not labels.splits[0].files:
         return arrow_schema(FULL_COLUMNS).empty_table()
-    names = [*NEEDED, *(["reason"] if "reason" in labels.features else [])]
+    names = [*NEEDED, *(name for name in ("reason", IMAGE_REASON.name) if name in labels.features)]
     return read_table([root / file for file in labels.splits[0].files], names)
 
 
@@ -187,8 +193,8 @@ def _summary(configs: tuple[Config, ...], months: list[Count], photographers: in
     if photographers is None:
         return f"{counted(rows['labels'], 'image file')}, {sum(n for _, n in months):,} with the date taken."
     images = f", {rows['images']:,} with their image" if "images" in rows else ""
-    by = f" by {counted(photographers, 'photographer')}, taken in {counted(len(months), 'month')}"
-    return f"{counted(rows['labels'], 'photo')}{by}{images}."
+    taken = f", taken in {counted(len(months), 'month')}" if months or not rows["labels"] else ""
+    return f"{counted(rows['labels'], 'photo')} by {counted(photographers, 'photographer')}{taken}{images}."
 
 
 def _told(collection: Collection, licenses: list[Count]) -> Iterator[tuple[str, str]]:
@@ -230,8 +236,9 @@ def _tables(
     table: Any, photos: npt.NDArray[np.int64], months: list[Count], licenses: list[Count], own: bool
 ) -> Iterator[Table]:
     rows = table.num_rows
-    if "reason" in table.column_names and (reasons := composition.counts(table["reason"])):
-        yield composition.count_table("Photos with no or few labels", "Reason", reasons, rows, without="none")
+    for column, title in (("reason", "Photos with no or few labels"), (IMAGE_REASON.name, "Photos without an image")):
+        if column in table.column_names and (reasons := composition.counts(table[column])):
+            yield composition.count_table(title, "Reason", reasons, rows, without="none")
     if months:
         yield composition.month_table(months)
     for column, title, what in (("make", "Makers", "Maker"), ("model", "Camera models", "Model")):

@@ -1,4 +1,5 @@
-"""The kinds of data set with the layout of FlickrExif: FlickrExif itself, and a labelled folder of one's own photos."""
+"""The kinds of data set with the layout of FlickrExif: FlickrExif itself, the photos of a published table with their
+images, and a labelled folder of one's own photos."""
 
 import re
 from functools import partial
@@ -6,11 +7,12 @@ from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
-from flickrexif.core.parquet import column_names
+from flickrexif.core.parquet import column_names, read_table
 from flickrexif.dataset.build import read_collection
 from flickrexif.dataset.facts import flickrexif_facts
 from flickrexif.dataset.fingerprint import fingerprint
 from flickrexif.dataset.parquet import FOLDERS
+from flickrexif.dataset.published import IMAGE_REASON, TABLE
 
 FILE_NAMES = re.compile(
     r"collection\.json"
@@ -41,6 +43,32 @@ def _own_files(folder: Path) -> list[Path]:
     return named_files(folder, FILE_NAMES)
 
 
+def _fetched_files(folder: Path) -> list[Path]:
+    """What may be published of fetched photos. UsageError where an image is under no open licence that is known."""
+    files = configs(folder)
+    if "images" in files:
+        licenses = read_table(files["labels"]["train"], ["license_id", IMAGE_REASON.name])
+        of_images = [one for one, reason in zip(*licenses.to_pydict().values(), strict=True) if reason is None]
+        if closed := sum(not license_id for license_id in of_images):  # none, or 0: all rights reserved
+            message = f"{closed:,} of {len(of_images):,} images of {folder} are under no open licence that is known."
+            hint = "They stay here; `flickrexif refresh` asks Flickr for licences. Delete images/ to publish the rows."
+            raise UsageError(message, hint)
+    return named_files(folder, FILE_NAMES)
+
+
+def is_fetched(folder: Path) -> bool:
+    """Whether the data set holds the photos of a table, by `flickrexif fetch`. Raises FlickrExifError for a bad one."""
+    collection = read_collection(folder)
+    return collection is not None and TABLE in collection.settings
+
+
+def _is_fetched(folder: Path) -> bool:
+    try:
+        return is_fetched(folder)
+    except FlickrExifError:
+        return False
+
+
 def _is_own(folder: Path) -> bool:
     try:
         collection = read_collection(folder)
@@ -52,7 +80,8 @@ def _is_own(folder: Path) -> bool:
 def _is_flickrexif(folder: Path) -> bool:
     """Whether it has a `collection.json` (which is written first), a crawl's journal, or rows of photos."""
     marks = (folder / "collection.json", folder / ".crawl" / "journal.sqlite")
-    return not _is_own(folder) and (any(path.is_file() for path in marks) or _has_rows(folder))
+    of_others = _is_own(folder) or _is_fetched(folder)
+    return not of_others and (any(path.is_file() for path in marks) or _has_rows(folder))
 
 
 def _has_rows(folder: Path) -> bool:
@@ -78,6 +107,19 @@ FLICKREXIF = DataSetKind(
     describe=flickrexif_facts,
 )
 
+FETCHED = DataSetKind(
+    name="published",
+    made_by="flickrexif fetch CTU-OU/FlickrExif --out data/published",
+    file_names=FILE_NAMES,
+    images={"IDENTITY": "images"},
+    recognises=_is_fetched,
+    origin=origin,
+    configs=configs,
+    files=_fetched_files,
+    fingerprint=fingerprint,
+    describe=flickrexif_facts,
+)
+
 FOLDER = DataSetKind(
     name="folder",
     made_by="flickrexif label PHOTOS --out data/folder",
@@ -90,3 +132,5 @@ FOLDER = DataSetKind(
     fingerprint=fingerprint,
     describe=flickrexif_facts,
 )
+
+PHOTOS = (FLICKREXIF, FETCHED, FOLDER)  # data sets of labelled photos with their ids

@@ -16,6 +16,7 @@ from flickrexif.core.parquet import opened, read_table
 from flickrexif.dataset.build import Collection, read_collection
 from flickrexif.dataset.images import BUILD_AGAIN, StoredImage
 from flickrexif.dataset.parquet import parquet_files
+from flickrexif.dataset.published import TABLE
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS
 
 SIZES = {"o": 0, "l": 1, "c": 2, "z": 3, "m": 4}  # Flickr's suffixes, the largest first
@@ -54,6 +55,8 @@ def open_data_set(path: Path) -> DataSet:
     collection = read_collection(root)
     if collection is None:
         raise UsageError(f"There is no data set in {path}.", "Name a folder that was given as --data-dir.")
+    if TABLE in collection.settings:
+        raise UsageError(f"{root} holds photos of a table, which crawls are not merged with.", "Leave it out.")
     _check_settings(root, collection.settings)
     labels, images = _by_month(root, "labels", FULL_COLUMNS), _by_month(root, "images", IMAGE_COLUMNS)
     if bare := {month for month, _ in parquet_files(root, "default")} ^ set(labels):

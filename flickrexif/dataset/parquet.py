@@ -6,7 +6,8 @@ from pathlib import Path
 # config -> folder of its Parquet files
 FOLDERS = {"default": "data", "labels": "labels", "images": "images"}
 
-FILE_NAME = re.compile(r"train-(\d{4}-(?:0[1-9]|1[0-2]))(?:-\d{5})?\.parquet")
+PUBLISHED = "published"  # in place of a month, of photos that a table names
+FILE_NAME = re.compile(rf"train-(\d{{4}}-(?:0[1-9]|1[0-2])|{PUBLISHED})(?:-\d{{5}})?\.parquet")
 
 
 def parquet_files(root: Path, config: str) -> list[tuple[str, Path]]:

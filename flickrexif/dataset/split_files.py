@@ -6,8 +6,8 @@ and `encoded_<split>_labels` (places in the classes), as the split files release
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -82,6 +82,16 @@ def read_split(path: Path, *, strict: bool = True) -> Split:
     if strict and (problem := next(label_problems(split), None)):
         raise _malformed(path, *problem)
     return split
+
+
+def without_photos(split: Split, photos: Collection[int]) -> Split:
+    """The split without these photos."""
+    kept = {name: ~np.isin(split.ids[name], np.array([*photos], np.int64)) for name in SPLITS}
+    return replace(
+        split,
+        ids={name: split.ids[name][kept[name]] for name in SPLITS},
+        labels={name: split.labels[name][kept[name]] for name in SPLITS},
+    )
 
 
 def label_problems(split: Split) -> Iterator[tuple[str, str]]:

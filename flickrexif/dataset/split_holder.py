@@ -2,26 +2,24 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import orjson
 
 from flickrexif.core.files import put_bytes
 from flickrexif.core.kinds import Holder
-from flickrexif.dataset.split_files import FORMATS, SPLITS, STEM, Ints, Split, read_split
+from flickrexif.dataset.split_files import FORMATS, SPLITS, STEM, read_split, without_photos
 from flickrexif.dataset.splits import RECORD, counts_of
 
 
 def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:
     """The counts of each folder are updated last, also after a call that was interrupted before it came to them."""
-    numbers = np.array([int(photo) for photo in ids if photo.isdecimal() and int(photo) < 2**63], dtype=np.int64)
+    numbers = [int(photo) for photo in ids if photo.isdecimal() and int(photo) < 2**63]
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     paths = [path for path in files if path.name.startswith(STEM) and path.suffix in FORMATS]
     for path in paths:
         split = read_split(path)
-        smaller = _without(split, numbers)
+        smaller = without_photos(split, numbers)
         count = sum(len(split.ids[name]) - len(smaller.ids[name]) for name in SPLITS)
         other = path.with_suffix(next(suffix for suffix in FORMATS if suffix != path.suffix))
         if path.suffix == ".json" or not other.exists():  # the entries of both files are the same
@@ -35,15 +33,6 @@ def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping
 
 
 HOLDER = Holder(forget=_forget)
-
-
-def _without(split: Split, ids: Ints) -> Split:
-    kept = {name: ~np.isin(split.ids[name], ids) for name in SPLITS}
-    return replace(
-        split,
-        ids={name: split.ids[name][kept[name]] for name in SPLITS},
-        labels={name: split.labels[name][kept[name]] for name in SPLITS},
-    )
 
 
 def _count_again(folder: Path) -> None:
