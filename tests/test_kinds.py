@@ -20,12 +20,15 @@ from flickrexif.cards.publish import PublishSettings, plan
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.kinds import DataSetKind
+from flickrexif.dataset.kind import FETCHED
 from flickrexif.eval.data.catalog import catalog
 from flickrexif.eval.data.formats import open_images
 from flickrexif.kinds import KINDS, data_sets, kind_of, origin_of, recognised
 from tests.hub import Hub, serving
 from tests.pushing import TOKEN, USERS
 from tests.samples import DATA
+from tests.test_fetch import IDS, Moody, write_table
+from tests.test_fetch import rows_of as rows_of_table
 
 PHOTOS = 30
 PAIRS = 3
@@ -36,6 +39,12 @@ def crawled(data: Path, folder: Path) -> None:
     assert folder == data / "flickrexif"
     flickrexif.crawl("2024-08", data_dir=data, sandbox=True, target=PHOTOS, minimum=0, images="large")
     flickrexif.splits(data_dir=data, protocol="proportional", min_photos=2)
+
+
+def fetched(data: Path, folder: Path) -> None:
+    with Moody(IDS[:PHOTOS]) as server:
+        table = write_table(data.parent / "table.parquet", rows_of_table(server, IDS[:PHOTOS]))
+        flickrexif.fetch(table, out=folder, data_dir=data)
 
 
 def labelled(data: Path, folder: Path) -> None:
@@ -65,6 +74,7 @@ class Case:
 
 CASES = {
     "flickrexif": Case(crawled, "sandbox:simulated", {"IDENTITY": "images"}, (".crawl/", "splits/splits.json")),
+    "published": Case(fetched, "sandbox:simulated", {"IDENTITY": "images"}, (".crawl/",)),
     "folder": Case(labelled, "folder", {"IDENTITY": "images"}),
     "paircams": Case(paired, "simulated", {"IDENTITY": "default"}),
     "imagenet-traces": Case(
@@ -126,6 +136,10 @@ def test_every_file_is_loaded_published_or_hidden(data: Path, kind: DataSetKind)
         for path in s
     }
     assert tables == {name for name in inside if name.endswith(".parquet") and not name.startswith("splits/")}
+    if kind is FETCHED:
+        with pytest.raises(UsageError, match="under no open licence that is known"):
+            kind.files(folder)
+        return
     with serving(Hub(USERS)) as hub:
         planned = plan(folder, PublishSettings(repo="jo/d"), HfApi(hub.endpoint, TOKEN))
     sent = {file.path for file in planned.send}
@@ -176,7 +190,7 @@ def test_its_images_are_found_by_the_evaluator(data: Path, kind: DataSetKind) ->
 def test_the_suite_measures_each_that_has_images(data: Path, tmp_path: Path) -> None:
     sets = catalog(data, tmp_path)
     assert not any(found.lack or found.broken for found in sets)
-    assert {found.name for found in sets} == {"FlickrExif", "PairCams", "ImageNet", "folder"}
+    assert {found.name for found in sets} == {"FlickrExif", "PairCams", "ImageNet", "folder", "published"}
     assert {found.origin for found in sets} == {"sandbox:simulated", "simulated", "folder"}
 
 
