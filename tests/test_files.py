@@ -17,7 +17,7 @@ from PIL import Image
 
 from flickrexif.core.pictures import BadPicture
 from flickrexif.exif.files import read_photo, read_tags
-from flickrexif.exif.tags import TAGS
+from flickrexif.exif.tags import MAX_LENGTH, TAGS
 from tests.samples import CAMERA_PHOTOS
 
 COMPARED = ("Make", "Model", "ExposureTime", "FNumber", "ISO", "FocalLength", "Flash")
@@ -73,25 +73,34 @@ def exiftool(paths: Iterable[Path], *options: str) -> dict[Path, dict[str, str]]
     return {Path(record.pop("SourceFile")): record for record in records}
 
 
-def exif_only(paths: Iterable[Path]) -> dict[Path, dict[str, str]]:
-    """Of IFD0, the Exif IFD and XMP, as this package reads: without maker notes.
-
-    Under other names in XMP: Flash in pieces, of which ExifTool composes it, and what OTHERS names.
-    """
-    groups = ("ExifIFD", "IFD0", "XMP-tiff", "XMP-exif", "XMP-exifEX", "XMP-xmp")
-    options = [f"-{group}:{tag}" for group in groups for tag in TAGS]
-    options += [f"-{tag}" for tag in ("Composite:Flash", *OTHERS)]
-    return {path: _renamed(tags) for path, tags in exiftool(paths, *options).items()}
-
-
 # XMP's names of what Exif lacks.
-OTHERS = {"XMP-exifEX:PhotographicSensitivity": "ISO", "XMP-aux:Lens": "LensModel"}
+OTHERS = {"PhotographicSensitivity": "ISO", "Lens": "LensModel"}
 
 
-def _renamed(tags: dict[str, str]) -> dict[str, str]:
-    names = {name.partition(":")[2]: tag for name, tag in OTHERS.items()}
-    others = {names[name]: text for name, text in tags.items() if name in names}
-    return {tag: text.strip() for tag, text in (others | tags).items() if tag in TAGS and text.strip()}
+def exif_only(paths: Iterable[Path]) -> dict[Path, dict[str, str]]:
+    """Of IFD0, the Exif IFD and XMP, as this package reads: without maker notes."""
+    return read_as_here(exif_said(paths))
+
+
+def exif_said(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
+    """All of IFD0, the Exif IFD (which ExifTool calls ExifOffset in a BigTIFF) and XMP, and the first warning."""
+    return exiftool(paths, "-IFD0:all", "-ExifIFD:all", "-ExifOffset:all", "-XMP:all", "-Warning")
+
+
+def read_as_here(said: dict[Path, dict[str, Any]]) -> dict[Path, dict[str, str]]:
+    """XMP has other names for some, and the Flash in pieces, of which ExifTool composes it."""
+    read = {path: _named(tags) for path, tags in said.items()}
+    pieces = [path for path, tags in said.items() if "FlashFired" in tags and "Flash" not in tags]
+    if pieces:
+        for path, tags in exiftool(pieces, "-Composite:Flash").items():
+            read[path]["Flash"] = tags["Flash"]
+    return read
+
+
+def _named(tags: dict[str, Any]) -> dict[str, str]:
+    others = {tag: tags[name] for name, tag in OTHERS.items() if name in tags}
+    texts = {tag: ", ".join(text) if isinstance(text, list) else text for tag, text in (others | tags).items()}
+    return {tag: text[:MAX_LENGTH].strip() for tag, text in texts.items() if tag in TAGS and text.strip()}
 
 
 # --- real photos

@@ -97,11 +97,19 @@ def _header(stream: IO[bytes], meta: bytes) -> Header | None:
     blocks: dict[str, list[bytes]] = {"Exif": [], "XMP": []}
     with suppress(struct.error, IndexError):  # of a broken list of items, those that can be read
         kinds = {item: kind for item, kind in _items(parts.get(b"iinf", b"")) if kind}
+        described = dict(_described(parts.get(b"iref", b"")))
         for item, place in _places(parts.get(b"iloc", b"")):
-            if kind := kinds.get(item):
+            kind = kinds.get(item)
+            if kind and primary in described.get(item, (primary,)):
                 blocks[kind].append(_content(stream, place, parts.get(b"idat", b"")))
-    exif = (block[4 + int.from_bytes(block[:4], "big") :] for block in blocks["Exif"])
-    return Header(*size, tuple(map(tiff_of, exif)), tuple(blocks["XMP"]), turn)
+    return Header(*size, tuple(map(_tiff, blocks["Exif"])), tuple(blocks["XMP"]), turn)
+
+
+def _tiff(block: bytes) -> bytes:
+    """The TIFF structure of an item: its offset stands in front of it, which some programs forget."""
+    if block[:4] not in (b"II*\0", b"MM\0*", b"Exif"):
+        block = block[4 + int.from_bytes(block[:4], "big") :]
+    return tiff_of(block)
 
 
 def _primary(pitm: bytes) -> int:
@@ -157,6 +165,17 @@ def _items(iinf: bytes) -> Iterator[tuple[int, str]]:
         kind, rest = body[6 + wide : 10 + wide], body[10 + wide :]
         is_xmp = kind == b"mime" and rest.split(b"\0")[1:2] == [_XMP_TYPE]
         yield item, "Exif" if kind == b"Exif" else "XMP" if is_xmp else ""
+
+
+def _described(iref: bytes) -> Iterator[tuple[int, list[int]]]:
+    """(item, the pictures that it describes), for those that say so."""
+    size = 2 if iref[:1] == b"\0" else 4
+    for name, body in _boxes(iref[4:]):
+        if name == b"cdsc":
+            numbers = [
+                int.from_bytes(body[place : place + size], "big") for place in (0, *range(size + 2, len(body), size))
+            ]
+            yield numbers[0], numbers[1:]
 
 
 def _places(iloc: bytes) -> Iterator[tuple[int, Place]]:
