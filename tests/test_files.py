@@ -84,7 +84,8 @@ def exif_only(paths: Iterable[Path]) -> dict[Path, dict[str, str]]:
 
 def exif_said(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     """All of IFD0, the Exif IFD (which ExifTool calls ExifOffset in a BigTIFF) and XMP, and the first warning."""
-    return exiftool(paths, "-IFD0:all", "-ExifIFD:all", "-ExifOffset:all", "-XMP:all", "-Warning")
+    groups = ("IFD0", "ExifIFD", "ExifOffset", "XMP-tiff", "XMP-exif", "XMP-exifEX", "XMP-aux", "XMP-xmp")
+    return exiftool(paths, *(f"-{group}:all" for group in groups), "-Warning")
 
 
 def read_as_here(said: dict[Path, dict[str, Any]]) -> dict[Path, dict[str, str]]:
