@@ -4,29 +4,29 @@ Tags of positions and owners' names are not read; of a serial number a hash alon
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flickrexif.collectors.owners import Owners
+from flickrexif.core.image_files import images
 from flickrexif.core.photos import FolderPhoto
-from flickrexif.core.pictures import BadPicture, suffixes
-from flickrexif.exif.files import FORMATS, read_photo
+from flickrexif.core.pictures import BadPicture
+from flickrexif.exif.files import read_photo
 from flickrexif.exif.tags import unusable
 
-SUFFIXES = suffixes(*FORMATS)
 # Reason of core.pictures why a picture cannot be opened -> reason in the data set, where the two differ.
 REASON_OF_PICTURE = dict.fromkeys(("empty", "truncated", "damaged", "too_large"), "not_an_image")
 
 
-def photo_paths(folder: Path) -> list[Path]:
-    """The image files in `folder` and below, sorted; hidden files and folders and links to folders are left out."""
-    paths = []
-    for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        visible = (Path(root, name) for name in names if not name.startswith("."))
-        paths += [path for path in visible if path.suffix.lower() in SUFFIXES]
-    return sorted(paths)
+def photo_paths(folder: Path, passed_over: Counter[str] | None = None) -> list[Path]:
+    """The image files in `folder` and below, sorted; hidden files and folders and links to folders are left out.
+
+    Files that are no images are added to `passed_over`, by kind.
+    """
+    kinds = Counter[str]() if passed_over is None else passed_over
+    return [folder / path for path in images(folder, kinds, links=False)]
 
 
 def name_of(folder: Path, path: Path) -> str:
@@ -34,9 +34,9 @@ def name_of(folder: Path, path: Path) -> str:
     return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
 
 
-def photos(folder: Path, owners: Owners) -> Iterator[FolderPhoto]:
-    """Every image file in `folder`; those that cannot be read have a reason."""
-    return (_photo(path, name_of(folder, path), owners) for path in photo_paths(folder))
+def photos(folder: Path, owners: Owners, passed_over: Counter[str] | None = None) -> Iterator[FolderPhoto]:
+    """Every image file in `folder`; those that cannot be read have a reason. `passed_over` as in `photo_paths`."""
+    return (_photo(path, name_of(folder, path), owners) for path in photo_paths(folder, passed_over))
 
 
 def _photo(path: Path, name: str, owners: Owners) -> FolderPhoto:

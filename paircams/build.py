@@ -12,9 +12,9 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flickrexif.core.errors import FlickrExifError, UsageError
@@ -27,7 +27,7 @@ from flickrexif.exif.models import clean_model
 from flickrexif.paircams.check import check
 from flickrexif.paircams.columns import COLUMNS
 from flickrexif.paircams.fingerprint import RowsHash
-from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.pairing import passed_over, read_pairs
 from flickrexif.paircams.records import BadPairs, PairImage, Problem
 from flickrexif.paircams.scrub import kind_of, scrub
 
@@ -50,6 +50,7 @@ class PairsReport:
     written: tuple[Path, ...]
     unchanged: tuple[Path, ...]
     removed: tuple[Path, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)  # kind -> files of the source that are no photos
 
 
 def build_pairs(
@@ -73,7 +74,7 @@ def build_pairs(
     findings = check(images, progress=progress)
     if strict and findings:
         raise BadPairs(findings, "The pairs break the protocol")
-    return write_pairs(images, findings, out)
+    return replace(write_pairs(images, findings, out), passed_over=passed_over(source))
 
 
 def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: Path) -> PairsReport:
@@ -98,7 +99,9 @@ def write_pairs(images: Sequence[PairImage], findings: Sequence[Problem], out: P
         pairs=len(images) // 2,
         findings=tuple(findings),
         simulated=simulated,
-        **{kind: tuple(paths) for kind, paths in files.items()},
+        written=tuple(files["written"]),
+        unchanged=tuple(files["unchanged"]),
+        removed=tuple(files["removed"]),
     )
 
 

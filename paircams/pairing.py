@@ -11,7 +11,7 @@ All files are read, and all faults are reported at once.
 import csv
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from flickrexif.core.addresses import check_data_set, data_set_address, expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.image_files import RAW, files, is_image
 from flickrexif.core.pictures import BadPicture, open_picture, suffixes
 from flickrexif.exif import label
 from flickrexif.exif.dates import read_date
@@ -31,8 +32,6 @@ from flickrexif.paircams.scrub_exif import Unscrubbable
 
 FORMATS = ("JPEG", "PNG", "HEIF")
 READABLE = suffixes(*FORMATS)
-RAW = frozenset(".dng .cr2 .cr3 .crw .nef .arw .orf .raf .rw2 .pef .srw".split())
-OTHER_PHOTOS = suffixes("TIFF", "WEBP", "AVIF", "GIF", "BMP") | RAW  # reported as unsupported, not ignored
 DATA_SET = re.compile(r"[\w.-]+/[\w.-]+")
 MANIFEST_COLUMNS = ("subject", "file")
 LAYOUTS = (
@@ -93,8 +92,7 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
 def _listing(source: str | Path) -> Listing:
     path = expanded(source)
     if path.is_dir():
-        parquet = any(any(folder.glob("*.parquet")) for folder in (path, path / "data"))
-        listing = _data_set(str(path)) if parquet else _folder(path)
+        listing = _data_set(str(path)) if _is_data_set(path) else _folder(path)
     elif path.suffix.lower() == ".csv":
         listing = _manifest(path)
     elif not path.exists() and DATA_SET.fullmatch(str(source)):
@@ -104,6 +102,10 @@ def _listing(source: str | Path) -> Listing:
     if not listing.entries and not listing.problems:
         raise UsageError(f"There is no image in {source}.", LAYOUTS)
     return listing
+
+
+def _is_data_set(folder: Path) -> bool:
+    return any(any(place.glob("*.parquet")) for place in (folder, folder / "data"))
 
 
 def _folder(root: Path) -> Listing:
@@ -137,8 +139,20 @@ def _subject_folder(folder: Path, listing: Listing) -> None:
 
 
 def _is_photo(path: Path) -> bool:
-    hidden = path.name.startswith(".")
-    return not hidden and not path.is_dir() and path.suffix.lower() in READABLE | OTHER_PHOTOS
+    """Whether it is an image or a camera's raw file; those of other formats than FORMATS are faults, not ignored."""
+    return not path.name.startswith(".") and not path.is_dir() and _is_named(str(path))
+
+
+def _is_named(path: str) -> bool:
+    return is_image(path) or Path(path).suffix.lower() in RAW
+
+
+def passed_over(source: str | Path) -> Counter[str]:
+    """The files in a folder of pairs that are no photos, by kind; empty for other sources."""
+    path = expanded(source)
+    if not path.is_dir() or _is_data_set(path):
+        return Counter()
+    return Counter(kind for _, kind in files(path, is_wanted=_is_named) if kind)
 
 
 def _file(subject: str, path: Path, name: str, side: Side | None, model: str | None) -> Entry:

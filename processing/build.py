@@ -115,6 +115,7 @@ class ProcessReport:
 
     out: Path
     parts: tuple[PartReport, ...]
+    passed_over: Mapping[str, int]  # kind -> files of the source that are no images
 
     @property
     def failed(self) -> int:
@@ -133,6 +134,7 @@ class _Plan:
     chosen: bytes
     taken_down: int
     listing: Listing | None  # None: the one in the folder stays
+    passed_over: Mapping[str, int]  # of the source
 
     @property
     def settings_hash(self) -> str:
@@ -165,7 +167,8 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
         _begin(plan)
     new_shards = _run(plans, settings, engine, progress or (lambda *_: None))
     parts = [_finish(plan, count) for plan, count in zip(plans, new_shards, strict=True)]
-    return ProcessReport(settings.out, tuple(parts))
+    passed_over = {plan.source.split: Counter(plan.passed_over) for plan in plans}
+    return ProcessReport(settings.out, tuple(parts), sum(passed_over.values(), Counter[str]()))
 
 
 def check_settings(settings: ProcessSettings) -> None:
@@ -252,7 +255,15 @@ def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSe
         chosen = config.chosen(source, settings.seed)
         taken_down = len(opened.source) - len(source)
         plan = _Plan(
-            config, source, cuts, out / config.name, recorded, chosen, taken_down, opened.listing(chosen, cuts)
+            config,
+            source,
+            cuts,
+            out / config.name,
+            recorded,
+            chosen,
+            taken_down,
+            opened.listing(chosen, cuts),
+            opened.source.passed_over,
         )
         yield _continued(plan, opened, whole, settings.limit, shared)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.files import put
+from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.kinds import Holder
 from flickrexif.core.parquet import column_names, image_writer, opened, read_table, rows_without
 from flickrexif.core.photo_ids import are_row_numbers, names_photo, naming
@@ -25,7 +26,6 @@ from flickrexif.processing.parts import (
     write_record,
 )
 from flickrexif.processing.shards import MARKERS, Marker, content_of, row_groups, stored_marker, write_marker
-from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.table import SCHEMA, Row, table
 
 CONTENT = ("image_id", "label", "variant", "sha256")
@@ -47,7 +47,7 @@ HOLDER = Holder(forget=_forget)
 
 def _file_names(files: Sequence[Path], ids: Collection[str]) -> set[str]:
     """The image ids that a source may give to files named after these photos: their paths below any folder."""
-    named = (path for path in files if path.suffix.lower() in EXTENSIONS and names_photo(path.stem, ids))
+    named = (path for path in files if path.suffix.lower() in ENDINGS and names_photo(path.stem, ids))
     return set(
         chain.from_iterable(accumulate(reversed(path.parts), lambda below, part: f"{part}/{below}") for path in named)
     )

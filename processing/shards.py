@@ -19,13 +19,13 @@ from PIL import features as pillow
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import keep, put_text, sync_all, temporary, unwritable
+from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.parquet import image_writer
 from flickrexif.core.pictures import BadPicture
 from flickrexif.processing import operations
 from flickrexif.processing.engines import Tick
 from flickrexif.processing.operations import Encoded, iter_variants
 from flickrexif.processing.source import Item, Source
-from flickrexif.processing.sources import EXTENSIONS
 from flickrexif.processing.table import SCHEMA, Row, features, table
 from flickrexif.processing.variants import VARIANTS
 
@@ -270,5 +270,5 @@ def _file_name(image_id: str, image_format: str) -> str:
     """The image's own name, with the suffix of its new format."""
     name = image_id.rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
-    is_suffix = f".{suffix.lower()}" in EXTENSIONS
+    is_suffix = f".{suffix.lower()}" in ENDINGS
     return f"{stem if dot and is_suffix else name}.{SUFFIXES.get(image_format, image_format.lower())}"

@@ -1,8 +1,8 @@
 """A source of images: a list of ids, labels and sizes; the images' bytes are read when iterating."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple, Protocol
 
@@ -40,6 +40,7 @@ class Source:
     sizes: "array[int]"  # bytes of each image as stored; of a data set, the mean of its first images
     reader: Reader
     places: Sequence[int]  # rising: of each image, where the reader has it
+    passed_over: Mapping[str, int] = field(default_factory=dict)  # kind -> files beside the images
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -9,6 +9,7 @@ import re
 import tarfile
 import zlib
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,12 +22,10 @@ from flickrexif.core.addresses import expanded
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import read_below
-from flickrexif.core.pictures import suffixes
+from flickrexif.core.image_files import images
 from flickrexif.core.text import as_utf8
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
-# Of files in folders, as torchvision's ImageFolder, and AVIF; any case.
-EXTENSIONS = tuple(suffixes("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "AVIF"))
 FOLDERS = ("train", "training", "val", "valid", "validation", "test")
 
 DEVKIT = "ILSVRC2012_devkit_t12"
@@ -82,9 +81,14 @@ class Files:
 
 
 def _listed(
-    names: tuple[str, ...], root: Path, entries: Iterable[tuple[str, int, int]], split: str, limit: int | None
+    names: tuple[str, ...],
+    root: Path,
+    entries: Iterable[tuple[str, int, int]],
+    split: str,
+    limit: int | None,
+    passed_over: Mapping[str, int],
 ) -> Source:
-    """The source of (path below root, label, size) entries."""
+    """The source of (path below root, label, size) entries; `passed_over` is whole when they are read."""
     rows = list(entries)
     if limit is not None and limit < len(rows):
         chosen = sorted(range(len(rows)), key=lambda row: rank(0, "limit", as_utf8(rows[row][0])))[:limit]
@@ -92,24 +96,17 @@ def _listed(
     ids = [as_utf8(path) for path, _, _ in rows]
     odd = {image_id: row[0] for image_id, row in zip(ids, rows, strict=True) if image_id != row[0]}
     labels, sizes = array("i", map(itemgetter(1), rows)), array("q", map(itemgetter(2), rows))
-    return Source(root.name, split, names, ids, labels, sizes, Files(str(root.absolute()), odd), range(len(ids)))
+    files = Files(str(root.absolute()), odd)
+    return Source(root.name, split, names, ids, labels, sizes, files, range(len(ids)), passed_over)
 
 
-def _walk(folder: str, below: str = "") -> Iterator[tuple[str, int]]:
-    """(path below `folder`, bytes) of all image files, sorted folder by folder; links are followed."""
-    with os.scandir(os.path.join(folder, below)) as scan:  # noqa: PTH118  # Path would double the time
-        entries = sorted(scan, key=lambda entry: entry.name)
-    for entry in entries:
-        path = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir() and not entry.name.startswith("."):
-            yield from _walk(folder, path)
-        elif entry.name.lower().endswith(EXTENSIONS):
-            yield path, _size(entry)
+def _has_images(folder: Path) -> bool:
+    return any(images(folder, Counter()))
 
 
-def _size(entry: "os.DirEntry[str] | Path") -> int:
+def _size(path: Path) -> int:
     try:
-        return entry.stat().st_size
+        return path.stat().st_size
     except OSError:  # a broken link: it will be a row with a reason
         return 0
 
@@ -128,7 +125,7 @@ def _image_folders(root: Path) -> dict[str, Lister]:
     """
     folders = [root / name for name in FOLDERS if (root / name).is_dir()] or [root]
     classes = {
-        folder: class_names for folder in folders if (class_names := _class_names(folder)) and any(_walk(str(folder)))
+        folder: class_names for folder in folders if (class_names := _class_names(folder)) and _has_images(folder)
     }
     flat = [folder for folder in folders if folder.name == "val" and folder not in classes and _has_devkit(root)]
     wnids = _wnids(root) if flat else {}
@@ -138,7 +135,7 @@ def _image_folders(root: Path) -> dict[str, Lister]:
         for folder in classes
     }
     for folder in folders:
-        if folder not in classes and folder not in flat and not _has_table(folder) and any(_walk(str(folder))):
+        if folder not in classes and folder not in flat and not _has_table(folder) and _has_images(folder):
             listers[_split_name(folder, root)] = partial(_unlabelled, folder, _split_name(folder, root), names)
     for folder in flat:
         listers["validation"] = partial(_flat_validation, root, folder, names, wnids)
@@ -157,15 +154,23 @@ def _split_name(folder: Path, root: Path) -> str:
 
 
 def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
-    label = {name: number for number, name in enumerate(names)}
-    class_names = _class_names(folder)
-    entries = ((f"{c}/{path}", label[c], size) for c in class_names for path, size in _walk(str(folder / c)))
-    return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit)
+    label, passed_over = {name: number for number, name in enumerate(names)}, Counter[str]()
+
+    def entries() -> Iterator[tuple[str, int, int]]:
+        for path in images(folder, passed_over):
+            class_name, below, _ = path.partition("/")
+            if below:
+                yield path, label[class_name], _size(folder / path)
+            else:
+                passed_over["image outside of the classes"] += 1
+
+    return _listed(tuple(map(as_utf8, names)), folder, entries(), split, limit, passed_over)
 
 
 def _unlabelled(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
-    entries = ((path, UNLABELLED, size) for path, size in _walk(str(folder)) if not path.startswith("."))
-    return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit)
+    passed_over = Counter[str]()
+    entries = ((path, UNLABELLED, _size(folder / path)) for path in images(folder, passed_over))
+    return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit, passed_over)
 
 
 def _flat_validation(
@@ -173,16 +178,16 @@ def _flat_validation(
 ) -> Source:
     """ILSVRC2012_val_00000001.JPEG ...: the number in the name is the line of the ground truth, 1 for the first."""
     truth = [int(line) for line in _devkit_file(root, "ILSVRC2012_validation_ground_truth.txt").split()]
-    label = {name: number for number, name in enumerate(names)}
+    label, passed_over = {name: number for number, name in enumerate(names)}, Counter[str]()
 
     def entries() -> Iterator[tuple[str, int, int]]:
-        for path, size in _walk(str(folder)):
+        for path in images(folder, passed_over):
             number = re.search(r"_val_0*(\d+)\.", path)
             if not number or not 1 <= int(number[1]) <= len(truth):
                 raise UsageError(f"{folder / path} is not in the devkit's ground truth.", "Take it out of val/.")
-            yield path, label[wnids[truth[int(number[1]) - 1]]], size
+            yield path, label[wnids[truth[int(number[1]) - 1]]], _size(folder / path)
 
-    return _listed(names, folder, entries(), "validation", limit)
+    return _listed(names, folder, entries(), "validation", limit, passed_over)
 
 
 def _has_devkit(root: Path) -> bool:
@@ -236,14 +241,15 @@ def _inaturalist_split(root: Path, path: Path, split: str, limit: int | None) ->
         category = {row["id"]: str(row["name"]) for row in categories}
         places = {number: place for place, number in enumerate(sorted(category))}
         labels = {row["image_id"]: places[row["category_id"]] for row in record["annotations"]}
-        images = sorted((row["file_name"], labels[row["id"]]) for row in record["images"])
+        listed = sorted((row["file_name"], labels[row["id"]]) for row in record["images"])
     except (KeyError, TypeError) as error:
         message = f"{path} does not describe labelled images ({type(error).__name__}: {error})."
         raise UsageError(message, "Fetch it again from the iNaturalist 2018 competition.") from None
     names = tuple(category[number] for number in sorted(category))
     if len(set(names)) < len(names):  # a name for two categories
         names = tuple(f"{category[number]} ({number})" for number in sorted(category))
-    source = _listed(names, root, ((file, label, _size(root / file)) for file, label in images), split, limit)
+    rows = ((file, label, _size(root / file)) for file, label in listed)
+    source = _listed(names, root, rows, split, limit, {})
     if source and not any(source.sizes):
         raise UsageError(f"None of the images that {path.name} names is in {root}.", "Unpack train_val2018/ there.")
     return source

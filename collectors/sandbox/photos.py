@@ -16,15 +16,15 @@ from flickrexif.collectors.sandbox.population import SandboxPhoto
 from flickrexif.core.decoding import decoding
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
-from flickrexif.core.pictures import BadPicture, Picture, open_picture, suffixes
+from flickrexif.core.image_files import is_image
+from flickrexif.core.pictures import SUFFIXES, BadPicture, Picture, open_picture
 from flickrexif.core.pixels import to_rgb, upright
 from flickrexif.exif.dates import read_date
-from flickrexif.exif.files import FORMATS, photo_of
+from flickrexif.exif.files import photo_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = suffixes(*FORMATS)
 LICENSE = 4
 DAY = 86_400
 JPEG_QUALITY = 90
@@ -95,10 +95,10 @@ class FolderPopulation:
 
     def _read(self, folder: Path, path: Path) -> SandboxPhoto | None:
         relative = path.relative_to(folder)
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if not path.is_file() or not is_image(str(path)):
             self._skip(relative, "not a photo")
             return None
-        picture = open_picture(path, FORMATS)
+        picture = open_picture(path, tuple(SUFFIXES))
         if isinstance(picture, BadPicture):
             self._skip(relative, picture)
             return None
@@ -185,7 +185,7 @@ def _resized(file: PhotoFile, size: tuple[int, int]) -> bytes:
     """A JPEG of width and height `size`, upright, with nothing but pixels in it. Raises BadPicture."""
     from PIL import Image
 
-    picture = open_picture(file.path, FORMATS)
+    picture = open_picture(file.path, tuple(SUFFIXES))
     image = picture if isinstance(picture, BadPicture) else picture.decode()
     if isinstance(image, BadPicture):
         raise image

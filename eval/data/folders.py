@@ -1,49 +1,31 @@
 """Files of images in folders, as torchvision's ImageFolder reads them."""
 
-import os
-import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from flickrexif.core.errors import UsageError
+from flickrexif.core.image_files import files, is_image
 from flickrexif.core.text import as_utf8
 from flickrexif.eval.data.names import SPLITS
 from flickrexif.eval.data.source import Files, Source, fingerprint
-from flickrexif.processing.sources import EXTENSIONS
-
-ENDING = re.compile(r"\.[a-z0-9]{1,8}")
-
-
-def ending(name: str) -> str:
-    """The ending of a file's name in lower case, such as .jpg; "other file" where it has none of a usual kind."""
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a member of an archive is no path here
-    return suffix if ENDING.fullmatch(suffix) else "other file"
 
 
 def walk(
-    folder: Path, endings: Collection[str] = EXTENSIONS, without: Collection[Path] = ()
+    folder: Path, is_wanted: Callable[[str], bool] = is_image, without: Collection[Path] = ()
 ) -> tuple[dict[str, int], Counter[str]]:
-    """Path below `folder` -> size in bytes, of files with these endings, sorted by path; and of the others, by kind.
+    """Path below `folder` -> size in bytes, of the files that are wanted, sorted by path; and of the others, by kind.
 
     Links to folders are followed, as torchvision does, but for those that lead back; hidden folders and those of
     `without` are left out.
     """
-    paths, passed_over = [], Counter[str]()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        places = [Path(here, name) for name in folders if not name.startswith(".")]
-        folders[:] = [place.name for place in places if place not in without and not _leads_back(place)]
-        below = Path(here).relative_to(folder)
-        for name in files:
-            if name.startswith(".") or ending(name) not in endings:
-                passed_over["hidden file" if name.startswith(".") else ending(name)] += 1
-            else:
-                paths.append((below / name).as_posix())
-    return {path: _size(folder / path) for path in sorted(paths, key=lambda path: path.split("/"))}, passed_over
-
-
-def _leads_back(folder: Path) -> bool:
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+    sizes, passed_over = dict[str, int](), Counter[str]()
+    for path, kind in files(folder, is_wanted=is_wanted, without=without):
+        if kind is None:
+            sizes[path] = _size(folder / path)
+        else:
+            passed_over[kind] += 1
+    return sizes, passed_over
 
 
 def _size(path: Path) -> int:

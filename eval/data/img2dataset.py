@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flickrexif.core.errors import UsageError
+from flickrexif.core.image_files import ending
 from flickrexif.core.parquet import opened
 from flickrexif.core.text import as_utf8, plain
-from flickrexif.eval.data.folders import ending, split_folders, walk
+from flickrexif.eval.data.folders import split_folders, walk
 from flickrexif.eval.data.names import LABELS, integer
 from flickrexif.eval.data.source import Files, Source, labelled
 from flickrexif.eval.data.tars import Member, image_of, samples_of, tar_members

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flickrexif.core import image_files
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import AGAIN, read_below
 from flickrexif.core.parquet import opened, stored_bytes
@@ -93,11 +94,7 @@ def passed_over(sources: Iterable[Source]) -> list[str]:
     counts: dict[str, Counter[str]] = {}
     for source in sources:
         counts.setdefault(source.dataset, Counter()).update(source.passed_over)
-    return [
-        f"{dataset}: passed over are {', '.join(f'{count:,} x {kind}' for kind, count in sorted(kinds.items()))}."
-        for dataset, kinds in counts.items()
-        if kinds
-    ]
+    return [line for dataset, kinds in counts.items() for line in image_files.passed_over(dataset, kinds)]
 
 
 # --- files

@@ -19,11 +19,11 @@ from typing import IO, NamedTuple
 
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.files import AGAIN
+from flickrexif.core.image_files import ENDINGS, ending
 from flickrexif.core.text import as_utf8, reason_of
-from flickrexif.eval.data.folders import ending, walk
+from flickrexif.eval.data.folders import walk
 from flickrexif.eval.data.names import LABELS, SPLITS, integer
 from flickrexif.eval.data.source import Source, labelled, with_others
-from flickrexif.processing.sources import EXTENSIONS
 
 LONGEST = 2**20  # bytes of a header, a label or a JSON text that are read
 
@@ -156,7 +156,7 @@ def web_dataset(name: str, root: Path) -> list[Source]:
 
     Labels are the integers of `.cls`, else those of `label` or `cls` in `.json`.
     """
-    files, beside = walk(root, {".tar"})
+    files, beside = walk(root, lambda path: ending(path) == ".tar")
     splits: dict[str | None, list[Path]] = {}
     for path in files:
         splits.setdefault(_split_of(path), []).append(root / path)
@@ -203,7 +203,7 @@ def _web_dataset(name: str, root: Path, split: str | None, paths: Sequence[Path]
 
 def image_of(sample: Sample, key: str, path: Path, root: Path) -> str | None:
     """The ending of the image of a sample, None where it has none. UsageError where it has several."""
-    images = [field for field in sample if ending(f"x.{field}") in EXTENSIONS]
+    images = [field for field in sample if ending(f"x.{field}") in ENDINGS]
     if len(images) > 1:
         message = f"{as_utf8(key)} in {path} has several images ({', '.join(map(as_utf8, images))})."
         raise UsageError(message, f"Choose: --dataset '{root}?image={as_utf8(images[0])}'.")

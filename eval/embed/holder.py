@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import remove
 from flickrexif.core.folder import DataFolder
+from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.kinds import Holder
 from flickrexif.core.photo_ids import are_row_numbers, naming
 from flickrexif.eval.data.embeddings import (
@@ -33,7 +34,6 @@ from flickrexif.eval.data.embeddings import (
 )
 from flickrexif.eval.data.formats import dataset_of, sources_in
 from flickrexif.eval.embed.store import hash_of, read_failures, reasons, write_failures
-from flickrexif.processing.sources import EXTENSIONS
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ class _Sources:
 
     def _folders(self, data_folder: Path) -> list[Path]:
         """The folders with images, in the data folder and in registered folders elsewhere."""
-        holding = {path.parent for path in self.files if path.suffix.lower() in (".parquet", *EXTENSIONS)}
+        holding = {path.parent for path in self.files if path.suffix.lower() in (".parquet", *ENDINGS)}
         folders = holding.union(*(path.parents for path in holding))
         bases = [path for path in (data_folder, *DataFolder(data_folder).registered()) if path.is_dir()]
         return sorted(folder for folder in folders if any(folder.is_relative_to(base) for base in bases))

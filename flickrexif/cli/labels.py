@@ -11,13 +11,14 @@ from flickrexif.cli import completion
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
 from flickrexif.collectors.owners import UNKNOWN
+from flickrexif.core.image_files import passed_over
 
 if TYPE_CHECKING:
     from flickrexif.dataset.folder import FolderReport
 
 
 def label(
-    folder: Annotated[Path, typer.Argument(help="Folder of photos: JPEG, HEIC, PNG, TIFF, WebP; nested.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of photos: JPEG, HEIC, PNG, TIFF, WebP, AVIF, GIF …; nested.")],
     out: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
     images: Annotated[
         Literal["link", "copy", "none"],
@@ -57,6 +58,8 @@ def label(
         table(("reason", "photos"), sorted(report.reasons.items()))
     if report.without_image:
         table(("without image, as", "photos"), sorted(report.without_image.items()))
+    for line in passed_over(str(folder), report.passed_over):
+        say(line)
     typer.echo(f"{report.rows:,} photos labelled in {out}")
     _tell_photographers(report)
     typer.echo(how_to_load(out, "labels"))

@@ -8,6 +8,7 @@ import typer
 import flickrexif
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import how_to_load, progress_bar, say, table, with_detail
+from flickrexif.core.image_files import passed_over
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="PairCams: one scene, a phone and a camera.")
 
@@ -32,6 +33,8 @@ def build(
         report = flickrexif.build_pairs(
             source, out=out, cameras=cameras, strict=strict, data_dir=data_dir, progress=progress
         )
+    for line in passed_over(source, report.passed_over):
+        say(line)
     if report.findings:
         table(("subject", "file", "rule", "detail"), [(f.subject, f.file, f.rule, f.detail) for f in report.findings])
     typer.echo(f"{report.pairs:,} pairs in {report.root}, {len(report.findings)} findings")
@@ -54,6 +57,8 @@ def check(
     with progress_bar("image") as progress:
         checked = flickrexif.check_pairs(source, cameras=cameras, page=page, data_dir=data_dir, progress=progress)
     report = checked.report
+    for line in passed_over(source, checked.passed_over):
+        say(line)
     if checked.pages:
         say(f"Contact sheet: {checked.pages[0]}")
     if as_json:

@@ -8,7 +8,8 @@ import typer
 import flickrexif
 from flickrexif.cli import completion
 from flickrexif.cli.options import DataDir, Seed
-from flickrexif.cli.output import SHORT, progress_bar
+from flickrexif.cli.output import SHORT, progress_bar, say
+from flickrexif.core.image_files import passed_over
 
 
 def simulate(
@@ -85,6 +86,8 @@ def process(
             data_dir=data_dir,
             progress=progress,
         )
+    for line in passed_over(source, report.passed_over):
+        say(line)
     typer.echo(summary(report))
     if report.failed:
         raise typer.Exit(SHORT)

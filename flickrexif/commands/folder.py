@@ -1,11 +1,14 @@
 """From a folder of one's own photos to a data set: `flickrexif label`."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from flickrexif.collectors.folder import SUFFIXES, name_of, photo_paths, photos
+from flickrexif.collectors.folder import name_of, photo_paths, photos
 from flickrexif.collectors.owners import OwnerFrom, Owners, OwnerTable, owners
 from flickrexif.core.errors import UsageError
+from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import check_source
 from flickrexif.dataset.folder import FolderReport, Images, write_folder
@@ -26,8 +29,9 @@ def label_folder(
 ) -> FolderReport:
     """Label the photos in `folder` and write the data set `out`. UsageError as `check_folder`."""
     count, by = check_folder(folder, out, rule, table)
-    labelled = _counted(photos(folder, by), count, progress or (lambda *_: None))
-    return write_folder(labelled, out, by.told, images, _cleaned)
+    passed_over = Counter[str]()
+    labelled = _counted(photos(folder, by, passed_over), count, progress or (lambda *_: None))
+    return replace(write_folder(labelled, out, by.told, images, _cleaned), passed_over=passed_over)
 
 
 def check_folder(
@@ -43,7 +47,7 @@ def check_folder(
         raise UsageError(f"{out} is the folder of the photos.", "Name another folder with --out, such as data/mine.")
     check_source(out, "folder", "--out")
     if not (paths := photo_paths(folder)):
-        raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(SUFFIXES))}.")
+        raise UsageError(f"There is no photo in {folder}.", f"Looked for: {' '.join(sorted(ENDINGS))}.")
     return len(paths), owners([name_of(folder, path) for path in paths], rule, table)
 
 

@@ -1,6 +1,6 @@
 """`pairs build`, `check` and `simulate`: PairCams from a folder of photo pairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +14,18 @@ from flickrexif.paircams.build import PairsReport, check_out
 from flickrexif.paircams.build import build_pairs as build
 from flickrexif.paircams.check import Report, inspect
 from flickrexif.paircams.page import write_pages
-from flickrexif.paircams.pairing import read_pairs
+from flickrexif.paircams.pairing import passed_over, read_pairs
 
 Progress = Callable[[int, int], None]  # done, and in all
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The report of a check of pairs, and the pages of the contact sheet."""
+    """The report of a check of pairs, the pages of the contact sheet, and the files that are no photos, by kind."""
 
     report: Report
     pages: tuple[Path, ...]
+    passed_over: Mapping[str, int]
 
 
 def build_pairs(
@@ -68,7 +69,7 @@ def check_pairs(
         images, faults = read_pairs(str(source), optional_path(cameras), progress)
         report = inspect(images, faults, progress=progress)
         pages = write_pages(path_of(page), images, report, home.register) if page else ()
-    return Checked(report, tuple(pages))
+    return Checked(report, tuple(pages), passed_over(str(source)))
 
 
 def simulate_pairs(

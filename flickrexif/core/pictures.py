@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 # Format, as Pillow names it -> endings of its files, in lower case.
 SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe"),
-    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"),
+    "PNG": (".png", ".apng"),
     "WEBP": (".webp",),
     "GIF": (".gif",),
-    "BMP": (".bmp",),
+    "BMP": (".bmp", ".dib"),
     "TIFF": (".tif", ".tiff"),
-    "AVIF": (".avif",),
-    "PPM": (".ppm", ".pgm"),
-    "JPEG2000": (".jp2",),
-    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif", ".avifs"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "HEIF": (".heic", ".heif", ".hif", ".heics", ".heifs"),
 }
 FORMATS = tuple(name for name in SUFFIXES if name != "HEIF")  # which pillow-heif reads, where that is installed
 HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"))

@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +56,7 @@ class FolderReport:
     without_image: Mapping[str, int]
     photographers: Mapping[str, int]  # -> photos
     owners: str  # in words, who counts as the photographer
+    passed_over: Mapping[str, int] = field(default_factory=dict)  # kind -> files that are no images
 
 
 def write_folder(

@@ -14,14 +14,13 @@ from typing import IO
 
 from flickrexif.core.containers.tiff import Value, read_directory, read_head
 from flickrexif.core.decoding import quiet
-from flickrexif.core.pictures import BadPicture, Picture, open_picture
+from flickrexif.core.pictures import SUFFIXES, BadPicture, Picture, open_picture
 from flickrexif.exif.printed import FLOAT, printed
 from flickrexif.exif.tags import MAX_LENGTH, NUMERIC_TAGS, SENSITIVITY_TAGS, SETTINGS_TAGS, TAGS
 from flickrexif.exif.xmp import xmp_values
 
 Number = Fraction | int | float
 
-FORMATS = ("JPEG", "TIFF", "PNG", "WEBP", "HEIF", "AVIF")
 _EXIF_IFD = 0x8769
 _SERIALS = {0xA431: "BodySerialNumber", 0xC62F: "CameraSerialNumber"}  # of Exif; of DNG and what was made from it
 _NAMES = {int(code): tag for code, tag in NUMERIC_TAGS.items()} | SENSITIVITY_TAGS | _SERIALS
@@ -63,7 +62,7 @@ def read_tags(path: Path) -> dict[str, str]:
 
 def read_photo(path: Path) -> PhotoFile:
     """The tags (see `read_tags`), numbers and size of an image file. Raises `BadPicture`."""
-    picture = open_picture(path, FORMATS)
+    picture = open_picture(path, tuple(SUFFIXES))
     if isinstance(picture, BadPicture):
         raise picture
     return photo_of(picture)

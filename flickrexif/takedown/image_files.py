@@ -5,18 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from flickrexif.core.files import remove
+from flickrexif.core.image_files import is_image
 from flickrexif.core.kinds import Holder
 from flickrexif.core.photo_ids import is_ambiguous, names_photo
-from flickrexif.core.pictures import SUFFIXES, suffixes
-
-ENDINGS = frozenset((*suffixes(*SUFFIXES), ".partial"))  # of an image, whole or on its way
 
 
 def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping[Path, Counter[str]]:
     told = {photo_id for photo_id in ids if not is_ambiguous(photo_id)}
     removed: dict[Path, Counter[str]] = defaultdict(Counter)
     for path in files:
-        if path.suffix.lower() in ENDINGS and names_photo(path.stem, ids if _is_of_flickr(path) else told):
+        if names_photo(path.stem, ids if _is_of_flickr(path) else told) and _is_image(path):
             removed[path.parent]["image files"] += 1
             if write:
                 remove([path])
@@ -24,6 +22,11 @@ def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping
 
 
 HOLDER = Holder(forget=_forget)
+
+
+def _is_image(path: Path) -> bool:
+    """Whether it is one, whole or on its way."""
+    return path.suffix.lower() == ".partial" or is_image(str(path))
 
 
 def _is_of_flickr(path: Path) -> bool:

@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.parquet import opened
 from flickrexif.core.photo_ids import NUMBER_BYTES, is_ambiguous
-from flickrexif.takedown.image_files import ENDINGS
 
 TEXTS = frozenset(
     ".bib .cfg .css .csv .htm .html .ini .js .json .jsonl .log .md .rst .svg .tex .toml .tsv .txt .xml .yaml "
     ".yml".split()
 )
+IMAGES = ENDINGS | {".partial"}  # whole or on their way
 MAX_BYTES = 16 * 2**20  # of a file that is none of these
 SQLITE = b"SQLite format 3\0"
 OWNER = re.compile(rb"(?<![0-9])([0-9]{1,20})(?:@|%40)(N[0-9]{2})(?![0-9])")
@@ -77,7 +78,7 @@ def _holds(path: Path, needles: Needles) -> bool:
         return any(map(needles.among, _of_parquet(path, needles.photos)))
     if suffix == ".safetensors":
         return any(map(needles.among, _of_safetensors(path, needles.photos)))
-    if suffix in ENDINGS or (suffix not in TEXTS and path.stat().st_size > MAX_BYTES and not _is_sqlite(path)):
+    if suffix in IMAGES or (suffix not in TEXTS and path.stat().st_size > MAX_BYTES and not _is_sqlite(path)):
         return False
     return any(map(needles.among, _of_bytes(path))) or (_is_sqlite(path) and _in_sqlite(path, needles))
 
