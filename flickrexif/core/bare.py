@@ -96,7 +96,7 @@ def bare_tiff(content: bytes) -> BareTiff:
     deep, packed = max(bits) > 8, set(bits) == {12}
     if deep and numbers.get(PLANAR) == (2,) and numbers.get(COMPRESSION, (1,)) == (1,) and len(bits) > 1:
         raise BadPicture("unsupported_mode", "planes of more than 8 bits")
-    samples = 3 if packed and photometric == 2 and len(bits) == 3 else 1
+    samples = 3 if packed and photometric == 2 and numbers.get(SAMPLES) == (3,) else 1
     inverted = deep and photometric == 0
     changes: dict[int, tuple[int, ...]] = {PHOTOMETRIC: (1,)} if inverted or samples > 1 else {}
     if samples > 1:

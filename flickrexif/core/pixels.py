@@ -150,7 +150,8 @@ def _high_bytes(stream: IO[bytes], maximum: int, image: "ImageFile") -> "Image.I
         texts = re.sub(rb"#[^\r\n]*", b"", stream.read()).split()[:samples]
         values = np.array(texts, "S6").astype(np.uint16)
     else:
-        values = np.frombuffer(stream.read(2 * samples), ">u2")
+        content = stream.read(2 * samples)
+        values = np.frombuffer(content, ">u2", len(content) // 2)
     if len(values) < samples:
         raise BadPicture("truncated")
     high_byte = np.minimum(np.arange(2**16) * 256 // (maximum + 1), 255).astype(np.uint8)
