@@ -13,6 +13,7 @@ from flickrexif.collectors.owners import Owners
 from flickrexif.core.image_files import images
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.core.pictures import BadPicture
+from flickrexif.exif.exiftool import Reader
 from flickrexif.exif.files import read_photo
 from flickrexif.exif.tags import unusable
 
@@ -34,15 +35,17 @@ def name_of(folder: Path, path: Path) -> str:
     return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
 
 
-def photos(folder: Path, owners: Owners, passed_over: Counter[str] | None = None) -> Iterator[FolderPhoto]:
+def photos(
+    folder: Path, owners: Owners, passed_over: Counter[str] | None = None, read: Reader = read_photo
+) -> Iterator[FolderPhoto]:
     """Every image file in `folder`; those that cannot be read have a reason. `passed_over` as in `photo_paths`."""
-    return (_photo(path, name_of(folder, path), owners) for path in photo_paths(folder, passed_over))
+    return (_photo(path, name_of(folder, path), owners, read) for path in photo_paths(folder, passed_over))
 
 
-def _photo(path: Path, name: str, owners: Owners) -> FolderPhoto:
+def _photo(path: Path, name: str, owners: Owners, read: Reader) -> FolderPhoto:
     about: dict[str, Any] = {"path": name, "file": path.absolute()}
     try:
-        photo = read_photo(path)
+        photo = read(path)
     except BadPicture as bad:
         reason = REASON_OF_PICTURE.get(bad.reason, bad.reason)
         return FolderPhoto(**about, owner=owners.of(name, None), tags={}, width=None, height=None, reason=reason)

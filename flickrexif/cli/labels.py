@@ -36,6 +36,10 @@ def label(
         Path | None, typer.Option(help="CSV file: a column path, file or name, and one that says who took it.")
     ] = None,
     owner_column: Annotated[str, typer.Option(help="Column of --owners.")] = "owner",
+    reader: Annotated[
+        Literal["own", "exiftool"],
+        typer.Option(help="Who reads the Exif: this package, or the program exiftool, which is slower."),
+    ] = "own",
     data_dir: DataDir = None,
 ) -> None:
     """Label a folder of one's own photos: the same columns as FlickrExif, as Parquet with a card.
@@ -51,6 +55,7 @@ def label(
             owner_from=owner_from,
             owners=owners,
             owner_column=owner_column,
+            reader=reader,
             data_dir=data_dir,
             progress=progress,
         )

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from flickrexif.collectors.folder import name_of, photo_paths, photos
 from flickrexif.collectors.owners import OwnerFrom, Owners, OwnerTable, owners
@@ -12,9 +14,12 @@ from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import check_source
 from flickrexif.dataset.folder import FolderReport, Images, write_folder
+from flickrexif.exif.exiftool import exiftool_reader
+from flickrexif.exif.files import read_photo
 from flickrexif.paircams.scrub import scrub
 from flickrexif.paircams.scrub_exif import Unscrubbable
 
+ReaderName = Literal["own", "exiftool"]
 Progress = Callable[[int, int], None]  # photos done, and in all
 
 
@@ -26,12 +31,14 @@ def label_folder(
     images: Images = "link",
     rule: OwnerFrom | None = None,
     table: OwnerTable | None = None,
+    reader: ReaderName = "own",
 ) -> FolderReport:
     """Label the photos in `folder` and write the data set `out`. UsageError as `check_folder`."""
     count, by = check_folder(folder, out, rule, table)
     passed_over = Counter[str]()
-    labelled = _counted(photos(folder, by, passed_over), count, progress or (lambda *_: None))
-    return replace(write_folder(labelled, out, by.told, images, _cleaned), passed_over=passed_over)
+    with exiftool_reader() if reader == "exiftool" else nullcontext(read_photo) as read:
+        labelled = _counted(photos(folder, by, passed_over, read), count, progress or (lambda *_: None))
+        return replace(write_folder(labelled, out, by.told, images, _cleaned), passed_over=passed_over)
 
 
 def check_folder(

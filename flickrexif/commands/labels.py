@@ -5,7 +5,7 @@ from typing import Literal
 
 from flickrexif.cards import write_card
 from flickrexif.collectors.owners import OwnerFrom, OwnerTable
-from flickrexif.commands.folder import check_folder, label_folder
+from flickrexif.commands.folder import ReaderName, check_folder, label_folder
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.dataset.audit import Audit, audit_paths
 from flickrexif.dataset.folder import FolderReport, Images
@@ -20,6 +20,7 @@ def label(
     owner_from: OwnerFrom | None = None,
     owners: Place | None = None,
     owner_column: str = "owner",
+    reader: ReaderName = "own",
     data_dir: Place | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FolderReport:
@@ -29,14 +30,15 @@ def label(
     of a photographer together: `owner_from` says who that is, by the outermost folder ("top"), the folder ("parent"),
     the camera's serial number ("camera"), or `owner_column` of the CSV file `owners` ("column"); None: the first of
     column, top (where no photo lies outside of a folder) and camera. Photos of which nothing tells it count as one
-    photographer's. A photo that cannot be read has a row with the reason. Raises UsageError when there is no photo,
-    `out` holds another data set or is being written, or `owners` does not fit.
+    photographer's. `reader` is who reads the Exif: this package, or the program exiftool. A photo that cannot be read
+    has a row with the reason. Raises UsageError when there is no photo, `out` holds another data set or is being
+    written, `owners` does not fit, or exiftool is not installed.
     """
     photos, data_set = path_of(folder), path_of(out)
     table = OwnerTable(path=path_of(owners), column=owner_column) if owners else None
     check_folder(photos, data_set, owner_from, table)
     with home_of(photos, data_dir).writing("label", data_set):
-        report = label_folder(photos, data_set, progress, images=images, rule=owner_from, table=table)
+        report = label_folder(photos, data_set, progress, images=images, rule=owner_from, table=table, reader=reader)
         write_card(data_set)
     return report
 

@@ -77,7 +77,10 @@ def photo_of(picture: Picture) -> PhotoFile:
         for block in blocks:
             values |= _exif_values(block)
     tags = {tag: text for tag in TAGS if (text := _print(tag, values.get(tag)))}
-    return PhotoFile(tags, _numbers(values), picture.width, picture.height, picture.orientation, _camera(tags, values))
+    serial = next((text for name in _SERIALS.values() if (text := _print(name, values.get(name)))), "")
+    return PhotoFile(
+        tags, _numbers(values), picture.width, picture.height, picture.orientation, camera_of(tags, serial)
+    )
 
 
 def _exif_values(stream: IO[bytes]) -> dict[str, Value]:
@@ -121,9 +124,8 @@ def _iso(values: Mapping[str, Value]) -> Number | None:
     return next((speed for speed in speeds if speed), iso)
 
 
-def _camera(tags: Mapping[str, str], values: Mapping[str, Value]) -> str | None:
+def camera_of(tags: Mapping[str, str], serial: str) -> str | None:
     """A hash of a camera; None without its serial number, or with one that is a filling (0000000)."""
-    serial = next((text for name in _SERIALS.values() if (text := _print(name, values.get(name)))), "")
     if not serial.strip("0 -"):
         return None
     named = "\0".join((tags.get("Make", ""), tags.get("Model", ""), serial))
