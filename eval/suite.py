@@ -102,15 +102,10 @@ def measurements(
     """The measurements of the data sets with these settings, each with the reason why it cannot be made, if any.
 
     A setting is `task.field`, or `field` for all tasks that have it; `parameter` and `attribute` choose among the
-    measurements. Raises UsageError for a field or a value that is none.
+    measurements. Raises UsageError for a field that none of the tasks has, and for a value that is none.
     """
     for name in settings:
-        of = [
-            task
-            for task in (tasks if "." in name else MEASUREMENTS)
-            if _field(task, name) in _fields(MEASUREMENTS[task])
-        ]
-        if not of:
+        if not any(_has(task, name) for task in tasks):
             fields_by_task = "; ".join(f"{task}: {', '.join(_fields(MEASUREMENTS[task]))}" for task in tasks)
             raise UsageError(f"There is no setting {name[:60]!r}.", f"Known: {fields_by_task}.")
     possible = [(data, m, reason) for task in tasks for data in sets for m, reason in MEASUREMENTS[task].of(data)]
@@ -121,6 +116,15 @@ def measurements(
         for data, measurement, reason in possible
         if all(by_task[measurement.task].get(name, value) == value for name, value in _choices(measurement).items())
     ]
+
+
+def settings_for(tasks: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that one of the tasks has."""
+    return {name: value for name, value in settings.items() if any(_has(task, name) for task in tasks)}
+
+
+def _has(task: str, name: str) -> bool:
+    return _field(task, name) in _fields(MEASUREMENTS[task])
 
 
 def _choices(measurement: Measurement) -> dict[str, str | None]:

@@ -89,16 +89,23 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
 # --- what a source names
 
 
+def check_source(source: str | Path) -> None:
+    """UsageError for what is no folder, no manifest and no name of a data set."""
+    path = expanded(source)
+    is_name = not path.exists() and DATA_SET.fullmatch(str(source))
+    if not (path.is_dir() or path.suffix.lower() == ".csv" or is_name):
+        raise UsageError(f"There is no source {source}.", LAYOUTS)
+
+
 def _listing(source: str | Path) -> Listing:
+    check_source(source)
     path = expanded(source)
     if path.is_dir():
         listing = _data_set(str(path)) if _is_data_set(path) else _folder(path)
     elif path.suffix.lower() == ".csv":
         listing = _manifest(path)
-    elif not path.exists() and DATA_SET.fullmatch(str(source)):
-        listing = _data_set(str(source))
     else:
-        raise UsageError(f"There is no source {source}.", LAYOUTS)
+        listing = _data_set(str(source))
     if not listing.entries and not listing.problems:
         raise UsageError(f"There is no image in {source}.", LAYOUTS)
     return listing

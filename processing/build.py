@@ -157,12 +157,12 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     configs, engine = configs_of(settings), _engine(settings)
     names = (settings.split,) if settings.split else tuple(splits(settings.source))
     out = settings.out.absolute()
+    plans = [plan for split in names for plan in _plans(out, configs, split, settings)]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(out, error) from None
     remove_unfinished([out])
-    plans = [plan for split in names for plan in _plans(out, configs, split, settings)]
     for plan in plans:
         _begin(plan)
     new_shards = _run(plans, settings, engine, progress or (lambda *_: None))

@@ -72,6 +72,8 @@ MISTAKES = [
     ("eval", 2, r"No encoder was named\. Give --encoder lite0"),
     ("eval probes --encoder lite0", 2, "no task 'probes'. Known: probe, knn"),
     ("eval knn --encoder control:colour --data-dir data --set knn.q=1", 2, "no setting 'knn.q'. Known: knn: "),
+    ("eval probe --encoder control:colour --data-dir data --set k=1", 2, "no setting 'k'. Known: probe: parameter, "),
+    ("eval all --encoder control:colour --data-dir data --set neighbours=1", 2, "no setting 'neighbours'. Known: "),
     ("eval knn --encoder control:colour --data-dir data --set k", 2, "'k' is no setting. Write --set"),
     ("eval all --encoder control:colour --data-dir data --memory lots", 2, r"lots is no size\. Write it as 4G"),
     ("eval all --encoder control:colour --benchmark imagenet", 2, "no benchmark 'imagenet'. Known: imagenette-mini"),
@@ -117,9 +119,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: Path) -> dict[str, int]:
-    """Every file with its size; without the locks, and the journal, in which calls are noted."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and not {".flickrexif", ".crawl"} & {*path.parts})
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
+    """Every file with its size, and every folder; without the locks, and the journal, in which calls are noted."""
+    paths = (path for path in folder.rglob("*") if not {".flickrexif", ".crawl"} & {*path.parts})
+    return {path.relative_to(folder).as_posix(): path.stat().st_size if path.is_file() else 0 for path in paths}
 
 
 @pytest.mark.parametrize(("typed", "code", "said"), MISTAKES, ids=[typed for typed, _, _ in MISTAKES])

@@ -18,6 +18,7 @@ import torch
 
 from flickrexif import evaluate
 from flickrexif.core.errors import UsageError
+from flickrexif.eval.data.catalog import catalog
 from flickrexif.eval.data.embeddings import EmbeddingKey, pack_text, read_embeddings, write_embeddings
 from flickrexif.eval.encoders import resolve
 from flickrexif.eval.encoders.groups import by_memory
@@ -196,9 +197,19 @@ def test_flickrexif_itself_can_be_processed_on_the_fly(data: Path) -> None:
 
 
 def test_two_data_sets_of_one_name_are_refused(untouched: Path, tmp_path: Path) -> None:
-    other = write_classes(tmp_path / "imagenet")
-    with pytest.raises(UsageError, match="Two data sets have the name ImageNet"):
+    other = write_classes(tmp_path / "paircams")
+    with pytest.raises(UsageError, match="Two data sets have the name PairCams"):
         evaluate("control:colour", data_dir=untouched, dataset=str(other))
+
+
+def test_the_images_that_were_processed_have_a_name_of_their_own(untouched: Path, tmp_path: Path) -> None:
+    originals = write_classes(tmp_path / "imagenet")
+    names = (str(originals), "imagenet-traces")
+    sets = {data.name: data for data in catalog(untouched, untouched / "embeddings", names)}
+    assert set(sets) == {"imagenet-originals", "ImageNet"}
+    assert (sets["imagenet-originals"].on_the_fly, sets["ImageNet"].on_the_fly) == (True, False)
+    alone = catalog(tmp_path, tmp_path / "embeddings", [str(originals)])
+    assert [data.name for data in alone] == ["ImageNet"]
 
 
 # --- test images where there is no validation split

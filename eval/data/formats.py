@@ -37,11 +37,15 @@ def open_images(
     `spec` is a name of NAMES (a folder of `data_dir`; None: of the default data folder), a folder, or a Hugging Face
     data set `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
-    folder = (data_dir or default_data_dir()) / spec if spec in NAMES else expanded(spec)
+    data_dir = data_dir or default_data_dir()
+    folder = data_dir / spec if spec in NAMES else expanded(spec)
     if folder.is_dir():
         check_data_set(folder)
     origin = origin_of(folder)
-    sources = [replace(source, origin=origin) for source in _sources(spec, folder, variants)]
+    sources = [
+        replace(source, origin=origin, dataset=_apart(source.dataset, folder, data_dir))
+        for source in _sources(spec, folder, variants)
+    ]
     if not sources:
         raise UsageError(f"There is no image in {folder}.", HINT)
     if split is not None:
@@ -75,6 +79,14 @@ def dataset_of(folder: Path) -> str:
     """What the data set in `folder` is called in the published layout; FlickrExif by what it is, too."""
     name = folder.resolve().name
     return FLICKREXIF_NAME if recognised(folder) is FLICKREXIF else NAMES.get(name.lower(), name)
+
+
+def _apart(name: str, folder: Path, data_dir: Path) -> str:
+    """The name of the images in `folder`, another where the processed images of `data_dir` have it: they are others."""
+    processed = next((data_dir / called for called, of in NAMES.items() if of == name and called != of.lower()), None)
+    if processed is None or not processed.is_dir() or not folder.is_dir() or processed.samefile(folder):
+        return name
+    return f"{folder.resolve().name}-originals"
 
 
 def sources_in(folder: Path, variants: Sequence[str] = ()) -> list[Source]:

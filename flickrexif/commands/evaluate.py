@@ -38,6 +38,7 @@ from flickrexif.eval.suite import (
     measurements,
     plan,
     run_suite,
+    settings_for,
     tasks_of,
 )
 
@@ -180,7 +181,8 @@ def evaluate(
     )
     if quick:
         _check_images(dataset)
-        tasks, settings = several(tasks) or QUICK_TASKS, {**QUICK, **(settings or {})}
+        tasks = several(tasks) or QUICK_TASKS
+        settings = {**settings_for(tasks_of(tasks), QUICK), **(settings or {})}
         limit = QUICK_LIMIT if limit is None else limit
     if benchmark:
         tasks, settings = _of_benchmark(benchmark_of(benchmark), several(tasks), settings or {})
@@ -284,10 +286,8 @@ def _of_benchmark(
         raise UsageError(
             f"{benchmark.name} has its own {changed[0][:40]}.", "Leave that out, or leave out --benchmark."
         )
-    return [task for task in benchmark.tasks if task in tasks or ALL in tasks or not tasks], {
-        **settings,
-        **benchmark.settings,
-    }
+    chosen = [task for task in benchmark.tasks if task in tasks or ALL in tasks or not tasks]
+    return chosen, {**settings, **settings_for(chosen, benchmark.settings)}
 
 
 def _data_sets(

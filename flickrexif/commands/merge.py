@@ -8,7 +8,7 @@ from pathlib import Path
 from flickrexif.cards import write_card
 from flickrexif.commands.places import Place, data_folder, path_of
 from flickrexif.core.folder import DataFolder
-from flickrexif.dataset.merge import MergedMonth, MergeSettings
+from flickrexif.dataset.merge import MergedMonth, MergeSettings, check_inputs
 from flickrexif.dataset.merge import merge as run
 from flickrexif.dataset.merge_inputs import root_of
 
@@ -38,6 +38,7 @@ def merge(
     """
     folder, places = data_folder(data_dir), tuple(map(path_of, inputs))
     settings = MergeSettings(inputs=places, data_dir=folder.path, per_user_cap=per_user_cap, seed=seed)
+    check_inputs(settings)
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(folder.writing("merge"))

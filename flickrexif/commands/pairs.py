@@ -14,7 +14,7 @@ from flickrexif.paircams.build import PairsReport, check_out
 from flickrexif.paircams.build import build_pairs as build
 from flickrexif.paircams.check import Report, inspect
 from flickrexif.paircams.page import write_pages
-from flickrexif.paircams.pairing import passed_over, read_pairs
+from flickrexif.paircams.pairing import check_source, passed_over, read_pairs
 
 Progress = Callable[[int, int], None]  # done, and in all
 
@@ -44,6 +44,7 @@ def build_pairs(
     something else or is being written.
     """
     data_set = path_of(out) if out else data_folder(data_dir).path / "paircams"
+    check_source(str(source))
     check_out(path_of(source), data_set)
     with home_of(source, data_dir).writing("pairs build", data_set):
         report = build(str(source), data_set, cameras=optional_path(cameras), strict=strict, progress=progress)

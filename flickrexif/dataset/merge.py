@@ -108,12 +108,18 @@ class _Plan:
     home: Mapping[int, str]
 
 
-def _plan(settings: MergeSettings) -> _Plan:
+def check_inputs(settings: MergeSettings) -> tuple[DataSet, ...]:
+    """The data sets to merge. Raises UsageError for those that cannot be merged, or not into this folder."""
     if len(settings.inputs) < 2:
         raise UsageError("There is nothing to merge with.", "Name two data folders or more.")
     sets = tuple(map(open_data_set, settings.inputs))
     _check_sources(sets)
     _check_out(settings.out, sets)
+    return sets
+
+
+def _plan(settings: MergeSettings) -> _Plan:
+    sets = check_inputs(settings)
     takedowns = joined(read_takedowns(takedown_path(root)) for root in (*(s.root for s in sets), settings.out))
     ids = _ids_by_month(sets)
     if not ids:
@@ -164,7 +170,7 @@ def _check_nothing_lost(out: Path, ids: Mapping[str, Ints], takedowns: Takedowns
         lost = np.setdiff1d(table["Flickr ID"].to_numpy()[rows], kept_ids)
         if lost.size:
             message = f"{path} holds photos that none of the data sets has, for example {lost[0]}."
-            raise UsageError(message, f"Name another folder with --data-dir, or delete {out}.")
+            raise UsageError(message, "Name another folder with --data-dir.")
 
 
 def _ids_by_month(sets: Sequence[DataSet]) -> dict[str, Ints]:
