@@ -77,6 +77,7 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     import datasets
     import pyarrow as pa
 
+    from flickrexif.dataset.folder import check_links
     from flickrexif.dataset.kind import PHOTOS
     from flickrexif.dataset.splits import ATTRIBUTES
     from flickrexif.kinds import kind_of
@@ -91,6 +92,8 @@ def _load_local(folder: Path, config: str | None, options: dict[str, Any]) -> An
     config = config or ("default" if "default" in configs else next(iter(configs)))
     if config not in configs:
         raise UsageError(f"The data set in {folder} has no config {config!r}.", f"Known: {_listed(configs)}.")
+    if config == "images":
+        check_links(folder, configs[config]["train"])
     # Given as an argument, the files' times enter the name of `datasets`' cache; through the card they do not.
     files = {split: [path.relative_to(folder).as_posix() for path in paths] for split, paths in configs[config].items()}
     _check_cache(options.get("cache_dir"))

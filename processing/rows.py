@@ -4,6 +4,7 @@ A data set is listed once, by its columns of labels and ids alone where its file
 read from the file in which it begins.
 """
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,11 +59,11 @@ class Rows:
             yield from islice(self._read(first), len(ids))
 
     def _read(self, first: int) -> Iterator[bytes | None]:
-        stream = _images(_stream(self.place), self.image)
+        stream = _images(self.place, self.image)
         for number, count in enumerate(self.counts):
             if first < count:
                 rows = islice(stream.shard(len(self.counts), number).skip(first), count - first)
-                yield from (_bytes(row[self.image]) for row in rows)
+                yield from (_bytes(row[self.image], row.get("sha256")) for row in rows)
             first = max(0, first - count)
 
 
@@ -243,23 +244,26 @@ def _label(value: object, texts: Mapping[str, int]) -> int:
 
 
 def _mean_size(place: Place, image: str) -> int:
-    stream = _images(_stream(place), image)
+    stream = _images(place, image)
     sizes = [len(_bytes(row[image]) or b"") for row in stream.take(SIZED)]
     return sum(sizes) // max(1, len(sizes))
 
 
-def _images(stream: Any, image: str) -> Any:
-    return stream.select_columns([image]).cast_column(image, datasets.Image(decode=False))
+def _images(place: Place, image: str) -> Any:
+    """The images undecoded, of our own data sets with the hash of each, which tells whether a linked file changed."""
+    columns = [image, "sha256"] if place.data_files else [image]
+    return _stream(place).select_columns(columns).cast_column(image, datasets.Image(decode=False))
 
 
-def _bytes(cell: Mapping[str, Any] | None) -> bytes | None:
-    """The stored bytes, or those of the file at the stored path; None without either."""
+def _bytes(cell: Mapping[str, Any] | None, sha256: str | None = None) -> bytes | None:
+    """The stored bytes, or those of the file at the stored path; None without either, or where it has another hash."""
     if cell is None or (cell["bytes"] is None and not cell["path"]):
         return None
     if cell["bytes"] is not None:
         return bytes(cell["bytes"])
     try:
         with xopen(cell["path"], "rb") as file:
-            return bytes(file.read())
+            content = bytes(file.read())
     except FileNotFoundError:
         return None
+    return content if sha256 in (None, hashlib.sha256(content).hexdigest()) else None

@@ -1,6 +1,7 @@
 """A data set to train on: image and label of an attribute, as `datasets` and PyTorch take it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import flickrexif
-from flickrexif.core.errors import UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from tests.test_own_photos import rows, write
 
 pytestmark = pytest.mark.usefixtures("offline")
@@ -51,6 +52,31 @@ def test_pytorch_takes_it(streaming: bool, data: Path) -> None:
     batch = next(iter(DataLoader(train.with_format("torch"), batch_size=4)))
     assert batch["image"].shape == (4, 3, 64, 64)
     assert batch["label"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("bytes_a_file", [1, 10**9])
+def test_workers_share_a_stream(bytes_a_file: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each photo comes once, whichever worker reads its file."""
+    monkeypatch.setattr("flickrexif.dataset.folder.SHARD_BYTES", bytes_a_file)
+    flickrexif.label(data / "in", out=tmp_path / "mine", images="copy", data_dir=tmp_path)
+    stream: Any = flickrexif.load_dataset("mine", "Make", data_dir=tmp_path, streaming=True)
+    whole: Any = flickrexif.load_dataset("mine", "Make", data_dir=tmp_path)
+    for part in NAMES:
+        loader = DataLoader(stream[part].with_format("torch"), batch_size=2, num_workers=2)
+        read = [int(photo) for batch in loader for photo in batch["Flickr ID"]]
+        assert sorted(read) == sorted(whole[part]["Flickr ID"])
+
+
+def test_a_stream_ends_at_a_linked_photo_that_was_changed(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "in", tmp_path / "in")
+    flickrexif.label(tmp_path / "in", out=tmp_path / "mine", data_dir=tmp_path)
+    for path in (tmp_path / "in").rglob("*.jpg"):
+        path.write_bytes(path.read_bytes() + b"x")
+    stream: Any = flickrexif.load_dataset("mine", "Make", data_dir=tmp_path, streaming=True)
+    with pytest.raises(FlickrExifError, match="no longer the photo that was labelled"):
+        next(iter(stream["train"]))
+    with pytest.raises(FlickrExifError, match="no longer the photo that was labelled"):
+        flickrexif.load_dataset("mine", "Make", data_dir=tmp_path)
 
 
 def test_without_a_split_file_one_is_made_and_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 import flickrexif
 from flickrexif.cards.publish import PublishSettings, plan
-from flickrexif.core.errors import UsageError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.formats import open_images
 from tests.hub import Hub, serving
 from tests.pushing import TOKEN, USERS
@@ -178,6 +178,21 @@ def test_a_linked_file_that_was_changed_is_no_longer_the_labelled_photo(tmp_path
     (again,) = open_images(str(tmp_path / "mine"))
     assert None not in list(again.read(0, 2))
     assert again.fingerprint != source.fingerprint
+
+
+def test_loading_and_processing_refuse_or_leave_out_a_linked_file_that_was_changed(tmp_path: Path) -> None:
+    for name in "ab":
+        write(tmp_path / f"in/{name}.jpg", seed=ord(name))
+    data = tmp_path / "data"
+    flickrexif.label(tmp_path / "in", out=data / "mine", data_dir=data)
+    for config in ("labels", "images"):
+        assert len(flickrexif.load_dataset("mine", config, data_dir=data)["train"]) == 2
+    write(tmp_path / "in/a.jpg", seed=3)
+    assert len(flickrexif.load_dataset("mine", "labels", data_dir=data)["train"]) == 2
+    with pytest.raises(FlickrExifError, match=r"a\.jpg is gone, or no longer the photo.*Label the photos again"):
+        flickrexif.load_dataset("mine", "images", data_dir=data)
+    report = flickrexif.process(data / "mine", variant="identity", out=tmp_path / "out", data_dir=data, workers=1)
+    assert (report.parts[0].rows, report.failed) == (1, 1)
 
 
 def test_copies_hold_the_same_pictures_and_nothing_private(tmp_path: Path) -> None:

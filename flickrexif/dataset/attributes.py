@@ -10,6 +10,7 @@ from typing import Any
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import Row, column_names, read_columns, read_rows, read_table
+from flickrexif.dataset.folder import check_link
 from flickrexif.dataset.split_files import Split, read_split, split_files
 from flickrexif.dataset.splits import make_split, proportional
 
@@ -65,4 +66,6 @@ def _streamed(files: list[Path], label_of: Mapping[int, int], label: Any) -> Any
 
 
 def _rows(files: Sequence[Path], label_of: Mapping[int, int]) -> Iterator[Row]:
-    return ({**row, "label": label_of[row[ID]]} for row in read_rows(files, ID, label_of, (ID, "image")))
+    for row in read_rows(files, ID, label_of, (ID, "image", "sha256")):
+        check_link(row)
+        yield {ID: row[ID], "image": row["image"], "label": label_of[row[ID]]}

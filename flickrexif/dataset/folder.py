@@ -19,11 +19,12 @@ from typing import Any, Literal
 
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.draws import rank
+from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, remove
 from flickrexif.core.kinds import SIMULATED_CAMERA
-from flickrexif.core.parquet import Row, runs, schema_of, write_images, write_rows
+from flickrexif.core.parquet import Row, read_columns, runs, schema_of, stored_bytes, write_images, write_rows
 from flickrexif.core.photos import FolderPhoto
-from flickrexif.dataset.build import SIMULATED, TAG_COLUMNS, Collection, write_collection
+from flickrexif.dataset.build import SIMULATED, TAG_COLUMNS, Collection, read_collection, write_collection
 from flickrexif.dataset.images import SHARD_BYTES
 from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
@@ -108,6 +109,26 @@ def write_folder(
         photographers=Counter(table["owner"].to_pylist()),
         owners=owners,
     )
+
+
+def check_links(folder: Path, files: Iterable[Path]) -> None:
+    """FlickrExifError where a photo that the data set links to is gone, or no longer the one that was labelled.
+
+    Every photo is read; none where `files`, those of the images, hold copies.
+    """
+    collection = read_collection(folder)
+    if collection is None or collection.settings.get("images") != "link":
+        return
+    for table in read_columns(files, ["image", "sha256"]):
+        for row in table.to_pylist():
+            check_link(row)
+
+
+def check_link(row: Row) -> None:
+    """As `check_links`, of a row of the images; nothing is read where the image itself is stored."""
+    if row["image"]["bytes"] is None and stored_bytes(row["image"], row["sha256"]) is None:
+        message = f"{row['image']['path']} is gone, or no longer the photo that was labelled."
+        raise FlickrExifError(message, "Label the photos again: flickrexif label FOLDER --out DATA_SET.")
 
 
 def photo_id(path: str) -> int:
