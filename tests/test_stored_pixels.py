@@ -213,6 +213,37 @@ def test_no_segment_of_a_jpeg_does_harm(segments: list[tuple[int, bytes, bytes]]
     assert np.abs(ours(odd_file) - np.asarray(theirs, int)).max() <= 1
 
 
+CUT = b"Exif\0\0II*\0\x08\0\0\0\0\0" + bytes(300)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 80}])
+def test_a_webp_cut_in_its_exif_shows_its_picture(options: dict[str, Any]) -> None:
+    data = file(photograph(40, 30), "WEBP", exif=CUT, **options)
+    expected = of_opencv(data)
+    for missing in (1, 2, 100, 250):
+        assert np.array_equal(ours(data[:-missing]), expected)
+
+
+def test_an_extension_of_a_gif_does_no_harm() -> None:
+    data = file(photograph(40, 30), "GIF")
+    start = 13 + 3 * (2 << (data[10] & 7))
+    for label in (0x01, 0x77, 0xF9, 0xFE, 0xFF):
+        for blocks in (b"", b"\1x", b"\3abc\2de", b"\x0bNETSCAPE2.0"):
+            odd = data[:start] + bytes((0x21, label)) + blocks + b"\0" + data[start:]
+            assert np.array_equal(ours(odd), of_opencv(data))
+
+
+def test_a_box_of_a_jpeg2000_does_no_harm() -> None:
+    data = file(photograph(40, 30), "JPEG2000")
+    start = data.index(b"jp2h") - 4
+    end = start + struct.unpack_from(">L", data, start)[0]
+    for name in (b"res ", b"xml ", b"uuid"):
+        for body in (b"", b"x", bytes(40)):
+            box = struct.pack(">L4s", 8 + len(body), name) + body
+            odd = data[:start] + struct.pack(">L", end - start + len(box)) + data[start + 4 : end] + box + data[end:]
+            assert np.array_equal(ours(odd), of_opencv(data))
+
+
 # --- odd but whole
 
 

@@ -1,6 +1,7 @@
 """Files without what their pixels do not need, so that a decoder meets no harmless damage and turns nothing.
 
-JPEG by ITU-T T.81, PNG by ISO/IEC 15948, TIFF 6.0 and BigTIFF, HEIF by ISO/IEC 14496-12 (boxes) and 23008-12 (items).
+JPEG by ITU-T T.81, PNG by ISO/IEC 15948, WebP by RFC 9649, GIF89a, TIFF 6.0 and BigTIFF, HEIF by ISO/IEC 14496-12
+(boxes) and 23008-12 (items), JPEG 2000 by ISO/IEC 15444-1.
 """
 
 import struct
@@ -25,6 +26,9 @@ SHORT, LONG, LONG8 = 3, 4, 16
 _CODES = {1: "B", 2: "B", SHORT: "H", LONG: "L", 5: "LL", 6: "b", 7: "B", 8: "h", 9: "l", 10: "ll"}
 _CODES |= {11: "f", 12: "d", 13: "L", LONG8: "Q", 17: "q", 18: "Q"}
 
+WEBP_PIXELS = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+WEBP_METADATA = 0x0C  # bits of VP8X that announce Exif and XMP
+JP2_PIXELS = frozenset((b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef"))
 TURNS = frozenset((b"irot", b"imir", b"clap"))  # properties that turn, mirror and crop
 
 
@@ -69,6 +73,37 @@ def _profile(chunk: bytes) -> bytes | None:
     except zlib.error:
         return None
     return profile if inflater.eof else None
+
+
+def bare_webp(content: bytes) -> bytes:
+    """The chunks of its pixels and its colour profile: Exif and XMP, which may be cut short, are left out."""
+    parts, place = [b"WEBP"], 12
+    while len(head := content[place : place + 8]) == 8:
+        name, length = struct.unpack("<4sL", head)
+        end = place + 8 + length + length % 2
+        chunk = content[place:end]
+        if name == b"VP8X" and length:
+            chunk = head + bytes((chunk[8] & ~WEBP_METADATA,)) + chunk[9:]
+        if name in WEBP_PIXELS:
+            parts.append(chunk)
+        place = end
+    body = b"".join(parts)
+    return b"RIFF" + struct.pack("<L", len(body)) + body
+
+
+def bare_gif(content: bytes) -> bytes:
+    """The file without the extensions before its first picture, but for those that say what is transparent."""
+    flags = content[10]
+    place = 13 + (3 * (2 << (flags & 7)) if flags & 0x80 else 0)
+    parts = [content[:place]]
+    while content[place : place + 1] == b"!":
+        end = place + 2
+        while content[end]:  # the length of a block, 0 behind the last
+            end += content[end] + 1
+        if content[place + 1 : place + 3] == b"\xf9\4":
+            parts.append(content[place : end + 1])
+        place = end + 1
+    return b"".join((*parts, content[place:]))
 
 
 # --- TIFF
@@ -155,7 +190,17 @@ def _write(out: bytearray, place: int, entries: Mapping[int, Entry], order: str)
         struct.pack_into(f"{order}HHL4s", out, place + 2 + 12 * number, tag, kind, length, packed.ljust(4, b"\0"))
 
 
-# --- HEIF
+# --- HEIF and JPEG 2000
+
+
+def bare_jpeg2000(content: bytes) -> bytes:
+    """The file, of the same size, with the boxes of its header that no pixel needs made free space."""
+    out = bytearray(content)
+    for header in _inside(content, b"jp2h", 0, len(content)):
+        for name, body, _ in _boxes(content, *header):
+            if name not in JP2_PIXELS:
+                out[body - 4 : body] = b"free"
+    return bytes(out)
 
 
 def bare_heif(content: bytes) -> bytes:

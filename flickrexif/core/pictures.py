@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 from flickrexif.core.containers import READERS, Header, container, orientation_of
 from flickrexif.core.decoding import BadPicture as BadPicture
 from flickrexif.core.decoding import decoding
-from flickrexif.core.pixels import pixels, to_rgb, upright
+from flickrexif.core.pixels import pixels, size, to_rgb, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -166,11 +166,11 @@ def _by_pillow(stream: IO[bytes], formats: Sequence[str]) -> tuple[str | None, H
     stream.seek(0)
     prefix = stream.read(16)
     for name in formats:
-        opener, accept = Image.OPEN[name]
+        accept = Image.OPEN[name][1]
         if accept is None or accept(prefix) is True:
             stream.seek(0)
             with suppress(SyntaxError, IndexError, TypeError, struct.error):  # Pillow's ways to say: another format
-                return name, Header(*opener(stream, "").size)
+                return name, Header(*size(name, stream))
     return None, None
 
 

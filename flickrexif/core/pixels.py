@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from flickrexif.core.bare import BareTiff, bare_heif, bare_jpeg, bare_png, bare_tiff
+from flickrexif.core.bare import BareTiff, bare_gif, bare_heif, bare_jpeg, bare_jpeg2000, bare_png, bare_tiff, bare_webp
 from flickrexif.core.decoding import BadPicture, decoding
 
 if TYPE_CHECKING:
@@ -35,11 +35,16 @@ def pixels(name: str, stream: IO[bytes], check: Check, least: Least = None) -> "
     """
     if name == "HEIF":
         return _heif(stream, check)
-    image, finish = _OPENERS.get(name, _plain)(name, stream)
+    image, finish = _opened(name, stream)
     if least:
         image.draft("RGB", (max(least[0], 1), max(least[1], 1)))
     check(*image.size)
     return finish(image)
+
+
+def size(name: str, stream: IO[bytes]) -> tuple[int, int]:
+    """Width and height of a file that Pillow reads, by its header. Raises whatever decoders raise."""
+    return _opened(name, stream)[0].size
 
 
 def to_rgb(image: "Image.Image") -> "Image.Image":
@@ -82,6 +87,10 @@ def _image(values: "npt.NDArray[np.integer[Any]]") -> "Image.Image":
 Finish = Callable[["ImageFile"], "Image.Image"]
 
 
+def _opened(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+    return _OPENERS.get(name, _plain)(name, stream)
+
+
 def _plain(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
     """Open without Image.open, which limits the pixels even if only the header is read."""
     from PIL import Image
@@ -101,6 +110,18 @@ def _jpeg(_: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
     from PIL.JpegImagePlugin import JpegImageFile
 
     return JpegImageFile(io.BytesIO(bare_jpeg(stream.read())), ""), _loaded
+
+
+def _gif(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+    return _plain(name, io.BytesIO(bare_gif(stream.read())))
+
+
+def _jpeg2000(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+    return _plain(name, io.BytesIO(bare_jpeg2000(stream.read())))
+
+
+def _webp(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+    return _plain(name, io.BytesIO(bare_webp(stream.read())))
 
 
 def _png(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
@@ -148,7 +169,7 @@ def _high_bytes(stream: IO[bytes], maximum: int, image: "ImageFile") -> "Image.I
     stream.seek(tile.offset)
     if tile.codec_name == "ppm_plain":
         texts = re.sub(rb"#[^\r\n]*", b"", stream.read()).split()[:samples]
-        values = np.array(texts, "S6").astype(np.uint16)
+        values = np.fromiter(map(int, texts), np.uint16, len(texts))
     else:
         content = stream.read(2 * samples)
         values = np.frombuffer(content, ">u2", len(content) // 2)
@@ -179,4 +200,4 @@ def libheif() -> Any:
     return pillow_heif
 
 
-_OPENERS = {"JPEG": _jpeg, "PNG": _png, "PPM": _ppm, "TIFF": _tiff}
+_OPENERS = {"GIF": _gif, "JPEG": _jpeg, "JPEG2000": _jpeg2000, "PNG": _png, "PPM": _ppm, "TIFF": _tiff, "WEBP": _webp}
