@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.labels import damaged
 from flickrexif.core.pictures import BadPicture
 from flickrexif.exif.files import read_photo
 from flickrexif.exif.tags import TAGS
@@ -82,3 +83,10 @@ def test_generated_files_are_read_as_exiftool_reads_them(made: dict[Path, Made])
 def test_generated_files_are_of_all_kinds(made: dict[Path, Made]) -> None:
     assert {item.carrier for item in made.values()} == set(CARRIERS)
     assert {item.fault for item in made.values()} == {"", *OF_ENTRY, *OF_BLOCK}
+
+
+def test_no_damage_escapes() -> None:
+    """`python -m benchmarks.labels` damages a million."""
+    damage = damaged(3_000)
+    assert damage.pictures > 1_500
+    assert damage.tags > 5 * damage.pictures
