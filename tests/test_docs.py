@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flickrexif.collectors.images import REASONS
+from flickrexif.collectors.published import REASONS as OF_TABLES
 from flickrexif.collectors.sandbox.faults import KINDS
 from flickrexif.core.columns import Column
 from flickrexif.dataset.schema import FULL_COLUMNS, IMAGE_COLUMNS, PUBLISHED_COLUMNS
@@ -45,6 +46,7 @@ def rows_of(name: str) -> dict[str, str]:
 
 def test_why_there_is_no_image_is_told() -> None:
     assert rows_of("sampling.md") == REASONS
+    assert OF_TABLES.items() <= rows_of("fetch.md").items()
 
 
 def test_every_fault_of_the_embedded_server_is_described() -> None:

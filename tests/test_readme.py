@@ -12,12 +12,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from tests.hub import Hub, serving
 from tests.hub_repo import User
+from tests.suite_data import write_split
+from tests.test_fetch import IDS, Moody, rows_of
+from tests.test_reproduce import repo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -50,7 +54,9 @@ def arguments(step: str) -> list[str]:
 
 
 def prepare(folder: Path) -> None:
-    """What the README takes for granted: photos, images in classes, pairs, two other crawls."""
+    """What the README takes for granted: photos, images in classes, pairs, split files, two other crawls."""
+    (folder / "path/to").mkdir(parents=True)
+    write_split(folder / "path/to/splits", "Make", ["Apple", "Canon"], IDS)
     simulate_pairs(folder / "path/to/pairs", 6, 0)
     shots = sorted((folder / "path/to/pairs").rglob("*.jpg"))
     (folder / "home/Pictures").mkdir(parents=True)
@@ -69,7 +75,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subproc
     """All steps, run once, one after the other."""
     folder = tmp_path_factory.mktemp("readme")
     prepare(folder)
-    with serving(Hub(users={TOKEN: User("user")})) as hub:
+    with serving(Hub(users={TOKEN: User("user")})) as hub, Moody(IDS) as server:
+        hub.repos["CTU-OU/FlickrExif"] = repo(pa.table(rows_of(server, IDS)))
         environ = {
             **{name: os.environ[name] for name in ("PATH",)},
             "HOME": str(folder / "home"),

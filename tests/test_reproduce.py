@@ -26,6 +26,7 @@ from flickrexif.cli import app
 from flickrexif.collectors.sandbox.images import image_file
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.commands.evaluate import candidates_of
+from flickrexif.commands.fetch import FetchReport
 from flickrexif.dataset.schema import PUBLISHED_COLUMNS
 from flickrexif.eval.encoders import expand
 from flickrexif.eval.encoders.groups import by_memory
@@ -44,9 +45,10 @@ from tests.test_images import Pictures
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| (Fig\. \d+|Table \d+) \| `(eval (\w+))` \|", re.MULTILINE)
-ELSEWHERE = ("pip install ", "export ")
+ELSEWHERE = ("pip install ", "export ", "git clone ")
+SPLITS = "path/to/visual-encoder-traces/data/splits/FlickrExif"
 PAPER = {"Fig. 2", *(f"Fig. {number}" for number in range(4, 11)), "Table 2"}
 GONE = 3  # photos whose image is no longer there
 IDS = range(53_000_000_000, 53_000_000_060)
@@ -54,12 +56,11 @@ PHONE, CAMERA = "iPhone XR", "Canon EOS 450D"  # of PairCams, as published
 
 
 def steps() -> list[str]:
-    """The commands, and the piece of Python, in the page's order."""
-    found = []
-    for language, block in BLOCK.findall(PAGE):
-        lines = [block] if language == "python" else [line.partition("  #")[0].strip() for line in block.splitlines()]
-        found += [line for line in lines if line and not line.startswith(ELSEWHERE)]
-    return found
+    """The commands, in the page's order."""
+    blocks = BLOCK.findall(PAGE)
+    assert {language for language, _ in blocks} == {"sh"}
+    lines = (line.partition("  #")[0].strip() for _, block in blocks for line in block.splitlines())
+    return [line for line in lines if line and not line.startswith(ELSEWHERE)]
 
 
 COMMANDS = [step for step in steps() if step.startswith("flickrexif ")]
@@ -103,8 +104,8 @@ def test_what_is_no_command_would_be_noticed(words: str, said: str) -> None:
 
 
 def test_nothing_in_a_block_is_left_out() -> None:
-    assert len(COMMANDS) >= 20
-    assert len([step for step in steps() if step not in COMMANDS]) == 1  # the piece of Python
+    assert len(COMMANDS) >= 28
+    assert steps() == COMMANDS
 
 
 @pytest.mark.parametrize("page", [PAGE, PROTOCOL], ids=["reproduce", "protocol"])
@@ -216,7 +217,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     folder = tmp_path_factory.mktemp("reproduce")
     write_classes(folder / "path/to/imagenet", 12, 6)
     write_inaturalist(folder / "path/to/inaturalist")
-    splits = folder / "data/flickrexif/splits"
+    splits = folder / SPLITS
     splits.parent.mkdir(parents=True)
     for attribute in ("Make", "Is Smartphone"):
         write_split(splits, attribute, ["a", "b"], list(IDS))
@@ -234,11 +235,14 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
         }
 
         def run(step: str) -> subprocess.CompletedProcess[str]:
-            arguments = ["-c", step.replace("sleep(0.5)", "sleep(0)")]
-            if step.startswith("flickrexif "):
-                arguments = ["-m", "flickrexif", *shlex.split(step.replace("--workers 16", "--workers 1"))[1:]]
+            arguments = shlex.split(step.replace("--workers 16", "--workers 1"))[1:]
             return subprocess.run(
-                [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=300
+                [sys.executable, "-m", "flickrexif", *arguments],
+                cwd=folder,
+                env=environ,
+                capture_output=True,
+                text=True,
+                timeout=300,
             )
 
         yield Done(folder, {step: run(step) for step in RUN})
@@ -252,19 +256,20 @@ def test_a_step_runs(step: str, done: Done) -> None:
 
 
 def test_the_published_photos_are_fetched_under_their_ids(done: Done) -> None:
-    fetched = {path.name: path.read_bytes() for path in (done.folder / "data/flickrexif/images").iterdir()}
-    assert set(fetched) == {f"{number}.jpg" for number in IDS[:-GONE]}
+    rows = pq.read_table(done.folder / "data/flickrexif/images").to_pylist()
+    fetched = {row["Flickr ID"]: row["image"]["bytes"] for row in rows}
+    assert list(fetched) == list(IDS[:-GONE])
     assert len(set(fetched.values())) == len(fetched)
     assert all(data.startswith(b"\xff\xd8") for data in fetched.values())
-    (python,) = (step for step in RUN if step not in COMMANDS)
-    assert done.ended[python].stdout.splitlines() == [f"404 {number}.jpg" for number in IDS[-GONE:]]
+    labels = pq.read_table(done.folder / "data/flickrexif/labels").to_pylist()
+    assert {row["Flickr ID"] for row in labels if row["image_reason"] == "gone"} == set(IDS[-GONE:])
 
 
 def test_the_photos_are_linked_to_their_pages(done: Done) -> None:
-    found = pq.read_table(done.folder / "data/flickrexif/labels/published.parquet").to_pylist()
+    found = pq.read_table(done.folder / "data/flickrexif/labels").to_pylist()
     assert [row["Flickr ID"] for row in found] == list(IDS)
     for row in found:
-        assert row["page_url"] == f"https://www.flickr.com/photos/{row['owner']}/{row['Flickr ID']}/"
+        assert row["page_url"].endswith(f"/photos/{row['owner']}/{row['Flickr ID']}/")
 
 
 def test_the_sides_of_the_published_pairs_are_known(done: Done) -> None:
@@ -293,6 +298,17 @@ def test_after_the_steps_every_figure_can_be_made_by_all_encoders(done: Done) ->
 
 
 # --- the numbers
+
+
+@pytest.mark.parametrize("photos", [304_136, 356_459])
+def test_hours_of_the_published_photos_are_those_of_the_dry_run(photos: int) -> None:
+    report = FetchReport(photos=photos, passed_over={}, not_in_table=0, to_fetch=photos)
+    text = " ".join(PAGE.split())
+    assert f"{photos:,}" in text
+    assert f"{report.hours:.1f} hours" in text
+    if photos == 304_136:
+        assert f"{report.hours:.1f} hours and {report.bytes / 1e9:.0f} GB" in text
+        assert f"| {2 * report.bytes / 1e9:.0f} GB |" in PAGE
 
 
 @pytest.mark.parametrize("target", [1_200, 4_000])
@@ -331,12 +347,16 @@ def test_disk_of_the_embeddings() -> None:
         "Fig. 5": len(Masking().ratios) * imagenet,
         "Fig. 6": flickr,
         "Fig. 7": flickr,
+        "Fig. 10": pairs,
     }
     lines = {line.split(" | ")[0].removeprefix("| "): line for line in PAGE.splitlines() if ROW.match(line)}
     for figure, count in rows.items():
         size = count * 768 * 4 / 1e9
-        assert f"| {size:.2g} GB" in lines[figure], figure
+        assert f"| {size:.2g} GB" in lines[figure] or f"| {size * 1e3:.2g} MB |" in lines[figure], figure
+        hours = count / 1_000 / 3_600  # of a GPU, at 1,000 images a second
+        assert f"| {hours:.1f}" in lines[figure] or f"| {hours:.1g} |" in lines[figure], figure
     total = (variants + len(Masking().ratios)) * imagenet + variants * inaturalist + 2 * flickr + pairs
-    assert f"{total / 1e6:.0f} million embeddings an encoder, {total * 768 * 4 / 1e9:.0f} GB" in PAGE
+    disk = f"{total * 768 * 4 / 1e9:.0f} GB at 768 numbers and {total / 3.6e6:.1f} GPU-hours"
+    assert f"{total / 1e6:.0f} million embeddings an encoder, {disk}" in " ".join(PAGE.split())
     assert f"{total * 43_776 * 4 / 1e12:.1f} TB" in PAGE
     assert f"{total / 3_600 / 1_000:.1f} hours at 1,000 a second" in PAGE
