@@ -9,7 +9,7 @@ import threading
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -251,6 +251,13 @@ class Journal:
     def photo(self, photo_id: int) -> SearchPhoto:
         """What the search said of a candidate that is not rejected."""
         return _photo(self._rows("SELECT photo FROM candidates WHERE photo_id = ?", photo_id)[0][0])
+
+    def credit(self, photo_id: int, license_id: int | None, title: str | None, owner_name: str | None) -> None:
+        """Store the licence of a photo that a table named without, and whom to credit."""
+        with self._transaction() as db:
+            row = db.execute("SELECT photo FROM candidates WHERE photo_id = ?", (photo_id,)).fetchone()
+            photo = replace(_photo(row[0]), license_id=license_id, title=title, owner_name=owner_name)
+            db.execute("UPDATE candidates SET photo = ? WHERE photo_id = ?", (orjson.dumps(photo), photo_id))
 
     def pass_over(self, reasons: Iterable[tuple[int, str | None]]) -> None:
         """Set why drawn photos are not kept whatever their Exif says, `(id, reason)`; None: no such reason."""

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -444,6 +445,34 @@ def test_images_without_a_licence_are_not_published(server: Moody, table: Path, 
     assert {file.path for file in sent if file.path.endswith(".parquet")} == {
         f"{folder}/train-published.parquet" for folder in ("data", "labels")
     }
+
+
+def test_refresh_tells_the_licences_that_the_table_lacks(server: Moody, table: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "d", tmp_path / "d/flickrexif"
+    flickrexif.fetch(table, out=out, data_dir=data)
+    population = server.population
+    assert isinstance(population, Small)
+    population.by_id[IDS[2]] = replace(population.by_id[IDS[2]], license=0)  # all rights reserved
+    gone = population.by_id.pop(IDS[3])
+    done = flickrexif.refresh(data_dir=data, endpoint=server.endpoint)
+    assert done.answers is not None
+    assert done.answers.verdicts == {"ok": PHOTOS - 1, "gone": 1}
+    labels = read(data, name="flickrexif")
+    assert set(labels) == set(read(data, "images", "flickrexif")) == set(IDS) - {gone.id}
+    assert {row["license_id"] for row in labels.values()} == {0, 4}
+    row = labels[IDS[5]]
+    assert (row["title"], row["owner_name"], row["license"]) == (f"photo {IDS[5]}", "Ä & <b>", "CC BY 2.0")
+    assert row["attribution"].startswith(f'"photo {IDS[5]}" by Ä & <b> ({server.base}/photos/')
+    lines = (out / "ATTRIBUTION.csv").read_text()
+    assert lines.count("\n") == PHOTOS
+    with serving(Hub(users={})) as hub:
+        with pytest.raises(UsageError, match="1 of 59 images"):
+            plan(out, PublishSettings(repo="jo/photos"), HfApi(endpoint=hub.endpoint))
+        flickrexif.fetch(table, out=out, data_dir=data)  # what was told stays
+        assert read(data, name="flickrexif") == labels
+        flickrexif.fetch(table, out=out, data_dir=data, where=[f"Flickr ID={n}" for n in IDS if n != IDS[2]])
+        sent = plan(out, PublishSettings(repo="jo/photos"), HfApi(endpoint=hub.endpoint)).send
+    assert "images/train-published-00000.parquet" in {file.path for file in sent}
 
 
 def test_other_data_are_not_mixed_with_it(server: Moody, table: Path, tmp_path: Path) -> None:

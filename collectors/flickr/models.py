@@ -126,6 +126,13 @@ def parse_photo(entry: Mapping[str, Any]) -> SearchPhoto | None:
     )
 
 
+def parse_credit(photo: Mapping[str, Any]) -> tuple[int | None, str | None, str | None]:
+    """Licence id, title and the photographer's name, of getInfo's photo."""
+    owner = photo.get("owner")
+    name = owner.get("username") if isinstance(owner, Mapping) else None
+    return to_int(photo.get("license")), _text(photo.get("title")), _text(name)
+
+
 def parse_search(answer: Mapping[str, Any]) -> SearchPage:
     """The body of flickr.photos.search. Without a readable total it is the number of entries on the page: the total of
     an empty search comes as ""."""

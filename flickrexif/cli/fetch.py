@@ -74,7 +74,7 @@ def fetch(
     _print_reasons(report)
     images = sum(report.built.images.values())
     typer.echo(f"{report.photos:,} photos, {images:,} with their image, in {out}")
-    typer.echo("The table tells no licences: the images are for research on this machine, and are not published.")
+    typer.echo("Images without a licence are not published; `flickrexif publish` refuses them.")
     typer.echo(how_to_load(out))
     if report.not_yet:
         say(f"{report.not_yet:,} images were refused for a while. Run the same command again.")

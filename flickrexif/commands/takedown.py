@@ -15,6 +15,7 @@ from flickrexif.collectors.crawl import check_source
 from flickrexif.collectors.holder import HOLDER as JOURNALS
 from flickrexif.collectors.month import months_of
 from flickrexif.collectors.session import CALLS_PER_HOUR, Say, check_rate, service_of, source_at
+from flickrexif.commands.build import build_dataset
 from flickrexif.commands.places import Place, data_folder, several
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import remove
@@ -24,6 +25,7 @@ from flickrexif.core.pages import HOLDER as PAGES
 from flickrexif.core.takedowns import one_line
 from flickrexif.dataset.build import read_collection
 from flickrexif.dataset.holder import HOLDER as PHOTOS
+from flickrexif.dataset.kind import is_fetched
 from flickrexif.dataset.split_holder import HOLDER as SPLITS
 from flickrexif.eval.embed.holder import HOLDER as EMBEDDINGS
 from flickrexif.eval.report.holder import HOLDER as FIGURES
@@ -103,9 +105,10 @@ def refresh(
     """Ask Flickr again for the photos of the data set that were not asked for in the last `older_than` days.
 
     Those that are gone or private are forgotten for good; those under another licence leave the data set, and a later
-    crawl may take them under the new one. `answered` gets what Flickr said before anything is forgotten. When more
-    than half of the photos would go nothing does, and FlickrExifError is raised, unless `yes`. With `dry_run` nothing
-    is called. Raises as `crawl`, and UsageError when the server is not the one the photos came from.
+    crawl may take them under the new one. Photos of `fetch` get the licence that their table lacked. `answered` gets
+    what Flickr said before anything is forgotten. When more than half of the photos would go nothing does, and
+    FlickrExifError is raised, unless `yes`. With `dry_run` nothing is called. Raises as `crawl`, and UsageError when
+    the server is not the one the photos came from.
     """
     months = months_of(several(month), first, last, datetime.now(UTC).date()) if month or first or last else None
     folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
@@ -120,6 +123,9 @@ def refresh(
         stack.enter_context(folder.writing("refresh", *folder.data_sets_elsewhere()))
         report = ask(folder.path, months, service, threading.Event(), progress, older_than, say=say)
         answered(report)
+        if is_fetched(folder.flickrexif):  # its licences may be known now
+            build_dataset(folder.path)
+            write_card(folder.flickrexif)
         if report.doubtful and not yes:
             message = "More than half of the photos would be forgotten; nothing was."
             raise FlickrExifError(message, "Look at some of their pages; if they must go, add --yes.")

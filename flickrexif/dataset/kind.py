@@ -111,6 +111,7 @@ FETCHED = DataSetKind(
     name="published",
     made_by="flickrexif fetch CTU-OU/FlickrExif --out data/published",
     file_names=FILE_NAMES,
+    credited=True,
     images={"IDENTITY": "images"},
     recognises=_is_fetched,
     origin=origin,

@@ -15,7 +15,7 @@ from typing import Any
 
 from flickrexif.collectors.crawl import stopping_pool
 from flickrexif.collectors.flickr.client import CallRefused, Client, PhotoSkipped, Unanswered
-from flickrexif.collectors.flickr.models import to_int
+from flickrexif.collectors.flickr.models import parse_credit, to_int
 from flickrexif.collectors.journal import Journal, open_journal, read_journal
 from flickrexif.collectors.session import Say, Service, clients, data_root, identified, journal_path
 from flickrexif.core.errors import FlickrExifError, UsageError
@@ -60,9 +60,9 @@ class RefreshReport:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The photos of a data set, id -> licence id, and those that are to be asked, the longest unasked first."""
+    """The photos of a data set, id -> licence id (None: not known), and those to ask, the longest unasked first."""
 
-    photos: Mapping[int, int]
+    photos: Mapping[int, int | None]
     asked: tuple[int, ...]
 
 
@@ -123,7 +123,7 @@ def source_of(data_dir: Path) -> str:
 
 
 def _due(data_dir: Path, journal: Journal | None, months: Sequence[str] | None, older_than: float, now: float) -> Due:
-    licenses = _kept(journal, months) if journal else {}
+    licenses: dict[int, int | None] = {**_kept(journal, months)} if journal else {}
     for month, path in parquet_files(data_root(data_dir), "labels"):
         if months is None or month in months:
             table = read_table([path], ["Flickr ID", "license_id"], "Run `flickrexif build` again.")
@@ -147,29 +147,34 @@ def _kept(journal: Journal, months: Sequence[str] | None) -> dict[int, int]:
 
 
 def _check(
-    client: Client, journal: Journal, licenses: Mapping[int, int], now: Callable[[], float], photo_id: int
+    client: Client, journal: Journal, licenses: Mapping[int, int | None], now: Callable[[], float], photo_id: int
 ) -> str:
-    """Ask for one photo; a definite verdict is journaled."""
-    verdict = _ask(client, photo_id, licenses[photo_id])
+    """Ask for one photo; a definite verdict is journaled, and a licence that was not known, with whom to credit."""
+    verdict, answer = _ask(client, photo_id, licenses[photo_id])
+    if verdict == OK and licenses[photo_id] is None:
+        journal.credit(photo_id, *parse_credit(answer["photo"]))
     if verdict != UNCLEAR:
         journal.add_check(photo_id, now(), verdict)
     return verdict
 
 
-def _ask(client: Client, photo_id: int, license_id: int) -> str:
-    """One of VERDICTS. Raises when it is the server that fails or refuses, not this photo."""
+def _ask(client: Client, photo_id: int, license_id: int | None) -> tuple[str, Mapping[str, Any]]:
+    """One of VERDICTS, and the answer. Raises when it is the server that fails or refuses, not this photo."""
     try:
         answer = client.get_info(photo_id)
     except PhotoSkipped as error:
-        return {1: "gone", 2: "private"}.get(error.code, UNCLEAR)
+        return {1: "gone", 2: "private"}.get(error.code, UNCLEAR), {}
     except (CallRefused, Unanswered):
         client.identify()
-        return UNCLEAR
-    return verdict_of(answer, photo_id, license_id)
+        return UNCLEAR, {}
+    return verdict_of(answer, photo_id, license_id), answer
 
 
-def verdict_of(answer: Mapping[str, Any], photo_id: int, license_id: int) -> str:
-    """What getInfo's answer says of the photo; an answer that lacks a part, or is of another photo, says nothing."""
+def verdict_of(answer: Mapping[str, Any], photo_id: int, license_id: int | None) -> str:
+    """What getInfo's answer says of the photo; an answer that lacks a part, or is of another photo, says nothing.
+
+    A photo whose licence was not known has none that could change.
+    """
     photo = answer["photo"]
     visibility = photo.get("visibility")
     public = to_int(visibility.get("ispublic")) if isinstance(visibility, Mapping) else None
@@ -178,7 +183,7 @@ def verdict_of(answer: Mapping[str, Any], photo_id: int, license_id: int) -> str
         return UNCLEAR
     if not public:
         return "private"
-    return OK if license_now == license_id else RELICENSED
+    return OK if license_id in (None, license_now) else RELICENSED
 
 
 def _report(photos: Due, verdicts: Mapping[int, str]) -> RefreshReport:
