@@ -23,7 +23,7 @@ from tests.samples import write_image_folder
 from tests.suite_data import records, write_data
 
 ROOT = Path(__file__).parents[1]
-FAST: dict[str, Any] = {"settings": {"protocol": "fast", "seeds": 2}, "device": "cpu"}
+CPU: dict[str, Any] = {"device": "cpu"}
 STRANGERS = "module:tests.faulty_encoders:"
 REASONS = {
     "in_loading": "RuntimeError: no weights for you",
@@ -56,7 +56,7 @@ def data(untouched: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", list(REASONS))
 def test_what_an_encoder_does_is_a_record_with_a_log_and_others_are_measured(data: Path, name: str) -> None:
     tasks = ("retrieval", "similarity", "neighbors")
-    evaluation = flickrexif.evaluate([STRANGERS + name, "control:colour"], data_dir=data, tasks=tasks, **FAST)
+    evaluation = flickrexif.evaluate([STRANGERS + name, "control:colour"], data_dir=data, tasks=tasks, **CPU)
     for result in evaluation.results:
         if result.encoder == "control:colour":
             assert result.state != "failed"
@@ -97,11 +97,11 @@ def test_a_log_goes_when_the_measurement_is_made_and_when_it_names_a_photo_that_
                 raise ValueError("photo 53000000001 is odd")
             return super().embed(batch)
 
-    flickrexif.evaluate(Mended(capacity=1), data_dir=data, tasks="neighbors", **FAST)
+    flickrexif.evaluate(Mended(capacity=1), data_dir=data, tasks="neighbors", **CPU)
     (log,) = (data / "results").rglob("*.log")
     assert "53000000001" in log.read_text()
     shutil.copytree(data, data.parent / "other")
-    flickrexif.evaluate(Mended(), data_dir=data, tasks="neighbors", **FAST)
+    flickrexif.evaluate(Mended(), data_dir=data, tasks="neighbors", **CPU)
     assert not list((data / "results").rglob("*.log"))
     flickrexif.forget(reason="asked", photos=[53_000_000_001], data_dir=data.parent / "other")
     assert not list((data.parent / "other" / "results").rglob("*.log"))
@@ -116,7 +116,7 @@ def test_a_fault_of_a_measurement_ends_the_run(data: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(retrieval, "paircams_recall", broken)
     with pytest.raises(ZeroDivisionError, match="our own"):
-        flickrexif.evaluate("control:colour", data_dir=data, tasks="retrieval", **FAST)
+        flickrexif.evaluate("control:colour", data_dir=data, tasks="retrieval", **CPU)
     assert records(data) == {}
 
 
@@ -128,7 +128,7 @@ def test_a_fault_of_embedding_ends_the_run(data: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Block, "write", broken)
     with pytest.raises(IndexError, match="our own"):
-        flickrexif.evaluate(encoder, data_dir=data, tasks=("masking", "retrieval"), **FAST)
+        flickrexif.evaluate(encoder, data_dir=data, tasks=("masking", "retrieval"), **CPU)
     assert len(encoder.batches) < 12  # the first block alone
     assert records(data) == {}
 
@@ -152,12 +152,12 @@ def test_a_full_disk_ends_the_suite_at_once_and_the_same_command_goes_on(
 ) -> None:
     encoder = Linear()
     with disk_of(1_000), pytest.raises(MachineError, match=r"safetensors cannot be written \(File too large\)\."):
-        flickrexif.evaluate(encoder, data_dir=data, tasks=("masking", "retrieval"), **FAST)
+        flickrexif.evaluate(encoder, data_dir=data, tasks=("masking", "retrieval"), **CPU)
     assert len(encoder.batches) < 12  # no second pass
     assert records(data) == {}
-    flickrexif.evaluate(Linear(), data_dir=data, tasks=("masking", "retrieval"), **FAST)
+    flickrexif.evaluate(Linear(), data_dir=data, tasks=("masking", "retrieval"), **CPU)
     fresh = Path(shutil.copytree(untouched, tmp_path / "fresh" / "data"))
-    flickrexif.evaluate(Linear(), data_dir=fresh, tasks=("masking", "retrieval"), **FAST)
+    flickrexif.evaluate(Linear(), data_dir=fresh, tasks=("masking", "retrieval"), **CPU)
     assert records(data) == records(fresh)
 
 

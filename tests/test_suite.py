@@ -31,7 +31,8 @@ from tests.samples import write_image_folder
 from tests.suite_data import MADE, PHOTOS, records, snapshot, write_classes, write_data
 
 ROOT = Path(__file__).parents[1]
-FAST: dict[str, Any] = {"settings": {"protocol": "fast", "seeds": 2}, "device": "cpu"}
+CPU: dict[str, Any] = {"device": "cpu"}
+FAST: dict[str, Any] = {"settings": {"protocol": "fast", "seeds": 2}, **CPU}  # where a probe is measured
 MASKS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 OURS = "module-tests-linear"  # folder of the records of `Linear()`
 
@@ -56,7 +57,9 @@ def finished(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def plan(data: Path, encoder: Any = None, tasks: Any = None, **options: Any) -> tuple[Item, ...]:
-    return evaluate(encoder or Linear(), tasks, data_dir=data, dry_run=True, **{**FAST, **options}).items
+    return evaluate(
+        encoder or Linear(), tasks, data_dir=data, dry_run=True, **{**(CPU if tasks else FAST), **options}
+    ).items
 
 
 def states(data: Path, tasks: Any = None, **options: Any) -> dict[str, str]:
@@ -166,7 +169,7 @@ def test_settings_that_cannot_be(untouched: Path, options: dict[str, Any], words
 
 
 def test_tasks_that_are_named_are_all_that_is_done(data: Path) -> None:
-    results = evaluate(Linear(), "retrieval", data_dir=data, **FAST).results
+    results = evaluate(Linear(), "retrieval", data_dir=data, **CPU).results
     assert [result.task for result in results] == ["retrieval"]
     assert [path.name for path in (data / "embeddings").iterdir()] == ["PairCams"]
 
@@ -294,11 +297,11 @@ def test_only_what_an_input_changes_is_measured_anew(data: Path) -> None:
 
 
 def test_a_damaged_record_is_made_again(data: Path) -> None:
-    evaluate(Linear(), ("retrieval",), data_dir=data, **FAST)
+    evaluate(Linear(), ("retrieval",), data_dir=data, **CPU)
     path = data / "results" / OURS / "retrieval_PairCams.json"
     before = records(data)
     path.write_text("{")
-    evaluate(Linear(), ("retrieval",), data_dir=data, **FAST)
+    evaluate(Linear(), ("retrieval",), data_dir=data, **CPU)
     assert records(data) == before
 
 
@@ -351,7 +354,7 @@ class Tired(Linear):
 
 def test_a_failure_is_a_record_with_its_reason_and_what_is_embedded_is_measured(finished: Path, data: Path) -> None:
     encoder, tasks = Tired(), ("neighbors", "tsne", "retrieval")
-    by_task = {result.task: result for result in evaluate(encoder, tasks, data_dir=data, **FAST).results}
+    by_task = {result.task: result for result in evaluate(encoder, tasks, data_dir=data, **CPU).results}
     assert {task: result.state for task, result in by_task.items()} == {
         "neighbors": "measured", "tsne": "measured", "retrieval": "failed",
     }  # fmt: skip
@@ -359,7 +362,7 @@ def test_a_failure_is_a_record_with_its_reason_and_what_is_embedded_is_measured(
     assert set(by_task["retrieval"].metrics.values()) == {None}
     assert len(encoder.batches) == 3 + 2  # it is not tried again for each file
     assert "to do" in states(data, tasks).values()  # but by the next run
-    evaluate(Linear(), tasks, data_dir=data, **FAST)
+    evaluate(Linear(), tasks, data_dir=data, **CPU)
     ours, expected = records(data), records(finished)
     assert ours == {name: expected[name] for name in ours}
 
@@ -394,16 +397,16 @@ def test_a_broken_split_file_is_a_reason(data: Path) -> None:
 def test_images_that_cannot_be_read_are_a_reason(data: Path) -> None:
     for path in (data / "paircams/data").iterdir():
         path.write_bytes(b"PAR1")
-    results = evaluate(Linear(), ("retrieval", "neighbors"), data_dir=data, **FAST).results
+    results = evaluate(Linear(), ("retrieval", "neighbors"), data_dir=data, **CPU).results
     assert [(r.task, r.state) for r in results] == [("neighbors", "measured"), ("retrieval", "failed")]
     assert "cannot be read" in results[1].reason
 
 
 def test_an_embeddings_file_made_otherwise_is_left_and_told(data: Path) -> None:
-    evaluate(Linear(), ("retrieval",), data_dir=data, **FAST)
+    evaluate(Linear(), ("retrieval",), data_dir=data, **CPU)
     before = records(data)
     changed = replace_weights(Linear())
-    results = evaluate(changed, ("retrieval",), data_dir=data, **FAST).results
+    results = evaluate(changed, ("retrieval",), data_dir=data, **CPU).results
     assert "made with other settings" in results[0].reason
     assert records(data) == before  # values are not overwritten by a failure
 
@@ -432,11 +435,11 @@ class Means:
 
 
 def test_an_object_with_embed_is_measured(data: Path) -> None:
-    results = evaluate(Means(), ("neighbors",), data_dir=data, **FAST).results
+    results = evaluate(Means(), ("neighbors",), data_dir=data, **CPU).results
     assert [(r.encoder, r.family, r.task) for r in results] == [("module:Means", "OWN", "neighbors")]
     path = data / "embeddings/FlickrExif/model=module_variant=Means.safetensors"
     assert read_embeddings(path).image_embeddings.shape == (PHOTOS, 3)
-    named = evaluate(Means(), ("neighbors",), data_dir=data, name="mine", **FAST).results
+    named = evaluate(Means(), ("neighbors",), data_dir=data, name="mine", **CPU).results
     assert named[0].metrics == results[0].metrics
     assert named[0].encoder == "mine"
 
@@ -513,8 +516,8 @@ def test_dct_reads_the_compression_of_photographs_and_random_does_not(tmp_path: 
 
 
 def test_masked_and_whole_images_have_records_of_their_own(data: Path) -> None:
-    evaluate(Linear(), "retrieval", data_dir=data, **FAST)
-    masked = {**FAST, "settings": {"retrieval.mask": 0.9}}
+    evaluate(Linear(), "retrieval", data_dir=data, **CPU)
+    masked = {**CPU, "settings": {"retrieval.mask": 0.9}}
     assert states(data, ("retrieval",)) == {"retrieval PairCams": "done"}
     assert states(data, ("retrieval",), **masked) == {"retrieval PairCams": "to do"}
     evaluate(Linear(), "retrieval", data_dir=data, **masked)
