@@ -112,7 +112,8 @@ def _size(path: Path) -> int:
 
 
 def _class_names(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    with os.scandir(folder) as scan:
+        return sorted(entry.name for entry in scan if entry.is_dir() and not entry.name.startswith("."))
 
 
 # --- ImageFolder and ImageNet
