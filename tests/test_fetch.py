@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from huggingface_hub import HfApi
 from PIL import Image
 
@@ -36,6 +37,7 @@ from flickrexif.dataset.schema import PUBLISHED_COLUMNS
 from tests.drawn import png_header
 from tests.hub import Hub, serving
 from tests.populations import ListPopulation, make_photo
+from tests.samples import DATA
 from tests.suite_data import write_split
 from tests.test_reproduce import repo
 
@@ -501,3 +503,42 @@ def test_an_address_that_changed_is_fetched_anew(server: Moody, table: Path, tmp
     assert IDS[3] in read(tmp_path, "images")
     with read_journal(tmp_path / "published/.crawl/journal.sqlite") as journal:
         assert len(journal.images("published")) == PHOTOS
+
+
+# --- the evaluator, on official split files
+
+EACH = 8  # photos of a class and split that are drawn
+
+
+def test_the_evaluator_takes_it_with_official_split_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of a make have a colour, so that it can be told, and every eighth photo is gone."""
+    monkeypatch.delenv("FLICKR_API_KEY", raising=False)
+    record = json.loads((DATA / "splits/split_data_target_attribute=Make.json").read_text())
+    label_of = {
+        photo: label
+        for part in ("train", "val", "test")
+        for photo, label in zip(record[f"{part}_ids"], record[f"encoded_{part}_labels"], strict=True)
+    }
+    ids = sorted(label_of)
+    with Moody(ids) as server:
+        reds = {photo: 28 * label_of[photo] for photo in ids}
+        server.answer = lambda n: Response(404) if n % 8 == 0 else stand_in((40, 30), f"#{reds[n]:02x}40{n % 64:02x}")
+        table = write_table(tmp_path / "t.parquet", rows_of(server, ids))
+        limit = EACH * 3 * len(record["label_encoder_classes"])
+        report = fetch(table, tmp_path, splits=DATA / "splits", attribute="Make", limit=limit)
+    assert report.photos == limit < len(ids)
+    assert report.reasons == {"gone": sum(photo % 8 == 0 for photo in read(tmp_path))}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more wait for each other where the machine is busy
+    try:
+        folder, settings = str(tmp_path / "published"), {"protocol": "fast"}
+        evaluation = flickrexif.evaluate(
+            "control:colour", "probe", dataset=folder, data_dir=tmp_path, settings=settings, device="cpu"
+        )
+    finally:
+        torch.set_num_threads(threads)
+    (result,) = (result for result in evaluation.results if result.attribute == "Make")
+    assert (result.dataset, result.origin, result.reason) == ("published", "sandbox:simulated", "")
+    present = read(tmp_path, "images")
+    assert result.n["test"] == sum(photo in present for photo in record["test_ids"])
+    assert result.metrics["accuracy"] > 0.9
