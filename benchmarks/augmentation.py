@@ -1,6 +1,6 @@
 """Two small encoders that differ in augmentation alone: the training of `mini:plain` and `mini:augmented`.
 
-    python -m benchmarks.augmentation DATA --out FOLDER [--recipe plain --recipe augmented] [--seed 0] [--epochs 12]
+    python -m benchmarks.augmentation DATA --out FOLDER [--recipe plain --recipe augmented] [--seed 0] [--epochs 9]
 
 DATA is Imagenette with train/ and val/ of one folder a class (github.com/thunderInfy/imagenette; the public archive
 works too: photos are brought to 224 px). The photos of `imagenette-mini` are left out, so that the small benchmark
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recipe", choices=RECIPES, action="append")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=9)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for recipe in options.recipe or RECIPES:

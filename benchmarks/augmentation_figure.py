@@ -1,12 +1,13 @@
 """The table and the figure of docs/augmentation.md, from the records of the networks that were trained.
 
-    python -m benchmarks.augmentation_figure RESULTS [--svg docs/images/augmentation.svg]
+    python -m benchmarks.augmentation_figure RESULTS… [--svg docs/images/augmentation.svg]
 
-RESULTS is the folder of `flickrexif eval probe knn --encoder plain-0=mini:plain@FOLDER/plain-0.safetensors …`: one
+RESULTS are folders of `flickrexif eval probe knn --encoder plain-0=mini:plain@FOLDER/plain-0.safetensors …`: one
 encoder a network, named RECIPE-SEED.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import altair
@@ -15,17 +16,17 @@ import pandas as pd
 from flickrexif.eval.measure import read_result
 
 RECIPES = ("plain", "geometric", "photometric", "processing", "augmented")
-PARAMETERS = ("jpeg", "sharpening", "resizing", "interpolation")
+PARAMETERS = ("resizing", "sharpening", "jpeg")
 SETUPS = {"all_same": "all images processed alike", "neg_same": "only other classes like the query"}
 
 
-def measured(results: Path) -> pd.DataFrame:
+def measured(results: Sequence[Path]) -> pd.DataFrame:
     """A row a network, parameter and number: recipe, seed, parameter, metric, value, low, high; sorted."""
     rows = []
-    for path in results.rglob("*.json"):
+    for path in (path for folder in results for path in folder.rglob("*.json")):
         result = read_result(path)
-        recipe, _, seed = result.encoder.partition("-")
-        if result.task not in ("probe", "knn") or result.parameter is None or recipe not in RECIPES:
+        recipe, _, seed = result.encoder.partition("?")[0].partition("-")
+        if result.task not in ("probe", "knn") or result.parameter not in PARAMETERS or recipe not in RECIPES:
             continue
         for metric in ("accuracy",) if result.task == "probe" else ("all_same", "neg_same", "pos_same"):
             low, high = result.intervals[metric]
@@ -38,7 +39,10 @@ def measured(results: Path) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """A row a network: probe, and kNN all_same / neg_same, of each parameter, in %."""
-    lines = ["| | " + " | ".join(f"{p}: probe | kNN" for p in PARAMETERS) + " |", "|---" * 9 + "|"]
+    lines = [
+        "| | " + " | ".join(f"{p}: probe | kNN" for p in PARAMETERS) + " |",
+        "|---" * (1 + 2 * len(PARAMETERS)) + "|",
+    ]
     for (seed, recipe), rows in table.groupby(["seed", "recipe"], sort=False):
         value = rows.set_index(["parameter", "metric"])["value"]
         cells = [
@@ -61,7 +65,7 @@ def figure(table: pd.DataFrame) -> altair.FacetChart:
     )
     marks = base.mark_point(filled=True, size=60).encode(
         x=altair.X("value:Q", title="kNN accuracy", scale=altair.Scale(zero=False), axis=altair.Axis(format="%")),
-        shape=altair.Shape("setup:N", title=None),
+        shape=altair.Shape("setup:N", legend=None),
     )
     lines = base.mark_rule().encode(x="low:Q", x2="high:Q")
     return (lines + marks).facet(altair.Column("parameter:N", sort=list(PARAMETERS), title=None))
@@ -73,7 +77,7 @@ def _by_recipe(column: pd.Series) -> pd.Series:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args()
     table = measured(options.results)

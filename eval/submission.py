@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.eval.data.benchmark import Benchmark, benchmark_of
+from flickrexif.eval.data.benchmark import ORIGIN, Benchmark, benchmark_of
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.encoders.own import UNREVISED
 from flickrexif.eval.measure import MEASUREMENTS
@@ -102,7 +102,7 @@ def _problems(benchmark: Benchmark, encoder: str, results: Sequence[Result]) -> 
 
 def _problems_of(benchmark: Benchmark, encoder: str, result: Result, settings: Any) -> Iterator[str]:
     """What is wrong with one record; `settings` are those of the benchmark."""
-    if (result.encoder, result.dataset, result.origin) != (encoder, benchmark.name, ""):
+    if (result.encoder, result.dataset, result.origin) != (encoder, benchmark.name, ORIGIN):
         yield "is of another encoder or other photos"
     if plain_values(result.settings) != settings:
         yield "has other settings"

@@ -78,7 +78,7 @@ def test_the_score_is_the_mean_of_the_means() -> None:
     assert {name: point.value for name, point in score.parts.items()} == pytest.approx(BY_HAND)
     assert score.value == pytest.approx(VALUE)
     assert (score.semantics.value, score.rank, score.lacking) == (0.8, 1, ())
-    assert score.sensitivity.n == "at least 200 images a measurement"
+    assert score.sensitivity.n == "n ≥ 200"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class Benchmark:
     settings: Mapping[str, Any]  # as `suite.measurements` takes them
 
 
+ORIGIN = "real"  # of the images, which are those of the table by their hashes
 TABLES = files("flickrexif.eval.benchmark")
 BENCHMARKS = {
     benchmark.name: benchmark
@@ -84,6 +85,7 @@ def _sources(name: str, folder: Path, digests_of_files: Mapping[str, str]) -> It
             columns=columns,
             split=split,
             class_names=classes,
+            origin=ORIGIN,
         )
 
 

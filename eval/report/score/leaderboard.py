@@ -16,7 +16,11 @@ RANK = Column(
     "measurements; no controls.",
     is_metric=False,
 )
-SENSITIVITY = Column(name="sensitivity", title="Trace sensitivity", help="The mean of the parts.")
+SENSITIVITY = Column(
+    name="sensitivity",
+    title="Trace sensitivity",
+    help="The mean of the parts; n is the least number of test images of a measurement.",
+)
 MEASURED = Column(name="measured", title="Measured", help="Of the measurements that count.", is_metric=False)
 SEMANTICS = Column(
     name="semantics",

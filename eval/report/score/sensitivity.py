@@ -108,7 +108,7 @@ def _score(encoder: str, family: str, cells: Sequence[Cell], basis: Mapping[Cell
 
     def point(cells: Sequence[Cell], value: float | None, draws: Draws | None = None) -> Point:
         low, high = interval_of(draws, value)
-        n = f"at least {min(cell.n for cell in cells):,} images a measurement" if cells else ""
+        n = f"n ≥ {min(cell.n for cell in cells):,}" if cells else ""
         reason = "not measured" if value is None else ""
         return Point(encoder=encoder, family=family, value=value, low=low, high=high, n=n, reason=reason)
 
