@@ -42,7 +42,8 @@ REASONS = {
     "too_large": f"over {MAX_BYTES // 2**20} MB, or over {MAX_PIXELS // 10**6} megapixels",
 }
 # Reason of core.pictures -> one of REASONS, where the two differ.
-REASON_OF_PICTURE = {"empty": "not_an_image", "needs_pillow_heif": "not_an_image", "truncated": "damaged"}
+REASON_OF_PICTURE = {"empty": "not_an_image", "needs_pillow_heif": "not_an_image"}
+REASON_OF_PICTURE |= {"truncated": "damaged", "unsupported_mode": "damaged"}
 REASON_OF_CODE = {1: "gone", 2: "private"}  # of getInfo
 
 GetInfo: TypeAlias = Callable[[int], Mapping[str, Any]]  # Client.get_info of the month

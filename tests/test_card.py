@@ -485,8 +485,8 @@ def test_the_card_tells_the_query_that_is_sent() -> None:
 
 def test_every_source_has_a_description() -> None:
     assert set(read_description("flickrexif").origins) == {"flickr", "sandbox:simulated", "sandbox:photos"}
-    assert set(read_description("folder").origins) == {"folder"}
-    for name in ("flickrexif", "folder", "paircams", "imagenet-traces"):
+    assert set(read_description("folder").origins) == {"folder", "simulated"}
+    for name in ("flickrexif", "folder", "published", "paircams", "imagenet-traces"):
         description = read_description(name)
         assert set(description.task_categories) <= {*known_task_ids, "image-feature-extraction"}
         texts = (description.takedown, description.maintenance, *description.limits)

@@ -119,7 +119,7 @@ def test_other_data_sets_of_the_folder_load_too(tmp_path: Path) -> None:
 
 def test_unknown_names_and_configs_name_the_known_ones(tmp_path: Path) -> None:
     make(tmp_path)
-    with pytest.raises(UsageError, match="Known: `flickrexif`, `folder`, `paircams`, `imagenet-traces`"):
+    with pytest.raises(UsageError, match="Known: `flickrexif`, `published`, `folder`, `paircams`, `imagenet-traces`"):
         load_dataset("flickrexf")
     with pytest.raises(UsageError, match=r"no config 'label'\. Known: `default`, `labels`"):
         load_dataset("flickrexif", "label", data_dir=tmp_path)

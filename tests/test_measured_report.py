@@ -325,7 +325,8 @@ def test_what_earlier_versions_measured_is_measured_alike(version: int, records:
 
 def wilson(record: Record, metric: str) -> list[float]:
     """Its interval as the roots of (p - share)² = z² p (1 - p) / n, in place of a bootstrap of few images."""
-    n = next(record["n"][unit] for unit in ("photographers", "pairs", "test", "photos") if unit in record["n"])
+    units = (record["interval"], "pairs", "test", "photos")  # it may also be counted how many photographers there are
+    n = next(record["n"][unit] for unit in units if unit in record["n"])
     assert n < 30
     z, share = 1.959963984540054, record["metrics"][metric]
     roots = np.roots([1 + z * z / n, -2 * share - z * z / n, share * share]).real

@@ -47,6 +47,7 @@ def named(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_every_command_with_a_data_folder_is_tried() -> None:
     elsewhere = {"crawl", "merge", "pairs simulate", "simulate", *ELSEWHERE}  # in tests/test_commands.py, and below
+    elsewhere.add("fetch")  # in tests/test_fetch.py
     assert {name for name in COMMANDS if "data_dir" in defaults(COMMANDS[name])} == {*WITHOUT_DATA, *elsewhere}
 
 

@@ -3,6 +3,7 @@
 What would need Flickr gets the embedded server, and what would need the Hub a stand-in on loopback.
 """
 
+import io
 import os
 import re
 import shlex
@@ -12,11 +13,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
+from flickrexif.collectors.sandbox.responses import Response
 from tests.hub import Hub, serving
 from tests.hub_repo import User
 from tests.suite_data import write_split
@@ -70,12 +73,20 @@ def prepare(folder: Path) -> None:
     shutil.copytree(folder / "path/to/imagenet", folder / "path/to/photos")
 
 
+def noise(photo: int) -> Response:
+    """A picture of its own for each photo, with something in its middle for an encoder to see."""
+    memory = io.BytesIO()
+    Image.fromarray(np.random.default_rng(photo).integers(0, 256, (72, 96, 3), np.uint8)).save(memory, "JPEG")
+    return Response(200, memory.getvalue(), "image/jpeg")
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subprocess.CompletedProcess[str]]]:
     """All steps, run once, one after the other."""
     folder = tmp_path_factory.mktemp("readme")
     prepare(folder)
     with serving(Hub(users={TOKEN: User("user")})) as hub, Moody(IDS) as server:
+        server.answer = noise
         hub.repos["CTU-OU/FlickrExif"] = repo(pa.table(rows_of(server, IDS)))
         environ = {
             **{name: os.environ[name] for name in ("PATH",)},

@@ -34,6 +34,7 @@ COMMANDS = {
     "crawl": "--month 2024-08 --target 26 --minimum 0 --images large --endpoint {endpoint}",
     "build": "",
     "label": "shots --out data/mine",
+    "fetch": "data/flickrexif --out data/published --limit 2",
     "splits": "--protocol proportional --attribute Make --min-photos 3",
     "process": "data/flickrexif --variant sharpen_2 --workers 1",
     "simulate": "data/labelled-{first} --train 1 --val 1",

@@ -26,7 +26,7 @@ from flickrexif.core.kinds import SIMULATED_CAMERA, SIMULATED_NOTE
 
 NOTE = "These photos are SIMULATED: made by `flickrexif simulate` from a few photographs. No camera took them.\n"
 NOTE += "Of each class: {train} training and {val} validation photos, seed: {seed}.\n"
-SIZE = (240, 180)  # pixels, so that halving them shows at the 224 pixels of most encoders
+SIZE = (300, 225)  # pixels, about the 224 of most encoders, so that halving and doubling them shows
 TAKEN = datetime(2024, 6, 1, 12)
 SPLITS = {"train": 0, "val": 1}  # the quarters each shows: those on one diagonal
 
