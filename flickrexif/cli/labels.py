@@ -75,7 +75,8 @@ def _tell_photographers(report: "FolderReport") -> None:
 
     unknown = report.photographers.get(UNKNOWN, 0)
     shared = f"; {unknown:,} photos of which it is not known count as one photographer's" if unknown else ""
-    typer.echo(f"{len(report.photographers):,} photographers, told by {report.owners}{shared}")
+    count = len(report.photographers)
+    typer.echo(f"{count:,} photographer{'s' if count != 1 else ''}, told by {report.owners}{shared}")
     if len(report.photographers) < len(SPLITS):
         say("Splits need a photographer each for train, val and test: name them with --owner-from or --owners.")
 
