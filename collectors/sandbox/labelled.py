@@ -26,7 +26,7 @@ from flickrexif.core.kinds import SIMULATED_CAMERA, SIMULATED_NOTE
 
 NOTE = "These photos are SIMULATED: made by `flickrexif simulate` from a few photographs. No camera took them.\n"
 NOTE += "Of each class: {train} training and {val} validation photos, seed: {seed}.\n"
-SIZE = (300, 225)  # pixels, about the 224 of most encoders, so that halving and doubling them shows
+SIZE = (268, 201)  # pixels, a little less than the 224 of most encoders, so that halving and doubling show
 TAKEN = datetime(2024, 6, 1, 12)
 SPLITS = {"train": 0, "val": 1}  # the quarters each shows: those on one diagonal
 
