@@ -141,6 +141,8 @@ def test_it_is_said_of_any_records(seed: int) -> None:
 def test_nothing_measured_says_what_to_type() -> None:
     assert answer([]) == Answer(sentences=(NOTHING,))
     assert finding_lines([]) == (NOTHING,)
+    probe, _ = both("mine", 0.76, 0.9, 0.7)
+    assert finding_lines([probe])[0].startswith("Read out by a linear probe of mine: resizing 76.0%")
     controls = both("control:dct", 1.0, 0.9, 0.1, family="CTL")
     assert answer(controls).sentences == (CONTROLS_ALONE,)
     failed = [

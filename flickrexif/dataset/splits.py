@@ -34,6 +34,7 @@ COLUMNS = {  # attribute -> column of the labels table
 ATTRIBUTES = tuple(COLUMNS)
 RECORD = "splits.json"  # beside the split files: settings, counts, what is short
 FLASH_CLASSES = ("without flash", "with flash")  # in the published order; all others are sorted
+TOO_FEW = "Collect more photos, say who took your own (label --owner-from), or try --protocol proportional."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def make_splits(
         progress(_line(split))
     if not splits:
         first = next(iter(impossible.values()))
-        raise FlickrExifError(f"No attribute can be split. {first}", "Collect more, or try --protocol proportional.")
+        raise FlickrExifError(f"No attribute can be split. {first}", TOO_FEW)
     record = {"protocol": asdict(protocol), "seed": seed, "splits": [_summary(s) for s in splits]}
     record["impossible"] = impossible
     put_bytes(out / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
@@ -219,8 +220,7 @@ def _classes(photos: Photos, attribute: str, rule: Rule) -> list[int]:
         by = f" by {rule.min_owners} or more photographers" if rule.min_owners > 1 else ""
         problem = f"{attribute} has {len(kept)} with {rule.min_photos:,} photos or more{by}"
         message = f"A split needs two classes, and {problem}."
-        hint = "Collect more photos, or try --protocol proportional; say who took your own: label --owner-from."
-        raise FlickrExifError(message, hint)
+        raise FlickrExifError(message, TOO_FEW)
     order = FLASH_CLASSES if attribute == "Flash" else photos.values
     return sorted(kept, key=lambda value: order.index(photos.values[value]))
 

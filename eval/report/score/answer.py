@@ -38,7 +38,7 @@ def answer_of(entries: Sequence[Entry], board: Board) -> Answer:
 def finding_lines(entries: Sequence[Entry]) -> tuple[str, ...]:
     """The finding in at most three sentences, for a terminal."""
     effects = effects_of(entries)
-    lines = [*_finding(effects), *_most_and_least(effects), *mitigated(entries)]
+    lines = [*_finding(effects), *_most_and_least(effects), *mitigated(entries)] or [*_read_out(effects)]
     return tuple(lines or [_nothing(entries)])
 
 
