@@ -86,7 +86,12 @@ def __getattr__(name: str) -> Any:
         return version("flickrexif")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        from flickrexif.core.extras import not_installed
+
+        raise not_installed(error) or error from None
 
 
 def __dir__() -> list[str]:

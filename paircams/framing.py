@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.extras import require
 from flickrexif.core.pictures import BadPicture, small_picture
 
 if TYPE_CHECKING:
@@ -61,18 +61,15 @@ class Match(NamedTuple):
 
 
 def opencv() -> ModuleType:
-    """cv2. Raises FlickrExifError where it is not installed."""
-    try:
-        import cv2
-    except ImportError:
-        raise FlickrExifError(
-            "The framing of pairs is compared by OpenCV.", "pip install 'flickrexif[pairs]'"
-        ) from None
+    """cv2, which compares the framing of pairs. Raises UsageError where it is not installed."""
+    require("cv2")
+    import cv2
+
     return cv2
 
 
 def view(data: bytes) -> View:
-    """The features of an image file. Raises BadPicture, and FlickrExifError without OpenCV."""
+    """The features of an image file. Raises BadPicture, and UsageError without OpenCV."""
     import numpy as np
 
     small = small_picture(data, SIDE)

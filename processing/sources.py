@@ -21,6 +21,7 @@ from typing import Any
 from flickrexif.core.addresses import expanded
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
+from flickrexif.core.extras import require
 from flickrexif.core.files import read_below
 from flickrexif.core.image_files import images
 from flickrexif.core.text import as_utf8
@@ -208,12 +209,9 @@ def _devkit_file(root: Path, name: str) -> bytes:
 
 def _wnids(root: Path) -> dict[int, str]:
     """The devkit's ILSVRC2012_ID -> WordNet id, of the synsets without children (the 1,000 classes)."""
-    try:
-        from scipy.io import loadmat, matlab  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise UsageError(
-            "Reading ImageNet's devkit needs scipy.", "Type `pip install 'flickrexif[imagenet]'`."
-        ) from None
+    require("scipy")
+    from scipy.io import loadmat, matlab  # type: ignore[import-untyped,unused-ignore]
+
     try:
         synsets = loadmat(io.BytesIO(_devkit_file(root, "meta.mat")), squeeze_me=True)["synsets"]
         rows = zip(synsets["ILSVRC2012_ID"], synsets["WNID"], synsets["num_children"], strict=True)

@@ -1,6 +1,7 @@
 """pyproject.toml declares each package that the code imports, and no other."""
 
 import ast
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from flickrexif.core.extras import EXTRA_OF
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -55,9 +58,14 @@ def distributions(paths: Iterable[Path]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in paths:
         for name in imported(path):
-            for distribution in DISTRIBUTIONS.get(name, [name]):
-                found.setdefault(canonicalize_name(distribution), set()).add(str(path.relative_to(ROOT)))
+            for distribution in distributions_of(name):
+                found.setdefault(distribution, set()).add(str(path.relative_to(ROOT)))
     return found
+
+
+def distributions_of(name: str) -> set[str]:
+    """The distributions that bring a package; one that is not installed counts as its own."""
+    return {canonicalize_name(distribution) for distribution in DISTRIBUTIONS.get(name, [name])}
 
 
 def code() -> list[Path]:
@@ -68,6 +76,26 @@ def test_what_the_package_imports_is_declared() -> None:
     needed = distributions(code())
     missing = needed.keys() - declared("", *EXTRAS) - USED_WHERE_INSTALLED
     assert not {name: sorted(needed[name]) for name in missing}
+
+
+def test_what_to_type_for_a_missing_package_is_the_extra_that_brings_it() -> None:
+    names = {name for path in code() for name in imported(path)}
+    optional = {name for name in names if not distributions_of(name) & (declared("") | USED_WHERE_INSTALLED)}
+    weights = {name for name in optional if name.endswith("_pytorch_model")}  # found by their spec, not imported
+    assert optional - weights == EXTRA_OF.keys()
+    for name, extra in EXTRA_OF.items():
+        assert distributions_of(name) & declared(extra), name
+
+
+@pytest.mark.parametrize(
+    "command", ["embed --encoder a --dataset b", "eval probe --encoder control:dct", "report", "submit a"]
+)
+def test_a_command_without_its_packages_says_what_to_type(command: str, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from flickrexif.cli import main; main()"
+    run = [sys.executable, "-c", code, *command.split()]
+    ended = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    sentence = "flickrexif: This needs torch. Type: pip install 'flickrexif[eval]'\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
 
 
 def test_what_tests_benchmarks_and_the_generator_import_is_declared() -> None:

@@ -604,7 +604,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
     find = importlib.util.find_spec
     hidden: Callable[..., Any] = lambda name, *rest: None if name == package else find(name, *rest)  # noqa: E731
-    for module in ("flickrexif.eval.encoders.extras", "flickrexif.eval.encoders.weights"):
+    for module in ("flickrexif.core.extras", "flickrexif.eval.encoders.weights"):
         monkeypatch.setattr(f"{module}.find_spec", hidden)
 
 

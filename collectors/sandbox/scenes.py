@@ -6,7 +6,7 @@ from random import Random
 
 from PIL import Image, ImageChops
 
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.extras import require
 
 TEXTURE_SIDE = 2048
 NAMES = (
@@ -18,14 +18,10 @@ NAMES = (
 @cache
 def photographs() -> Mapping[str, Image.Image]:
     """Name -> photograph, RGB, about 0.1 to 2 megapixels each."""
-    try:
-        from skimage import data
-        from sklearn.datasets import load_sample_image
-    except ImportError as error:
-        raise FlickrExifError(
-            "The simulated images need scikit-learn and scikit-image.",
-            "Type: pip install 'flickrexif[sandbox]'",
-        ) from error
+    require("sklearn", "skimage")
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
     shots = {name: getattr(data, name)() for name in NAMES}
     shots["stereo_motorcycle"] = shots["stereo_motorcycle"][0]  # the left view
     shots |= {name: load_sample_image(f"{name}.jpg") for name in ("china", "flower")}

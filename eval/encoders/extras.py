@@ -1,19 +1,11 @@
-"""Checks that optional packages are installed, with an error that says what to type."""
+"""Importing torch beside any build of torchvision."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
-from flickrexif.core.errors import UsageError
-
-
-def require(*packages: str, extra: str) -> None:
-    """UsageError with the pip command of flickrexif's `extra` when one of `packages` is missing."""
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"This needs {', '.join(missing)}.", f"Type: pip install 'flickrexif[{extra}]'")
+from flickrexif.core.extras import require
 
 
-def require_torch(*packages: str, extra: str = "eval") -> None:
-    """As `require`, of torch and `packages`; afterwards they can be imported beside any build of torch."""
-    require("torch", *packages, extra=extra)
+def require_torch(*packages: str) -> None:
+    """UsageError when torch or one of `packages` is missing; afterwards they can be imported beside any torch."""
+    require("torch", *packages)
     import_module("flickrexif.eval.encoders.torchvision_operators")

@@ -38,7 +38,7 @@ def _load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) ->
 
     FlickrExifError where it cannot be fetched, lacks weights, or gives no single embedding of an image.
     """
-    require_torch("transformers", extra="transformers")
+    require_torch("transformers")
     transformers: Any = importlib.import_module("transformers")
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(spec.model)
