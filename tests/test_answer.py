@@ -151,6 +151,26 @@ def test_nothing_measured_says_what_to_type() -> None:
     assert answer(failed).sentences == (NOTHING,)
 
 
+@pytest.mark.parametrize(
+    ("task", "metrics", "words"),
+    [
+        ("neighbors", {"10": 0.75, "25": 0.7}, "Of the 10 nearest photos, this share is from the same kind of camera"),
+        ("neighbors", {"5": 0.75}, "Of the 5 nearest photos, this share is from the same kind of camera"),
+        ("retrieval", {"same": 0.75, "different": 0.9}, "comes first in 75.0%"),
+        ("masking", {"0": 0.8, "0.9": 0.75}, "Measured here: kNN accuracy under a centred mask. None of it says how"),
+        ("strips", {}, "Measured here: Nearest neighbours. None of it says how"),
+    ],
+)
+def test_a_measurement_alone_is_told_on_the_page_and_on_the_terminal(
+    task: str, metrics: dict[str, float], words: str
+) -> None:
+    entries = used_entries([record("mine", task, metrics)])
+    for text in (answer(entries).sentences[0], finding_lines(entries)[0]):
+        assert words in text
+        assert "0.75" not in text
+        assert ("75.0%" in text) is ("Measured" not in text)
+
+
 def test_the_picture_has_the_boards_numbers() -> None:
     used = used_entries(records(47))
     board = board_of(used)

@@ -263,6 +263,7 @@ def test_labels_of_cameras_are_read_wherever_they_are(
 
 @pytest.mark.parametrize(("place", "attributes"), [
     ("", ["Is Smartphone", "Make"]),
+    ("labels", ["Is Smartphone", "Make"]),
     ("splits", ["Is Smartphone", "Make"]),
     ("splits/split_data_target_attribute=Make.json", ["Make"]),
 ])  # fmt: skip

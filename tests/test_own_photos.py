@@ -258,14 +258,22 @@ def test_from_label_to_an_answer(images: str, album: Path, run: Callable[..., An
     assert "47 photos labelled" in out
     assert "10 photographers, told by the outermost folder that a photo lies in\n" in out
     arguments = ("--protocol", "proportional", "--attribute", "Make", "--min-photos", 9)
-    code, out, err = run("splits", "--labels", mine / "labels", *arguments)
+    code, out, err = run("splits", mine, *arguments)
     assert code in (0, 3), err
+    by_labels = run("splits", "--labels", mine / "labels", *arguments, "--out", tmp_path / "again")
+    assert (by_labels[0], by_labels[2]) == (code, err)
+    assert {path.name for path in (mine / "splits").iterdir()} >= {"splits.json"}
+    for path in (mine / "splits").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+    assert run("splits", mine, "--labels", mine)[0] == 2
     split = json.loads((mine / "splits/split_data_target_attribute=Make.json").read_text())
     of = {row["Flickr ID"]: row["owner"] for row in rows(mine)}
     parts = [{of[photo] for photo in split[f"{name}_ids"]} for name in ("train", "val", "test")]
     assert all(parts)
     assert len(set().union(*parts)) == sum(map(len, parts))
-    assert run("audit-splits", mine / "splits", "--labels", mine / "labels")[0] == 0
+    told = [run("audit-splits", mine / "splits", "--labels", place) for place in (mine, mine / "labels")]
+    assert told[0][0] == 0
+    assert told[0] == told[1]
     assert run("card", mine, "--check")[0] == 0
     code, out, err = run("browse", mine, "--out", tmp_path / "pages")
     page = Path(out.strip()).read_text()

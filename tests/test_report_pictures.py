@@ -238,6 +238,16 @@ def test_a_variant_that_is_not_stored_is_shown_as_it_came(tmp_path: Path) -> Non
     assert pictures(tmp_path, [Key("../pets", "cat/0.jpg"), Key(".", "pets/val/cat/0.jpg"), Key("other", "1")]) == {}
 
 
+def test_originals_beside_their_processed_images_have_pictures(tmp_path: Path) -> None:
+    place = tmp_path / "imagenet/val/cat/0.jpg"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(jpeg(0))
+    assert pictures(tmp_path, [Key("ImageNet", "cat/0.jpg")])
+    (tmp_path / "imagenet-traces").mkdir()
+    assert pictures(tmp_path, [Key("imagenet-originals", "cat/0.jpg")])
+    assert not pictures(tmp_path, [Key("ImageNet", "cat/0.jpg")])
+
+
 def test_images_made_of_photos_on_flickr_are_credited_too(tmp_path: Path) -> None:
     flickrexif(tmp_path, {number: jpeg(number) for number in range(3)})
     for name, ids in (("crawled", (0, 1, 2)), ("numbered", (1, 2, 3))):

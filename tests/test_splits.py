@@ -119,7 +119,8 @@ def test_never_leaks_and_counts_are_exact_or_said_short(
     owners = {v: len({o for o, w in rows if w == v}) for v in sizes}
     possible = sum(sizes[v] >= rule.min_photos and owners[v] >= rule.min_owners for v in sizes)
     if possible < 2:
-        with pytest.raises(FlickrExifError, match=f"A split needs two classes, and Make has {possible} "):
+        count = ("no class has", "one class alone has")[possible]
+        with pytest.raises(FlickrExifError, match=f"A split needs two classes, and {count} "):
             make_split(table, "Make", Protocol("paper", rule), seed)
         return
     split = make_split(table, "Make", Protocol("paper", rule), seed)
@@ -260,7 +261,7 @@ def test_bad_tables_and_settings_are_one_sentence() -> None:
         make_split(table.drop(columns="owner"), "Make", proportional(), 0)
     with pytest.raises(FlickrExifError, match="not of its type"):
         make_split(table.assign(**{"Flickr ID": "abc"}), "Make", proportional(), 0)
-    with pytest.raises(FlickrExifError, match="Make has 0 with 5,000 photos or more"):
+    with pytest.raises(FlickrExifError, match="no class has 5,000 photos or more"):
         make_split(table.iloc[:0], "Make", PAPER, 0)
     with pytest.raises(UsageError, match="do not leave something"):
         proportional(val=0.5, test=0.5)
@@ -311,8 +312,11 @@ def test_make_splits_says_what_cannot_be_split(tmp_path: Path) -> None:
     assert report.short
     assert list(report.impossible) == ["Make"]
     assert [split.target_attribute for split in report.splits] == ["Year"]
-    with pytest.raises(FlickrExifError, match="Make has 1 with"):
+    with pytest.raises(FlickrExifError, match=r"split\. Make: A split needs two classes, and one class alone"):
         make_splits(tmp_path / "labels.parquet", tmp_path, proportional(), ("Make",), 0)
+    with pytest.raises(FlickrExifError) as refusal:
+        make_splits(tmp_path / "labels.parquet", tmp_path, PAPER, ATTRIBUTES, 0)
+    assert refusal.value.message.count("A split needs two classes") == 2  # of 5,000 photos and of 500
     with pytest.raises(UsageError, match="'Colour' is no attribute"):
         make_splits(tmp_path / "labels.parquet", tmp_path, proportional(), ("Colour",), 0)
     with pytest.raises(FlickrExifError, match="holds no labels table"):

@@ -43,7 +43,7 @@ def open_images(
         check_data_set(folder)
     origin = origin_of(folder)
     sources = [
-        replace(source, origin=origin, dataset=_apart(source.dataset, folder, data_dir))
+        replace(source, origin=origin, dataset=apart(source.dataset, folder, data_dir))
         for source in _sources(spec, folder, variants)
     ]
     if not sources:
@@ -81,7 +81,7 @@ def dataset_of(folder: Path) -> str:
     return FLICKREXIF_NAME if recognised(folder) is FLICKREXIF else NAMES.get(name.lower(), name)
 
 
-def _apart(name: str, folder: Path, data_dir: Path) -> str:
+def apart(name: str, folder: Path, data_dir: Path) -> str:
     """The name of the images in `folder`, another where the processed images of `data_dir` have it: they are others."""
     processed = next((data_dir / called for called, of in NAMES.items() if of == name and called != of.lower()), None)
     if processed is None or not processed.is_dir() or not folder.is_dir() or processed.samefile(folder):

@@ -32,7 +32,7 @@ from flickrexif.eval.data.embeddings import (
     read_embeddings,
     write_embeddings,
 )
-from flickrexif.eval.data.formats import dataset_of, sources_in
+from flickrexif.eval.data.formats import apart, dataset_of, sources_in
 from flickrexif.eval.embed.store import hash_of, read_failures, reasons, write_failures
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class _Sources:
 
     def _fingerprints(self, data_folder: Path, dataset: str, processing: str) -> Iterator[tuple[str, str]]:
         for folder in self._folders(data_folder):
-            if dataset_of(folder) == dataset:
+            name = dataset_of(folder)
+            if dataset in (name, apart(name, folder, data_folder)):
                 with suppress(UsageError):  # a folder of that name that lacks such images
                     for source in sources_in(folder, [processing]):
                         if smaller := source.fingerprint_without(self.ids):

@@ -12,6 +12,7 @@ from flickrexif.core.draws import rank, rng
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import read_table
 from flickrexif.dataset import split_files
+from flickrexif.dataset.labels_table import data_set_of, label_tables
 from flickrexif.dataset.split_files import STEM, Split
 from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.data.embeddings import FLICKR_ID, Embeddings
@@ -113,8 +114,10 @@ def shared_images(files: Sequence[Embeddings]) -> tuple[Images, int]:
 
 
 def split_folder(labels: Path) -> Path:
-    """The folder of split files: `splits` of a data set's folder, or the folder itself."""
-    return labels / "splits" if (labels / "splits").is_dir() or not any(labels.glob(f"{STEM}*.json")) else labels
+    """The folder of split files: `splits` of a data set's folder, named itself or by its labels, or the folder."""
+    if (inside := labels / "splits").is_dir():
+        return inside
+    return labels if any(labels.glob(f"{STEM}*.json")) else data_set_of(labels) / "splits"
 
 
 def paths_of_splits(labels: Path) -> dict[str, Path]:
@@ -171,7 +174,7 @@ def camera_label_files(labels: Path) -> list[Path]:
     if labels.is_file():
         return [labels]
     path = split_folder(labels) / f"{STEM}{SMART}.json"
-    tables = _label_tables(labels)
+    tables = label_tables(labels)
     if path.is_file() and (not tables or _has_enough(path)):
         return [path]
     if not tables:
@@ -179,14 +182,9 @@ def camera_label_files(labels: Path) -> list[Path]:
     return tables
 
 
-def _label_tables(labels: Path) -> list[Path]:
-    """The label tables in a folder of labels, also of published rows."""
-    return sorted(labels.glob("labels/*.parquet")) or sorted(labels.glob("*.parquet"))
-
-
 def photographers_of(labels: Path, ids: Sequence[int]) -> dict[str, int]:
     """How many photographers took these photos; empty where no table says it of each."""
-    tables = _label_tables(labels)
+    tables = label_tables(labels) if labels.is_dir() else []
     rows = read_table(tables, [FLICKR_ID, "owner"], "Make it again with `flickrexif build`.") if tables else None
     owners = dict(zip(*rows.to_pydict().values(), strict=True)) if rows else {}
     named = {owners.get(flickr_id) for flickr_id in ids}

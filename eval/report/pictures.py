@@ -10,7 +10,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.parquet import Row, check_columns, read_rows
 from flickrexif.core.pictures import BadPicture
 from flickrexif.eval.data.embeddings import FLICKR_ID
-from flickrexif.eval.data.formats import dataset_of, open_images, stored_variants
+from flickrexif.eval.data.formats import apart, dataset_of, open_images, stored_variants
 from flickrexif.eval.data.names import NAMES
 from flickrexif.eval.data.source import Source
 from flickrexif.eval.report.spec import Figure, Shot, Strips
@@ -119,7 +119,7 @@ def _folders(data_dir: Path) -> Iterator[tuple[str, Path]]:
     """(name in records, folder) of each data set."""
     inside = [path for path in data_dir.glob("*/") if not path.name.startswith(".")]
     for folder in sorted({*inside, *(folder for folder, _ in data_sets(data_dir))}):
-        yield dataset_of(folder), folder
+        yield apart(dataset_of(folder), folder, data_dir), folder
 
 
 def _stored(folder: Path, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:

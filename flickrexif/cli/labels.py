@@ -11,6 +11,7 @@ from flickrexif.cli import completion
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
 from flickrexif.collectors.owners import UNKNOWN
+from flickrexif.core.errors import UsageError
 from flickrexif.core.image_files import passed_over
 
 if TYPE_CHECKING:
@@ -81,7 +82,14 @@ def _tell_photographers(report: "FolderReport") -> None:
         say("Splits need a photographer each for train, val and test: name them with --owner-from or --owners.")
 
 
+LABELS_HELP = "A data set's folder, its folder of labels, or a Parquet file of them."
+
+
 def splits(
+    data_set: Annotated[
+        Path | None,
+        typer.Argument(help=f"{LABELS_HELP} [default: the data folder's FlickrExif]", show_default=False),
+    ] = None,
     protocol: Annotated[
         Literal["paper", "proportional"],
         typer.Option(
@@ -99,22 +107,22 @@ def splits(
     seed: Seed = 0,
     min_photos: Annotated[int, typer.Option(help="proportional: photos that make a value a class.")] = 10,
     data_dir: DataDir = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Labels table: a folder of Parquet files. [default: the data folder's]", show_default=False),
-    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="The same as the argument.", show_default=False)] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the split files. [default: beside the labels]", show_default=False)
+        Path | None,
+        typer.Option(help="Folder for the split files. [default: splits in the data set]", show_default=False),
     ] = None,
 ) -> None:
     """Split the photos of each attribute into train, val and test, no photographer in two of them."""
+    if data_set and labels:
+        raise UsageError(f"{data_set} and {labels} are two places of labels.", "Leave one of them out.")
     report = flickrexif.splits(
+        data_set or labels,
         protocol=protocol,
         attribute=attribute,
         seed=seed,
         min_photos=min_photos,
         data_dir=data_dir,
-        labels=labels,
         out=out,
         say=say,
     )
@@ -128,7 +136,9 @@ def splits(
 
 def audit_splits(
     paths: Annotated[list[Path], typer.Argument(help="Split files (JSON or Parquet), or folders of them.")],
-    labels: Annotated[Path | None, typer.Option(help="Labels table, to look at photographers too.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help=f"To look at photographers too. {LABELS_HELP}", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for leaks and other faults in any split files: the published ones, ours, anybody's."""

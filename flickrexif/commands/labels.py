@@ -9,6 +9,7 @@ from flickrexif.commands.folder import ReaderName, check_folder, label_folder
 from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
 from flickrexif.dataset.audit import Audit, audit_paths
 from flickrexif.dataset.folder import FolderReport, Images
+from flickrexif.dataset.labels_table import data_set_of
 from flickrexif.dataset.splits import ATTRIBUTES, PAPER, SplitsReport, make_splits, proportional
 
 
@@ -44,38 +45,40 @@ def label(
 
 
 def splits(
+    labels: Place | None = None,
     *,
     protocol: Literal["paper", "proportional"] = "paper",
     attribute: str | Iterable[str] | None = None,
     seed: int = 0,
     min_photos: int = 10,
     data_dir: Place | None = None,
-    labels: Place | None = None,
     out: Place | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> SplitsReport:
     """Split the photos of each attribute (None: all ten) into train, val and test, no photographer in two of them.
 
-    `labels` is a labels table, a folder of Parquet files (None: the data folder's FlickrExif); the files go to `out`
-    (None: beside the labels). `say` gets a line for each attribute. The report tells which classes are short. Raises
-    FlickrExifError when no attribute at all can be split, UsageError when another command writes.
+    `labels` is the folder of a data set, or its labels: a folder of Parquet files, or one (None: the data folder's
+    FlickrExif). The files go to `out` (None: `splits` in the data set). `say` gets a line for each attribute. The
+    report tells which classes are short. Raises FlickrExifError when no attribute at all can be split, UsageError when
+    another command writes.
     """
-    table = path_of(labels) if labels else data_folder(data_dir).flickrexif / "labels"
-    folder = home_of(table, data_dir)
-    files = path_of(out) if out else table.parent / "splits"
+    table = path_of(labels) if labels else data_folder(data_dir).flickrexif
+    data_set, folder = data_set_of(table), home_of(table, data_dir)
+    files = path_of(out) if out else data_set / "splits"
     rules = PAPER if protocol == "paper" else proportional(min_photos)
-    described = [table.parent] if files == table.parent / "splits" and (table.parent / "README.md").exists() else []
+    described = [data_set] if files == data_set / "splits" and (data_set / "README.md").exists() else []
     with folder.writing("splits", *described):
         report = make_splits(table, files, rules, several(attribute) or ATTRIBUTES, seed, say, folder.register)
-        for data_set in described:
-            write_card(data_set)  # which counts the photos of each split
+        for place in described:
+            write_card(place)  # which counts the photos of each split
     return report
 
 
 def audit(paths: Place | Iterable[Place], *, labels: Place | None = None) -> tuple[Audit, ...]:
     """Look for leaks and other faults in any split files (JSON or Parquet), or folders of them; nothing is written.
 
-    With `labels`, a labels table, photographers are checked too. A file that cannot be read is a finding.
+    With `labels`, a data set's folder or its labels as `splits` takes them, photographers are checked too. A file that
+    cannot be read is a finding.
     """
     files = [paths] if isinstance(paths, str) or not isinstance(paths, Iterable) else paths
     return tuple(audit_paths(map(path_of, files), path_of(labels) if labels else None))

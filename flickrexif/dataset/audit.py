@@ -83,7 +83,7 @@ class Audit:
 
 
 def audit_paths(paths: Iterable[Path], labels: Path | None = None) -> list[Audit]:
-    """Audit split files, or all split files of folders; `labels` is a labels table (a folder, or a Parquet file).
+    """Audit split files, or all split files of folders; `labels` is a place of a labels table (`label_tables`).
 
     A file that cannot be read is a finding of its own, so that the others are still looked at.
     """

@@ -10,16 +10,29 @@ import numpy as np
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.parquet import read_table
 from flickrexif.core.text import reason_of
+from flickrexif.dataset.parquet import FOLDERS
 from flickrexif.dataset.split_files import Ints
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def label_tables(labels: Path) -> list[Path]:
+    """The Parquet files of a labels table: of a data set's folder, of its folder `labels`, or the file itself."""
+    if labels.is_file():
+        return [labels]
+    return sorted(labels.glob(f"{FOLDERS['labels']}/*.parquet")) or sorted(labels.glob("*.parquet"))
+
+
+def data_set_of(labels: Path) -> Path:
+    """The folder of the data set that `label_tables` takes labels from: `splits` lies in it."""
+    return labels if (labels / FOLDERS["labels"]).is_dir() else labels.parent
+
+
 def read_labels_table(labels: Path, columns: Sequence[str]) -> "pa.Table":
-    """Columns of the labels table; `labels` is a folder of Parquet files, or one file."""
-    files = sorted(labels.glob("*.parquet")) if labels.is_dir() else [labels]
-    if not files or not files[0].exists():
+    """Columns of the labels table of a place, see `label_tables`. FlickrExifError where there is none."""
+    files = label_tables(labels)
+    if not files:
         hint = "Make one with: flickrexif crawl, or: flickrexif label"
         raise FlickrExifError(f"{labels} holds no labels table.", hint)
     return read_table(files, columns, "Make it again with: flickrexif build")

@@ -34,7 +34,10 @@ COLUMNS = {  # attribute -> column of the labels table
 ATTRIBUTES = tuple(COLUMNS)
 RECORD = "splits.json"  # beside the split files: settings, counts, what is short
 FLASH_CLASSES = ("without flash", "with flash")  # in the published order; all others are sorted
-TOO_FEW = "Collect more photos, say who took your own (label --owner-from), or try --protocol proportional."
+TOO_FEW = {  # protocol -> what to do where nothing can be split
+    "paper": "Collect more photos, or try --protocol proportional.",
+    "proportional": "Collect more photos, say who took your own (label --owner-from), or try a smaller --min-photos.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ class SplitsReport:
 
 
 def make_splits(
-    labels_dir: Path,
+    labels: Path,
     out: Path,
     protocol: Protocol,
     attributes: Iterable[str],
@@ -108,7 +111,7 @@ def make_splits(
     progress: Callable[[str], object] = lambda _line: None,
     register: Callable[..., object] = lambda *_: None,
 ) -> SplitsReport:
-    """Split every attribute of the labels table in `labels_dir` (a folder of Parquet files, or one file) into `out`.
+    """Split every attribute of the labels table of the place `labels` (see `label_tables`) into `out`.
 
     Writes the files of `write_split` and a `splits.json` with the settings, the counts and what is short. `progress`
     gets one line an attribute, `register` the files before they are written. Raises FlickrExifError when no attribute
@@ -118,7 +121,7 @@ def make_splits(
     attributes = tuple(spelt.get(name.casefold(), name) for name in attributes)
     if unknown := [name for name in attributes if name not in COLUMNS]:
         raise UsageError(f"{unknown[0]!r} is no attribute.", f"Choose from: {', '.join(ATTRIBUTES)}.")
-    table = read_labels_table(labels_dir, sorted({name for attribute in attributes for name in _columns(attribute)}))
+    table = read_labels_table(labels, sorted({name for attribute in attributes for name in _columns(attribute)}))
     splits: list[Split] = []
     files: list[Path] = []
     impossible: dict[str, str] = {}
@@ -127,15 +130,16 @@ def make_splits(
             split = make_split(table, attribute, protocol, seed)
         except FlickrExifError as error:
             impossible[attribute] = error.message
-            progress(f"{attribute}: {error.message}")
             continue
         splits.append(split)
         register(*split_files(attribute, out))
         files += write_split(split, out)
         progress(_line(split))
+    refused = _by_reason(impossible)
     if not splits:
-        first = next(iter(impossible.values()))
-        raise FlickrExifError(f"No attribute can be split. {first}", TOO_FEW)
+        raise FlickrExifError(f"No attribute can be split. {' '.join(refused)}", TOO_FEW[protocol.name])
+    for line in refused:
+        progress(line)
     record = {"protocol": asdict(protocol), "seed": seed, "splits": [_summary(s) for s in splits]}
     record["impossible"] = impossible
     put_bytes(out / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
@@ -151,6 +155,11 @@ def make_split(table: Any, attribute: str, protocol: Protocol, seed: int) -> Spl
     rule = protocol.own_rules.get(attribute, protocol.rule)
     photos = _photos(table, attribute)
     kept = _classes(photos, attribute, rule)
+    if len(kept) < 2:
+        few = "one class alone has" if kept else "no class has"
+        by = f" by {rule.min_owners} or more photographers" if rule.min_owners > 1 else ""
+        message = f"A split needs two classes, and {few} {rule.min_photos:,} photos or more{by}."
+        raise FlickrExifError(message, TOO_FEW[protocol.name])
     label_of = np.full(len(photos.values), -1, dtype=np.int64)
     label_of[kept] = np.arange(len(kept))
     labels = label_of[photos.value]
@@ -216,11 +225,6 @@ def _classes(photos: Photos, attribute: str, rule: Rule) -> list[int]:
     pairs = np.unique(photos.value * (len(photos.owners) + 1) + photos.owner)
     owners = np.bincount(pairs // (len(photos.owners) + 1), minlength=len(photos.values))
     kept: list[int] = np.flatnonzero((size >= rule.min_photos) & (owners >= rule.min_owners)).tolist()
-    if len(kept) < 2:
-        by = f" by {rule.min_owners} or more photographers" if rule.min_owners > 1 else ""
-        problem = f"{attribute} has {len(kept)} with {rule.min_photos:,} photos or more{by}"
-        message = f"A split needs two classes, and {problem}."
-        raise FlickrExifError(message, TOO_FEW)
     order = FLASH_CLASSES if attribute == "Flash" else photos.values
     return sorted(kept, key=lambda value: order.index(photos.values[value]))
 
@@ -263,6 +267,12 @@ def _text(column: Any, attribute: str) -> Any:
     if attribute == "Year":
         return pc.binary_join_element_wise(column.cast(pa.int64()).cast(pa.string()), ".0", "")
     return column
+
+
+def _by_reason(impossible: Mapping[str, str]) -> list[str]:
+    """Each reason once, behind the attributes that have it."""
+    reasons = dict.fromkeys(impossible.values())
+    return [f"{', '.join(a for a, why in impossible.items() if why == reason)}: {reason}" for reason in reasons]
 
 
 def _line(split: Split) -> str:

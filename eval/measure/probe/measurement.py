@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 
 from flickrexif.dataset.split_files import SPLITS
-from flickrexif.eval.data.catalog import FLICKREXIF, DataSet
+from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure.base import Inputs, Measurement, Outcome, of_processing
 from flickrexif.eval.measure.inputs import (
     flickr_ids,
@@ -85,9 +85,7 @@ class Probe(Measurement):
         for attribute in (attributes := paths_of_splits(data.labels)):
             yield cls(attribute=attribute, mask=MASK), reason
         if not attributes:
-            own = f"--labels {data.labels / 'labels'}"
-            option = f"--data-dir {data.labels.parent}" if data.name == FLICKREXIF else own
-            lack = f"there are no splits: type `flickrexif splits --protocol proportional {option}`"
+            lack = f"there are no splits: type `flickrexif splits {data.labels} --protocol proportional`"
             yield cls(mask=MASK), reason or lack
 
     @property

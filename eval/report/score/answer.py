@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from flickrexif.eval.report.charts import part_of
+from flickrexif.eval.report.charts import CHARTS, part_of
+from flickrexif.eval.report.charts.base import numbered
 from flickrexif.eval.report.charts.mitigation import mitigated
 from flickrexif.eval.report.groups import Group, about, groups_of
 from flickrexif.eval.report.identity import REFERENCE, Entry
@@ -16,12 +17,14 @@ from flickrexif.eval.report.wording import extremes, middle, with_interval
 from flickrexif.eval.results import Result
 
 MEASURE = "Type `flickrexif eval probe knn --encoder lite0 --dataset FOLDER`, with train/ and val/ of class folders."
-NOTHING = f"Nothing is measured here that says how far traces are read out or move neighbours. {MEASURE}"
+SAYS = "says how far traces are read out or move neighbours"
+NOTHING = f"Nothing is measured here that {SAYS}. {MEASURE}"
 CONTROLS_ALONE = (
     f"Only controls are measured here, which say that measurements work and nothing about encoders. {MEASURE}"
 )
 OWN = "OWN"
 MOST = 3  # attributes in a sentence
+LINES = 3  # on a terminal
 
 
 def answer_of(entries: Sequence[Entry], board: Board) -> Answer:
@@ -38,13 +41,18 @@ def answer_of(entries: Sequence[Entry], board: Board) -> Answer:
 def finding_lines(entries: Sequence[Entry]) -> tuple[str, ...]:
     """The finding in at most three sentences, for a terminal."""
     effects = effects_of(entries)
-    lines = [*_finding(effects), *_most_and_least(effects), *mitigated(entries)] or [*_read_out(effects)]
+    lines = [*_finding(effects), *_most_and_least(effects), *mitigated(entries)]
+    lines = lines or [*_read_out(effects), *_camera(entries)][:LINES]
     return tuple(lines or [_nothing(entries)])
 
 
 def _nothing(entries: Iterable[Entry]) -> str:
-    families = {result.family for _, result in entries if any(v is not None for v in result.metrics.values())}
-    return CONTROLS_ALONE if families == {CONTROLS} else NOTHING
+    measured = [result for _, result in entries if not result.reason]
+    tasks = {result.task for result in measured if result.family != CONTROLS}
+    titles = "; ".join(chart.title for task, chart in CHARTS.items() if task in tasks)
+    if titles:
+        return f"Measured here: {titles}. None of it {SAYS}. {MEASURE}"
+    return CONTROLS_ALONE if measured else NOTHING
 
 
 def _by_parameter(effects: Iterable[Effect]) -> dict[str, list[Effect]]:
@@ -141,9 +149,9 @@ def _camera(entries: Sequence[Entry]) -> Iterator[str]:
     if read:
         told = _listed([text for text, _ in read[:MOST]])
         yield f"With 90% of each photo hidden, a linear probe tells {told}."
-    near = [text for text, _ in _medians(entries, "camera", "10")]
-    if near:
-        yield f"Of the 10 nearest photos, this share is from the same kind of camera: {_listed(near)}."
+    for k in sorted({k for group in _groups(entries, "camera") for k in numbered(group)[:1]}, key=float):
+        if near := [text for text, _ in _medians(entries, "camera", k)]:
+            yield f"Of the {k} nearest photos, this share is from the same kind of camera: {_listed(near)}."
     for group in _groups(entries, "pairs"):
         same, other = (_measured(group, name) for name in ("same", "different"))
         if same and other:
