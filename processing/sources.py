@@ -23,7 +23,7 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.extras import require
 from flickrexif.core.files import read_below
-from flickrexif.core.image_files import images
+from flickrexif.core.image_files import files, images
 from flickrexif.core.text import as_utf8
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
@@ -123,7 +123,8 @@ def _class_names(folder: Path) -> list[str]:
 def _image_folders(root: Path) -> dict[str, Lister]:
     """Class folders in train/, val/ ..., or in `root` itself; ImageNet's val/ without class folders, by its devkit.
 
-    Other images that lie in no class folder, of a split or of `root`, have no labels.
+    Other images that lie in no class folder, of a split or of `root`, have no labels. What lies beside the splits is
+    passed over with the first of them.
     """
     folders = [root / name for name in FOLDERS if (root / name).is_dir()] or [root]
     classes = {
@@ -141,6 +142,8 @@ def _image_folders(root: Path) -> dict[str, Lister]:
             listers[_split_name(folder, root)] = partial(_unlabelled, folder, _split_name(folder, root), names)
     for folder in flat:
         listers["validation"] = partial(_flat_validation, root, folder, names, wnids)
+    for split, lister in [*listers.items()][: folders != [root]]:
+        listers[split] = partial(_with_what_is_beside, lister, root, folders)
     return listers
 
 
@@ -153,6 +156,13 @@ def _split_name(folder: Path, root: Path) -> str:
     if folder == root and root.name not in FOLDERS:
         return "train"
     return SPLITS.get(folder.name, folder.name)
+
+
+def _with_what_is_beside(lister: Lister, root: Path, folders: Sequence[Path], limit: int | None) -> Source:
+    beside = files(root, without=[*folders, root / DEVKIT])
+    kinds = Counter(kind or "image outside of the splits" for path, kind in beside if path != f"{DEVKIT}.tar.gz")
+    source = lister(limit)
+    return replace(source, passed_over=kinds + Counter(source.passed_over))
 
 
 def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
@@ -270,10 +280,10 @@ def _flickrexif(root: Path) -> dict[str, Lister]:
     """The config `images` of a built folder. Ids are Flickr's; there is no label."""
     if not (root / "collection.json").is_file():
         return {}
-    files = sorted(str(path.absolute()) for path in root.glob("images/train-*.parquet"))
-    if not files:
+    stored = sorted(str(path.absolute()) for path in root.glob("images/train-*.parquet"))
+    if not stored:
         hint = "Crawl with --images large, or label your own photos with --images link or copy."
         raise UsageError(f"{root} has no images.", hint)
     from flickrexif.processing.rows import unlabelled
 
-    return unlabelled(files)
+    return unlabelled(stored)

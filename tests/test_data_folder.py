@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,5 +136,32 @@ def test_a_note_that_is_not_whole_names_nobody(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         (tmp_path / ".flickrexif" / "lock.json").write_text(json.dumps({"pid": 1}))
         with pytest.raises(UsageError, match="Another command is using"), DataFolder(tmp_path).writing("build"):
+            pass
+        process.kill()
+
+
+def test_a_command_that_fails_before_it_wrote_leaves_nothing(tmp_path: Path) -> None:
+    def failing(*files: Path, beside: bool = False) -> list[str]:
+        writing = DataFolder(tmp_path / "a/data").writing("process", tmp_path / "disk/traces", beside=beside)
+        with suppress(UsageError), writing:
+            (tmp_path / "disk/traces/unfinished").mkdir()
+            for file in files:
+                file.write_bytes(b"x")
+            raise UsageError("no", "no")
+        return sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+
+    assert failing() == failing(beside=True) == []
+    (tmp_path / "disk/traces").mkdir(parents=True)
+    assert failing() == ["disk", "disk/traces", "disk/traces/unfinished"]
+    (tmp_path / "disk/traces/unfinished").rmdir()
+    assert "a/data/.flickrexif/register" in failing(tmp_path / "disk/traces/file")
+    assert DataFolder.of(tmp_path / "disk/traces").path == tmp_path / "a/data"
+
+
+def test_a_command_that_fails_leaves_the_lock_of_another(tmp_path: Path) -> None:
+    with holding(tmp_path / "new", "beside") as process:
+        with suppress(UsageError), DataFolder(tmp_path / "new").writing("embed", beside=True):
+            raise UsageError("no", "no")
+        with pytest.raises(UsageError, match="is using"), DataFolder(tmp_path / "new").writing("build"):
             pass
         process.kill()

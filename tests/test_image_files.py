@@ -1,12 +1,14 @@
 """Every image file gets a row, whatever it is called; what is no image is counted and said, by every command."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import piexif
 import pyarrow.parquet as pq
 
+import flickrexif
 from flickrexif.core.image_files import RAW, files, is_image
 from flickrexif.eval.data.folders import image_folders
 from flickrexif.processing.sources import open_source
@@ -58,6 +60,19 @@ def test_process_and_eval_take_the_same_images(run: Any, tmp_path: Path) -> None
     )
     assert SAID in said
     assert pq.read_table(list((tmp_path / "out/jpeg75_420").glob("*.parquet"))).num_rows == len(images)
+
+
+def test_what_lies_beside_the_splits_is_counted_once(run: Any, tmp_path: Path) -> None:
+    root, jpeg = tmp_path / "pets", file(photograph(24, 16), "JPEG")
+    inside = ("train/cat/a.jpg", "train/cat/a.txt", "train/b.jpg", "val/cat/c.jpg")
+    for name in (*inside, "d.jpg", "notes.txt", "spare/e.jpg", "spare/e.xmp"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(jpeg if name.endswith("jpg") else b"text")
+    expected = {".txt": 2, ".xmp": 1, "image outside of the classes": 1, "image outside of the splits": 2}
+    report = flickrexif.process(root, variant="identity", out=tmp_path / "out", data_dir=tmp_path, workers=1)
+    assert report.passed_over == expected
+    assert sum((Counter(source.passed_over) for source in image_folders("pets", root)), Counter()) == expected
+    assert [part.rows for part in report.parts] == [1, 1]
 
 
 def test_pairs_name_the_images_and_say_what_is_none(run: Any, tmp_path: Path) -> None:

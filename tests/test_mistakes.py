@@ -98,10 +98,21 @@ MISTAKES = [
     ("pairs plan nowhere", 2, "There is no source nowhere"),
     ("pairs check empty", 2, "There is no image in empty"),
     ("pairs build nowhere --out mine", 2, "There is no source nowhere"),
+    (f"{EMBED} photos --on-the-fly blur --data-dir other", 2, "no processing variant 'blur'"),
+    (f"{EMBED} empty --data-dir other", 2, "no folder of images and no data set"),
+    ("report --data-dir other", 2, "no folder other/results"),
+    ("eval probe --encoder lite0 --data-dir other --dataset empty", 2, "no folder of images and no data set"),
+    ("process empty --variant jpeg75_420 --data-dir other", 2, "empty"),
+    ("splits empty --data-dir other", 1, "empty holds no labels table"),
+    ("pairs build photos --out mine", 1, "nothing was written"),
+    ("pairs build photos --out deep/er/mine --data-dir other", 1, "nothing was written"),
     ("pairs plan --cameras file.txt", 2, "table of cameras file.txt"),
     ("pairs simulate photos", 2, r"photos is not empty\. Name a new folder"),
     ("simulate photos", 2, r"photos is not empty\. Name a new folder"),
 ]
+
+
+NOTES = {".flickrexif", ".crawl"}
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +130,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: Path) -> dict[str, int]:
-    """Every file with its size, and every folder; without the locks, and the journal, in which calls are noted."""
-    paths = (path for path in folder.rglob("*") if not {".flickrexif", ".crawl"} & {*path.parts})
+    """Every file with its size, and every folder; without the locks and the journal, which notes calls, of `data`."""
+    paths = (path for path in folder.rglob("*") if "data" not in path.parts or not NOTES & {*path.parts})
     return {path.relative_to(folder).as_posix(): path.stat().st_size if path.is_file() else 0 for path in paths}
 
 

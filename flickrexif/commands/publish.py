@@ -17,6 +17,7 @@ from flickrexif.commands.places import Place, data_folder, path_of
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import Outcome
 from flickrexif.core.folder import DataFolder
+from flickrexif.kinds import kind_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +104,10 @@ def publish(
 
 
 def check_folder(root: Path) -> None:
-    """UsageError when there is no such folder."""
+    """UsageError when there is no such folder, or no data set in it."""
     if not root.is_dir():
         raise UsageError(f"There is no folder {root}.", "Name the folder of a data set, such as data/flickrexif.")
+    kind_of(root)
 
 
 def _flickr_key() -> Iterator[str]:

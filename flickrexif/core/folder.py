@@ -11,12 +11,13 @@
 import json
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -86,8 +87,9 @@ class DataFolder:
         """Lock the folder, and `data_sets` elsewhere with the data folders around them, while `command` writes.
 
         With `beside`, other commands that also pass it may write at the same time; they must write different files. The
-        lock ends with its process. `data_sets` elsewhere are registered. Raises UsageError, which says which command
-        holds the lock and since when, and FlickrExifError for a folder that cannot be written.
+        lock ends with its process. `data_sets` elsewhere are registered. A command that fails before it has written a
+        file leaves no folder of its own. Raises UsageError, which says which command holds the lock and since when, and
+        FlickrExifError for a folder that cannot be written.
         """
         elsewhere = sorted({path.absolute() for path in data_sets if not self.holds(path)})
         around = {path: [folder for folder in path.parents if _is_data_folder(folder)] for path in elsewhere}
@@ -166,6 +168,7 @@ def _writable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _writing(folder: Path, command: str, *, beside: bool) -> Iterator[None]:
+    new = list(takewhile(lambda path: not path.exists(), (folder / STATE, folder, *folder.parents)))
     with ExitStack() as held:
         with ExitStack() as alone, _writable(folder):
             state = _state(folder)
@@ -179,7 +182,22 @@ def _writing(folder: Path, command: str, *, beside: bool) -> Iterator[None]:
                     with _locked(other.with_suffix(""), command, folder):
                         pass  # of a command that died; the lock removes its files
                 held.enter_context(alone.pop_all())
-        yield
+        try:
+            yield
+        except BaseException:
+            beside_it = len(list((state / "beside").glob("*.json"))) - beside
+            if new and not beside_it and not any(map(_has_files, (folder, *DataFolder(folder).registered()))):
+                shutil.rmtree(new[:2][-1], ignore_errors=True)
+                with suppress(OSError):  # another command has begun to write there
+                    for path in new[2:]:
+                        path.rmdir()
+            raise
+
+
+def _has_files(place: Path) -> bool:
+    """Whether `place` is a file, or a folder with one outside of its STATE."""
+    inside = (path for path in place.rglob("*") if STATE not in path.relative_to(place).parts)
+    return place.is_file() or any(path.is_symlink() or not path.is_dir() for path in inside)
 
 
 @contextmanager
