@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.parquet import read_table
-from flickrexif.core.text import URL_LENGTH, plain
+from flickrexif.core.text import URL_LENGTH, plain, safe_cell
 from flickrexif.dataset.attribution import NAME_LENGTH, TITLE_LENGTH
 
 # column of the file -> column of the labels table, longest text
@@ -17,7 +17,6 @@ TEXTS = {
     "license_url": ("license_url", URL_LENGTH),
     "attribution": ("attribution", 2_000),
 }
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - what makes a spreadsheet take a cell for a formula (OWASP)
 
 
 def attribution_csv(labels: Sequence[Path]) -> bytes:
@@ -39,8 +38,3 @@ def attribution_csv(labels: Sequence[Path]) -> bytes:
     sink = pa.BufferOutputStream()
     csv.write_csv(pa.table(rows), sink)
     return bytes(sink.getvalue())
-
-
-def safe_cell(value: str) -> str:
-    """`value`, with an apostrophe before it where a spreadsheet would run it."""
-    return f"'{value}" if value.startswith(FORMULA) else value

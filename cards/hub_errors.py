@@ -10,6 +10,7 @@ from flickrexif.core.text import plain
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
+UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError)  # of huggingface_hub, for answers of wrong types
 AGAIN = "Then run the same command again; what was uploaded is not sent twice."
 TOKENS = "https://huggingface.co/settings/tokens"
 # Status of an answer -> what it means, and what to do.
@@ -34,7 +35,7 @@ def hub_errors(repo: str, endpoint: str) -> Iterator[None]:
         raise
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; what was uploaded is kept.", "Run the same command again to go on.") from None
-    except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+    except (*UNREADABLE, OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
         cause = error.__cause__ if isinstance(error, RuntimeError) else None  # of an upload in another thread
         raise _translated(cause or error, repo, endpoint) from None
 
@@ -53,6 +54,9 @@ def _translated(error: BaseException, repo: str, endpoint: str) -> FlickrExifErr
     if isinstance(error, (ConnectionError, httpx.TransportError)):
         message = f"The Hub at {endpoint} cannot be reached ({_said(error)})."
         return FlickrExifError(message, "Check the connection. " + AGAIN)
+    if isinstance(error, UNREADABLE):
+        message = f"{endpoint} gives answers that are not the Hub's ({type(error).__name__})."
+        return FlickrExifError(message, "Check HF_ENDPOINT. " + AGAIN)
     if isinstance(error, OSError) and error.filename:
         return FlickrExifError(f"{error.filename} cannot be read ({error.strerror}).", AGAIN)
     return FlickrExifError(f"{repo} could not be published ({_said(error)}).", AGAIN)

@@ -1,5 +1,8 @@
 """Downloads from Flickr's image CDN: rate-limited, verified, whole or not at all.
 
+Only the image servers of a service are asked, also where one of them sends us elsewhere: an answer of the API could
+name any address, such as one of this machine's network.
+
 The CDN throttles even slow clients (429, sometimes 403): then all downloads pause. A 404, or the old redirect to
 photo_unavailable.gif, means that a photo is gone. A 403 that stays is a throttle, or its owner made the photo private:
 one flickr.photos.getInfo tells.
@@ -12,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urljoin
 
 import requests
 from urllib3.exceptions import LocationParseError
@@ -19,7 +23,7 @@ from urllib3.exceptions import LocationParseError
 from flickrexif.collectors.flickr.client import CallRefused, PhotoSkipped, Retry, Unanswered, backoff
 from flickrexif.collectors.flickr.clock import Clock
 from flickrexif.collectors.flickr.limiter import Limiter
-from flickrexif.collectors.flickr.models import LONGEST_SIDE, Image, SearchPhoto
+from flickrexif.collectors.flickr.models import LONGEST_SIDE, Image, SearchPhoto, is_flickrs
 from flickrexif.collectors.journal import ImageRecord
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import keep, temporary
@@ -28,14 +32,16 @@ from flickrexif.core.pictures import MAX_BYTES, MAX_PIXELS, BadPicture, open_pic
 CHUNK = 2**16
 ORIGINALS = "original"  # folder of the originals, so that none takes the name of a smaller image
 FORBIDDEN = 403
+REDIRECTS = 3  # that are followed
 REFUSALS = 3  # answers 403 to one image after which Flickr is asked about the photo
+UNAVAILABLE = "photo_unavailable"  # in the address that a removed image led to
 THROTTLED = frozenset({FORBIDDEN, 408, 429, 500, 502, 503, 504})
 
 # Why a kept photo has no image, for good; after a throttle or a broken connection the download is tried again.
 REASONS = {
     "gone": "no longer at Flickr",
     "private": "its owner no longer shares the photo",
-    "refused": "an error that trying again does not change, or an address that is none",
+    "refused": "an error that trying again does not change, or an address that is none of the image servers",
     "not_an_image": "what came is no image",
     "damaged": "the image came whole and does not decode",
     "wrong_size": "its pixels are not those the search told, or more than its address stands for",
@@ -100,6 +106,7 @@ class ImageFetcher:
     record: Callable[[float], None] = lambda _: None
     timeout: tuple[float, float] = (10.0, 60.0)
     arrivals: Arrivals = field(default_factory=Arrivals)
+    is_image_server: Callable[[str], bool] = is_flickrs  # whether an address may be asked
 
     def fetch(self, photo: SearchPhoto, month: str, get_info: GetInfo, held: ImageRecord | None = None) -> ImageRecord:
         """Fetch `photo`; the record names its file or the reason there is none.
@@ -133,6 +140,8 @@ class ImageFetcher:
 
     def _fetch_image(self, photo_id: int, image: Image, path: Path, get_info: GetInfo) -> ImageRecord:
         """Try until the image comes. Raises _UnusableError and Unfetched."""
+        if not self.is_image_server(image.url):
+            raise _UnusableError("refused")
         refusals, arrivals = 0, self.arrivals.count
         for attempt in range(self.retry.attempts):
             self.limiter.acquire(self.record)
@@ -164,7 +173,7 @@ class ImageFetcher:
     def _download(self, url: str, path: Path) -> str:
         digest, size = hashlib.sha256(), 0
         try:
-            with self.session.get(url, stream=True, timeout=self.timeout) as response, path.open("wb") as file:
+            with self._answer(url) as response, path.open("wb") as file:
                 _check(response)
                 for chunk in response.iter_content(CHUNK):
                     size += len(chunk)
@@ -180,13 +189,27 @@ class ImageFetcher:
             raise _TryAgainError(str(error)) from error
         return digest.hexdigest()
 
+    def _answer(self, url: str) -> requests.Response:
+        """The answer of an image server, after redirects to image servers alone."""
+        for _ in range(REDIRECTS + 1):
+            response = self.session.get(url, stream=True, timeout=self.timeout, allow_redirects=False)
+            if not response.is_redirect:
+                return response
+            with response:
+                url = urljoin(url, response.headers["Location"])
+            if UNAVAILABLE in url:
+                raise _UnusableError("gone")
+            if not self.is_image_server(url):
+                break
+        raise _UnusableError("refused")
+
 
 def _check(response: requests.Response) -> None:
-    """Raise unless status, final address and type say that the answer is an image."""
+    """Raise unless status and type say that the answer is an image."""
     if response.status_code in THROTTLED:
         status = response.status_code
         raise _TryAgainError(f"HTTP {status}", status, response.headers.get("Retry-After"))
-    if response.status_code in (404, 410) or "photo_unavailable" in response.url:
+    if response.status_code in (404, 410):
         raise _UnusableError("gone")
     if response.status_code != 200:
         raise _UnusableError("refused")

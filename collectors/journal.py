@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ import orjson
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
 from flickrexif.collectors.search import Answer
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import PRIVATE
 from flickrexif.core.verdicts import KEPT
 
 NAME = "journal.sqlite"
@@ -412,10 +413,15 @@ def _photo(packed: bytes) -> SearchPhoto:
 def open_journal(path: Path) -> Iterator[Journal]:
     """Open the journal for writing, and create it when it does not exist; the caller holds the data folder's lock.
 
+    It names photographers, so that other users of the machine may not read it.
+
     Raises FlickrExifError when it is no journal of this version, or when the folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(PRIVATE)
+        with suppress(PermissionError):  # of another user, who shares it
+            path.chmod(PRIVATE)
     except OSError as error:
         hint = "Give a folder you may write with --data-dir."
         raise FlickrExifError(f"The folder {path.parent} cannot be written ({error.strerror}).", hint) from error

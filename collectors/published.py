@@ -11,7 +11,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from flickrexif.collectors import downloads
 from flickrexif.collectors.crawl import check_source, stopping_pool
@@ -19,7 +18,7 @@ from flickrexif.collectors.downloads import Downloads
 from flickrexif.collectors.flickr.client import CallRefused
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment
 from flickrexif.collectors.flickr.licenses import license_for
-from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, SITE, Image, SearchPhoto, is_flickrs
+from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, SITE, Image, SearchPhoto, is_flickrs, server_of
 from flickrexif.collectors.flickr.transport import is_loopback
 from flickrexif.collectors.images import GetInfo
 from flickrexif.collectors.journal import ImageRecord, Journal
@@ -77,7 +76,7 @@ def service_at(addresses: Iterable[str]) -> Service:
 
     Raises UsageError where no address is Flickr's and they are not all of one server here.
     """
-    servers = {address.partition("://")[0] + "://" + _netloc(address) for address in addresses}
+    servers = {server_of(address) for address in addresses}
     own = {server for server in servers if is_loopback(server)}
     if any(map(is_flickrs, servers)):
         has_key = any(os.environ.get(name) for name in KEYS)
@@ -108,9 +107,6 @@ def fetch_images(
     source = identified(client, service, say) if client and service.own else "flickr"
     check_source(journal.path.parents[1], journal.settle("source", source), source)
     journal.keep(MONTH, photos, settings)
-    for photo, _ in journal.kept(MONTH):
-        if not _is_of(service, photo) and journal.image(photo.id) is None:
-            journal.add_image(MONTH, ImageRecord(photo.id, "refused"))
     fetcher = image_fetcher(journal, "large", service, stop, say)
     with stopping_pool(downloads.WORKERS, stop) as pool:
         get_info: GetInfo = client.get_info if client else _no_key
@@ -158,19 +154,6 @@ def published_photo(photo: SearchPhoto, tags: Mapping[str, str], record: ImageRe
         image_size=photo.image.size,
         exif=tags,
     )
-
-
-def _netloc(address: str) -> str:
-    try:
-        return urlsplit(address).netloc
-    except ValueError:  # half an IPv6 address
-        return ""
-
-
-def _is_of(service: Service, photo: SearchPhoto) -> bool:
-    assert photo.image is not None
-    address = photo.image.url
-    return address.startswith(service.endpoint.removesuffix("services/rest/")) if service.own else is_flickrs(address)
 
 
 def _no_key(photo_id: int) -> Mapping[str, Any]:

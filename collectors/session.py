@@ -21,7 +21,7 @@ from flickrexif.collectors.flickr.clock import SystemClock
 from flickrexif.collectors.flickr.connection import check_connection
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials, from_environment, transport
 from flickrexif.collectors.flickr.limiter import Limiter, Waits, Window
-from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, IMAGE_SERVER
+from flickrexif.collectors.flickr.models import FLICKR_ENDPOINT, IMAGE_SERVER, is_flickrs, server_of
 from flickrexif.collectors.flickr.transport import is_loopback
 from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import Journal, open_journal
@@ -37,6 +37,7 @@ PACE = 4.0  # seconds; each such interval gets its even share of the hour's call
 LONG = 5.0  # seconds of a wait that is worth a line
 SILENCE = 8.0  # seconds without any answer that are
 IMAGES_PER_SECOND = 2
+LONGEST_DOWNLOAD = 600.0  # seconds
 CALLS_PER_HOUR = 3_500  # Flickr allows 3,600 a key
 SANDBOX_PORT = 8600
 CONTACT = "FLICKREXIF_CONTACT"  # of the environment: whom Flickr may write to
@@ -60,6 +61,11 @@ class Service:
     def own(self) -> bool:
         """Whether the server runs on this machine."""
         return is_loopback(self.endpoint)
+
+    def has_images_at(self, address: str) -> bool:
+        """Whether an address is an image server's: Flickr's, or that of the API; of one here, any on this machine."""
+        server = server_of(address)
+        return is_flickrs(address) or (is_loopback(server) if self.own else server == server_of(self.endpoint))
 
     @property
     def retry(self) -> Retry:
@@ -238,14 +244,11 @@ def image_fetcher(
     journal: Journal, preferred_size: str, service: Service, stop: threading.Event, say: Say
 ) -> ImageFetcher:
     """A fetcher over a session of its own, into a folder beside the journal, at the pace for Flickr's servers."""
-    import requests
-    from requests.adapters import HTTPAdapter
+    from flickrexif.collectors.flickr.deadline import bounded_session
 
-    session = requests.Session()
-    session.headers["User-Agent"] = user_agent(os.environ.get(CONTACT))
-    session.trust_env = not service.own  # no proxy between this machine and itself
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=16))
+    agent = user_agent(os.environ.get(CONTACT))
+    # no proxy between this machine and itself
+    session = bounded_session(agent, LONGEST_DOWNLOAD, connections=16, proxies=not service.own)
     clock = SystemClock(stop)
     pace = [] if service.own else [Window(IMAGES_PER_SECOND, 1.0)]
     return ImageFetcher(
@@ -256,6 +259,7 @@ def image_fetcher(
         clock,
         service.retry,
         random.Random(),
+        is_image_server=service.has_images_at,
     )
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flickrexif.core.addresses import check_data_set, data_set_address, expanded
+from flickrexif.core.addresses import check_data_set, data_set_address, expanded, image_of_row
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.image_files import RAW, files, is_image
 from flickrexif.core.pictures import BadPicture, open_picture, suffixes
@@ -211,7 +211,7 @@ def _data_set(name: str) -> Listing:
             Entry(
                 subject=str(row["subject_idx"]),
                 file=f"row {number}",
-                read=partial(_cell, images, number),
+                read=partial(_cell, images, number, name),
                 side=SIDES.get(str(row.get("side") or "")) or coded.get(model),
                 model=model if isinstance(model, str) else None,
             )
@@ -219,10 +219,8 @@ def _data_set(name: str) -> Listing:
     return Listing(entries, [])
 
 
-def _cell(images: Any, number: int) -> bytes:
-    cell = images[number]["image"] or {}
-    content = cell.get("bytes") or Path(cell.get("path") or "").read_bytes()
-    return bytes(content)
+def _cell(images: Any, number: int, name: str) -> bytes:
+    return image_of_row(images[number]["image"], name) or b""
 
 
 # --- one image

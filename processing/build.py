@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.failures import write_failure_table
 from flickrexif.core.files import remove_unfinished, unwritable
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.takedowns import read_takedowns
@@ -30,9 +31,9 @@ from flickrexif.processing.engines import local, ray
 from flickrexif.processing.listing import Listing, Opened, read_listing, write_listing
 from flickrexif.processing.parts import (
     AGAIN,
+    failures_path,
     read_record,
     totals,
-    write_failures,
     write_record,
 )
 from flickrexif.processing.shards import (
@@ -387,7 +388,8 @@ def _finish(plan: _Plan, new_shards: int) -> PartReport:
     if len(markers) < len(plan.cuts):
         lost = len(plan.cuts) - len(markers)
         raise FlickrExifError(f"{lost} file(s) of {plan.folder} are gone again.", "Run the same command again.")
-    write_failures(plan.folder, split, [failure for marker in markers for failure in marker.failures])
+    failures = [failure for marker in markers for failure in marker.failures]
+    write_failure_table(failures_path(plan.folder, split), failures)
     result = totals(markers)
     write_record(plan.folder, split, {"settings": plan.settings, "source": plan.source.name, **result})
     _clear(plan)  # again: workers of a killed run may still have been writing when this run began

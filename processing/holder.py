@@ -11,18 +11,18 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+from flickrexif.core.failures import read_failure_table, write_failure_table
 from flickrexif.core.files import put
 from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.kinds import Holder
-from flickrexif.core.parquet import column_names, image_writer, opened, read_table, rows_without
+from flickrexif.core.parquet import AGAIN, column_names, image_writer, opened, read_table, rows_without
 from flickrexif.core.photo_ids import are_row_numbers, names_photo, naming
 from flickrexif.processing.kind import shards_of, split_of
 from flickrexif.processing.listing import hash_of, read_listing, write_listing
 from flickrexif.processing.parts import (
-    read_failures,
+    failures_path,
     read_record,
     totals,
-    write_failures,
     write_record,
 )
 from flickrexif.processing.shards import MARKERS, Marker, content_of, row_groups, stored_marker, write_marker
@@ -76,7 +76,7 @@ def _without(config: Path, split: str, names: Collection[str], *, write: bool) -
     shards = [shard for shard in shards_of(config) if split_of(shard) == split]
     rows = {shard: read_table([shard], ["image_id"])["image_id"].to_pylist() for shard in shards}
     markers = _markers(config, split)
-    failures = read_failures(config, split)
+    failures = read_failure_table(failures_path(config, split), AGAIN)
     failed = [image_id for image_id, _ in chain(failures, *(marker.failures for marker in markers.values()))]
     present = {*chain(*rows.values()), *failed}
     if are_row_numbers(present, record["settings"].get("images", 0) if record else len(present)):
@@ -89,7 +89,8 @@ def _without(config: Path, split: str, names: Collection[str], *, write: bool) -
                 put(shard, partial(_write_rows, shard, gone))
         markers = {name: _without_failures(config, name, marker, gone) for name, marker in markers.items()}
         if not gone.isdisjoint(failed):
-            write_failures(config, split, [failure for failure in failures if failure[0] not in gone])
+            left = [failure for failure in failures if failure[0] not in gone]
+            write_failure_table(failures_path(config, split), left)
         if record and "rows" in record and len(markers) == record["settings"]["shards"]:
             write_record(config, split, {**record, **totals(markers.values())})
     return sum(image_id in gone for image_id in chain(*rows.values())) + len(gone.intersection(failed))

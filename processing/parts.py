@@ -1,8 +1,6 @@
 """The records of the splits in a folder of processed images."""
 
-import csv
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,20 +68,9 @@ def totals(markers: Iterable[Marker]) -> dict[str, Any]:
     }
 
 
-def write_failures(config: Path, split: str, failures: Iterable[tuple[str, str]]) -> None:
-    """Write the table of the images without a row: id and reason."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("image_id", "reason"), *failures])
-    put_text(config / f"{split}-failures.csv", text.getvalue())
-
-
-def read_failures(config: Path, split: str) -> list[tuple[str, str]]:
-    """(image id, reason) from the table of `write_failures`; empty without one."""
-    try:
-        with (config / f"{split}-failures.csv").open(encoding="utf-8", newline="") as file:
-            return [(row["image_id"], row["reason"]) for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        return []
+def failures_path(config: Path, split: str) -> Path:
+    """The table of the images without a row, as `flickrexif.core.failures` writes it."""
+    return config / f"{split}-failures.csv"
 
 
 def write_record(config: Path, split: str, record: Mapping[str, Any]) -> None:

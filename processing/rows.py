@@ -4,7 +4,6 @@ A data set is listed once, by its columns of labels and ids alone where its file
 read from the file in which it begins.
 """
 
-import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +17,10 @@ from urllib.parse import parse_qsl
 import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets.utils.file_utils import xopen
 
-from flickrexif.core.addresses import address_of, check_data_set, data_set_address, split_query
+from flickrexif.core.addresses import address_of, check_data_set, data_set_address, image_of_row, split_query
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.parquet import stored_bytes
 from flickrexif.core.text import reason_of
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
@@ -63,7 +62,7 @@ class Rows:
         for number, count in enumerate(self.counts):
             if first < count:
                 rows = islice(stream.shard(len(self.counts), number).skip(first), count - first)
-                yield from (_bytes(row[self.image], row.get("sha256")) for row in rows)
+                yield from (_bytes(row, self.image, self.place) for row in rows)
             first = max(0, first - count)
 
 
@@ -245,7 +244,7 @@ def _label(value: object, texts: Mapping[str, int]) -> int:
 
 def _mean_size(place: Place, image: str) -> int:
     stream = _images(place, image)
-    sizes = [len(_bytes(row[image]) or b"") for row in stream.take(SIZED)]
+    sizes = [len(_bytes(row, image, place) or b"") for row in stream.take(SIZED)]
     return sum(sizes) // max(1, len(sizes))
 
 
@@ -255,15 +254,6 @@ def _images(place: Place, image: str) -> Any:
     return _stream(place).select_columns(columns).cast_column(image, datasets.Image(decode=False))
 
 
-def _bytes(cell: Mapping[str, Any] | None, sha256: str | None = None) -> bytes | None:
-    """The stored bytes, or those of the file at the stored path; None without either, or where it has another hash."""
-    if cell is None or (cell["bytes"] is None and not cell["path"]):
-        return None
-    if cell["bytes"] is not None:
-        return bytes(cell["bytes"])
-    try:
-        with xopen(cell["path"], "rb") as file:
-            content = bytes(file.read())
-    except FileNotFoundError:
-        return None
-    return content if sha256 in (None, hashlib.sha256(content).hexdigest()) else None
+def _bytes(row: Mapping[str, Any], image: str, place: Place) -> bytes | None:
+    """The bytes of a row's image; of our own data sets, which may link to files, with the hash beside it."""
+    return stored_bytes(row[image], row["sha256"]) if place.data_files else image_of_row(row[image], place.path)

@@ -18,7 +18,7 @@ from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress,
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.credentials import SANDBOX
 from flickrexif.collectors.flickr.limiter import Limiter
-from flickrexif.collectors.flickr.transport import PlainTransport
+from flickrexif.collectors.flickr.transport import PlainTransport, is_loopback
 from flickrexif.collectors.images import ImageFetcher
 from flickrexif.collectors.journal import open_journal
 from flickrexif.collectors.sandbox.faults import (
@@ -126,7 +126,9 @@ def few(
     with requests.Session() as session, open_journal(path) as journal:
         client = Client(sender, Limiter([], clock), clock, random.Random(0), lambda at, method: None, retry)
         stored = path.parent / "images"
-        fetcher = ImageFetcher(stored, "large", session, Limiter([], clock), clock, retry, random.Random(0))
+        fetcher = ImageFetcher(
+            stored, "large", session, Limiter([], clock), clock, retry, random.Random(0), is_image_server=is_loopback
+        )
         settings = CrawlSettings(target=target, minimum=0, workers=workers)
         stop = threading.Event()
         (summary,) = crawl(

@@ -21,6 +21,7 @@ from platformdirs import user_state_path
 
 from flickrexif.collectors.flickr.limiter import FAILED, OF_KEY, OF_SERVER, Booking, Pause, Window, booking, earliest
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.files import PRIVATE
 
 VARIABLE = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if os.name == "nt" else "XDG_STATE_HOME"  # moves the state folder
 MEMORY = 3_600.0  # seconds that a call is remembered: the longest window
@@ -92,7 +93,7 @@ class CallsOfKey:
             with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
                 db.execute("BEGIN IMMEDIATE")
                 if new:
-                    self.path.chmod(0o600)
+                    self.path.chmod(PRIVATE)
                 for table in SCHEMA:
                     db.execute(table)
                 yield db

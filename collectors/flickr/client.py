@@ -78,6 +78,7 @@ HINTS: Mapping[int | str, str] = {  # of codes and OAuth problems that are not t
 
 RIGHT_CLOCK = 90.0  # seconds between two clocks that can be the network's
 MAX_RETRY_AFTER = 3_600.0  # seconds
+MAX_DEPTH = 20  # levels of an answer; Flickr's have 6
 MAX_TEXT = 200  # characters of a server's text that a message repeats
 
 
@@ -386,16 +387,32 @@ def _http_time(text: str) -> float | None:
 
 
 def _json(body: bytes) -> Any:
-    """The body as JSON, or None. A lone surrogate (half an emoji, legal in JSON) becomes "?"."""
+    """The body as JSON, or None; also for one that is nested as no answer is, which other functions could not read.
+
+    A lone surrogate (half an emoji, legal in JSON) becomes "?".
+    """
     try:
-        return orjson.loads(body)
+        answer = orjson.loads(body)
     except ValueError:
-        pass
+        answer = _repaired(body)
+    return None if _is_deeper(answer, MAX_DEPTH) else answer
+
+
+def _repaired(body: bytes) -> Any:
     try:
         text = json.dumps(json.loads(body.decode("utf-8-sig", "replace")), ensure_ascii=False)
         return orjson.loads(text.encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects are nested in more than `depth` levels."""
+    level = [value]
+    for _ in range(depth + 1):
+        inner = (v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list))
+        level = [part for parts in inner for part in parts]
+    return bool(level)
 
 
 def _unanswered(method: str, failures: list[Failure]) -> Unanswered:

@@ -54,22 +54,26 @@ class SearchPhoto:
         return f"{_site(self.image.url if self.image else '')}/photos/{owner}/{self.id}/"
 
 
+def server_of(address: str) -> str:
+    """`http://host:port` of a web address; "" for another one, and for one that programs read in different ways."""
+    if not address.isascii() or not address.isprintable() or " " in address or "\\" in address:
+        return ""
+    try:
+        server = urlsplit(address)
+        return f"{server.scheme}://{server.netloc}" if server.scheme in ("http", "https") and server.hostname else ""
+    except ValueError:  # half an IPv6 address
+        return ""
+
+
 def is_flickrs(image_url: str) -> bool:
     """Whether an address is one of Flickr's image servers."""
-    try:
-        server = urlsplit(image_url)
-        return server.scheme in ("http", "https") and (server.hostname or "").endswith(IMAGE_DOMAINS)
-    except ValueError:  # half an IPv6 address
-        return False
+    return (urlsplit(server_of(image_url)).hostname or "").endswith(IMAGE_DOMAINS)
 
 
 def _site(image_url: str) -> str:
     """Flickr's site; for an image on another server, such as the embedded one, that server."""
-    try:
-        server = urlsplit(image_url)
-    except ValueError:
-        return SITE
-    return f"{server.scheme}://{server.netloc}" if server.hostname and not is_flickrs(image_url) else SITE
+    server = server_of(image_url)
+    return server if server and not is_flickrs(image_url) else SITE
 
 
 @dataclass(frozen=True, slots=True)

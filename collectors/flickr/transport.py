@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import requests
 
-MAX_BODY = 32 * 2**20  # bytes; a full search page has under 1 MB
+MAX_BODY = 8 * 2**20  # bytes; a full search page has under 1 MB
 CHUNK = 2**16
 TIMEOUT = 30.0  # seconds to connect, and between two parts of an answer
+LONGEST = 120.0  # seconds that an answer may take
 LOGGERS = ("flickrapi", "oauthlib", "requests_oauthlib", "urllib3.connectionpool")
 
 Arguments = Mapping[str, str | int]
@@ -60,6 +61,7 @@ class SignedTransport:
     endpoint: str
     user_agent: str
     timeout: float = TIMEOUT
+    longest: float = LONGEST
     _local: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
 
     def call(self, method: str, arguments: Arguments) -> Reply:
@@ -74,7 +76,7 @@ class SignedTransport:
 
         api = FlickrAPI(self.key, self.secret, format="json", store_token=False, timeout=self.timeout)
         api.REST_URL = self.endpoint
-        api.flickr_oauth.session = _WholeReplies(_session(self.endpoint, self.user_agent))
+        api.flickr_oauth.session = _WholeReplies(_session(self.endpoint, self.user_agent, self.longest))
         return api
 
 
@@ -100,13 +102,14 @@ class PlainTransport:
     endpoint: str
     user_agent: str
     timeout: float = TIMEOUT
+    longest: float = LONGEST
     _local: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
 
     def call(self, method: str, arguments: Arguments) -> Reply:
         """See `Transport.call`."""
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _session(self.endpoint, self.user_agent)
+            session = self._local.session = _session(self.endpoint, self.user_agent, self.longest)
         fixed = {"method": method, "api_key": self.key, "format": "json", "nojsoncallback": "1"}
         parameters = {**arguments, **fixed}
         return _attempt(
@@ -131,15 +134,13 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def _session(endpoint: str, user_agent: str) -> "requests.Session":
-    import requests
+def _session(endpoint: str, user_agent: str, longest: float) -> "requests.Session":
+    from flickrexif.collectors.flickr.deadline import bounded_session
 
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    session = requests.Session()
-    session.headers["User-Agent"] = user_agent
-    session.trust_env = not is_loopback(endpoint)  # no proxy between this machine and itself
-    return session
+    # no proxy between this machine and itself
+    return bounded_session(user_agent, longest, connections=1, proxies=not is_loopback(endpoint))
 
 
 def _attempt(send: Callable[[], Reply]) -> Reply:

@@ -11,9 +11,10 @@ from typing import Any
 
 from flickrexif.core.addresses import expanded
 from flickrexif.core.errors import UsageError
+from flickrexif.core.failures import read_failure_table
 from flickrexif.core.folder import default_data_dir
 from flickrexif.core.kinds import DataSetKind
-from flickrexif.core.parquet import opened, read_columns
+from flickrexif.core.parquet import AGAIN, opened, read_columns
 from flickrexif.core.text import as_utf8
 from flickrexif.dataset.kind import FETCHED, FLICKREXIF, FOLDER, PHOTOS
 from flickrexif.eval.data.folders import image_folders, walk
@@ -144,7 +145,7 @@ def _no_variants(spec: str) -> UsageError:
 def _parquet_splits(name: str, splits: Mapping[str, Sequence[Path]], chosen: str) -> Iterator[Source]:
     """A source for each split of (split -> files)."""
     for split, paths in splits.items():
-        missing = _read_failures(paths[0].with_name(f"{split}-failures.csv"))
+        missing = dict(read_failure_table(paths[0].with_name(f"{split}-failures.csv"), AGAIN))
         yield _parquet(name, paths, chosen, None if name in WHOLE else SPLITS.get(split, split), missing)
 
 
@@ -197,17 +198,6 @@ def _class_names(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
         return tuple(map(str, info["info"]["features"]["label"]["names"]))
     except (KeyError, TypeError, ValueError):
         return ()
-
-
-def _read_failures(path: Path) -> dict[str, str]:
-    """Image id -> reason, of the images that could not be processed."""
-    import csv
-
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {row["image_id"]: row["reason"] for row in csv.DictReader(file)}
-    except FileNotFoundError:
-        return {}
 
 
 # --- FlickrExif

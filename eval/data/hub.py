@@ -29,7 +29,7 @@ def hub(spec: str) -> Iterator[Source]:
         raise UsageError(f"{spec} is no folder of images and no data set ({reason}).", HINT) from None
     name = NAMES.get(path.rpartition("/")[2].lower(), path if not Path(path).exists() else Path(path).resolve().name)
     for split, rows in splits.items():
-        yield _split(name, str(split), rows, options, rows.info.dataset_size or 0)
+        yield _split(name, path, str(split), rows, options, rows.info.dataset_size or 0)
 
 
 def is_saved(folder: Path) -> bool:
@@ -49,7 +49,7 @@ def saved(name: str, folder: Path) -> Iterator[Source]:
         raise FlickrExifError(f"{folder} cannot be read ({reason_of(error)}).", "Save it to the disk again.") from None
     splits = loaded if isinstance(loaded, datasets.DatasetDict) else {_split_of(loaded): loaded}
     for split, rows in splits.items():
-        yield _split(name, split, rows, {})
+        yield _split(name, str(folder), split, rows, {})
 
 
 def _split_of(rows: Any) -> str | None:
@@ -57,8 +57,10 @@ def _split_of(rows: Any) -> str | None:
     return str(rows.split) if re.fullmatch(r"\w+", str(rows.split or "")) else None
 
 
-def _split(name: str, split: str | None, rows: Any, options: Mapping[str, str], size: int | None = None) -> Source:
-    """One split; `size` is that of all its images, None where each is to be told."""
+def _split(
+    name: str, place: str, split: str | None, rows: Any, options: Mapping[str, str], size: int | None = None
+) -> Source:
+    """One split of the data set at `place`; `size` is that of all its images, None where each is to be told."""
     import datasets
 
     rows = rows.with_format(None)
@@ -77,7 +79,7 @@ def _split(name: str, split: str | None, rows: Any, options: Mapping[str, str], 
     return Source(
         dataset=name,
         ids=listing.ids,
-        read=HubRows(stored, image),
+        read=HubRows(stored, image, place),
         fingerprint=fingerprint(listing.ids, listing.columns, contents),
         contents=contents if len(contents) == len(rows) else (),
         columns=listing.columns,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flickrexif.core import image_files
+from flickrexif.core.addresses import image_of_row
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import AGAIN, read_below
 from flickrexif.core.parquet import opened, stored_bytes
@@ -175,6 +176,7 @@ class HubRows:
 
     rows: Any
     image: str
+    data_set: str  # a folder, or a name on the Hub
 
     def __call__(self, start: int, stop: int) -> Iterator[bytes | None]:
-        yield from map(stored_bytes, self.rows[start:stop][self.image])
+        return (image_of_row(cell, self.data_set) for cell in self.rows[start:stop][self.image])

@@ -5,9 +5,7 @@
 <folder>/.model=…_variant=….<hash>.blocks/        finished blocks of rows, until the file is whole
 """
 
-import csv
 import hashlib
-import io
 import json
 import shutil
 from collections import Counter
@@ -16,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put_text, remove
+from flickrexif.core.errors import UsageError
+from flickrexif.core.failures import read_failure_table, write_failure_table
+from flickrexif.core.files import remove
 from flickrexif.eval.data.embeddings import (
     IMAGE_ID,
     SUFFIX,
@@ -235,23 +234,15 @@ def reasons(failures: Sequence[tuple[str, str]]) -> dict[str, int]:
 def write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
     """Write the table of failures of the embeddings file `path`; without failures there is none."""
     table = failures_path(path)
-    if not failures:
+    if failures:
+        write_failure_table(table, failures)
+    else:
         remove([table])
-        return
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("image_id", "reason"), *failures])
-    put_text(table, text.getvalue())
 
 
 def read_failures(path: Path) -> list[tuple[str, str]]:
     """(image id, reason) of the images without a row in the embeddings file `path`."""
-    try:
-        with failures_path(path).open(encoding="utf-8", newline="") as file:
-            return [(row["image_id"], row["reason"]) for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        return []
-    except (KeyError, csv.Error, UnicodeDecodeError):
-        raise FlickrExifError(f"{failures_path(path)} is no table of failures.", REMAKE) from None
+    return read_failure_table(failures_path(path), REMAKE)
 
 
 # --- shards

@@ -7,7 +7,9 @@
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.text import reason_of
@@ -15,6 +17,7 @@ from flickrexif.core.text import reason_of
 ODD = re.compile(r"[\[\]*?]|::")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+", re.ASCII)
 FILES = (".csv", ".jpeg", ".jpg", ".json", ".parquet", ".png", ".tar", ".zip")
+NO_ANSWER = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # of an answer that is not the Hub's
 HUB_PATIENCE = 10.0  # seconds
 
 
@@ -92,7 +95,7 @@ def check_hub(name: str, revision: str | None = None) -> None:
     except RepositoryNotFoundError:
         hint = "Correct the name, or type `hf auth login` if it is private."
         raise UsageError(f"{name} is no folder here, and the Hub has no such data set.", hint) from None
-    except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
+    except (httpx.HTTPError, HfHubHTTPError, OSError, *NO_ANSWER) as error:
         message = f"{name} is no folder here, and the Hub does not answer ({reason_of(error, 100)})."
         hint = "Correct the path or check the network; with HF_HUB_OFFLINE=1 what was fetched before is used."
         raise FlickrExifError(message, hint) from None
@@ -109,6 +112,43 @@ def no_cache(error: OSError, cache_dir: str | os.PathLike[str] | None = None) ->
     """The error of a cache that cannot be written."""
     message = f"The cache {cache_folder(cache_dir)} cannot be written ({error.strerror or error})."
     return FlickrExifError(message, "Name a folder that you may write: HF_DATASETS_CACHE=/path/to/folder")
+
+
+def image_of_row(cell: Mapping[str, Any] | None, data_set: str) -> bytes | None:
+    """The image of a row that `datasets` read of `data_set` (a folder, or a name on the Hub): its bytes, or its file.
+
+    None without either, and for a file that is not the data set's own: a stranger's data set could name any file of
+    this machine, or any address of its network.
+    """
+    from datasets.utils.file_utils import xopen
+
+    if cell is None or cell["bytes"] is not None:
+        return bytes(cell["bytes"]) if cell else None
+    if not cell["path"] or not _is_of(data_set, cell["path"]):
+        return None
+    try:
+        with xopen(cell["path"], "rb") as file:
+            return bytes(file.read())
+    except FileNotFoundError:
+        return None
+
+
+def _is_of(data_set: str, path: str) -> bool:
+    """Whether a file lies in the folder of a data set, in the caches of `datasets`, or in its repository on the Hub."""
+    from datasets import config
+    from huggingface_hub import constants
+
+    place = path.rpartition("::")[2]  # of a member, its archive
+    if "://" in place:
+        return place.startswith((f"hf://datasets/{data_set}/", f"hf://datasets/{data_set}@"))
+    caches = (config.HF_DATASETS_CACHE, config.DOWNLOADED_DATASETS_PATH, constants.HF_HUB_CACHE)
+    roots = (data_set, Path(data_set).resolve(), *caches)
+    return any(Path(_normal(place)).is_relative_to(_normal(root)) for root in roots)
+
+
+def _normal(path: str | os.PathLike[str]) -> str:
+    """A path without `..`, its links as they are."""
+    return os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps `..`
 
 
 def _link(link: Path, target: Path) -> None:

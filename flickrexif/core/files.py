@@ -19,6 +19,7 @@ from flickrexif.core.errors import MachineError
 Outcome = Literal["written", "unchanged", "removed"]
 AGAIN = "Mend that, then run the same command again."
 FULL = (errno.ENOSPC, errno.EDQUOT)
+PRIVATE = 0o600  # mode of files that other users may not read
 MAX_NAME = 200  # bytes of a file's name in its temporary one: file systems allow 255 for the whole
 
 _ours: set[Path] = set()  # what this process is writing
@@ -76,6 +77,16 @@ def put(path: Path, write: Callable[[Path], object], *, durable: bool = True) ->
 def put_bytes(path: Path, content: bytes, *, durable: bool = True) -> tuple[Outcome, Path]:
     """`put` of bytes."""
     return put(path, lambda unfinished: unfinished.write_bytes(content), durable=durable)
+
+
+def put_private(path: Path, text: str) -> tuple[Outcome, Path]:
+    """`put_text` of what other users of the machine may not read."""
+
+    def write(unfinished: Path) -> None:
+        unfinished.touch(PRIVATE)
+        unfinished.write_bytes(text.encode())
+
+    return put(path, write)
 
 
 def put_text(path: Path, text: str, *, durable: bool = True) -> tuple[Outcome, Path]:

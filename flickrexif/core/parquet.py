@@ -124,21 +124,22 @@ def features_of(path: Path) -> dict[str, Any]:
 def stored_bytes(cell: Any, sha256: str | None = None) -> bytes | None:
     """The bytes of a cell, which holds bytes or a struct of bytes and the path of a file; None where there are none.
 
-    Of a link, which has a path alone, the file must still have the `sha256` that is stored beside it, if there is one.
+    A link, which has a path alone, is followed where the file has the `sha256` that is stored beside it: without one a
+    stranger's file could name any photo of this machine.
     """
     if isinstance(cell, Mapping):
-        if cell.get("bytes") is None and cell.get("path"):
+        if cell.get("bytes") is None and cell.get("path") and sha256:
             return _linked(Path(cell["path"]), sha256)
         cell = cell.get("bytes")
     return bytes(cell) if cell is not None else None
 
 
-def _linked(path: Path, sha256: str | None) -> bytes | None:
+def _linked(path: Path, sha256: str) -> bytes | None:
     try:
         content = path.read_bytes()
     except OSError:
         return None
-    return content if sha256 in (None, hashlib.sha256(content).hexdigest()) else None
+    return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
 def image_bytes(row: Row) -> bytes:

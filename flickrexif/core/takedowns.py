@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Literal
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put_text
+from flickrexif.core.files import put_private
 from flickrexif.core.photo_ids import NUMBER, names_photo
-from flickrexif.core.text import plain
+from flickrexif.core.text import plain, safe_cell
 
 Kind = Literal["photo", "owner"]
 
@@ -188,7 +188,7 @@ def write_takedowns(path: Path, takedowns: Takedowns) -> None:
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows((tuple(FORMS), *map(astuple, takedowns.lines)))
-    put_text(path, text.getvalue())
+    put_private(path, text.getvalue())
 
 
 def add(
@@ -226,11 +226,11 @@ def merge(lists: Iterable[Takedowns]) -> Takedowns:
 
 
 def one_line(reason: str, names: Collection[str] = ()) -> str:
-    """A reason as the list holds it: one line, bounded, no control characters.
+    """A reason as the list holds it: one line, bounded, no control characters, no formula.
 
     Raises UsageError for one that is empty or holds one of `names`.
     """
-    line = plain(reason, MAX_REASON)
+    line = safe_cell(plain(reason, MAX_REASON - 1))
     if not line:
         raise UsageError("The reason is empty.", 'Say why, for example --reason "asked by the owner".')
     if names_photo(line, names) or any("@" in name and name in line for name in names):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 URL_LENGTH = 500
 LONGEST = 10_000  # characters of a text that are looked at
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - what makes a spreadsheet take a cell for a formula (OWASP)
 JOINERS = "\u200c\u200d"  # invisible, but Persian words and emoji are spelt with them
 
 
@@ -34,6 +35,16 @@ def link(url: str | None) -> str:
         return url if parts.scheme in ("http", "https") and parts.hostname else ""
     except ValueError:
         return ""
+
+
+def safe_cell(value: str) -> str:
+    """A cell of a CSV file: `value`, with an apostrophe before it where a spreadsheet would run it."""
+    return f"'{value}" if value.lstrip("'").startswith(FORMULA) else value
+
+
+def text_of_cell(cell: str) -> str:
+    """The text that `safe_cell` made a cell of."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
 def reason_of(error: BaseException, length: int = 120) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SQUARE = 512  # pixels a side of the plain pictures that tell what a processor does to colours
 COLOURS = ((0, 0, 0), (255, 255, 255), (20, 90, 200))
 CLASS_TOKENS = ("cls_token", "class_embedding", "class_token")
+NO_CODE = {"trust_remote_code": False}  # nor does it ask on the terminal whether to run a repository's own
 WRAP = "Wrap it in an encoder of your own: module:package.module:factory."
 
 
@@ -41,8 +42,8 @@ def _load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) ->
     require_torch("transformers")
     transformers: Any = importlib.import_module("transformers")
     try:
-        processor = transformers.AutoImageProcessor.from_pretrained(spec.model)
-        config = transformers.AutoConfig.from_pretrained(spec.model)
+        processor = transformers.AutoImageProcessor.from_pretrained(spec.model, **NO_CODE)
+        config = transformers.AutoConfig.from_pretrained(spec.model, **NO_CODE)
         if hasattr(config, "mask_ratio"):  # ViTMAE hides patches at random, also when it is not trained
             config.mask_ratio = 0.0
         with seeded():
@@ -60,8 +61,8 @@ def _load(spec: EncoderSpec, device: str, dtype: Precision, pretrained: bool) ->
 def _model(kind: Any, spec: EncoderSpec, config: object, pretrained: bool) -> "nn.Module":
     """The model. FlickrExifError where its file lacks weights, which transformers would fill with random numbers."""
     if not pretrained:
-        return cast("nn.Module", kind.from_config(config))
-    model, info = kind.from_pretrained(spec.model, config=config, output_loading_info=True)
+        return cast("nn.Module", kind.from_config(config, **NO_CODE))
+    model, info = kind.from_pretrained(spec.model, config=config, output_loading_info=True, **NO_CODE)
     missing = sorted(info["missing_keys"])
     if missing and all(name.startswith("pooler.") for name in missing):
         model.pooler = None  # a model saved without it: its first token is the embedding

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from flickrexif.core.text import safe_cell
 from flickrexif.eval.report.charts.base import ENCODER, FAMILY
 from flickrexif.eval.report.identity import Entry, slug
 from flickrexif.eval.report.score.compare import Comparison
@@ -29,7 +30,6 @@ from flickrexif.eval.report.style import percent, plain, short
 from flickrexif.eval.results import COLUMNS, metric_rows
 
 LENGTH = 200  # characters of a text in a CSV file
-FORMULA = "=+-@\t\r"  # first characters that make a spreadsheet run a cell
 TEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -41,6 +41,8 @@ TEX = str.maketrans(
         '"': r"\textquotedbl{}",
         "…": r"\ldots{}",
         **{char: f"\\{char}" for char in "&%$#_{}"},
+        "[": r"\lbrack{}",  # after the end of a row this and the next are its options
+        "*": r"\textasteriskcentered{}",
     }
 )
 
@@ -79,8 +81,7 @@ def compared_csv(comparison: Comparison) -> str:
 @lru_cache(maxsize=65_536)
 def cell(text: str) -> str:
     """Strangers' text, made so that a spreadsheet does not run it."""
-    line = plain(text, LENGTH)
-    return f"'{line}" if line[:1] in FORMULA and line else line
+    return safe_cell(plain(text, LENGTH))
 
 
 def _of_the_paper(row: Sequence[str | float | None]) -> list[str | float | None]:
