@@ -42,7 +42,7 @@ def render(root: Path) -> dict[str, bytes]:
     kind = kind_of(root)
     fingerprint = kind.fingerprint(root).encode()  # before the data are read: a change meanwhile shows as a mismatch
     facts = kind.describe(root)
-    description = read_description(kind.name)
+    description = read_description(kind.name, facts.source)
     if facts.source not in description.origins:
         sources = ", ".join(f"`{source}`" for source in description.origins)
         raise FlickrExifError(f"{root} holds data of an unknown source, {facts.source[:40]!r}.", f"Known: {sources}.")

@@ -31,6 +31,7 @@ TYPES |= {"image": "ImageObject"}
 # `Facts.source` to a term of the RAI vocabulary
 COLLECTION_TYPES = {
     "flickr": "Web API",
+    "yfcc100m": "Secondary Data analysis",
     "real": "Physical data collection",
     "processed": "Secondary Data analysis",
     "sandbox:simulated": "Software Collection",

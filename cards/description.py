@@ -36,8 +36,9 @@ class Description:
     citation: str  # BibTeX
 
 
-def read_description(name: str) -> Description:
-    """The description of `flickrexif`, `paircams` or `imagenet-traces`."""
+def read_description(name: str, source: str = "") -> Description:
+    """The description of `flickrexif`, `paircams` or `imagenet-traces`, in the words for data of that source."""
     values = tomllib.loads(files("flickrexif.cards").joinpath(f"descriptions/{name}.toml").read_text("utf-8"))
+    values |= values.pop("sources", {}).get(source, {})
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return Description(**fields)

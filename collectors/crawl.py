@@ -44,6 +44,7 @@ NO_TAKEDOWNS = Takedowns()
 
 WORLDS = {
     "flickr": "photos of Flickr",
+    "yfcc100m": "photos of YFCC100M",
     "sandbox:simulated": "simulated photos",
     "sandbox:photos": "photos that an embedded server showed",
 }
@@ -91,11 +92,13 @@ class MonthSummary:
     images: dict[str, int]  # "fetched" or a reason -> how many
     doubts: dict[str, int]  # one of search.DOUBTS -> windows whose photos may not be all
     beyond_target: int  # photos tried for an earlier, larger target; that target keeps them again without a call
+    searched: bool = True  # False: drawn from files, which have no more
 
     @property
     def may_have_more(self) -> bool:
         """Whether searching again may bring more photos: the month ended short, or its searches cannot be trusted."""
-        return self.done and ((self.exhausted and self.kept < self.target) or bool(self.doubts))
+        short = self.exhausted and self.kept < self.target
+        return self.searched and self.done and (short or bool(self.doubts))
 
     @property
     def all_calls(self) -> int:
@@ -139,11 +142,16 @@ def settle(journal: Journal, settings: CrawlSettings, source: str) -> None:
     data_dir = journal.path.parents[2]
     check_crawled(data_dir, journal)
     check_source(data_dir, journal.settle("source", source), source)
-    stored, now = json.loads(journal.settle("sampling", settings.sampling())), json.loads(settings.sampling())
+    check_sampling(data_dir, journal.settle("sampling", settings.sampling()), settings)
+
+
+def check_sampling(data_dir: Path, begun: str, settings: CrawlSettings) -> None:
+    """UsageError when the folder was begun with another sampling (`CrawlSettings.sampling`) than this."""
+    stored, now = json.loads(begun), json.loads(settings.sampling())
     if changed := [name for name in now if stored[name] != now[name]]:
-        begun, asked = (" ".join(f"{OPTIONS[name]} {_typed(of[name])}" for name in changed) for of in (stored, now))
-        hint = f"Add {begun} to go on with it, or --data-dir and another folder's name."
-        raise UsageError(f"The crawl in {data_dir} was begun with {begun}, and this has {asked}.", hint)
+        first, asked = (" ".join(f"{OPTIONS[name]} {_typed(of[name])}" for name in changed) for of in (stored, now))
+        hint = f"Add {first} to go on with it, or --data-dir and another folder's name."
+        raise UsageError(f"The crawl in {data_dir} was begun with {first}, and this has {asked}.", hint)
 
 
 def check_crawled(data_dir: Path, journal: Journal) -> None:

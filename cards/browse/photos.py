@@ -50,6 +50,7 @@ COLUMNS = (KEY, *CREDIT, "date_taken", *FACETS, *(raw for raw, _ in SETTINGS.val
 
 BANNERS = {
     "flickr": "",
+    "yfcc100m": "",
     "sandbox:simulated": "SIMULATED DATA: no camera took these photos, and their photographers do not exist.",
     "simulated": "SIMULATED DATA: no camera took these photos.",
     "sandbox:photos": "NOT FROM FLICKR: photos served by an embedded server; titles and names are made up.",

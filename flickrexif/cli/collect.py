@@ -25,6 +25,13 @@ FEW_MONTHS = 12
 
 def crawl(
     month: Annotated[list[str] | None, typer.Option(help="Month taken, YYYY-MM; may be repeated.")] = None,
+    source: Annotated[
+        Literal["flickr", "yfcc100m"],
+        typer.Option(case_sensitive=False, help="yfcc100m: no key and no call, from the files of --files."),
+    ] = "flickr",
+    files: Annotated[
+        Path | None, typer.Option(help="With --source yfcc100m: folder of its two files, indexed once.")
+    ] = None,
     first: Annotated[str | None, typer.Option("--from", help="First month of a span, YYYY-MM.")] = None,
     last: Annotated[
         str | None,
@@ -82,6 +89,8 @@ def crawl(
     with closing(CrawlProgress(notes())) as progress:
         report = flickrexif.crawl(
             month,
+            source=source,
+            files=files,
             first=first,
             last=last,
             target=target,
@@ -162,8 +171,8 @@ def _print_estimates(report: "CrawlReport") -> None:
     """The sum, then a row a month; of many months a row a year, unless --verbose was given."""
     calls, hourly = sum(row.calls for row in report.estimates), report.calls_per_hour
     size = sum(row.bytes for row in report.estimates) / 1e9
-    hours = f"{calls / hourly:,.1f} hours at {hourly:,} calls an hour"
-    typer.echo(f"About {calls:,} calls: {hours}; about {size:,.1f} GB on the disk.")
+    hours = f"About {calls:,} calls: {calls / hourly:,.1f} hours at {hourly:,} calls an hour" if hourly else "No call"
+    typer.echo(f"{hours}; about {size:,.1f} GB on the disk.")
     by_month = len(report.estimates) <= FEW_MONTHS or DETAIL.get() == "more"
     totals: dict[str, Counter[str]] = {}
     for row in report.estimates:

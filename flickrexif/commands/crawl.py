@@ -1,10 +1,12 @@
-"""`crawl`, `build` and `sandbox`: from Flickr, or the embedded server, to a data set."""
+"""`crawl`, `build` and `sandbox`: from Flickr, files of metadata, or the embedded server, to a data set."""
 
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
 
 from flickrexif.cards import write_card
 from flickrexif.collectors.crawl import (
@@ -17,6 +19,7 @@ from flickrexif.collectors.crawl import (
     check_settings,
     check_source,
 )
+from flickrexif.collectors.drawn import read_record
 from flickrexif.collectors.flickr.licenses import parse_licenses
 from flickrexif.collectors.journal import check_journal, read_journal
 from flickrexif.collectors.month import months_of
@@ -30,7 +33,9 @@ from flickrexif.collectors.session import (
     source_at,
 )
 from flickrexif.commands.build import build_dataset
+from flickrexif.commands.from_files import SOURCES, build_from_files, estimates_from_files
 from flickrexif.commands.places import Place, data_folder, path_of, several
+from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder
 from flickrexif.dataset.build import BuildReport, check_not_merged
 
@@ -51,6 +56,8 @@ class CrawlReport:
 def crawl(
     month: str | Iterable[str] | None = None,
     *,
+    source: Literal["flickr", "yfcc100m"] = "flickr",
+    files: Place | None = None,
     first: str | None = None,
     last: str | None = None,
     target: int = 4_000,
@@ -74,9 +81,11 @@ def crawl(
     A month ends at `target` usable photos; one with fewer than `minimum` (None: half of `target`) is reported as short.
     With `again` months that ended short of their target, or whose searches cannot be trusted, are searched anew.
     `calls_per_hour=None` is 3,500, and no limit for a server on this machine. With `dry_run` nothing is called. The API
-    key comes from the environment. Raises UsageError for impossible settings, for a data folder with photos of another
-    source and when another command writes to it, FlickrExifError when Flickr refuses the key or stops answering. All
-    that was done is in the journal.
+    key comes from the environment. With `source="yfcc100m"` the photos come from the metadata in the folder `files`,
+    without a call; of the other options only months, target, minimum, cap, licences, seed and folder go with it. Raises
+    UsageError for impossible settings, for a data folder with photos of another source and when another command writes
+    to it, FlickrExifError when Flickr refuses the key or stops answering, or a file is damaged. All that was done is in
+    the journal.
     """
     months = months_of(several(month), first, last, datetime.now(UTC).date())
     settings = CrawlSettings(
@@ -89,6 +98,18 @@ def crawl(
         workers=workers,
     )
     check_settings(settings)
+    if source != "flickr" or files:
+        of_flickr = {
+            "--calls-per-hour": calls_per_hour is not None,
+            "--images": images != "none",
+            "--endpoint": endpoint is not None,
+            "--sandbox": sandbox,
+            "--faults": faults is not None,
+            "--workers": workers != CrawlSettings().workers,
+            "--again": again,
+        }
+        path = _files(source, files, [option for option, given in of_flickr.items() if given])
+        return _from_files(data_folder(data_dir), source, path, months, settings, progress or NoProgress(), dry_run)
     folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
     check_rate(hourly)
     _check_world(folder, source_at(endpoint, sandbox))
@@ -119,6 +140,9 @@ def build(*, data_dir: Place | None = None) -> BuildReport:
     Raises FlickrExifError when there is no journal or nothing in it, UsageError when another command writes.
     """
     folder = data_folder(data_dir)
+    if record := read_record(folder.flickrexif):
+        hint = f"Type: flickrexif crawl --source {record.source} --files FOLDER, with the same months and settings."
+        raise UsageError(f"The photos in {folder.flickrexif} were drawn from files; there is no journal.", hint)
     check_journal(folder.journal)
     with folder.writing("build"):
         return _build(folder, None)
@@ -147,8 +171,49 @@ def sandbox(
     serve(population, port, parse_faults(faults) if faults else None, latency, say)
 
 
+def _files(source: str, files: Place | None, of_flickr: list[str]) -> Path:
+    """The folder of the files of a source; UsageError for options that do not go together."""
+    if source not in SOURCES:
+        sources = ", ".join(f"--source {name}" for name in SOURCES)
+        raise UsageError("--files is for a source of files alone.", f"Add {sources}, or leave it out.")
+    if of_flickr:
+        message = f"{', '.join(of_flickr)} {'is' if len(of_flickr) == 1 else 'are'} for a crawl of Flickr alone."
+        hint = f"Leave out what is not for --source {source}. Images are fetched by: flickrexif fetch DATA_SET --out …"
+        raise UsageError(message, hint)
+    if files is None:
+        raise UsageError(f"--source {source} reads files.", "Add --files and the folder that they are in.")
+    return path_of(files)
+
+
+def _from_files(
+    folder: DataFolder,
+    source: str,
+    files: Path,
+    months: list[str],
+    settings: CrawlSettings,
+    progress: Progress,
+    dry_run: bool,
+) -> CrawlReport:
+    """Draw `months` from files, and build them."""
+    if dry_run:
+        estimates = estimates_from_files(folder, SOURCES[source], files, months, settings, progress.say)
+        return CrawlReport(minimum=settings.minimum, estimates=estimates, calls_per_hour=0)
+    with folder.writing("crawl"):
+        summaries, built = build_from_files(folder, SOURCES[source], files, months, settings, progress)
+        write_card(folder.flickrexif)
+    return CrawlReport(
+        months=summaries,
+        built=built,
+        short=tuple(s.month for s in summaries if s.kept < settings.minimum),
+        minimum=settings.minimum,
+        calls_per_hour=0,
+    )
+
+
 def _check_world(folder: DataFolder, source: str | None) -> None:
     """Refuse to mix simulated photos with others before a key is asked for or anything is called."""
+    if record := read_record(folder.flickrexif):
+        check_source(folder.path, record.source, source or "flickr")
     if source and folder.journal.exists():
         with read_journal(folder.journal) as journal:
             check_crawled(folder.path, journal)

@@ -6,13 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-Source = Literal["flickr", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
+Source = Literal["flickr", "yfcc100m", "sandbox:simulated", "sandbox:photos", "folder"]  # where photos came from
 ExifSource = Literal["file", "flickr", "yfcc100m"]  # who read the Exif; docs/columns.md says what that means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawPhoto:
-    """One usable photo of Flickr; of a table that lacks them, licence, dates and sizes are None."""
+    """One usable photo of Flickr; where a source lacks them, licence, dates, granularity and sizes are None."""
 
     flickr_id: int
     owner: str  # NSID, e.g. 7478087@N06
@@ -29,7 +29,9 @@ class RawPhoto:
     height: int | None
     image_url: str
     image_size: str | None  # Flickr's letter of image_url's size: l, c, z or m
-    exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> raw string, see exif/tags.py
+    exif: Mapping[str, str] = field(default_factory=dict)  # tag name -> string as ExifTool prints it, see exif/tags.py
+    raw: Mapping[str, str] | None = None  # tag name -> string as the source has it, where that is another
+    numbers: Mapping[str, Fraction | float] = field(default_factory=dict)  # tag name -> number in it, less rounded
     exif_source: ExifSource = "flickr"
     orientation: int | None = None  # Exif's, 1 to 8, of the image at image_url; Flickr turns those images upright
 

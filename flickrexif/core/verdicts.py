@@ -10,6 +10,7 @@ BEFORE_EXIF = {
     "date_inexact": "the date taken is not exact to the second",
     "other_month": "taken in another month than the search says",
     "taken_after_upload": "taken more than a day after it was uploaded",
+    "twice": "an earlier line of YFCC100M has the same id",
     "no_image": "no size up to 1024 px may be fetched",
 }
 

@@ -185,10 +185,15 @@ LABEL_NAMES = frozenset(column.name for column in LABEL_COLUMNS) & frozenset(Lab
 def _values(name: str, photos: Sequence[RawPhoto], labels: Sequence[Labels]) -> list[Any]:
     """One column of a month."""
     if tag := TAG_COLUMNS.get(name):
-        return [photo.exif.get(tag) or None for photo in photos]
+        return [_strings(photo, name).get(tag) or None for photo in photos]
     if name in LABEL_NAMES:
         return list(map(attrgetter(name), labels))
     return list(map(PHOTO_VALUES.get(name) or attrgetter(name), photos))
+
+
+def _strings(photo: RawPhoto, column: str) -> Mapping[str, str]:
+    """The strings by tag that a column is of: as the source has them, or as ExifTool prints them."""
+    return photo.raw if photo.raw is not None and column.endswith("_raw") else photo.exif
 
 
 def _array(column: Column, values: list[Any], type_: "pa.DataType") -> "pa.Array":
@@ -208,7 +213,7 @@ def month_table(photos: Sequence[RawPhoto]) -> "pa.Table":
     """The full record (FULL_COLUMNS) of photos, with the labels made from their raw Exif."""
     import pyarrow as pa
 
-    labels = [label(photo.exif, photo.date_taken) for photo in photos]
+    labels = [label(photo.exif, photo.date_taken, photo.numbers) for photo in photos]
     schema = arrow_schema(FULL_COLUMNS)
     columns = (_array(c, _values(c.name, photos, labels), schema.field(c.name).type) for c in FULL_COLUMNS)
     return pa.Table.from_arrays(list(columns), schema=schema)

@@ -23,7 +23,11 @@ PHOTO_COLUMNS = (
     Column("license_url", "string", "the licence's text"),
     Column("attribution", "string", "title, author, page and licence in one line"),
     Column("date_taken", "timestamp[ms]", "when the photo was taken, the photographer's clock, no zone"),
-    Column("date_taken_granularity", "int16", "0: exact to the second; null: to the minute, or no date_taken"),
+    Column(
+        "date_taken_granularity",
+        "int16",
+        "0: exact to the second; null: to the minute, not told (yfcc100m), or no date_taken",
+    ),
     Column("month", "string", "month the photo was taken, YYYY-MM"),
     Column("width", "int32", "pixels of the image at image_url; of a file of one's own, as stored"),
     Column("height", "int32", "pixels of the image at image_url; of a file of one's own, as stored"),
@@ -33,7 +37,7 @@ PHOTO_COLUMNS = (
 )
 
 RAW_COLUMNS = tuple(
-    Column(name, "string", f"{tag} as ExifTool prints it")
+    Column(name, "string", f"{tag} as ExifTool prints it; of yfcc100m as its file has it")
     for name, tag in (
         ("make_raw", "Make"),
         ("model_raw", "Model"),

@@ -34,6 +34,7 @@ GOING = {
 }
 VERDICTS = {OK: "public, under the same licence", **GOING, UNCLEAR: "no definite answer; asked again next time"}
 
+SERVED_BY = {"yfcc100m": "flickr"}  # source -> the one whose server has its photos, where that is another
 SECONDS_A_DAY = 86_400.0
 WORKERS = 16
 FEWEST = 20  # photos asked from which on a doubtful outcome is noticed
@@ -110,10 +111,10 @@ def refresh(
 
 
 def source_of(data_dir: Path) -> str:
-    """Where the photos came from, as the journal says, else the data set. FlickrExifError when there is neither."""
+    """The server that has the photos, as the journal says, else the data set. FlickrExifError when there is neither."""
     path = journal_path(data_dir)
     collection = read_collection(data_root(data_dir))
-    source: str | None = collection.source if collection else None
+    source = SERVED_BY.get(collection.source, collection.source) if collection else None
     if path.exists():
         with read_journal(path) as journal:
             source = journal.meta().get("source", source)
