@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from flickrexif.collectors.drawn import Say
 from flickrexif.collectors.yfcc100m.chunk import REASONS, rows_of, schema
-from flickrexif.collectors.yfcc100m.lines import Lines, dataset_files, exif_file, require_bzip2
+from flickrexif.collectors.yfcc100m.lines import Lines, dataset_files, exif_file
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.extras import require
 from flickrexif.core.files import put, put_text, remove, remove_unfinished
 from flickrexif.core.folder import DataFolder
 
@@ -58,7 +59,7 @@ def make_index(folder: Path, say: Say) -> Mapping[str, int]:
     """
     if (counts := index_counts(folder)) is not None:
         return counts
-    require_bzip2()
+    require("indexed_bzip2")
     dataset, exif = dataset_files(folder), exif_file(folder)
     files = {path.name: path.stat().st_size for path in (*dataset, exif)}
     with DataFolder(index_path(folder)).writing("crawl"):
@@ -89,7 +90,7 @@ def is_indexed(folder: Path) -> bool:
     """Whether there is a whole index. UsageError where there is none, and no files to make it of."""
     if index_counts(folder) is not None:
         return True
-    require_bzip2()
+    require("indexed_bzip2")
     return not (dataset_files(folder) and exif_file(folder))
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +28,6 @@ def dataset_files(folder: Path) -> list[Path]:
 def exif_file(folder: Path) -> Path:
     """The file of the Exif. UsageError where it is missing."""
     return _there(folder / f"{EXIF}.bz2")
-
-
-def require_bzip2() -> None:
-    """UsageError where the package that decompresses is not installed."""
-    if find_spec("indexed_bzip2") is None:
-        raise UsageError("Reading YFCC100M's files needs indexed_bzip2.", "Type: pip install 'flickrexif[yfcc100m]'")
 
 
 class Lines:

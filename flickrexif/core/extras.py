@@ -8,6 +8,7 @@ EXTRA_OF = {  # package as it is imported -> extra of flickrexif
     **dict.fromkeys(("concept_erasure", "open_clip", "optuna", "pydantic", "pydantic_core", "safetensors"), "eval"),
     **dict.fromkeys(("sklearn", "threadpoolctl", "timm", "torch", "torchvision"), "eval"),
     "cv2": "pairs",
+    "indexed_bzip2": "yfcc100m",
     "pillow_heif": "heic",
     "ray": "ray",
     "scipy": "imagenet",
