@@ -106,7 +106,7 @@ def read_record(root: Path) -> Record | None:
         record = json.loads(path.read_bytes())
         months = {month: MonthRecord(**facts) for month, facts in record.pop("months").items()}
         return Record(**record, months=months)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise FlickrExifError(f"{path} cannot be read.", "Delete it, then run the same command again.") from None

@@ -484,7 +484,8 @@ def test_the_card_tells_the_query_that_is_sent() -> None:
 
 
 def test_every_source_has_a_description() -> None:
-    assert set(read_description("flickrexif").origins) == {"flickr", "sandbox:simulated", "sandbox:photos"}
+    origins = {"flickr", "yfcc100m", "sandbox:simulated", "sandbox:photos"}
+    assert set(read_description("flickrexif").origins) == origins
     assert set(read_description("folder").origins) == {"folder", "simulated"}
     for name in ("flickrexif", "folder", "published", "paircams", "imagenet-traces"):
         description = read_description(name)

@@ -496,6 +496,7 @@ def test_status_shows_the_months(run: Callable[..., Done], sandbox: Sandbox) -> 
         "exhausted": False,
         "doubts": {},
         "beyond_target": 0,
+        "searched": True,
     }
 
 
