@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import json
+import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +21,7 @@ from PIL import Image
 import flickrexif
 from flickrexif.cards.publish import PublishSettings, plan
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.parquet import is_linked, link_digest
 from flickrexif.eval.data.formats import open_images
 from tests.hub import Hub, serving
 from tests.pushing import TOKEN, USERS
@@ -152,14 +155,21 @@ def test_a_table_that_does_not_fit_is_a_sentence(
 # --- their images
 
 
-def test_links_hold_places_and_hashes_and_no_image(tmp_path: Path) -> None:
+def digest(path: Path) -> str:
+    """What stands for a linked file: size, time of change, and both ends of 64 KiB."""
+    content, status = path.read_bytes(), path.stat()
+    ends = content[:65_536] + content[65_536:][-65_536:]
+    return hashlib.sha256(f"{status.st_size} {status.st_mtime_ns}\n".encode() + ends).hexdigest()
+
+
+def test_links_hold_places_and_digests_and_no_image(tmp_path: Path) -> None:
     write(tmp_path / "in/a.jpg")
     (tmp_path / "in/broken.jpg").write_bytes(b"\xff\xd8 no more")
     report = flickrexif.label(tmp_path / "in", out=tmp_path / "mine", data_dir=tmp_path)
     content = (tmp_path / "in/a.jpg").read_bytes()
     (image,) = rows(tmp_path / "mine", "images")
     assert image["image"] == {"bytes": None, "path": str(tmp_path / "in/a.jpg")}
-    assert (image["sha256"], image["width"]) == (hashlib.sha256(content).hexdigest(), 64)
+    assert (image["sha256"], image["width"]) == (digest(tmp_path / "in/a.jpg"), 64)
     assert report.without_image == {"not an image": 1}
     (source,) = open_images(str(tmp_path / "mine"))
     assert list(source.read(0, 1)) == [content]
@@ -178,6 +188,39 @@ def test_a_linked_file_that_was_changed_is_no_longer_the_labelled_photo(tmp_path
     (again,) = open_images(str(tmp_path / "mine"))
     assert None not in list(again.read(0, 2))
     assert again.fingerprint != source.fingerprint
+
+
+@pytest.mark.parametrize("size", [1_000, 65_536, 100_000, 131_072, 300_000])
+@pytest.mark.parametrize("place", ["head", "middle", "tail", "size", "time"])
+def test_any_change_of_a_linked_file_is_noticed_but_one_of_its_middle_at_the_same_time(
+    place: str, size: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(bytes(size))
+    before, times = link_digest(path), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    assert before == digest(path)
+    content = bytearray(size + (place == "size"))
+    if place in ("head", "middle", "tail"):
+        content[{"head": 0, "middle": size // 2, "tail": size - 1}[place]] = 1
+    path.write_bytes(content)
+    os.utime(path, ns=times if place != "time" else (times[0], times[1] + 1))
+    assert (link_digest(path) != before) is (place != "middle" or size <= 131_072)
+    path.unlink()
+    assert not is_linked(path, before)
+
+
+def test_label_does_not_read_the_pixels_of_linked_photos(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A hole of a terabyte behind the head of a photo would take minutes to read."""
+    write(tmp_path / "in/a.jpg")
+    with (tmp_path / "in/a.jpg").open("r+b") as file:
+        file.truncate(2**40)
+    code, out, err = run("label", tmp_path / "in", "--out", tmp_path / "data/mine", "--data-dir", tmp_path / "data")
+    assert code == 0, err
+    assert "1 photos labelled" in out
+    (image,) = rows(tmp_path / "data/mine", "images")
+    assert image["width"] == 64
+    (label,) = rows(tmp_path / "data/mine")
+    assert (label["Make"], label["reason"]) == ("Canon", None)
 
 
 def test_loading_and_processing_refuse_or_leave_out_a_linked_file_that_was_changed(tmp_path: Path) -> None:
@@ -250,10 +293,9 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("images", ["link", "copy"])
-def test_from_label_to_an_answer(images: str, album: Path, run: Callable[..., Any], tmp_path: Path) -> None:
+def test_from_label_to_an_answer_with_copies(album: Path, run: Callable[..., Any], tmp_path: Path) -> None:
     data, mine = tmp_path / "data", tmp_path / "data/mine"
-    code, out, err = run("label", album / "in", "--out", mine, "--images", images, "--data-dir", data)
+    code, out, err = run("label", album / "in", "--out", mine, "--images", "copy", "--data-dir", data)
     assert (code, err) == (0, "")
     assert "47 photos labelled" in out
     assert "10 photographers, told by the outermost folder that a photo lies in\n" in out
@@ -292,6 +334,40 @@ def test_from_label_to_an_answer(images: str, album: Path, run: Callable[..., An
     assert probe["detail"]["classes"] == split["label_encoder_classes"]
     assert probe["n"]["test"] == len(split["test_ids"])
     assert run("report", "--data-dir", data)[0] == 0
+
+
+def test_the_page_on_ones_own_photos_holds_from_an_empty_folder(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/own-photos.md says alone, no option beside, `data` where none is named; but of encoders the fastest, as
+    those that it names are measured by the README's commands."""
+    for number in range(24):
+        make, name = ("Canon", "Apple")[number % 2], f"person {number // 2 % 5}/{number:02}.jpg"
+        write(tmp_path / "home/Pictures" / name, make, seed=number)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FLICKREXIF_DATA", raising=False)
+    page = (Path(__file__).parents[1] / "docs/own-photos.md").read_text()
+    commands, code = (re.search(rf"```{language}\n(.*?)```", page, re.DOTALL) for language in ("sh", "python"))
+    assert commands
+    assert code
+    said = {}
+    for line in commands[1].splitlines():
+        _, *words = shlex.split(line.replace("--encoder lite0 --encoder @ctl", "--encoder control:dct"))
+        ended, out, err = run(*words)
+        assert ended in ((0, 3) if words[0] == "splits" else (0,)), err
+        said[words[0]] = out
+    assert list(said) == ["label", "browse", "splits", "eval", "report"]
+    assert "24 photos labelled in data/mine" in said["label"]
+    assert {path.name for path in Path().iterdir()} == {"data"}
+    records = [json.loads(path.read_text()) for path in Path("data/results").rglob("*.json")]
+    measured = {(record["task"], record["encoder"]) for record in records if record["state"] == "measured"}
+    assert {(task, "control:dct") for task in ("probe", "neighbors", "tsne", "strips")} <= measured
+    assert "dct" in said["report"]
+    names: dict[str, Any] = {}
+    exec(code[1], names)
+    assert next(iter(names["train"].with_format(None)))["image"]
 
 
 def test_simulated_photos_stay_simulated(tmp_path: Path) -> None:

@@ -167,6 +167,53 @@ def test_an_entry_of_a_tiff_that_leads_nowhere_harms_no_pixel(order: str, big: b
     assert np.array_equal(ours(data), (DRAWN >> 8).astype(int))
 
 
+def planar(order: str, samples: Pixels, photometric: int, rows: int, more: tuple[Any, ...] = ()) -> bytes:
+    """An uncompressed TIFF of 16-bit planes, in strips of `rows` rows that lie in the file in reverse."""
+    height, width, channels = samples.shape
+    planes = [samples[top : top + rows, :, c] for c in range(channels) for top in range(0, height, rows)]
+    strips = [plane.astype(f"{order}u2").tobytes() for plane in planes]
+    places = np.cumsum([8, *map(len, strips[::-1])])[:-1][::-1].tolist()
+    content = b"".join(strips[::-1])
+    lists = ((273, places), (279, list(map(len, strips))))
+    values = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, channels, 8 + len(content)), (259, 3, 1, 1)]
+    values += [(262, 3, 1, photometric), (277, 3, 1, channels), (278, 3, 1, rows), (284, 3, 1, 2), *more]
+    content += struct.pack(f"{order}{channels}H", *[16] * channels)
+    for tag, numbers in lists:
+        values.append((tag, 4, len(numbers), 8 + len(content) if len(numbers) > 1 else numbers[0]))
+        content += struct.pack(f"{order}{len(numbers)}L", *numbers)
+    if channels == 2:  # which fit into the entry
+        values[2] = (258, 4, 2, 0)
+    entries = b"".join(
+        struct.pack(f"{order}HHL", tag, kind, count)
+        + struct.pack(order + ("H" if kind == 3 and count == 1 else "L"), value).ljust(4, b"\0")
+        for tag, kind, count, value in sorted(values)
+    )
+    head = struct.pack(f"{order}2sHL", b"II" if order == "<" else b"MM", 42, 8 + len(content))
+    return head + content + struct.pack(f"{order}H", len(values)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 20, 100])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("channels", [3, 4])
+def test_planes_of_16_bits_are_read_by_value(order: str, rows: int, channels: int) -> None:
+    samples = np.dstack([DRAWN, DRAWN[..., :1]])[..., :channels]
+    alpha = ((338, 3, 1, 2),) if channels == 4 else ()
+    data = planar(order, samples, 2, rows, alpha)
+    assert np.array_equal(ours(data), (DRAWN >> 8).astype(int))
+    assert np.array_equal(ours(data), of_opencv(tiff(order, DRAWN, 16, 2)))  # which takes planes for pixels
+
+
+def test_planes_that_are_cut_short_or_lie_are_told() -> None:
+    data = planar("<", DRAWN, 2, 7)
+    for odd in (data.replace(struct.pack("<HHLL", 257, 3, 1, 20), struct.pack("<HHLL", 257, 4, 1, 2**32 - 1)),
+                data.replace(struct.pack("<HHLL", 257, 3, 1, 20), struct.pack("<HHLL", 257, 3, 1, 0)),
+                data.replace(struct.pack("<HHL", 273, 4, 9), struct.pack("<HHL", 273, 4, 8))):  # fmt: skip
+        assert odd != data
+        with pytest.raises(BadPicture) as raised:
+            decode(odd)
+        assert raised.value.reason in ("truncated", "damaged", "not_an_image", "too_large")
+
+
 # --- what is no pixel does no harm
 
 

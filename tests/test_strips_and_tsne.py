@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics.pairwise import cosine_similarity
 
+from flickrexif.commands.evaluate import evaluate
 from flickrexif.commands.folder import label_folder
 from flickrexif.core.errors import UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, read_embeddings, write_embeddings
@@ -328,3 +329,16 @@ def test_both_on_the_command_line(run: Any, tmp_path: Path) -> None:
     code, _, err = run("eval", "strips", *place, "--out", tmp_path / "strips.json")
     assert code == 3
     assert "split.json" in err
+
+
+def test_few_photos_have_no_strips_of_a_processing_and_the_plan_says_so(tmp_path: Path) -> None:
+    """One image in ten is a test image, drawn by its id."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(30):
+        crop(photographs()[number % 17], 64, Random(number)).save(folder / f"{number:02}.jpg")
+        if number == 2:
+            with pytest.raises(UsageError, match="photos: neighbours need two test images or more, and it has 1"):
+                evaluate("control:dct", "strips", dataset=folder, data_dir=tmp_path, dry_run=True)
+    items = evaluate("control:dct", "strips", dataset=folder, data_dir=tmp_path, dry_run=True).items
+    assert {item.state for item in items} == {"to do"}

@@ -17,7 +17,7 @@ from flickrexif.eval.data.catalog import DataSet
 from flickrexif.eval.measure import tiles
 from flickrexif.eval.measure.album import Album, album_of_photos, album_of_variants
 from flickrexif.eval.measure.base import CAMERA, Inputs, Measurement, Outcome, of_processing
-from flickrexif.eval.measure.inputs import camera_label_files, of_cameras
+from flickrexif.eval.measure.inputs import camera_label_files, is_held_out, of_cameras
 
 DECIMALS = 6  # of a similarity
 
@@ -73,7 +73,7 @@ class Strips(Measurement):
     def of(cls, data: DataSet) -> Iterator[tuple[Self, str]]:
         """One a processing; one of FlickrExif, among the photos with a label."""
         for parameter, reason in of_processing(data, labelled=False):
-            yield cls(parameter=parameter), reason
+            yield cls(parameter=parameter), reason or _too_few(data)
         for reason in of_cameras(data):
             yield cls(attribute=CAMERA), reason
 
@@ -97,6 +97,13 @@ class Strips(Measurement):
         detail = StripsDetail(queries=strips, left_out=album.left_out)
         n = {"test" if self.parameter else "photos": len(album.ids)}
         return Outcome(metrics={"same": sum(same) / len(same)}, n=n, detail=detail)
+
+
+def _too_few(data: DataSet) -> str:
+    """Why the test images at hand have no neighbours; "" where they have, or embeddings alone are there."""
+    sources = [source for (_, split), source in data.sources.items() if data.held_out or split == "val"]
+    count = max((sum(not data.held_out or is_held_out(i) for i in source.ids) for source in sources), default=2)
+    return "" if count > 1 else f"neighbours need two test images or more, and it has {count}"
 
 
 def drawn_queries(album: Album, queries: int, seed: int) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flickrexif.commands.evaluation import Evaluation
-from flickrexif.commands.places import Place, data_folder, home_of, optional_path, path_of, several
+from flickrexif.commands.places import Place, data_folder, home_of, optional_path, path_of, several, several_places
 from flickrexif.commands.progress import bar
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes
@@ -124,7 +124,7 @@ def evaluate(
     tasks: str | Iterable[str] | None = None,
     *,
     data_dir: Place | None = None,
-    dataset: str | Iterable[str] | None = None,
+    dataset: Place | Iterable[Place] | None = None,
     benchmark: str = "",
     quick: bool = False,
     limit: int | None = None,
@@ -168,6 +168,7 @@ def evaluate(
     command writes. After an interruption the same call goes on.
     """
     folder = data_folder(data_dir)
+    named = several_places(dataset)
     root = path_of(embeddings) if embeddings else folder.path / "embeddings"
     chosen = SuiteSettings(
         embeddings=root,
@@ -180,7 +181,7 @@ def evaluate(
         memory=bytes_of(memory),
     )
     if quick:
-        _check_images(dataset)
+        _check_images(named)
         tasks = several(tasks) or QUICK_TASKS
         settings = {**settings_for(tasks_of(tasks), QUICK), **(settings or {})}
         limit = QUICK_LIMIT if limit is None else limit
@@ -191,7 +192,7 @@ def evaluate(
         candidates = [Candidate(spec) for spec in named_in_files(encoder)]
     else:
         candidates = candidates_of(encoder, name, chosen.device, revision, say)
-    sets = _data_sets(folder, root, several(dataset), benchmark, limit, as_they_are=chosen.as_they_are)
+    sets = _data_sets(folder, root, named, benchmark, limit, as_they_are=chosen.as_they_are)
     sets = _with_labels(sets, optional_path(labels), folder)
     measured = measurements(sets, names, settings or {})
     if not measured:
@@ -209,7 +210,7 @@ def evaluate(
         planned(items)
         if out:
             writing.register(chosen.results)
-        for other in _elsewhere(several(dataset)):
+        for other in _elsewhere(named):
             other.register(chosen.embeddings, chosen.results)
         with nullcontext(progress) if progress else bar() as moving:
             outcomes = tuple(run_suite(items, chosen, moving, say))
@@ -267,8 +268,8 @@ QUICK = {"parameter": "resizing", "protocol": "fast"}
 QUICK_LIMIT = 300
 
 
-def _check_images(dataset: str | Iterable[str] | None) -> None:
-    if not dataset:
+def _check_images(named: Sequence[str]) -> None:
+    if not named:
         raise UsageError("A quick look needs images.", "Name them: --quick --dataset FOLDER.")
 
 

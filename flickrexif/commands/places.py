@@ -22,6 +22,12 @@ def optional_path(place: Place | None) -> Path | None:
     return path_of(place) if place else None
 
 
+def several_places(places: Place | Iterable[Place] | None) -> tuple[str, ...]:
+    """One place, several or none as texts."""
+    given = (places,) if isinstance(places, str | os.PathLike) else places or ()
+    return tuple(os.fspath(place) for place in given)
+
+
 def data_folder(data_dir: Place | None) -> DataFolder:
     """The data folder `data_dir`; None: `$FLICKREXIF_DATA`, else `data`."""
     return DataFolder(default_data_dir() if data_dir is None else path_of(data_dir))

@@ -21,7 +21,8 @@ MAX_PROFILE = MAX_VALUES = 2**23  # bytes of a colour profile, and of the values
 # format, JPEG's tables, YCbCr and the colour profile.
 TIFF_PIXELS = frozenset((*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, *range(318, 326), 332))
 TIFF_PIXELS |= {338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), 34675, 50674}
-BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, WIDTH, TILE_WIDTH = 258, 259, 262, 277, 284, 256, 322
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, SAMPLES, ROWS = 256, 257, 258, 259, 262, 273, 277, 278
+PLANAR, TILE_WIDTH, SAMPLE_FORMAT = 284, 322, 339
 SHORT, LONG, LONG8 = 3, 4, 16
 _CODES = {1: "B", 2: "B", SHORT: "H", LONG: "L", 5: "LL", 6: "b", 7: "B", 8: "h", 9: "l", 10: "ll"}
 _CODES |= {11: "f", 12: "d", 13: "L", LONG8: "Q", 17: "q", 18: "Q"}
@@ -118,11 +119,21 @@ class BareTiff(NamedTuple):
     inverted: bool  # 0 is white, where no decoder heeds it
 
 
-def bare_tiff(content: bytes) -> BareTiff:
+class Planes(NamedTuple):
+    """The samples of 16 bits of a TIFF that keeps each colour, or its grey, apart and uncompressed."""
+
+    content: bytes
+    order: str  # "<" or ">", as struct has them
+    shape: tuple[int, int, int]  # 3 colours or 1, height, width
+    inverted: bool  # 0 is white
+
+
+def bare_tiff(content: bytes) -> BareTiff | Planes:
     """The first picture of a TIFF or BigTIFF file without its further tags, so also without its orientation.
 
     Grey of more than 8 bits becomes "0 is black", 12-bit RGB becomes 12-bit grey three times as wide: Pillow reads
-    these. Raises BadPicture for planes of more than 8 bits, and struct.error for a header that is cut short.
+    these. Raises BadPicture for planes of more than 8 bits, but for 16 in strips, and for these cut short; struct.error
+    for a header that is.
     """
     order = "<" if content[:2] == b"II" else ">"
     place, entries = _entries(content, order)
@@ -130,7 +141,7 @@ def bare_tiff(content: bytes) -> BareTiff:
     bits, photometric = numbers.get(BITS, (1,)), numbers.get(PHOTOMETRIC, (0,))[0]
     deep, packed = max(bits) > 8, set(bits) == {12}
     if deep and numbers.get(PLANAR) == (2,) and numbers.get(COMPRESSION, (1,)) == (1,) and len(bits) > 1:
-        raise BadPicture("unsupported_mode", "planes of more than 8 bits")
+        return _planes(content, order, numbers)
     samples = 3 if packed and photometric == 2 and numbers.get(SAMPLES) == (3,) else 1
     inverted = deep and photometric == 0
     changes: dict[int, tuple[int, ...]] = {PHOTOMETRIC: (1,)} if inverted or samples > 1 else {}
@@ -141,6 +152,21 @@ def bare_tiff(content: bytes) -> BareTiff:
     to = "<" if packed else order  # samples that fill no whole bytes are the same in both orders
     _write(out, place, {tag: e._replace(values=changes.get(tag, e.values)) for tag, e in entries.items()}, to)
     return BareTiff(bytes(out), max(bits), samples, inverted)
+
+
+def _planes(content: bytes, order: str, numbers: Mapping[int, tuple[int, ...]]) -> Planes:
+    colours = {0: 1, 1: 1, 2: 3}.get(numbers.get(PHOTOMETRIC, (0,))[0], 0)  # further planes are alpha
+    is_unsigned = set(numbers.get(SAMPLE_FORMAT, (1,))) == {1}
+    if set(numbers[BITS]) != {16} or not is_unsigned or TILE_WIDTH in numbers or not 0 < colours <= len(numbers[BITS]):
+        raise BadPicture("unsupported_mode", "planes of more than 8 bits")
+    (width, *_), (height, *_) = numbers.get(WIDTH, (0,)), numbers.get(HEIGHT, (0,))
+    size, rows = 2 * width * height * colours, max(numbers.get(ROWS, (height,))[0], 1)
+    heights = (min(rows, height - top) for _ in range(colours) for top in range(0, height, rows))
+    strips = zip(numbers.get(STRIPS, ()), heights if size <= len(content) else (), strict=False)
+    samples = b"".join(content[place : place + 2 * width * strip] for place, strip in strips)
+    if not 0 < size == len(samples):
+        raise BadPicture("truncated")
+    return Planes(samples, order, (colours, height, width), numbers.get(PHOTOMETRIC, (0,)) == (0,))
 
 
 class Entry(NamedTuple):

@@ -11,7 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from flickrexif.core.bare import BareTiff, bare_gif, bare_heif, bare_jpeg, bare_jpeg2000, bare_png, bare_tiff, bare_webp
+from flickrexif.core.bare import (
+    BareTiff,
+    Planes,
+    bare_gif,
+    bare_heif,
+    bare_jpeg,
+    bare_jpeg2000,
+    bare_png,
+    bare_tiff,
+    bare_webp,
+)
 from flickrexif.core.decoding import BadPicture, decoding
 
 if TYPE_CHECKING:
@@ -84,10 +94,10 @@ def _image(values: "npt.NDArray[np.integer[Any]]") -> "Image.Image":
 
 # --- by format
 
-Finish = Callable[["ImageFile"], "Image.Image"]
+Finish = Callable[[Any], "Image.Image"]  # of the opened image
 
 
-def _opened(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _opened(name: str, stream: IO[bytes]) -> "tuple[Image.Image, Finish]":
     return _OPENERS.get(name, _plain)(name, stream)
 
 
@@ -100,7 +110,7 @@ def _plain(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
     return Image.OPEN[name][0](stream, ""), _loaded
 
 
-def _loaded(image: "ImageFile") -> "Image.Image":
+def _loaded(image: "Image.Image") -> "Image.Image":
     image.load()
     return image
 
@@ -132,10 +142,22 @@ def _png(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
     return image, finish
 
 
-def _tiff(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _tiff(name: str, stream: IO[bytes]) -> "tuple[Image.Image, Finish]":
     bare = bare_tiff(stream.read())
+    if isinstance(bare, Planes):
+        return _of_planes(bare), _loaded
     image, _ = _plain(name, io.BytesIO(bare.content))
     return image, partial(_by_value, bare)
+
+
+def _of_planes(planes: Planes) -> "Image.Image":
+    """16-bit grey, or the high byte of 16-bit colours."""
+    import numpy as np
+
+    values = np.frombuffer(planes.content, f"{planes.order}u2").astype(np.uint16).reshape(planes.shape)
+    if planes.shape[0] == 1:
+        return _image(65_535 - values[0] if planes.inverted else values[0])
+    return _image(np.ascontiguousarray((values >> 8).astype(np.uint8).transpose(1, 2, 0)))
 
 
 def _by_value(bare: BareTiff, image: "ImageFile") -> "Image.Image":

@@ -22,7 +22,7 @@ from flickrexif.core.draws import rank
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, remove
 from flickrexif.core.kinds import SIMULATED_CAMERA
-from flickrexif.core.parquet import Row, read_columns, runs, schema_of, stored_bytes, write_images, write_rows
+from flickrexif.core.parquet import Row, is_linked, link_digest, read_columns, runs, schema_of, write_images, write_rows
 from flickrexif.core.photos import FolderPhoto
 from flickrexif.dataset.build import SIMULATED, TAG_COLUMNS, Collection, read_collection, write_collection
 from flickrexif.dataset.images import SHARD_BYTES
@@ -114,7 +114,7 @@ def write_folder(
 def check_links(folder: Path, files: Iterable[Path]) -> None:
     """FlickrExifError where a photo that the data set links to is gone, or no longer the one that was labelled.
 
-    Every photo is read; none where `files`, those of the images, hold copies.
+    `files` are those of the images.
     """
     collection = read_collection(folder)
     if collection is None or collection.settings.get("images") != "link":
@@ -126,7 +126,7 @@ def check_links(folder: Path, files: Iterable[Path]) -> None:
 
 def check_link(row: Row) -> None:
     """As `check_links`, of a row of the images; nothing is read where the image itself is stored."""
-    if row["image"]["bytes"] is None and stored_bytes(row["image"], row["sha256"]) is None:
+    if row["image"]["bytes"] is None and not is_linked(Path(row["image"]["path"]), row["sha256"]):
         message = f"{row['image']['path']} is gone, or no longer the photo that was labelled."
         raise FlickrExifError(message, "Label the photos again: flickrexif label FOLDER --out DATA_SET.")
 
@@ -163,17 +163,16 @@ def _image_row(photo: FolderPhoto, clean: Callable[[bytes], bytes | None] | None
     if clean is None and not _is_utf8(photo.file):
         return "its name is not UTF-8"
     try:
-        content = photo.file.read_bytes()
+        stored = clean(photo.file.read_bytes()) if clean else None
+        digest = hashlib.sha256(stored).hexdigest() if stored else link_digest(photo.file)
     except OSError:
         return "cannot be read"
-    stored = clean(content) if clean else content
-    if stored is None:
+    if clean and stored is None:
         return "private metadata cannot be taken out"
-    image = {"bytes": stored, "path": photo.file.name} if clean else {"bytes": None, "path": str(photo.file)}
     return {
         "Flickr ID": photo_id(photo.path),
-        "image": image,
-        "sha256": hashlib.sha256(stored).hexdigest(),
+        "image": {"bytes": stored, "path": photo.file.name if clean else str(photo.file)},
+        "sha256": digest,
         "width": photo.width,
         "height": photo.height,
         "image_size": None,

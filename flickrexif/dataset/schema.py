@@ -91,7 +91,9 @@ FULL_COLUMNS = PUBLISHED_COLUMNS + PHOTO_COLUMNS + RAW_COLUMNS + LABEL_COLUMNS
 IMAGE_COLUMNS = (
     Column("Flickr ID", "int64", "Flickr's id of the photo"),
     Column("image", "image", "the file's bytes as fetched, never re-encoded"),
-    Column("sha256", "string", "of the bytes"),
+    Column(
+        "sha256", "string", "of the bytes; of a link, of its file's size, time of change, and first and last 64 KiB"
+    ),
     Column("width", "int32", "pixels"),
     Column("height", "int32", "pixels"),
     Column("image_size", "string", "Flickr's size suffix: o (original), l, c, z or m"),
