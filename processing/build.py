@@ -27,7 +27,7 @@ from flickrexif.core.files import remove_unfinished, unwritable
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
-from flickrexif.processing.engines import local, ray
+from flickrexif.processing.engines import check_engine, local, ray
 from flickrexif.processing.listing import Listing, Opened, read_listing, write_listing
 from flickrexif.processing.parts import (
     AGAIN,
@@ -214,13 +214,8 @@ def configs_of(settings: ProcessSettings) -> tuple[Config, ...]:
 def _engine(settings: ProcessSettings) -> Callable[..., None]:
     if settings.workers < 1:
         raise UsageError(f"{settings.workers} workers cannot work.", "Give --workers 1 or more.")
-    if settings.engine == "ray":
-        return partial(ray.run, address=settings.address)
-    if settings.engine != "local":
-        raise UsageError(f"There is no engine {settings.engine!r}.", "Known: local, ray.")
-    if settings.address:
-        raise UsageError("An address is of a Ray cluster.", "Add --engine ray.")
-    return local.run
+    check_engine(settings.engine, settings.address)
+    return partial(ray.run, address=settings.address) if settings.engine == "ray" else local.run
 
 
 # --- the plan

@@ -6,10 +6,11 @@ a shard with its marker is never made again.
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, groupby
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,11 @@ MARKERS = ".done"  # folder of the markers, beside the shards
 
 SUFFIXES = {"JPEG": "jpg", "JPEG2000": "jp2", "TIFF": "tif"}  # else the format in lower case
 
-REASONS = {**operations.REASONS, "unreadable": "the file is not there or cannot be read"}
+REASONS = {
+    **operations.REASONS,
+    "unreadable": "the file is not there or cannot be read",
+    "crashes": "the process that decodes it dies",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,24 @@ class Unit:
     targets: tuple[Target, ...]
     seed: int
     codecs: Mapping[str, str]
+    deadly: frozenset[int] = frozenset()  # places of images that end the process that decodes them
 
     @property
     def shard(self) -> str:
         return shard_name(self.part.split, self.number, self.count)
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def attempt(self, start: int, stop: int) -> Iterator[None]:
+        """Process the images start to stop - 1 and write nothing; yields after each."""
+        for place, item in enumerate(self.part.part(start, stop), start):
+            deque(_encoded(item, self.targets, place, self.seed), maxlen=0)
+            yield
+
+    def without(self, places: Collection[int]) -> "Unit":
+        """The unit in which the images at these places are failures."""
+        return replace(self, deadly=self.deadly.union(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +168,8 @@ def make_shards(unit: Unit, tick: Tick) -> None:
         raise UsageError(message, "Install the same versions on every machine.")
     with ExitStack() as stack:
         shards = [stack.enter_context(_Shard(target, unit)) for target in unit.targets]
-        for place, item in enumerate(unit.part):
-            outcomes = zip(shards, _encoded(item, unit.targets, place, unit.seed), strict=True)
+        for place, item in enumerate(_items(unit)):
+            outcomes = zip(shards, _outcomes(unit, item, place), strict=True)
             failed = Counter(filter(None, (shard.add(item, place, outcome) for shard, outcome in outcomes)))
             tick(len(shards), failed)
         sync_all([shard.end() for shard in shards])  # before there are markers, which say that the shards are whole
@@ -160,6 +179,20 @@ def make_shards(unit: Unit, tick: Tick) -> None:
 
 def _versions(codecs: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in codecs.items())
+
+
+def _items(unit: Unit) -> Iterator[Item]:
+    """The unit's images; the deadly ones are not even read."""
+    part = unit.part
+    read = iter(part.take(array("q", (place for place in range(len(part)) if place not in unit.deadly))))
+    for place, (image_id, label) in enumerate(zip(part.ids, part.labels, strict=True)):
+        yield Item(image_id, label, None) if place in unit.deadly else next(read)
+
+
+def _outcomes(unit: Unit, item: Item, place: int) -> Iterable[Encoded | str]:
+    if place in unit.deadly:
+        return ["crashes"] * len(unit.targets)
+    return _encoded(item, unit.targets, place, unit.seed)
 
 
 def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> Iterator[Encoded | str]:

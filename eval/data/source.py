@@ -149,7 +149,7 @@ def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
                 groups.append((number, group))
                 starts.append(rows)
                 rows += count
-    return ParquetFiles([str(path) for path in paths], groups, starts, image)
+    return ParquetFiles([str(path.absolute()) for path in paths], groups, starts, image)
 
 
 @lru_cache(maxsize=2)  # a worker gets a few images of a group at a time

@@ -24,7 +24,7 @@ class Block:
         self,
         bounds: tuple[int, int],
         keys: Sequence[Key],
-        forwards: Sequence[Forward],
+        forwards: Mapping[int, Forward],
         groups: Sequence[Sequence[int]],
         combos: int,
         batcher: Callable[[], Batcher],

@@ -34,6 +34,7 @@ REASONS = {
     "missing": "the data set lists it without an image",
     "not_a_flickr_id": "the file is not named <Flickr ID>.<ext>",
     "too_narrow": f"one side is over {MAX_ASPECT} times the other",
+    "crashes": "the process that decodes it dies",
     "not_finite": "the encoder's output is not finite",
 }
 """Reasons why an image has no row; stored variants may have others."""

@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
 
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.eval.data.embeddings import EmbeddingKey, read_embeddings
 from flickrexif.eval.embed.allocation import keep_freed_memory
-from flickrexif.eval.embed.blocks import Block, Key
+from flickrexif.eval.embed.blocks import Key
 from flickrexif.eval.embed.claims import Claims
-from flickrexif.eval.embed.forward import Batcher, Forward
-from flickrexif.eval.embed.loader import Job, Prepared, Preparer, check_prepare, prepared
+from flickrexif.eval.embed.embedder import Bounds, Embedder, LocalEmbedder, Tell
+from flickrexif.eval.embed.on_ray import RayEmbedder
 from flickrexif.eval.embed.report import EmbeddedFile, EmbedReport
 from flickrexif.eval.embed.settings import EmbedSettings, Work
 from flickrexif.eval.embed.store import (
@@ -34,9 +33,12 @@ from flickrexif.eval.encoders import Candidate
 from flickrexif.eval.encoders.faults import Fault
 from flickrexif.eval.encoders.groups import by_memory
 from flickrexif.eval.encoders.own import UNREVISED
-from flickrexif.eval.encoders.spec import EncoderSpec, Prepare
+from flickrexif.eval.encoders.spec import EncoderSpec
+from flickrexif.processing.engines import check_engine
+from flickrexif.processing.engines.ray import connected
 
-JOB_INPUTS = 32  # prepared inputs that a worker hands over at once
+Engine = Callable[[EmbedSettings, Sequence[Candidate], Tell], Embedder]
+"""Loads a group of encoders."""
 
 Progress = Callable[[int, int, Mapping[str, int]], None]
 """Called with the number of embeddings that are settled, the number of all, and the number of failures by reason."""
@@ -47,7 +49,7 @@ def embed(
     candidates: Sequence[Candidate],
     work: Sequence[Work],
     progress: Progress | None = None,
-    tell: Callable[[str], None] | None = None,
+    tell: Tell | None = None,
 ) -> EmbedReport:
     """Make the files that do not exist yet. After an interruption, call it again with the same settings.
 
@@ -56,18 +58,30 @@ def embed(
     that a batch was halved. Raises UsageError for impossible settings, MachineError where a file cannot be written or a
     worker dies.
     """
+    check_engine(settings.engine, settings.address)
     rows = _rows(settings, candidates, work)
     keep_freed_memory()
     with Claims(settings.out) as claims:
         run = _Run(settings, work, claims, rows, progress or (lambda *_: None), tell or (lambda _: None))
         todo = {own.spec.key: own for own in candidates if not run.is_finished(own)}
-        for group in by_memory(own.spec for own in todo.values()):
-            run.group([todo[spec.key] for spec in group])  # whose encoders leave memory before others are loaded
+        if todo:
+            with _engine(settings) as engine:
+                for group in by_memory(own.spec for own in todo.values()):  # which leaves memory before the next loads
+                    run.group(engine, [todo[spec.key] for spec in group])
     return EmbedReport(
         tuple(run.files[key] for key in rows if key in run.files),
         run.batch_sizes,
         {key: run.faults[key] for key in rows if key in run.faults},
     )
+
+
+@contextmanager
+def _engine(settings: EmbedSettings) -> Iterator[Engine]:
+    if settings.engine == "local":
+        yield LocalEmbedder
+        return
+    with connected(settings.address, settings.workers or None) as ray:
+        yield partial(RayEmbedder, ray)
 
 
 def _rows(settings: EmbedSettings, candidates: Sequence[Candidate], work: Sequence[Work]) -> dict[EmbeddingKey, int]:
@@ -99,7 +113,7 @@ class _Run:
     claims: Claims
     rows: Mapping[EmbeddingKey, int]
     progress: Progress
-    tell: Callable[[str], None]
+    tell: Tell
     left: dict[EmbeddingKey, int] = field(init=False)  # embeddings of each file that are still to be made
     failures: Counter[str] = field(default_factory=Counter)
     files: dict[EmbeddingKey, EmbeddedFile] = field(default_factory=dict)
@@ -122,88 +136,64 @@ class _Run:
             self._finish(targets, existed=True)
         return finished
 
-    def group(self, group: Sequence[Candidate]) -> None:
+    def group(self, engine: Engine, group: Sequence[Candidate]) -> None:
         """Load these encoders and make their files."""
-        forwards: list[Forward] = []
-        for own in group:
-            with self._faults_of(_targets(self.settings, own.spec, self.work)):
-                forwards.append(self._loaded(own))
-        targets: list[dict[Key, Target]] = [{} for _ in self.work]
-        for number, forward in enumerate(forwards):
+        with closing(engine(self.settings, group, self.tell)) as embedder:
+            targets: list[dict[Key, Target]] = [{} for _ in self.work]
+            for number, (own, spec) in enumerate(zip(group, embedder.specs, strict=True)):
+                if isinstance(spec, FlickrExifError):
+                    self._fail(_targets(self.settings, own.spec, self.work), Fault.of(spec))
+                    continue
+                for of_work, part in zip(targets, self.work, strict=True):
+                    of_work |= self._unfinished(number, spec, part)
+                changed = sum(t.path.exists() for of_work in targets for (of, _), t in of_work.items() if of == number)
+                if changed and not spec.digest.startswith(UNREVISED):
+                    self.tell(f"{spec.key} was changed: {changed:,} of its files are made anew.")
+            self._report()
             for of_work, part in zip(targets, self.work, strict=True):
-                of_work |= self._unfinished(number, forward, part)
-            changed = sum(t.path.exists() for of_work in targets for (of, _), t in of_work.items() if of == number)
-            if changed and not forward.spec.digest.startswith(UNREVISED):
-                self.tell(f"{forward.spec.key} was changed: {changed:,} of its files are made anew.")
-        self._report()
-        for of_work, part in zip(targets, self.work, strict=True):
-            self._make(part, of_work, forwards)
-        self.batch_sizes |= {forward.spec.key: forward.limit for forward in forwards}
+                self._make(part, of_work, embedder)
+            specs = {number: spec for number, spec in enumerate(embedder.specs) if isinstance(spec, EncoderSpec)}
+            self.batch_sizes |= {specs[number].key: size for number, size in embedder.batch_sizes.items()}
 
-    def _loaded(self, own: Candidate) -> Forward:
-        settings = self.settings
-        encoder = own.load(settings.device, settings.dtype)
-        if not encoder.spec.digest:
-            raise UsageError(f"Nothing tells which weights {own.spec.key} has.", "Give its spec a digest.")
-        if settings.workers:
-            check_prepare(encoder.prepare)
-        return Forward(encoder, settings.batch_size, settings.device, self.tell, compiled=settings.compile)
-
-    def _unfinished(self, number: int, forward: Forward, part: Work) -> dict[Key, Target]:
+    def _unfinished(self, number: int, spec: EncoderSpec, part: Work) -> dict[Key, Target]:
         """The files that are to be made of one source; those that are there and those that cannot be are reported."""
         unfinished = {}
-        for place, target in enumerate(_targets(self.settings, forward.spec, [part])):
+        for place, target in enumerate(_targets(self.settings, spec, [part])):
             with self._faults_of([target]):
                 if is_finished(target):
                     self._finish([target], existed=True)
                 else:
                     self.claims.add(target)
                     unfinished[number, place] = target
-                    self.left[target.key] = sum(stop - start for start, stop in target.missing())
+        for key, bounds in _missing(unfinished).items():
+            self.left[unfinished[key].key] = sum(stop - start for start, stop in bounds)
         return unfinished
 
-    def _make(self, part: Work, targets: Mapping[Key, Target], forwards: Sequence[Forward]) -> None:
+    def _make(self, part: Work, targets: Mapping[Key, Target], embedder: Embedder) -> None:
         """Make the files of one source."""
         with self._faults_of(targets.values()):  # of the data
-            self._embed(part, targets, forwards)
+            blocks: dict[Bounds, list[Key]] = {}
+            for key, missing in _missing(targets).items():
+                if key[0] not in embedder.faults:
+                    for bounds in missing:
+                        blocks.setdefault(bounds, []).append(key)
+            if blocks:
+                embedder.embed(part, targets, blocks, partial(self._tick, targets))
         for (number, _), target in targets.items():
             if not target.missing():
                 with self._faults_of([target]):
                     finish(target)
                     self._finish([target], existed=False)
-            elif fault := forwards[number].fault:
+            elif fault := embedder.faults.get(number):
                 self._fail([target], fault)
         self._report()
 
-    def _embed(self, part: Work, targets: Mapping[Key, Target], forwards: Sequence[Forward]) -> None:
-        settings, source = self.settings, part.source
-        targets = {key: target for key, target in targets.items() if not forwards[key[0]].fault}
-        if not targets:
-            return
-        prepares = _distinct(forward.prepare for forward in forwards)
-        groups = [[place for place, forward in enumerate(forwards) if forward.prepare == p] for p in prepares]
-        blocks: dict[tuple[int, int], list[Key]] = {}
-        for key, target in targets.items():
-            for bounds in target.missing():
-                blocks.setdefault(bounds, []).append(key)
-        jobs = {bounds: _jobs(bounds, blocks[bounds], groups) for bounds in sorted(blocks)}
-        preparer = Preparer(source.read, source.ids, part.combos, prepares, settings.seed, settings.orient)
-        batcher = partial(Batcher, settings.batch_size, pinned=settings.device.startswith("cuda"))
-        with closing(prepared(preparer, list(chain.from_iterable(jobs.values())), settings.workers)) as stream:
-            for bounds, of_block in jobs.items():
-                keys = blocks[bounds]
-                if all(forwards[number].fault for number, _ in targets):
-                    return
-                block = Block(bounds, keys, forwards, groups, len(part.combos), batcher)
-                block.embed(islice(stream, len(of_block)), partial(self._tick, [targets[key].key for key in keys]))
-                block.write(targets)
-
     # --- what is reported
 
-    def _tick(self, keys: Sequence[EmbeddingKey], piece: Prepared) -> None:
+    def _tick(self, targets: Mapping[Key, Target], keys: Sequence[Key], images: int, reasons: Sequence[str]) -> None:
         for key in keys:
-            self.left[key] -= piece.job.stop - piece.job.start
-        self.failures.update(reason for _, reason in piece.failures)
+            self.left[targets[key].key] -= images
+        self.failures.update(reasons)
         self._report()
 
     def _report(self) -> None:
@@ -234,16 +224,13 @@ class _Run:
             self._fail(targets, Fault.of(error))
 
 
-def _distinct(prepares: Iterable[Prepare]) -> tuple[Prepare, ...]:
-    distinct: list[Prepare] = []
-    for prepare in prepares:
-        if prepare not in distinct:
-            distinct.append(prepare)
-    return tuple(distinct)
+def _missing(targets: Mapping[Key, Target]) -> dict[Key, list[Bounds]]:
+    """The blocks to make of each file: those that any file of its encoder lacks.
 
-
-def _jobs(bounds: tuple[int, int], keys: Sequence[Key], groups: Sequence[Sequence[int]]) -> list[Job]:
-    """The block's images in jobs; each group of encoders needs the combos that any of its encoders lacks."""
-    combos = tuple(tuple(sorted({combo for encoder, combo in keys if encoder in group})) for group in groups)
-    images = max(1, JOB_INPUTS // max(map(len, combos)))
-    return [Job(at, min(bounds[1], at + images), combos) for at in range(*bounds, images)]
+    All of an encoder's files, since a run that was killed between two of them would else leave a block to be made in
+    other batches, whose rounding is another.
+    """
+    lacking: dict[int, set[Bounds]] = {}
+    for (number, _), target in targets.items():
+        lacking.setdefault(number, set()).update(target.missing())
+    return {key: [bounds for bounds in target.bounds if bounds in lacking[key[0]]] for key, target in targets.items()}

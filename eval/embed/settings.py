@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from flickrexif.eval.data.source import Source
 from flickrexif.eval.encoders.spec import Precision
@@ -28,11 +28,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedSettings:
-    """How to embed; `device` is the one that the encoders are loaded on."""
+    """How to embed; `device` is the one that the encoders are loaded on, which a worker on Ray picks itself."""
 
     out: Path
     batch_size: int = 64
-    workers: int = 0
+    workers: int = 0  # processes that decode beside this one; on Ray actors, 0: as many as fit
     device: str = "cpu"
     dtype: Precision = "fp32"  # of the encoder's arithmetic; files hold float32
     seed: int = 0
@@ -40,6 +40,8 @@ class EmbedSettings:
     shard: str = ""  # 3/8: the third of eight parts of the images
     block: int = 1024  # images that are saved at a time
     compile: bool = False
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None  # of a Ray cluster
 
 
 def combos_of(on_the_fly: Iterable[str] = (), masks: Iterable[float] = (0.0,)) -> tuple[Combo, ...]:

@@ -9,7 +9,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli import completion
-from flickrexif.cli.options import AsJson, DataDir, Seed
+from flickrexif.cli.options import Address, AsJson, DataDir, Engine, Seed
 from flickrexif.cli.output import SHORT, progress_bar, say, table
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ def embed(
     embeddings: Embeddings = None,
     data_dir: DataDir = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: none beside this one.")] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(min=0, help="Processes that decode, 0: none beside this one; on Ray, 0: all that fit."),
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     dtype: Annotated[
         Literal["fp32", "bf16", "fp16"], typer.Option(help="Arithmetic of the encoder.", case_sensitive=False)
@@ -123,6 +126,8 @@ def embed(
     orient: Annotated[bool, typer.Option("--orient", help="Turn images as their Exif orientation says.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the encoder (torch.compile).")] = False,
     shard: Annotated[str, typer.Option(help="3/8: the third of eight parts, for several machines.")] = "",
+    engine: Engine = "local",
+    address: Address = None,
     seed: Seed = 0,
 ) -> None:
     """Embed images: one file an encoder, variant, mask and split, in the published layout.
@@ -149,6 +154,8 @@ def embed(
             compiled=compiled,
             shard=shard,
             seed=seed,
+            engine=engine,
+            address=address,
             progress=progress,
             say=say,
         )

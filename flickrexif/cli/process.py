@@ -7,7 +7,7 @@ import typer
 
 import flickrexif
 from flickrexif.cli import completion
-from flickrexif.cli.options import DataDir, Seed
+from flickrexif.cli.options import Address, DataDir, Engine, Seed
 from flickrexif.cli.output import SHORT, progress_bar, say
 from flickrexif.core.image_files import passed_over
 
@@ -58,10 +58,8 @@ def process(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Images of a split.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Where the work runs.", case_sensitive=False)
-    ] = "local",
-    address: Annotated[str | None, typer.Option(help="With --engine ray: address of the cluster.")] = None,
+    engine: Engine = "local",
+    address: Address = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make image variants whose JPEG, sharpening, resizing and interpolation are known, as a Hugging Face data set.

@@ -41,6 +41,7 @@ from flickrexif.eval.suite import (
     settings_for,
     tasks_of,
 )
+from flickrexif.processing.engines import check_engine
 
 Say = Callable[[str], None]
 
@@ -64,6 +65,8 @@ def embed(
     shard: str = "",
     seed: int = 0,
     revision: str = "",
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     progress: EmbedProgress | None = None,
     say: Say = lambda _: None,
 ) -> EmbedReport:
@@ -71,13 +74,17 @@ def embed(
 
     `dataset` is flickrexif, paircams or imagenet-traces of the data folder, a folder, or a Hugging Face data set;
     `encoder` a name, several, or an object with its `revision` as `evaluate` takes it; `embeddings=None` is that folder
-    in the data folder. Several calls may run at once. An encoder that fails, a data set that can no longer be read and
-    a file that must not be overwritten are `faults` of the report, and the rest is made; where nothing is, the first is
-    raised. Raises UsageError for impossible arguments, MachineError when a file cannot be written or a worker dies; the
-    same call then goes on.
+    in the data folder. With `engine="ray"` workers of the cluster at `address` (None: one on this machine) embed,
+    `workers=0` as many as fit; encoders then have names. Several calls may run at once. An encoder that fails, a data
+    set that can no longer be read and a file that must not be overwritten are `faults` of the report, and the rest is
+    made; where nothing is, the first is raised. Raises UsageError for impossible arguments, MachineError when a file
+    cannot be written or workers die; the same call then goes on.
     """
-    place = pick_device(device)
+    check_engine(engine, address)
+    place = pick_device(device) if engine == "local" else device  # workers elsewhere have devices of their own
     candidates = candidates_of(encoder, device=place, revision=revision, say=say)
+    if engine != "local" and any(own.encoder for own in candidates):
+        raise UsageError("An encoder object stays in its process.", "Give it a name (module:PACKAGE:NAME).")
     root = path_of(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
     settings = EmbedSettings(
         out=root,
@@ -89,6 +96,8 @@ def embed(
         orient=orient,
         compile=compiled,
         shard=shard,
+        engine=engine,
+        address=address,
     )
     combos = combos_of(several(on_the_fly), several(mask) or (0.0,))
     home = data_folder(data_dir) if dataset in NAMES else home_of(dataset, data_dir)

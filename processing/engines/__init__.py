@@ -4,8 +4,10 @@ An engine is a function `run(units, work, tick, *, workers)` that calls `work(un
 takes units from the iterable as there is room for them, and raises what `work` raises once the others have stopped.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Protocol, TypeVar
+
+from flickrexif.core.errors import UsageError
 
 Unit = TypeVar("Unit")
 
@@ -14,3 +16,24 @@ Tick = Callable[[int, Mapping[str, int]], None]
 
 Work = Callable[[Unit, Tick], None]
 """Does one unit; a function of a module, so that other processes can import it."""
+
+
+class Divisible(Protocol):
+    """A unit in which an image that ends its process can be looked for."""
+
+    def __len__(self) -> int:
+        """Its images."""
+
+    def attempt(self, start: int, stop: int) -> Iterator[None]:
+        """Process the images start to stop - 1 and write nothing; yields after each."""
+
+    def without(self, places: Collection[int]) -> "Divisible":
+        """The unit in which the images at these places are failures, with the reason `crashes`."""
+
+
+def check_engine(engine: str, address: str | None) -> None:
+    """Raise UsageError for an engine that does not exist, and for an address without a cluster."""
+    if engine not in ("local", "ray"):
+        raise UsageError(f"There is no engine {engine!r}.", "Known: local, ray.")
+    if address and engine != "ray":
+        raise UsageError("An address is of a Ray cluster.", "Add --engine ray.")

@@ -1,23 +1,31 @@
 """A Ray cluster (https://docs.ray.io). Its machines see the source and the output folder under the same paths."""
 
+import logging
 import socket
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.text import reason_of
-from flickrexif.processing.engines import Tick, Unit, Work
+from flickrexif.processing.engines import Divisible, Tick, Work
 
 AHEAD = 2  # units given out for each worker
+RETRIES = 1  # of a unit whose worker or node died, before its images are looked at
+DEATHS = 3  # of a unit in which no image is to blame, each time with its retry
 CONNECT_SECONDS = 10.0
 
 
-def run(units: Iterable[Unit], work: Work[Unit], tick: Tick, *, workers: int, address: str | None = None) -> None:
-    """An engine; `tick` is called as units end. `address` None starts a cluster on this machine.
+@contextmanager
+def connected(address: str | None, cores: int | None) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster; `address` None starts one of so many cores on this machine, which ends.
 
-    Raises UsageError when Ray is not installed or the cluster cannot be reached, FlickrExifError when it fails.
+    Raises UsageError when Ray is not installed or the cluster cannot be reached, MachineError when it fails, and what
+    the work raised.
     """
     try:
         import ray
@@ -27,33 +35,91 @@ def run(units: Iterable[Unit], work: Work[Unit], tick: Tick, *, workers: int, ad
         if address and ":" in address:  # ray.init would try for five minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        ray.init(address=address, log_to_driver=False, num_cpus=None if address else workers)
+        ray.init(
+            address=address, log_to_driver=False, logging_level=logging.WARNING, num_cpus=None if address else cores
+        )
     except (OSError, RuntimeError, ValueError) as error:
         message = f"The Ray cluster {address or 'on this machine'} cannot be reached ({str(error)[:200]})."
         raise UsageError(message, "Check --address.") from None
     try:
-        _feed(ray, iter(units), ray.remote(num_cpus=1, max_retries=3)(_call), work, tick, AHEAD * workers)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause if isinstance(error.cause, FlickrExifError) else error from None
+        with redirect_stdout(sys.stderr):  # where Ray prints what it notices
+            yield ray
     except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)  # what the work raised
+        if isinstance(cause, FlickrExifError):
+            raise cause from None
+        if cause is not None and not isinstance(cause, ray.exceptions.RayError):
+            raise
         message = f"The Ray cluster failed ({reason_of(error, 200)})."
-        raise FlickrExifError(message, "Run the same command again: finished shards are kept.") from None
+        raise MachineError(message, "Run the same command again: what is finished is kept.") from None
     finally:
         ray.shutdown()  # ends the tasks under way
 
 
-def _feed(ray: Any, units: Any, call: Any, work: Any, tick: Tick, room: int) -> None:
-    waiting: list[Any] = []
+def run(units: Iterable[Divisible], work: Work[Any], tick: Tick, *, workers: int, address: str | None = None) -> None:
+    """An engine; `tick` is called as units end. `address` None starts a cluster on this machine.
+
+    A unit of a lost worker is done again. One whose workers die each time is done without the images that end their
+    process. Raises as `connected`.
+    """
+    with connected(address, workers) as ray:
+        _feed(ray, iter(units), partial(_submit, ray, work), tick, AHEAD * workers)
+
+
+def _submit(ray: Any, work: Any, unit: Divisible) -> Any:
+    return ray.remote(num_cpus=1, max_retries=RETRIES)(_call).remote(work, unit)
+
+
+def _feed(ray: Any, units: Iterator[Divisible], submit: Callable[[Divisible], Any], tick: Tick, room: int) -> None:
+    waiting: dict[Any, Divisible] = {}
+    deaths = Counter[int]()  # by the unit's `id`
     while True:
-        waiting += [call.remote(work, unit) for unit in islice(units, room - len(waiting))]
+        waiting |= {submit(unit): unit for unit in islice(units, room - len(waiting))}
         if not waiting:
             return
-        done, waiting = ray.wait(waiting)
-        for result in ray.get(done):
-            tick(*result)
+        for result in ray.wait(list(waiting))[0]:
+            unit = waiting.pop(result)
+            try:
+                tick(*ray.get(result))
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
+                deaths[id(unit)] += 1
+                places = _deadly(ray, unit)
+                if not places and deaths[id(unit)] == DEATHS:
+                    raise
+                waiting[submit(unit.without(places))] = unit
 
 
-def _call(work: Work[Unit], unit: Unit) -> tuple[int, dict[str, int]]:
+def _deadly(ray: Any, unit: Divisible) -> list[int]:
+    """The places of the images that end the process which processes them: also one that has this image alone."""
+    attempt = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(_attempt)
+    shared, places, start = ray.put(unit), list[int](), 0
+    while True:
+        start += _survived(ray, attempt.remote(shared, start, len(unit)))
+        if start == len(unit):
+            return places
+        if not _survived(ray, attempt.remote(shared, start, start + 1)):
+            places.append(start)
+        start += 1
+
+
+def _survived(ray: Any, attempts: Any) -> int:
+    """How many images were processed until the process ended."""
+    count = 0
+    with suppress(ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
+        for attempt in attempts:
+            ray.get(attempt)
+            count += 1
+    return count
+
+
+# --- in the cluster
+
+
+def _attempt(unit: Divisible, start: int, stop: int) -> Iterator[None]:
+    yield from unit.attempt(start, stop)
+
+
+def _call(work: Work[Any], unit: Divisible) -> tuple[int, dict[str, int]]:
     count, reasons = 0, Counter[str]()
 
     def tick(images: int, failed: Mapping[str, int]) -> None:
