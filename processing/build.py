@@ -25,6 +25,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.failures import write_failure_table
 from flickrexif.core.files import remove_unfinished, unwritable
 from flickrexif.core.folder import DataFolder
+from flickrexif.core.shards import shard_of
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
 from flickrexif.processing.engines import check_engine, local, ray
@@ -75,6 +76,7 @@ class ProcessSettings:
     engine: str = "local"
     address: str | None = None  # of a Ray cluster
     shard_bytes: int = SHARD_BYTES
+    shard: str = ""  # 3/8: every eighth file from the third on; a run without it finishes the data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class ProcessReport:
     out: Path
     parts: tuple[PartReport, ...]
     passed_over: Mapping[str, int]  # kind -> files of the source that are no images
+    shard: str  # the part of the work that it is of; "" for the whole
 
     @property
     def failed(self) -> int:
@@ -144,14 +147,20 @@ class _Plan:
     def shards(self) -> list[str]:
         return [shard_name(self.source.split, number, len(self.cuts)) for number in range(len(self.cuts))]
 
-    def markers(self, settings_hash: str) -> list[Marker | None]:
-        markers = (read_marker(self.folder, shard) for shard in self.shards())
+    def own(self, shard: str) -> slice:
+        """Which of the shards are made in this part of the work."""
+        number, count = shard_of(shard)
+        return slice(number - 1, None, count)
+
+    def markers(self, settings_hash: str, own: slice) -> list[Marker | None]:
+        markers = (read_marker(self.folder, shard) for shard in self.shards()[own])
         return [marker if marker and marker.settings == settings_hash else None for marker in markers]
 
 
 def process(settings: ProcessSettings, progress: Progress | None = None) -> ProcessReport:
     """Make the shards that are missing. After an interruption call it again with the same settings.
 
+    With `settings.shard` only those of that part are made and reported; then one call without it finishes the data set.
     Raises UsageError for impossible settings and for an `out` that holds a config made with other settings,
     FlickrExifError when a file cannot be written or a worker dies.
     """
@@ -167,15 +176,16 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     for plan in plans:
         _begin(plan)
     new_shards = _run(plans, settings, engine, progress or (lambda *_: None))
-    parts = [_finish(plan, count) for plan, count in zip(plans, new_shards, strict=True)]
+    parts = [_finish(plan, count, settings.shard) for plan, count in zip(plans, new_shards, strict=True)]
     passed_over = {plan.source.split: Counter(plan.passed_over) for plan in plans}
-    return ProcessReport(settings.out, tuple(parts), sum(passed_over.values(), Counter[str]()))
+    return ProcessReport(settings.out, tuple(parts), sum(passed_over.values(), Counter[str]()), settings.shard)
 
 
 def check_settings(settings: ProcessSettings) -> None:
     """Raise UsageError for settings that are impossible for any source."""
     configs_of(settings)
     _engine(settings)
+    shard_of(settings.shard)
     if settings.limit is not None and settings.limit < 1:
         raise UsageError(f"{settings.limit} images of a split are none.", "Give --limit 1 or more.")
 
@@ -185,10 +195,13 @@ def summary(report: ProcessReport) -> str:
     lines = []
     for part in report.parts:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(part.failures.items()))
-        failed = f"; left out: {reasons} ({part.config}/{part.split}-failures.csv)" if reasons else ""
+        table = "" if report.shard else f" ({part.config}/{part.split}-failures.csv)"
+        failed = f"; left out: {reasons}{table}" if reasons else ""
         failed += f"; taken down: {part.taken_down:,}" if part.taken_down else ""
         kept = f" ({part.shards - part.new_shards} were there)" if part.new_shards < part.shards else ""
         lines.append(f"{part.config} {part.split}: {part.rows:,} images in {part.shards} file(s){kept}{failed}")
+    if report.shard:
+        return "\n".join([*lines, f"This is shard {report.shard}. After all: the same command without --shard."])
     last = report.parts[-1]
     load = f'load_dataset("{report.out}", "{last.config}", split="{last.split}")'
     return "\n".join([*lines, f"Load them: from datasets import load_dataset; {load}"])
@@ -335,8 +348,10 @@ def _run(
     new_shards = [0] * len(plans)
     done = total = 0
     for place, (plan, settings_hash) in enumerate(zip(plans, hashes, strict=True)):
-        total += len(plan.source)
-        for number, (marker, (start, stop)) in enumerate(zip(plan.markers(settings_hash), plan.cuts, strict=True)):
+        own = plan.own(settings.shard)
+        numbered = list(enumerate(plan.cuts))[own]
+        for marker, (number, (start, stop)) in zip(plan.markers(settings_hash, own), numbered, strict=True):
+            total += stop - start
             if marker:
                 done += stop - start
             else:
@@ -375,22 +390,25 @@ def _units(
 # --- the end
 
 
-def _finish(plan: _Plan, new_shards: int) -> PartReport:
-    """Write the split's failures and totals, from the markers of its shards."""
-    settings_hash = plan.settings_hash
-    markers = [marker for marker in plan.markers(settings_hash) if marker]
-    split = plan.source.split
-    if len(markers) < len(plan.cuts):
-        lost = len(plan.cuts) - len(markers)
-        raise FlickrExifError(f"{lost} file(s) of {plan.folder} are gone again.", "Run the same command again.")
-    failures = [failure for marker in markers for failure in marker.failures]
-    write_failure_table(failures_path(plan.folder, split), failures)
+def _finish(plan: _Plan, new_shards: int, shard: str) -> PartReport:
+    """Write the split's failures and totals, from the markers of its shards; of a part of the work only report it."""
+    own = plan.own(shard)
+    expected = len(plan.cuts[own])
+    markers = [marker for marker in plan.markers(plan.settings_hash, own) if marker]
+    if len(markers) < expected:
+        raise FlickrExifError(
+            f"{expected - len(markers)} file(s) of {plan.folder} are gone again.", "Run the same command again."
+        )
     result = totals(markers)
-    write_record(plan.folder, split, {"settings": plan.settings, "source": plan.source.name, **result})
-    _clear(plan)  # again: workers of a killed run may still have been writing when this run began
+    if not shard:
+        split = plan.source.split
+        failures = [failure for marker in markers for failure in marker.failures]
+        write_failure_table(failures_path(plan.folder, split), failures)
+        write_record(plan.folder, split, {"settings": plan.settings, "source": plan.source.name, **result})
+        _clear(plan)  # again: workers of a killed run may still have been writing when this run began
     return PartReport(
         config=plan.config.name,
-        split=split,
+        split=plan.source.split,
         rows=result["rows"],
         failures=result["failures"],
         shards=len(markers),

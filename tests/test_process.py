@@ -23,8 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import flickrexif
 from flickrexif.cards import write_card
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.folder import DataFolder
 from flickrexif.processing.build import ProcessReport, ProcessSettings, process, summary
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.parts import read_parts
@@ -254,6 +256,37 @@ def test_a_stop_with_two_workers(source: Path, tmp_path: Path, expected: Mapping
         assert not list((tmp_path / "out").rglob("*.tmp"))
     process(interpolated(source, tmp_path / "out"))
     assert hashes(tmp_path / "out") == expected
+
+
+def test_parts_made_apart_are_finished_by_a_run_of_the_whole(
+    source: Path, tmp_path: Path, expected: Mapping[str, str]
+) -> None:
+    whole = interpolated(source, tmp_path / "out")
+    made = [process(replace(whole, shard=f"{number}/3")) for number in (3, 1, 2)]
+    assert read_parts(tmp_path / "out") == []
+    assert all(0 < part.new_shards == part.shards for report in made for part in report.parts)
+    assert "This is shard 3/3." in summary(made[0])
+    report = process(whole)
+    assert [part.rows for part in report.parts] == [
+        sum(part.rows for part in parts) for parts in zip(*(report.parts for report in made), strict=True)
+    ]
+    assert not any(part.new_shards for part in report.parts)
+    assert hashes(tmp_path / "out") == expected
+    with pytest.raises(UsageError, match="is no shard"):
+        process(replace(whole, shard="4/3"))
+
+
+def test_several_commands_make_their_parts_at_once(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data" / "out"
+    options: dict[str, Any] = {"out": out, "variant": "jpeg75_420", "workers": 1, "data_dir": tmp_path / "data"}
+    with DataFolder(tmp_path / "data").writing("process", out, beside=True):
+        report = flickrexif.process(source, shard="1/2", **options)
+        with pytest.raises(UsageError, match="is using"):
+            flickrexif.process(source, **options)
+    assert report.shard == "1/2"
+    assert not (out / "README.md").exists()
+    flickrexif.process(source, **options)
+    assert (out / "README.md").exists()
 
 
 def test_finished_shards_are_left_alone(source: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flickrexif.core.errors import FlickrExifError
-from flickrexif.core.files import keep, put, put_bytes, put_text, remove, remove_unfinished, temporary
+from flickrexif.core.files import HOST, keep, put, put_bytes, put_text, remove, remove_unfinished, temporary
 
 WRITER = """
 import sys, time
@@ -62,7 +62,7 @@ def test_what_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
 def test_a_temporary_name_tells_the_process_and_fits_any_name(tmp_path: Path) -> None:
     with temporary(tmp_path / "a.txt") as one, temporary(tmp_path / "a.txt") as other:
         assert one != other
-        assert one.name.startswith(f".a.txt.{os.getpid()}-")
+        assert one.name.startswith(f".a.txt.{HOST}-{os.getpid()}-")
         assert one.suffix == ".tmp"
     for name in ("n" * 255, "ä" * 127, "語" * 85):
         assert put_text(tmp_path / name, "x")[0] == "written"
@@ -147,3 +147,15 @@ def test_keep_syncs_the_file_then_renames_then_syncs_the_folder(
         unfinished.write_text("x")
         keep(unfinished, tmp_path / "a")
     assert steps == [(tmp_path / "a").stat().st_ino, "rename", tmp_path.stat().st_ino]
+
+
+def test_what_another_machine_is_writing_stays_for_a_day(tmp_path: Path) -> None:
+    with temporary(tmp_path / "a.txt") as ours:
+        unfinished = tmp_path / ours.name.replace(HOST, "0123abcd")
+    unfinished.write_text("half")
+    put_text(tmp_path / "a.txt", "ours")
+    remove_unfinished([tmp_path])
+    assert unfinished.exists()
+    os.utime(unfinished, (0, 0))
+    remove_unfinished([tmp_path])
+    assert not unfinished.exists()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flickrexif.core.errors import UsageError
 from flickrexif.core.failures import read_failure_table, write_failure_table
 from flickrexif.core.files import remove
+from flickrexif.core.shards import shard_of
 from flickrexif.eval.data.embeddings import (
     IMAGE_ID,
     SUFFIX,
@@ -107,7 +108,7 @@ def target_of(settings: EmbedSettings, spec: EncoderSpec, source: Source, combo:
     start, stop = shard_rows(len(source), settings.shard)
     return Target(
         key=key,
-        path=shard_path(path, *map(int, settings.shard.split("/"))) if settings.shard else path,
+        path=shard_path(path, *shard_of(settings.shard)) if settings.shard else path,
         spec=spec,
         source=source,
         bounds=tuple((at, min(stop, at + settings.block)) for at in range(start, stop, settings.block)),
@@ -132,13 +133,9 @@ def shard_path(path: Path, number: int, count: int) -> Path:
 
 
 def shard_rows(rows: int, shard: str) -> tuple[int, int]:
-    """(first row, row after the last) of shard "3/8"; 1/8 is the first, "" is all rows. UsageError for other texts."""
-    if not shard:
-        return 0, rows
-    number, slash, count = shard.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise UsageError(f"{shard[:40]!r} is no shard.", "Write it as 3/8, from 1/8 to 8/8.")
-    return rows * (int(number) - 1) // int(count), rows * int(number) // int(count)
+    """(first row, row after the last) of shard "3/8"; "" is all rows. UsageError for other texts."""
+    number, count = shard_of(shard)
+    return rows * (number - 1) // count, rows * number // count
 
 
 def is_finished(target: Target) -> bool:

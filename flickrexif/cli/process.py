@@ -60,6 +60,9 @@ def process(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     engine: Engine = "local",
     address: Address = None,
+    shard: Annotated[
+        str, typer.Option(help="3/8: the third of eight parts, for several machines; at last once without.")
+    ] = "",
     data_dir: DataDir = None,
 ) -> None:
     """Make image variants whose JPEG, sharpening, resizing and interpolation are known, as a Hugging Face data set.
@@ -81,6 +84,7 @@ def process(
             workers=workers,
             engine=engine,
             address=address,
+            shard=shard,
             data_dir=data_dir,
             progress=progress,
         )

@@ -22,14 +22,17 @@ def process(
     workers: int = 2,
     engine: Literal["local", "ray"] = "local",
     address: str | None = None,
+    shard: str = "",
     data_dir: Place | None = None,
     progress: Progress | None = None,
 ) -> ProcessReport:
     """Make variants of the images in `source` (a folder or a Hugging Face data set) as the data set `out`.
 
     Each class of `parameter`, or each `variant`, is a config; with `draw` each image is in one class. `out=None` is
-    `imagenet-traces` in the data folder. Images that fail are counted in the report. Raises UsageError for impossible
-    settings and when another command writes, FlickrExifError when a worker dies; the same call then goes on.
+    `imagenet-traces` in the data folder. `shard="3/8"` makes every eighth file from the third on, for machines that
+    share `out`; a call without it finishes the data set. Images that fail are counted in the report. Raises UsageError
+    for impossible settings and when another command writes, FlickrExifError when a worker dies; the same call then goes
+    on.
     """
     data_set = path_of(out) if out else data_folder(data_dir).path / "imagenet-traces"
     settings = ProcessSettings(
@@ -44,10 +47,11 @@ def process(
         workers=workers,
         engine=engine,
         address=address,
+        shard=shard,
     )
     check_settings(settings)
-    with home_of(source, data_dir).writing("process", data_set):
+    with home_of(source, data_dir).writing("process", data_set, beside=bool(shard)):
         report = make(settings, progress)
-        if any(part.rows for part in report.parts):
+        if not shard and any(part.rows for part in report.parts):
             write_card(data_set)
     return report

@@ -1,11 +1,15 @@
 """Files that exist only when they are complete: written under a temporary name in the same folder, then renamed.
 
-A temporary name, `.NAME.PID-RANDOM.tmp`, says which process writes the file, so that no other removes it.
+A temporary name, `.NAME.HOST-PID-RANDOM.tmp`, says which process of which machine (a hash of its name) writes the file,
+so that no other removes it. What a machine that is gone left behind is removed when it is a day old.
 """
 
 import errno
+import hashlib
 import os
 import secrets
+import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -21,6 +25,8 @@ AGAIN = "Mend that, then run the same command again."
 FULL = (errno.ENOSPC, errno.EDQUOT)
 PRIVATE = 0o600  # mode of files that other users may not read
 MAX_NAME = 200  # bytes of a file's name in its temporary one: file systems allow 255 for the whole
+HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+DAY = 86_400.0  # seconds
 
 _ours: set[Path] = set()  # what this process is writing
 
@@ -36,7 +42,7 @@ def unwritable(path: Path, error: OSError, hint: str = AGAIN) -> MachineError:
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
     """A temporary name for `path`, whose folder is made; the file is removed at the end unless `keep` renamed it."""
-    unfinished = path.absolute().with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    unfinished = path.absolute().with_name(f".{_short(path.name)}.{HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     _ours.add(unfinished)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +132,7 @@ def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Remove temporary files of killed runs; files that a process of this machine is still writing stay."""
+    """Remove temporary files of killed runs; files that a process is still writing stay."""
     remove(path for folder in folders for path in _unfinished(folder))
 
 
@@ -141,7 +147,13 @@ def _unfinished(folder: Path, name: str = "") -> list[Path]:
 
 def _being_written(path: Path) -> bool:
     """Whether the process in a temporary name is still running and did not just get the number of a killed one."""
-    pid = path.name.removesuffix(".tmp").rpartition(".")[2].partition("-")[0]
+    host, _, rest = path.name.removesuffix(".tmp").rpartition(".")[2].partition("-")
+    pid, _, random = rest.partition("-")
+    if random and host != HOST:  # of another machine, on which nobody here can look
+        with suppress(OSError):
+            return time.time() - path.stat().st_mtime < DAY
+    if not random:  # of an earlier version
+        pid = host
     if not pid.isdecimal() or pid == str(os.getpid()):
         return path in _ours
     if os.name == "nt":
