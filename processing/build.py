@@ -29,6 +29,7 @@ from flickrexif.core.shards import shard_of
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
 from flickrexif.processing.engines import check_engine, local, ray
+from flickrexif.processing.estimate import Estimate, Wanted, estimate, sentence, together
 from flickrexif.processing.listing import Listing, Opened, read_listing, write_listing
 from flickrexif.processing.parts import (
     AGAIN,
@@ -120,6 +121,7 @@ class ProcessReport:
     parts: tuple[PartReport, ...]
     passed_over: Mapping[str, int]  # kind -> files of the source that are no images
     shard: str  # the part of the work that it is of; "" for the whole
+    estimate: Estimate | None = None  # of a dry run, which has no parts
 
     @property
     def failed(self) -> int:
@@ -127,7 +129,7 @@ class ProcessReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """A config of a split, before any shard is written."""
 
     config: Config
@@ -164,10 +166,7 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
     Raises UsageError for impossible settings and for an `out` that holds a config made with other settings,
     FlickrExifError when a file cannot be written or a worker dies.
     """
-    configs, engine = configs_of(settings), _engine(settings)
-    names = (settings.split,) if settings.split else tuple(splits(settings.source))
-    out = settings.out.absolute()
-    plans = [plan for split in names for plan in _plans(out, configs, split, settings)]
+    engine, plans, out = _engine(settings), _all_plans(settings), settings.out.absolute()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -177,8 +176,38 @@ def process(settings: ProcessSettings, progress: Progress | None = None) -> Proc
         _begin(plan)
     new_shards = _run(plans, settings, engine, progress or (lambda *_: None))
     parts = [_finish(plan, count, settings.shard) for plan, count in zip(plans, new_shards, strict=True)]
-    passed_over = {plan.source.split: Counter(plan.passed_over) for plan in plans}
-    return ProcessReport(settings.out, tuple(parts), sum(passed_over.values(), Counter[str]()), settings.shard)
+    return ProcessReport(settings.out, tuple(parts), _passed_over(plans), settings.shard)
+
+
+def dry_run(settings: ProcessSettings, clock: Callable[[], float]) -> ProcessReport:
+    """The report of a run that writes nothing, with an estimate, for which a few images are processed."""
+    plans = _all_plans(settings)
+    by_source: dict[int, list[Plan]] = {}
+    for plan in plans:
+        by_source.setdefault(id(plan.source), []).append(plan)
+    estimates = [
+        estimate(sharing[0].source, [_wanted(plan, settings.shard) for plan in sharing], settings.seed, clock)
+        for sharing in by_source.values()
+    ]
+    return ProcessReport(settings.out, (), _passed_over(plans), settings.shard, together(estimates))
+
+
+def _wanted(plan: Plan, shard: str) -> Wanted:
+    own = plan.own(shard)
+    markers = plan.markers(plan.settings_hash, own)
+    spans = [span for span, marker in zip(plan.cuts[own], markers, strict=True) if not marker]
+    return Wanted(plan.config.variants, plan.chosen, spans)
+
+
+def _all_plans(settings: ProcessSettings) -> list[Plan]:
+    configs = configs_of(settings)
+    names = (settings.split,) if settings.split else tuple(splits(settings.source))
+    return [plan for split in names for plan in _plans(settings.out.absolute(), configs, split, settings)]
+
+
+def _passed_over(plans: Sequence[Plan]) -> Counter[str]:
+    """What lies beside the images of each split."""
+    return sum({plan.source.split: Counter(plan.passed_over) for plan in plans}.values(), Counter[str]())
 
 
 def check_settings(settings: ProcessSettings) -> None:
@@ -192,6 +221,8 @@ def check_settings(settings: ProcessSettings) -> None:
 
 def summary(report: ProcessReport) -> str:
     """One line for each config and split, and how to load the last."""
+    if report.estimate:
+        return sentence(report.estimate, "images")
     lines = []
     for part in report.parts:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(part.failures.items()))
@@ -234,7 +265,7 @@ def _engine(settings: ProcessSettings) -> Callable[..., None]:
 # --- the plan
 
 
-def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSettings) -> Iterator[_Plan]:
+def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSettings) -> Iterator[Plan]:
     takedowns = read_takedowns(DataFolder.of(out).takedowns)
     opened = Opened.of(open_source(settings.source, split, settings.limit), takedowns)
     if not opened.allowed.any():
@@ -263,7 +294,7 @@ def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSe
         }
         chosen = config.chosen(source, settings.seed)
         taken_down = len(opened.source) - len(source)
-        plan = _Plan(
+        plan = Plan(
             config,
             source,
             cuts,
@@ -278,8 +309,8 @@ def _plans(out: Path, configs: Sequence[Config], split: str, settings: ProcessSe
 
 
 def _continued(
-    plan: _Plan, opened: Opened, whole: Callable[[], Opened], limit: int | None, shared: dict[bytes, Source]
-) -> _Plan:
+    plan: Plan, opened: Opened, whole: Callable[[], Opened], limit: int | None, shared: dict[bytes, Source]
+) -> Plan:
     """The plan adapted to a split in the folder: with its settings and cuts, without the images taken out of it."""
     split = plan.source.split
     record, kept = read_record(plan.folder / MARKERS / f"{split}.json"), read_listing(plan.folder, split)
@@ -316,7 +347,7 @@ def _digest(lines: Any) -> str:
     return digest.hexdigest()
 
 
-def _begin(plan: _Plan) -> None:
+def _begin(plan: Plan) -> None:
     """Write the record and the listing; UsageError when the folder holds the split made with other settings."""
     path = plan.folder / MARKERS / f"{plan.source.split}.json"
     stored = read_record(path)
@@ -332,7 +363,7 @@ def _begin(plan: _Plan) -> None:
     _clear(plan)
 
 
-def _clear(plan: _Plan) -> None:
+def _clear(plan: Plan) -> None:
     remove_unfinished([plan.folder, plan.folder / MARKERS])
 
 
@@ -340,11 +371,11 @@ def _clear(plan: _Plan) -> None:
 
 
 def _run(
-    plans: Sequence[_Plan], settings: ProcessSettings, engine: Callable[..., None], progress: Progress
+    plans: Sequence[Plan], settings: ProcessSettings, engine: Callable[..., None], progress: Progress
 ) -> list[int]:
     """Make the missing shards; returns how many were missing of each plan."""
     hashes = [plan.settings_hash for plan in plans]
-    missing: dict[tuple[int, int, tuple[int, int]], list[tuple[_Plan, str]]] = {}
+    missing: dict[tuple[int, int, tuple[int, int]], list[tuple[Plan, str]]] = {}
     new_shards = [0] * len(plans)
     done = total = 0
     for place, (plan, settings_hash) in enumerate(zip(plans, hashes, strict=True)):
@@ -372,7 +403,7 @@ def _run(
 
 
 def _units(
-    missing: Mapping[tuple[int, int, tuple[int, int]], list[tuple[_Plan, str]]], settings: ProcessSettings
+    missing: Mapping[tuple[int, int, tuple[int, int]], list[tuple[Plan, str]]], settings: ProcessSettings
 ) -> Iterator[Unit]:
     """A unit for each shard number; with more workers than numbers, several, which share the configs among them."""
     groups = -(-settings.workers // len(missing))
@@ -390,7 +421,7 @@ def _units(
 # --- the end
 
 
-def _finish(plan: _Plan, new_shards: int, shard: str) -> PartReport:
+def _finish(plan: Plan, new_shards: int, shard: str) -> PartReport:
     """Write the split's failures and totals, from the markers of its shards; of a part of the work only report it."""
     own = plan.own(shard)
     expected = len(plan.cuts[own])

@@ -74,7 +74,7 @@ class Unit:
     def attempt(self, start: int, stop: int) -> Iterator[None]:
         """Process the images start to stop - 1 and write nothing; yields after each."""
         for place, item in enumerate(self.part.part(start, stop), start):
-            deque(_encoded(item, self.targets, place, self.seed), maxlen=0)
+            deque(encoded(item, self.targets, place, self.seed), maxlen=0)
             yield
 
     def without(self, places: Collection[int]) -> "Unit":
@@ -192,10 +192,10 @@ def _items(unit: Unit) -> Iterator[Item]:
 def _outcomes(unit: Unit, item: Item, place: int) -> Iterable[Encoded | str]:
     if place in unit.deadly:
         return ["crashes"] * len(unit.targets)
-    return _encoded(item, unit.targets, place, unit.seed)
+    return encoded(item, unit.targets, place, unit.seed)
 
 
-def _encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> Iterator[Encoded | str]:
+def encoded(item: Item, targets: Sequence[Target], place: int, seed: int) -> Iterator[Encoded | str]:
     """The image for each target, or the reason why not."""
     if item.data is None:
         yield from ["unreadable"] * len(targets)

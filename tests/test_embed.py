@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.data.embeddings import Embeddings, failures_path, read_embeddings, write_embeddings
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.embed.report import EmbedReport, summary
+from flickrexif.eval.embed.run import dry_run
+from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
 from flickrexif.eval.embed.store import merge_shards
 from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.processing.build import ProcessSettings, process
-from tests.embed_encoders import Linear, deadly, embed_all, grey, small, weights
+from flickrexif.processing.estimate import Estimate
+from tests.embed_encoders import Linear, Ready, deadly, embed_all, grey, small, weights
 
 IMAGES = 11
 ROOT = Path(__file__).parents[1]
@@ -381,3 +385,25 @@ def test_images_are_turned_only_when_asked(tmp_path: Path) -> None:
         report = run(tmp_path / "d", tmp_path / str(orient), on_the_fly=(), orient=orient)
         embedding = read_embeddings(report.files[0].path).image_embeddings[0].numpy()
         np.testing.assert_allclose(embedding, small(pixels, "", None).ravel() @ matrix, rtol=1e-5, atol=1e-5)
+
+
+def test_a_dry_run_writes_nothing_and_tells_what_is_missing(folder: Path, tmp_path: Path) -> None:
+    """Each look at its clock is 8 seconds later; all 11 images are embedded in 6 variants by both encoders."""
+    settings = EmbedSettings(out=tmp_path / "out", block=4)
+    encoders = [Linear(), Linear("module:tests:grey", grey)]
+    work = [Work(source, combos_of(("jpeg",))) for source in open_images(str(folder))]
+
+    def plan() -> Estimate:
+        candidates = [Ready(encoder.spec, encoder) for encoder in encoders]
+        estimate = dry_run(settings, candidates, work, count(0, 8).__next__).estimate
+        assert estimate
+        return estimate
+
+    before = plan()
+    assert not (tmp_path / "out").exists()
+    assert (before.outputs, before.files, before.size) == (132, 12, 132 * 8 * 4)
+    assert (before.sample, before.seconds) == (11, pytest.approx(8))
+    run(folder, tmp_path / "out", encoders[:1])
+    assert (plan().outputs, plan().files) == (66, 6)
+    run(folder, tmp_path / "out", encoders)
+    assert (plan().outputs, plan().files, plan().seconds) == (0, 0, 0)

@@ -11,6 +11,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import flickrexif
 from flickrexif.cards import write_card
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.folder import DataFolder
-from flickrexif.processing.build import ProcessReport, ProcessSettings, process, summary
+from flickrexif.processing.build import ProcessReport, ProcessSettings, dry_run, process, summary
 from flickrexif.processing.draw import draw_class
 from flickrexif.processing.parts import read_parts
 from flickrexif.processing.shards import slices
@@ -287,6 +288,28 @@ def test_several_commands_make_their_parts_at_once(source: Path, tmp_path: Path)
     assert not (out / "README.md").exists()
     flickrexif.process(source, **options)
     assert (out / "README.md").exists()
+
+
+def test_a_dry_run_writes_nothing_and_tells_what_is_missing(source: Path, tmp_path: Path) -> None:
+    """Each look at its clock is 8 seconds later; of 24 images 16 are processed in 2 variants."""
+    whole = settings(source, tmp_path / "out", variants=("jpeg75_420", "resize_double"))
+    plan = dry_run(whole, count(0, 8).__next__).estimate
+    assert not (tmp_path / "out").exists()
+    assert plan
+    assert (plan.outputs, plan.sample, plan.seconds) == (48, 16, 8 / 16 * 24)
+    made = process(replace(whole, shard="1/2"))
+    half = dry_run(whole, count(0, 8).__next__).estimate
+    assert half
+    assert (half.outputs, half.files) == (
+        48 - sum(part.rows for part in made.parts),
+        plan.files - sum(part.shards for part in made.parts),
+    )
+    process(whole)
+    images = list((tmp_path / "out").rglob("*.parquet"))
+    size = sum(len(row["bytes"]) for path in images for row in pq.read_table(path)["image"].to_pylist())
+    assert plan.size == pytest.approx(size, rel=0.05)
+    assert dry_run(whole, count(0, 8).__next__).estimate == replace(half, outputs=0, files=0, size=0, seconds=0)
+    assert "48 images in" in summary(dry_run(replace(whole, out=tmp_path / "other"), count(0, 8).__next__))
 
 
 def test_finished_shards_are_left_alone(source: Path, tmp_path: Path) -> None:

@@ -84,9 +84,15 @@ class Pass:
         self, bounds: Bounds, keys: Sequence[Key], pieces: Iterable[Prepared], tick: Callable[[Prepared], None]
     ) -> None:
         """Embed the block of these files, of which `pieces` are the inputs in order, and write it."""
+        self.embedded(bounds, keys, pieces, tick).write(self._targets)
+
+    def embedded(
+        self, bounds: Bounds, keys: Sequence[Key], pieces: Iterable[Prepared], tick: Callable[[Prepared], None]
+    ) -> Block:
+        """The block, not written."""
         block = Block(bounds, keys, self._forwards, self._groups, self._combos, self._batcher)
         block.embed(pieces, tick)
-        block.write(self._targets)
+        return block
 
 
 def _distinct(prepares: Iterable[Prepare]) -> tuple[Prepare, ...]:
@@ -134,6 +140,11 @@ class LocalEmbedder:
                 if all(number in self.faults for number, _ in targets):
                     return
                 images.make(bounds, keys, islice(stream, len(of_block)), partial(_tick, tick, keys))
+
+    def attempt(self, part: Work, targets: Mapping[Key, Target], bounds: Bounds) -> None:
+        """Embed these rows, and write nothing."""
+        images, keys = Pass(self._settings, part, targets, self._forwards), list(targets)
+        images.embedded(bounds, keys, map(images.preparer, images.jobs(bounds, keys)), lambda _: None)
 
     def close(self) -> None:
         self._forwards = {}

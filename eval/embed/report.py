@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flickrexif.eval.data.embeddings import EmbeddingKey
 from flickrexif.eval.encoders.faults import Fault
+from flickrexif.processing.estimate import Estimate, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class EmbedReport:
     files: tuple[EmbeddedFile, ...]
     batch_sizes: Mapping[str, int]  # encoder that was loaded -> batch size that memory allowed
     faults: Mapping[EmbeddingKey, Fault]  # of the files that could not be made
+    estimate: Estimate | None = None  # of a dry run, which has no files
 
     @property
     def failed(self) -> int:
@@ -34,6 +36,8 @@ class EmbedReport:
 
 def summary(report: EmbedReport) -> str:
     """A line a file: its path, images and failures."""
+    if report.estimate:
+        return sentence(report.estimate, "embeddings")
     lines = []
     for file in report.files:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in file.failures.items())

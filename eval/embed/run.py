@@ -18,6 +18,7 @@ from flickrexif.eval.embed.allocation import keep_freed_memory
 from flickrexif.eval.embed.blocks import Key
 from flickrexif.eval.embed.claims import Claims
 from flickrexif.eval.embed.embedder import Bounds, Embedder, LocalEmbedder, Tell
+from flickrexif.eval.embed.estimate import estimate
 from flickrexif.eval.embed.on_ray import RayEmbedder
 from flickrexif.eval.embed.report import EmbeddedFile, EmbedReport
 from flickrexif.eval.embed.settings import EmbedSettings, Work
@@ -73,6 +74,15 @@ def embed(
         run.batch_sizes,
         {key: run.faults[key] for key in rows if key in run.faults},
     )
+
+
+def dry_run(
+    settings: EmbedSettings, candidates: Sequence[Candidate], work: Sequence[Work], clock: Callable[[], float]
+) -> EmbedReport:
+    """The report of a run that writes nothing, with an estimate. Raises UsageError for impossible settings."""
+    check_engine(settings.engine, settings.address)
+    _rows(settings, candidates, work)
+    return EmbedReport((), {}, {}, estimate(settings, candidates, work, clock))
 
 
 @contextmanager

@@ -128,6 +128,9 @@ def embed(
     shard: Annotated[str, typer.Option(help="3/8: the third of eight parts, for several machines.")] = "",
     engine: Engine = "local",
     address: Address = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print files, bytes, time and memory, from a few images; write nothing.")
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Embed images: one file an encoder, variant, mask and split, in the published layout.
@@ -156,6 +159,7 @@ def embed(
             seed=seed,
             engine=engine,
             address=address,
+            dry_run=dry_run,
             progress=progress,
             say=say,
         )

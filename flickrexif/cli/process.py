@@ -63,6 +63,9 @@ def process(
     shard: Annotated[
         str, typer.Option(help="3/8: the third of eight parts, for several machines; at last once without.")
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print files, bytes, time and memory, from a few images; write nothing.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make image variants whose JPEG, sharpening, resizing and interpolation are known, as a Hugging Face data set.
@@ -85,6 +88,7 @@ def process(
             engine=engine,
             address=address,
             shard=shard,
+            dry_run=dry_run,
             data_dir=data_dir,
             progress=progress,
         )

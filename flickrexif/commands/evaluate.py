@@ -1,6 +1,7 @@
 """`embed`, `merge-shards` and `eval …`: images to embeddings, embeddings to result records."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,6 +22,7 @@ from flickrexif.eval.data.names import NAMES
 from flickrexif.eval.data.source import passed_over
 from flickrexif.eval.embed.report import EmbedReport, left_out
 from flickrexif.eval.embed.run import Progress as EmbedProgress
+from flickrexif.eval.embed.run import dry_run as estimated
 from flickrexif.eval.embed.run import embed as embed_images
 from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
 from flickrexif.eval.embed.store import merge_shards as join_shards
@@ -67,6 +69,7 @@ def embed(
     revision: str = "",
     engine: Literal["local", "ray"] = "local",
     address: str | None = None,
+    dry_run: bool = False,
     progress: EmbedProgress | None = None,
     say: Say = lambda _: None,
 ) -> EmbedReport:
@@ -75,13 +78,15 @@ def embed(
     `dataset` is flickrexif, paircams or imagenet-traces of the data folder, a folder, or a Hugging Face data set;
     `encoder` a name, several, or an object with its `revision` as `evaluate` takes it; `embeddings=None` is that folder
     in the data folder. With `engine="ray"` workers of the cluster at `address` (None: one on this machine) embed,
-    `workers=0` as many as fit; encoders then have names. Several calls may run at once. An encoder that fails, a data
-    set that can no longer be read and a file that must not be overwritten are `faults` of the report, and the rest is
-    made; where nothing is, the first is raised. Raises UsageError for impossible arguments, MachineError when a file
-    cannot be written or workers die; the same call then goes on.
+    `workers=0` as many as fit; encoders then have names. With `dry_run` nothing is written, and the report has an
+    estimate. Several calls may run at once. An encoder that fails, a data set that can no longer be read and a file
+    that must not be overwritten are `faults` of the report, and the rest is made; where nothing is, the first is
+    raised. Raises UsageError for impossible arguments, MachineError when a file cannot be written or workers die; the
+    same call then goes on.
     """
     check_engine(engine, address)
-    place = pick_device(device) if engine == "local" else device  # workers elsewhere have devices of their own
+    is_here = engine == "local" or dry_run  # workers elsewhere have devices of their own
+    place = pick_device(device) if is_here else device
     candidates = candidates_of(encoder, device=place, revision=revision, say=say)
     if engine != "local" and any(own.encoder for own in candidates):
         raise UsageError("An encoder object stays in its process.", "Give it a name (module:PACKAGE:NAME).")
@@ -101,12 +106,14 @@ def embed(
     )
     combos = combos_of(several(on_the_fly), several(mask) or (0.0,))
     home = data_folder(data_dir) if dataset in NAMES else home_of(dataset, data_dir)
-    with home.writing("embed", root, beside=True):
+    with nullcontext() if dry_run else home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
         for line in passed_over(sources):
             say(line)
         work = [Work(source, combos) for source in sources]
+        if dry_run:
+            return estimated(settings, candidates, work, time.perf_counter)
         report = embed_images(settings, candidates, work, progress, say)
     lines = left_out(report, root)
     if report.faults and all(file.existed for file in report.files):
