@@ -71,6 +71,11 @@ def photo_at(photo_id: int, address: str, owner: str | None) -> SearchPhoto:
     )
 
 
+def has_key(environment: Mapping[str, str]) -> bool:
+    """Whether the environment names a key of Flickr's API."""
+    return any(environment.get(name) for name in KEYS)
+
+
 def service_at(addresses: Iterable[str]) -> Service:
     """The service whose images these are: Flickr, or one server on this machine; without a key where there is none.
 
@@ -79,8 +84,7 @@ def service_at(addresses: Iterable[str]) -> Service:
     servers = {server_of(address) for address in addresses}
     own = {server for server in servers if is_loopback(server)}
     if any(map(is_flickrs, servers)):
-        has_key = any(os.environ.get(name) for name in KEYS)
-        credentials = from_environment(os.environ, FLICKR_ENDPOINT) if has_key else Credentials("")
+        credentials = from_environment(os.environ, FLICKR_ENDPOINT) if has_key(os.environ) else Credentials("")
         return Service(credentials=credentials, calls_per_hour=CALLS_PER_HOUR)
     if len(own) != 1:
         hint = "Give a table whose column `url` holds addresses at live.staticflickr.com."

@@ -21,9 +21,11 @@ import pytest
 import torch
 from huggingface_hub import HfApi
 from PIL import Image
+from typer.testing import CliRunner
 
 import flickrexif
 from flickrexif.cards.publish import PublishSettings, plan
+from flickrexif.cli import app
 from flickrexif.collectors import images
 from flickrexif.collectors.flickr.client import Retry
 from flickrexif.collectors.journal import read_journal
@@ -219,6 +221,20 @@ def test_only_what_was_refused_for_a_while_is_asked_for_again(
     server.asked.clear()
     report = fetch(table, tmp_path)
     assert (report.to_fetch, report.reasons, set(server.asked)) == (2, {"gone": 1}, busy)
+
+
+@pytest.mark.parametrize("key", ["", "a key"])
+def test_the_command_says_what_settles_images_that_are_kept_back(
+    server: Moody, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr("flickrexif.collectors.session.OWN_RETRY", Retry(attempts=2, base_seconds=0.01))
+    monkeypatch.setenv("FLICKR_API_KEY", key)
+    server.answer = lambda photo: Response(503) if photo == IDS[5] else None
+    options = ["--out", str(tmp_path / "published"), "--data-dir", str(tmp_path), "--limit", str(PHOTOS)]
+    done = CliRunner().invoke(app, ["fetch", str(table), *options])
+    assert done.exit_code == 3
+    assert "1 images were refused for a while. Run the same command again." in done.output
+    assert ("with FLICKR_API_KEY set" in done.output) is not bool(key)
 
 
 def test_all_faults_of_the_server_change_nothing_in_the_end(server: Moody, table: Path, tmp_path: Path) -> None:

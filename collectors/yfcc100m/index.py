@@ -8,6 +8,7 @@ the files are read up to the first lines that no part has. That costs their deco
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from flickrexif.collectors.drawn import Say
 from flickrexif.collectors.yfcc100m.chunk import REASONS, rows_of, schema
 from flickrexif.collectors.yfcc100m.lines import Lines, dataset_files, exif_file
-from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.extras import require
 from flickrexif.core.files import put, put_text, remove, remove_unfinished
 from flickrexif.core.folder import DataFolder
@@ -61,6 +62,9 @@ def make_index(folder: Path, say: Say) -> Mapping[str, int]:
         return counts
     require("indexed_bzip2")
     dataset, exif = dataset_files(folder), exif_file(folder)
+    if not os.access(index_path(folder) if index_path(folder).exists() else folder, os.W_OK):
+        hint = "Link the files into a folder of your own, and name that with --files."
+        raise UsageError(f"{folder} cannot be written, and the index of its files goes there.", hint)
     files = {path.name: path.stat().st_size for path in (*dataset, exif)}
     with DataFolder(index_path(folder)).writing("crawl"):
         if _record(folder).get("files") != files:

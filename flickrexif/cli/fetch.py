@@ -1,5 +1,6 @@
 """`fetch`: the images of a table of photos."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +78,11 @@ def fetch(
     typer.echo("Images without a licence are not published; `flickrexif publish` refuses them.")
     typer.echo(how_to_load(out))
     if report.not_yet:
+        from flickrexif.collectors.published import has_key
+
         say(f"{report.not_yet:,} images were refused for a while. Run the same command again.")
+        if not has_key(os.environ):
+            say("Those that are refused each time may be private: with FLICKR_API_KEY set, one call each tells it.")
         raise typer.Exit(SHORT)
 
 
