@@ -10,7 +10,7 @@ VARIANTS := identity sharpen_2 sharpen_4 resize_half resize_double interpolation
   interpolation_lanczos interpolation_box
 ENCODERS := mini:plain mini:augmented lite0 control:dct control:colour control:random
 
-.PHONY: demo test check lint types unit clean
+.PHONY: demo test check lint types unit site clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -48,6 +48,10 @@ types: $(VENV)/.installed
 
 unit: $(VENV)/.installed
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+# The documentation as a site, in build/site; a link that leads nowhere is an error.
+site: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -20,7 +20,20 @@ OURS = {"flickrexif", "tests", "benchmarks"}
 PARTS = ("flickrexif", "cards", "collectors", "eval", "paircams", "processing")
 GENERATOR = ROOT / "flickrexif" / "exif" / "generate_devices.py"  # run by hand, with the packages of `dev`
 USED_WHERE_INSTALLED = {"hf-xet"}  # comes with huggingface_hub where it runs
-RUN_ALONE = {"ipykernel", "mypy", "pandas-stubs", "pytest-xdist", "ruff", "setuptools", "types-requests", "types-tqdm"}
+RUN_ALONE = {
+    "build",
+    "ipykernel",
+    "mkdocs-material",
+    "mypy",
+    "pandas-stubs",
+    "pytest-xdist",
+    "ruff",
+    "setuptools",
+    "twine",
+} | {
+    "types-requests",
+    "types-tqdm",
+}
 FILES_OF = "package:"  # how a source of weights names a package whose files it needs
 DISTRIBUTIONS = packages_distributions()
 

@@ -58,7 +58,7 @@ def top_level(names: Iterable[str]) -> set[str]:
 
 
 class Built(NamedTuple):
-    checkout: Path  # a copy of the sources, so that building leaves nothing in the tree
+    checkout: Path
     sdist: Path
     wheel: Path
     wheel_of_sdist: Path
@@ -76,15 +76,21 @@ def build(checkout: Path, out: Path, *kinds: str) -> list[Path]:
     return [out / name for name in names]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    checkout = tmp_path_factory.mktemp("build") / "checkout"
+def checkout_in(place: Path) -> Path:
+    """A copy of the sources, so that building leaves nothing in the tree."""
+    checkout = place / "checkout"
     checkout.mkdir()
     for folder in {PACKAGE, *(path.resolve().name for path in (ROOT / PACKAGE).iterdir() if path.is_dir())}:
         if (ROOT / folder).is_dir():
             copytree(ROOT / folder, checkout / folder, symlinks=True, ignore=NOT_CODE)
     for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "NOTICE"):
         copy(ROOT / name, checkout)
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    checkout = checkout_in(tmp_path_factory.mktemp("build"))
     sdist, wheel = build(checkout, checkout.parent / "dist", "sdist", "wheel")
     (editable,) = build(checkout, checkout.parent / "editable", "editable")
     with tarfile.open(sdist) as archive:
