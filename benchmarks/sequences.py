@@ -2,7 +2,7 @@
 
     python -m benchmarks.sequences [--cases 5000]
 
-The test `tests/test_settings_sequence.py` runs 300 cases.
+The test `tests/test_settings_sequence.py` runs 100 cases.
 """
 
 import argparse

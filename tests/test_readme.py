@@ -34,6 +34,7 @@ MORE = {  # what a command is given beside what the README says
     "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "80", "--minimum", "40"),
     "flickrexif crawl --from 2000-01 --to 2024-08": ("--dry-run", "--sandbox"),  # 296 months
     "flickrexif refresh --month 2024-08": ("--sandbox",),
+    "flickrexif eval all --encoder lite0 --encoder @ctl --set protocol=fast": ("--set", "masking.ratios=0,0.5"),
 }
 SHORT = {"flickrexif splits --protocol proportional": 3}  # one month has one year: that attribute has no split
 ELSEWHERE = ("make demo", "make test", "pip install", "export ")  # the demo, CI and test_wheel run the first three

@@ -115,7 +115,7 @@ def assert_as_fresh(folder: Path, sandbox: Sandbox, before: list[tuple[int, int 
     assert (summary.kept, summary.done, summary.rejected) == (fresh.kept, True, fresh.rejected)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @sequences
 @example(which=0, before=[(60, 20, 1), (30, None, 3)], last=60)  # killed, then less, then all: stuck at 30 once
 @example(which=1, before=[(20, None, 3)], last=150)  # ended in the round that a small target read, once
