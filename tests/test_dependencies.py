@@ -85,6 +85,10 @@ def code() -> list[Path]:
     return [path for part in PARTS for path in (ROOT / part).rglob("*.py") if path != GENERATOR]
 
 
+def development() -> list[Path]:
+    return [GENERATOR, *(path for part in ("tests", "benchmarks", "docs") for path in (ROOT / part).rglob("*.py"))]
+
+
 def test_what_the_package_imports_is_declared() -> None:
     needed = distributions(code())
     missing = needed.keys() - declared("", *EXTRAS) - USED_WHERE_INSTALLED
@@ -112,7 +116,7 @@ def test_a_command_without_its_packages_says_what_to_type(command: str, tmp_path
 
 
 def test_what_tests_benchmarks_and_the_generator_import_is_declared() -> None:
-    paths = [GENERATOR, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    paths = development()
     needed = distributions(paths)
     missing = needed.keys() - declared("", *EXTRAS, "dev")
     assert not {name: sorted(needed[name]) for name in missing}
@@ -124,7 +128,7 @@ def test_what_is_declared_is_imported(group: str) -> None:
 
 
 def test_what_is_declared_for_development_is_used() -> None:
-    paths = [GENERATOR, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    paths = development()
     assert declared("dev") - RUN_ALONE <= distributions(paths).keys()
 
 
