@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -18,6 +19,7 @@ from flickrexif.eval.data.catalog import catalog
 from flickrexif.eval.data.limit import limited
 from flickrexif.eval.report.score.answer import CONTROLS_ALONE
 from flickrexif.eval.results import read_json
+from flickrexif.eval.submission import from_text
 from tests.samples import write_image_folder
 
 FETCH = "git clone --depth 1 https://github.com/thunderInfy/imagenette"
@@ -187,3 +189,15 @@ def test_a_quick_look_at_no_image_is_refused(run: Any, tmp_path: Path) -> None:
     code, _, err = run("eval", *names, "--limit", 0)
     assert (code, err.count("\n")) == (2, 1)
     assert "--limit 0 leaves no image" in err
+
+
+def test_the_readme_tells_the_numbers_of_the_reference_records() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8").replace("\n", " ")
+    losses = re.findall(r"`mini:(\w+)`(?: falls)? from (\d+)% to (\d+)%", readme)
+    assert {name for name, *_ in losses} == {"plain", "augmented"}
+    for name, before, after in losses:
+        file = Path(flickrexif.__file__).parent / f"eval/benchmark/reference/mini-{name}.json"
+        records = from_text(file.read_text("utf-8"), file.name)
+        knn = next(record for record in records if (record.task, record.parameter) == ("knn", "resizing"))
+        shares = (knn.metrics["all_same"], knn.metrics["neg_same"])
+        assert tuple(f"{share:.0%}" for share in shares if share is not None) == (f"{before}%", f"{after}%")

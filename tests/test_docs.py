@@ -44,6 +44,15 @@ def rows_of(name: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", (ROOT / "docs" / name).read_text("utf-8"), re.MULTILINE))
 
 
+def test_every_section_of_the_readme_names_the_tests_that_hold_it() -> None:
+    """Beside a claim, in a comment that pages do not show; what a command costs is told by docs/benchmarks.md."""
+    sections = re.split(r"^## ", (ROOT / "README.md").read_text("utf-8"), flags=re.MULTILINE)
+    held = {text.splitlines()[0]: re.findall(r"<!-- held by (.*) -->", text) for text in sections}
+    assert {title for title, comments in held.items() if not comments} == {"What it costs", "More", "Citing"}
+    named = {name for comments in held.values() for comment in comments for name in comment.split(", ")}
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 def test_why_there_is_no_image_is_told() -> None:
     assert rows_of("sampling.md") == REASONS
     assert OF_TABLES.items() <= rows_of("fetch.md").items()

@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_is_in_the_site(site: Path) -> None:
-    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} | {"CONTRIBUTING", "CHANGELOG"}
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} | {"CONTRIBUTING", "CHANGELOG", "SECURITY"}
     assert {path.parent.name for path in site.glob("*/index.html")} == pages
     home = (site / "index.html").read_text("utf-8")
     assert all(f'href="{page}/' in home for page in pages)
