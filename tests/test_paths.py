@@ -11,6 +11,7 @@ from huggingface_hub import constants
 
 from benchmarks.pictures import samples
 from flickrexif import load_dataset
+from flickrexif.commands.places import path_of
 from flickrexif.core.addresses import address_of, expanded
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.eval.encoders.registry import resolve
@@ -157,6 +158,16 @@ def test_a_user_that_is_none_is_a_folder_and_a_home_that_is_nowhere_is_said(monk
     monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody"])  # as in a container with a number for a user
     with pytest.raises(UsageError, match="nothing says where `~` is"):
         expanded("~/x")
+
+
+@pytest.mark.parametrize("option", ["--out", "--data-dir"])
+def test_an_address_is_no_folder(home: Path, run: Run, option: str) -> None:
+    write_image_folder(Path("photos"), classes=1, train=1, val=0)
+    code, _, said = run("process", "photos", "--variant", "identity", option, "s3://bucket/traces")
+    assert (code, list(Path().iterdir())) == (2, [Path("photos")])
+    assert "is no folder of this machine. Mount it" in said
+    Path("s3:").mkdir()
+    assert path_of("s3://bucket") == Path("s3:/bucket")
 
 
 @pytest.mark.parametrize("kind", ["home", "cache"])

@@ -190,7 +190,7 @@ def _crew(ray: Any, settings: EmbedSettings) -> tuple[int, dict[str, float], int
     gpus, cores = (sum(int(node.get(name, 0)) for node in nodes) for name in ("GPU", "CPU"))
     if settings.device.startswith("cuda") or (settings.device == "auto" and gpus):
         workers = settings.workers or max(1, gpus)
-        sharing = -(-workers // max(1, gpus))
+        sharing = -(-workers // gpus) if gpus else 1  # none is there yet
         share = {"num_gpus": math.floor(10_000 / sharing) / 10_000, "num_cpus": 0}
         return workers, share, max(AHEAD, AHEAD * cores // workers)
     most = max((int(node.get("CPU", 0)) for node in nodes), default=1)

@@ -1,20 +1,27 @@
 """Arguments that all commands share: places in the file system, and one value or several."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from flickrexif.core.addresses import expanded
+from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import DataFolder, default_data_dir
 
 Place: TypeAlias = str | os.PathLike[str]  # `~` at its start is the user's home
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # a Path has one of its slashes left; C:/ is none
 Value = TypeVar("Value", str, float)
 
 
 def path_of(place: Place) -> Path:
-    """The path of a place, `~` expanded."""
-    return expanded(place)
+    """The path of a place, `~` expanded. UsageError for an address such as s3://bucket/folder."""
+    path = expanded(place)
+    if ADDRESS.match(os.fspath(place)) and not Path(path.parts[0]).exists():
+        hint = "Mount it as a folder, or copy there what a command wrote."
+        raise UsageError(f"{os.fspath(place)} is no folder of this machine.", hint)
+    return path
 
 
 def optional_path(place: Place | None) -> Path | None:
@@ -35,7 +42,7 @@ def data_folder(data_dir: Place | None) -> DataFolder:
 
 def home_of(source: Place, data_dir: Place | None = None) -> DataFolder:
     """The data folder that holds the photos in `source`; `data_dir` if none does or this user may not write to it."""
-    place = path_of(source)
+    place = expanded(source)
     folder = DataFolder.holding(place) if place.exists() else None
     return folder if folder and os.access(folder.path, os.W_OK) else data_folder(data_dir)
 
