@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.crash import (
+from flickrexif.collectors.sandbox.images import pixels
+from flickrexif.collectors.sandbox.population import SandboxPhoto
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from flickrexif.core.draws import rng
+from tests.crashes import (
     LATENCY,
     MONTH,
     PHOTOS_PER_MONTH,
@@ -26,11 +31,6 @@ from benchmarks.crash import (
     photo_calls,
     repeated,
 )
-from flickrexif.collectors.sandbox.images import pixels
-from flickrexif.collectors.sandbox.population import SandboxPhoto
-from flickrexif.collectors.sandbox.server import Sandbox
-from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.core.draws import rng
 
 KILLS = 9  # a run; with three runs at least 25
 SENTENCE = "flickrexif: Interrupted; what was done is saved. Run the same command again to go on."

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import requests
 
-from benchmarks.crash import MONTH, WORKERS, crawl_process, finish, journaled, look, output_files, photo_calls
 from flickrexif.collectors.crawl import CrawlSettings, MonthSummary, NoProgress, crawl, raw_photos
 from flickrexif.collectors.flickr.client import Client, Retry
 from flickrexif.collectors.flickr.credentials import SANDBOX
@@ -37,6 +36,7 @@ from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.photos import RawPhoto
 from tests.clock import FakeClock
+from tests.crashes import MONTH, WORKERS, crawl_process, finish, journaled, look, output_files, photo_calls
 from tests.test_crash import Painted
 
 SEARCH, GET_EXIF = "flickr.photos.search", "flickr.photos.getExif"

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import flickrexif
+from flickrexif.cards import check_card, write_card
 from flickrexif.collectors.crawl import CrawlSettings
 from flickrexif.collectors.flickr.client import KeyRefused, Unanswered
 from flickrexif.collectors.flickr.credentials import SANDBOX, Credentials
@@ -21,6 +23,7 @@ from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.search import Failure
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.session import Service, crawl_into, journal_path
+from flickrexif.commands import takedown
 from flickrexif.commands.build import build_dataset
 from flickrexif.core.errors import FlickrExifError, Interrupted, UsageError
 from flickrexif.core.folder import DataFolder
@@ -418,3 +421,22 @@ def test_bad_input_is_one_sentence(
     assert sentence in err
     assert sandbox.calls == []
     assert not (data / "nowhere").exists()
+
+
+def test_a_call_that_ended_before_the_card_was_written_is_completed_by_the_next(
+    data: Path, sandbox: Sandbox, population: Changing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_card(data / "flickrexif")
+    population.delete(IDS[0])
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(takedown, "_describe", ended)
+        with pytest.raises(KeyboardInterrupt):
+            flickrexif.refresh(data_dir=data, older_than=0, endpoint=sandbox.endpoint)
+    assert IDS[0] not in labelled(data)
+    assert check_card(data / "flickrexif") != []
+    assert flickrexif.refresh(data_dir=data, older_than=0, endpoint=sandbox.endpoint).forgotten is None
+    assert check_card(data / "flickrexif") == []

@@ -16,9 +16,9 @@ import pexpect
 import pytest
 
 import flickrexif
-from benchmarks.crash import output_files
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
+from tests.crashes import output_files
 from tests.folders import hashes
 from tests.hub import Hub, serving
 from tests.pushing import REPO, TOKEN, USERS, local, make, remote

@@ -6,7 +6,8 @@ Exit codes: 0 done, 1 error, 2 usage, 3 done but short of what was asked, 130 in
 import errno
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -32,15 +33,21 @@ from flickrexif.cli.output import complain, with_detail
 from flickrexif.core.errors import FlickrExifError, Interrupted
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
+
+
 class Commands(TyperGroup):
     """All commands; Ctrl-C ends any of them with a sentence."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
-        try:
+        with _interruptible():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
 
 
 app = typer.Typer(
@@ -101,7 +108,8 @@ def main() -> None:
     """Run the command line; every failure is a sentence and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        app()  # ends in SystemExit
+        with _interruptible():  # while the commands are put together, too
+            app()  # ends in SystemExit
     except FlickrExifError as error:
         complain(error, str(error))
         sys.exit(error.exit_code)

@@ -33,9 +33,10 @@ from flickrexif.eval.results_holder import HOLDER as RECORDS
 from flickrexif.kinds import recognised
 from flickrexif.paircams.holder import HOLDER as PAIRS
 from flickrexif.processing.holder import HOLDER as PROCESSED
-from flickrexif.takedown.forget import Report, Wanted
+from flickrexif.takedown.forget import Report, Wanted, describe_all
 from flickrexif.takedown.forget import forget as take_out
 from flickrexif.takedown.image_files import HOLDER as IMAGE_FILES
+from flickrexif.takedown.listing import all_files
 from flickrexif.takedown.refresh import Due, RefreshReport, due, source_of, wanted
 from flickrexif.takedown.refresh import refresh as ask
 
@@ -130,6 +131,8 @@ def refresh(
             message = "More than half of the photos would be forgotten; nothing was."
             raise FlickrExifError(message, "Look at some of their pages; if they must go, add --yes.")
         forgotten = _take_out(folder, wanted(report), write=True) if report.going else None
+        if not report.going:  # an earlier call may have ended between the removal and the card
+            describe_all(all_files(folder), _describe)
     was_merged = collection is not None and "merged" in collection.settings
     return Refreshed(answers=report, forgotten=forgotten, calls_per_hour=hourly, was_merged=was_merged)
 

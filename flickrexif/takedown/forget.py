@@ -70,11 +70,16 @@ def forget(
             files = tuple(path for path in files if path.exists())
     changed = [place for place, counts in removed.items() if counts.total()]
     if write:
-        for folder in sorted({path.parent for path in files if path.name == "README.md"}):
-            describe(folder, any(place.is_relative_to(folder) for place in changed))
+        describe_all(files, describe, changed)
         _verify(data_folder, photos, {owner for some in wanted for owner in some.owners})
     told = {place: +removed[place] for place in sorted(changed)}
     return Report(removed=told, unknown=unknown, listed=listed, dry_run=not write)
+
+
+def describe_all(files: Sequence[Path], describe: Describe, changed: Sequence[Path] = ()) -> None:
+    """Describe all data sets among `files`; without `changed` those whose card is of earlier data, after a kill."""
+    for folder in sorted({path.parent for path in files if path.name == "README.md"}):
+        describe(folder, any(place.is_relative_to(folder) for place in changed))
 
 
 def _list(data_folder: DataFolder, wanted: Sequence[Wanted], now: datetime) -> int:

@@ -1,21 +1,15 @@
-"""Whether a crawl survives kill -9: it is killed at random points, again and again, until it ends.
+"""A crawl that is killed at random points, again and again, until it ends.
 
-    python -m benchmarks.crash [--kills 200] [--seed 0]
-
-Wanted: the files of a crawl that nobody killed, and no call repeated whose answer had reached the journal. The kills
-are spread over a crawl's life: the start of the program, the reading of windows, the Exif, the build.
+The kills are spread over a crawl's life: the start of the program, the reading of windows, the Exif, the build.
 """
 
-import argparse
 import math
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,8 +19,6 @@ from signal import SIGKILL
 from typing import Any
 
 from flickrexif.collectors.sandbox.server import Sandbox
-from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
-from flickrexif.core.draws import rng
 
 MONTH = "2024-08"
 PHOTOS_PER_MONTH = 20_000  # over 3,000 of them under the licences asked for, so that windows are split
@@ -155,45 +147,3 @@ def crawl_killed(sandbox: Sandbox, data_dir: Path, kills: int, draw: Random) -> 
 def repeated(kills: Sequence[Kill], calls: Sequence[tuple[str, Mapping[str, str]]]) -> list[Call]:
     """The calls made again after a kill although the journal held their answer: there must be none."""
     return [call for kill in kills for call in photo_calls(calls[kill.answered :]) if call in kill.journaled]
-
-
-def main() -> None:
-    """Kill crawls, 20 times each, and print what happened."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    phases: Counter[str] = Counter()
-    runs = extra = again = most = 0
-    begun = time.monotonic()
-    population = SimulatedPopulation(0, PHOTOS_PER_MONTH)
-    with Sandbox(population, latency=LATENCY) as sandbox, tempfile.TemporaryDirectory() as scratch:
-        os.environ["XDG_STATE_HOME"] = scratch  # the calls count apart from those of the user
-        whole_folder = Path(scratch) / "whole"
-        code, errors = finish(crawl_process(sandbox.endpoint, whole_folder))
-        assert code == 0, errors
-        whole = len(photo_calls(sandbox.calls))
-        while phases.total() < options.kills:
-            sandbox.calls.clear()
-            folder = Path(scratch) / str(runs)
-            planned = min(20, options.kills - phases.total())
-            kills = crawl_killed(sandbox, folder, planned, rng(options.seed, "kills", str(runs)))
-            assert output_files(folder) == output_files(whole_folder), f"run {runs} made other files"
-            answered = Counter(photo_calls(sandbox.calls))
-            runs += 1
-            phases.update(kill.phase for kill in kills)
-            extra += answered.total() - whole
-            again += len(repeated(kills, sandbox.calls))
-            most = max([most, *answered.values()])
-    print(f"{phases.total()} kills in {runs} crawls of {whole} calls, {time.monotonic() - begun:.0f} s")
-    print("killed during: " + ", ".join(f"{phase} {count}" for phase, count in phases.most_common()))
-    print(f"files equal to those of a crawl nobody killed: {runs} of {runs}")
-    print(f"journaled answers asked for again: {again}")
-    print(
-        f"calls lost in flight and repeated: {extra} ({extra / phases.total():.1f} a kill, at most {WORKERS} allowed)"
-    )
-    print(f"most often one call was answered: {most}")
-
-
-if __name__ == "__main__":
-    main()
