@@ -183,7 +183,13 @@ def on_ray(home: Path, units: int, work: str, address: str | None = None) -> lis
     """What a program that runs the units on Ray prints; Ray keeps the token it makes below `home`."""
     code = textwrap.dedent(RAY).format(units=units, work=work, address=address)
     command = [sys.executable, "-c", code]
-    environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_memory_monitor_refresh_ms": "0",
+    }
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=True)
     said: list[object] = json.loads(done.stdout.splitlines()[-1])
     return said

@@ -138,7 +138,7 @@ class RayEmbedder:
         (result,) = results
         try:
             value = ray.get(result)
-        except ray.exceptions.RayActorError as error:
+        except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:  # its node ran out of it
             return self._lost(result, given.get(result), deaths, error)
         if result in self._loading:
             self._join(self._loading.pop(result), value)
