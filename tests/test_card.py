@@ -179,7 +179,7 @@ def test_the_command_writes_checks_and_says_what_to_type(
     code, out, _ = run("card", folder)
     assert code == 0
     assert f"written {folder / 'README.md'}" in out.splitlines()
-    assert run("card", folder)[:2] == (0, "unchanged\n")
+    assert run("card", folder)[:2] == (0, f"The card in {folder} is as it was.\n")
     assert run("card", folder, "--check")[0] == 0
     code, _, err = run("card", folder / "nothing")
     assert code == 2

@@ -313,7 +313,8 @@ def test_from_label_to_an_answer_with_copies(album: Path, run: Callable[..., Any
     parts = [{of[photo] for photo in split[f"{name}_ids"]} for name in ("train", "val", "test")]
     assert all(parts)
     assert len(set().union(*parts)) == sum(map(len, parts))
-    told = [run("audit-splits", mine / "splits", "--labels", place) for place in (mine, mine / "labels")]
+    places = ((mine / "splits", mine), (mine, mine / "labels"))  # a data set stands for its splits and its labels
+    told = [run("audit-splits", splits, "--labels", labels) for splits, labels in places]
     assert told[0][0] == 0
     assert told[0] == told[1]
     assert run("card", mine, "--check")[0] == 0

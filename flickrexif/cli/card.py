@@ -22,4 +22,4 @@ def card(
         typer.echo("The card matches the data.")
         return
     changed = [f"{outcome} {path}" for outcome, path in report.files if outcome != "unchanged"]
-    typer.echo("\n".join(changed) or "unchanged")
+    typer.echo("\n".join(changed) or f"The card in {folder} is as it was.")

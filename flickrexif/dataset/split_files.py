@@ -105,10 +105,12 @@ def label_problems(split: Split) -> Iterator[tuple[str, str]]:
 
 
 def split_paths(paths: list[Path]) -> list[Path]:
-    """The split files among `paths`; a folder stands for its JSON files, or its Parquet files where it has no JSON."""
+    """The split files among `paths`; a folder stands for its JSON files, or its Parquet files where it has no JSON, and
+    a data set for its folder `splits`."""
     files: list[Path] = []
     for path in paths:
-        kinds = (sorted(path.glob(f"{STEM}*.{kind}")) for kind in ("json", "parquet"))
+        folders = (path, path / "splits")
+        kinds = (sorted(folder.glob(f"{STEM}*.{kind}")) for folder in folders for kind in ("json", "parquet"))
         inside = next(filter(None, kinds), []) if path.is_dir() else [path]
         if not inside or not inside[0].exists():
             hint = f"Give a file, or a folder with files named {STEM}<Name>.json."
