@@ -302,6 +302,7 @@ def reasons() -> Iterator[tuple[str, Photo]]:
     yield "license", Photo(id=2, license="by-nc")
     yield "license", Photo(id=3, license="by/9")
     yield "taken_after_upload", Photo(id=4, uploaded="1272672000")  # 1 May 2010
+    yield "date_inexact", Photo(id=7, taken="2010-05-01 00:00:00.0")
     yield "no_exif", Photo(id=5, make=None)
     yield "no_exposure_setting", Photo(id=6, exposure="")
     yield "twice", Photo(id=1)

@@ -35,6 +35,7 @@ def candidates(folder: Path, month: str, licenses: tuple[int, ...], seed: int) -
     fitting = {
         "twice": np.isin(np.arange(len(table)), np.unique(table["id"].to_numpy(), return_index=True)[1]),
         "license": np.isin(table["license_id"].fill_null(-1).to_numpy(), licenses),
+        "date_inexact": _exact(table),
         "taken_after_upload": _in_time(table),
     }
     rejected, left = Counter[str](), np.ones(len(table), bool)
@@ -49,6 +50,14 @@ def candidates(folder: Path, month: str, licenses: tuple[int, ...], seed: int) -
 def _photos(table: "pa.Table", order: "np.ndarray[Any, np.dtype[np.int64]]") -> Iterator[RawPhoto]:
     for start in range(0, len(order), AT_ONCE):
         yield from map(_photo, table.take(order[start : start + AT_ONCE]).to_pylist())
+
+
+def _exact(table: "pa.Table") -> Any:
+    """Whether each date is none of those that Flickr fills in for a month or a year: its granularity is not told."""
+    import pyarrow.compute as pc
+
+    taken = table["date_taken"]
+    return pc.not_equal(taken, pc.floor_temporal(taken, unit="month")).to_numpy()
 
 
 def _in_time(table: "pa.Table") -> Any:
