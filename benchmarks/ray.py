@@ -65,7 +65,7 @@ def embedded(source: Path, address: str | None, encoder: str) -> None:
 def cluster() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_worker_niceness"] = "0"  # Ray's own, 15, would be a handicap where other work is going on
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name; Ray's 15 loses against other work
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": CORES, "object_store_memory": 200_000_000})
     try:
         yield nodes.address
