@@ -104,3 +104,21 @@ def test_one_that_cannot_be_loaded_does_not_keep_the_others_from_their_files(dat
     assert "model=module_variant=own_in_turn-broken.safetensors is left out: " in lines[0]
     with pytest.raises(FlickrExifError, match="is no encoder"):
         embed("paircams", names, data_dir=data, device="cpu")  # as nothing more can be made
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_what_a_run_left_that_was_killed_when_its_file_was_whole_is_removed(
+    data: Path, monkeypatch: pytest.MonkeyPatch, again: int
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flickrexif.eval.embed.store.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            embed("paircams", NAMES[:1], data_dir=data, device="cpu")
+    (blocks,) = (data / "embeddings").rglob("*.blocks")
+    (data / "embeddings" / (blocks / ".run").read_text()).touch()  # as SIGKILL leaves it
+    for _ in range(again):
+        embed("paircams", NAMES[:1], data_dir=data, device="cpu")
+    assert [path for path in (data / "embeddings").rglob(".*") if path.name != ".lock"] == []

@@ -9,6 +9,7 @@ A lock ends with its process, and the claims of a run that was killed end with i
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -51,6 +52,16 @@ class Claims:
                 claim.write_text(self._run, "utf-8")
         except OSError as error:
             raise unwritable(target.blocks, error) from None
+
+    def sweep(self, target: Target) -> None:
+        """Remove the blocks of a file that is whole, which a run that was killed left."""
+        if not target.blocks.is_dir():
+            return
+        with suppress(OSError), FileLock(target.blocks / ".lock"):  # others' files may only be read
+            claim = target.blocks / CLAIM
+            other = claim.read_text("utf-8") if claim.exists() else ""
+            if not other or not _lasts(self._out / other):
+                shutil.rmtree(target.blocks, ignore_errors=True)
 
 
 @contextmanager

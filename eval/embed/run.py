@@ -215,6 +215,8 @@ class _Run:
             failures = reasons(read_failures(target.path))
             self.files[target.key] = EmbeddedFile(target.path, len(read_embeddings(target.path)), failures, existed)
             self.left[target.key] = 0
+            if existed:
+                self.claims.sweep(target)
 
             self.faults.pop(target.key, None)
 
