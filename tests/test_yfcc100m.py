@@ -13,6 +13,7 @@ import pytest
 from flickrexif.collectors.crawl import CrawlSettings
 from flickrexif.collectors.drawn import draw_month
 from flickrexif.collectors.yfcc100m import index
+from flickrexif.collectors.yfcc100m import month as month_of_index
 from flickrexif.collectors.yfcc100m.chunk import rows_of
 from flickrexif.collectors.yfcc100m.exif import CODES, print_as_exiftool, read_exif
 from flickrexif.collectors.yfcc100m.index import index_counts, make_index, parts
@@ -288,6 +289,14 @@ def test_a_larger_target_keeps_the_photos_of_a_smaller(population: Path) -> None
     some = [drawn_ids(population, target) for target in (5, 12, 25)]
     assert some[0] == some[2][:5]
     assert some[1] == some[2][:12]
+
+
+def test_the_draw_is_the_same_however_the_month_is_read(population: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = drawn_ids(population, 60, cap=60)
+    monkeypatch.setattr(month_of_index, "FIRST", 2)
+    monkeypatch.setattr(month_of_index, "AT_ONCE", 3)
+    assert drawn_ids(population, 60, cap=60) == whole
+    assert len(set(whole)) == 60
 
 
 @pytest.mark.parametrize("cap", [1, 3, 10])

@@ -20,8 +20,11 @@ from flickrexif.core.photos import RawPhoto
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
 
-AT_ONCE = 1_000  # rows
+AT_ONCE = 1_000  # rows as Python objects
+FIRST, GROWTH = 20_000, 4  # photos of a first run, enough for most targets, and how much longer the next is
 LONGEST = 1_000  # characters of a text
 SIZE = "m"  # 500 px, the address that the data set gives; others need not be there
 
@@ -31,7 +34,8 @@ def candidates(folder: Path, month: str, licenses: tuple[int, ...], seed: int) -
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
-    table = ds.dataset(parts(folder)).to_table(filter=pc.field("month") == month)
+    index, of_month = ds.dataset(parts(folder)), pc.field("month") == month
+    table = index.to_table(columns=["id", "license_id", "date_taken", "date_upload"], filter=of_month)
     fitting = {
         "twice": np.isin(np.arange(len(table)), np.unique(table["id"].to_numpy(), return_index=True)[1]),
         "license": np.isin(table["license_id"].fill_null(-1).to_numpy(), licenses),
@@ -42,14 +46,25 @@ def candidates(folder: Path, month: str, licenses: tuple[int, ...], seed: int) -
     for reason, fits in fitting.items():
         rejected[reason] = int(np.count_nonzero(left & ~fits))
         left &= fits
-    table = table.filter(left)
-    ranks = [rank(seed, f"candidates of {month}", str(number)) for number in table["id"].to_pylist()]
-    return Candidates(_photos(table, np.argsort(np.array(ranks, np.int64))), +rejected)
+    ids = table["id"].to_numpy()[left]
+    ranks = [rank(seed, f"candidates of {month}", str(number)) for number in ids.tolist()]
+    return Candidates(_photos(index, of_month, ids[np.argsort(np.array(ranks, np.int64))]), +rejected)
 
 
-def _photos(table: "pa.Table", order: "np.ndarray[Any, np.dtype[np.int64]]") -> Iterator[RawPhoto]:
-    for start in range(0, len(order), AT_ONCE):
-        yield from map(_photo, table.take(order[start : start + AT_ONCE]).to_pylist())
+def _photos(
+    index: "ds.Dataset", of_month: "pc.Expression", ids: "np.ndarray[Any, np.dtype[np.int64]]"
+) -> Iterator[RawPhoto]:
+    """The photos with these ids, in their order; the month is read anew for each run of them, longer each time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    size = FIRST
+    while len(ids):
+        run, ids, size = pa.array(ids[:size]), ids[size:], size * GROWTH
+        rows = index.to_table(filter=of_month & pc.field("id").isin(run))
+        places = pc.index_in(run, value_set=rows["id"].combine_chunks())  # the first of two lines of one photo
+        for start in range(0, len(places), AT_ONCE):
+            yield from map(_photo, rows.take(places.slice(start, AT_ONCE)).to_pylist())
 
 
 def _exact(table: "pa.Table") -> Any:
