@@ -601,3 +601,21 @@ def test_version(run: Callable[..., Done]) -> None:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_a_module_makes_another_error_of_is_a_stop(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Modules in C do so while they are loaded."""
+
+    def loading(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise ImportError("cannot import name matlab") from None
+
+    monkeypatch.setattr(flickrexif, "status", loading, raising=False)
+    code, out, err = run("status")
+    assert (code, out) == (130, "")
+    assert err == "flickrexif: Interrupted; what was done is saved. Run the same command again to go on.\n"

@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 done but short of what was asked, 130 in
 import errno
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -34,10 +34,13 @@ from flickrexif.core.errors import FlickrExifError, Interrupted
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(stops: Collection[int] = ()) -> Iterator[None]:
+    """Turn Ctrl-C into a sentence; after one of `stops` any fault too, as a module that is loaded makes one of it."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, FlickrExifError) or not (stops or isinstance(error, KeyboardInterrupt)):
+            raise
         raise Interrupted("Interrupted; what was done is saved.", "Run the same command again to go on.") from None
 
 
@@ -106,9 +109,17 @@ def root(
 
 def main() -> None:
     """Run the command line; every failure is a sentence and an exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    stops: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a script
+        signal.signal(signal.SIGINT, stop)
     try:
-        with _interruptible():  # while the commands are put together, too
+        with _interruptible(stops):  # while the commands are put together, too
             app()  # ends in SystemExit
     except FlickrExifError as error:
         complain(error, str(error))
@@ -116,10 +127,6 @@ def main() -> None:
     except OSError as error:
         complain(error, _explain(error))
         sys.exit(1)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def _explain(error: OSError) -> str:
