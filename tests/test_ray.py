@@ -202,6 +202,13 @@ def test_an_image_that_kills_its_process_is_a_failure(cluster: Nodes, folder: Pa
         cluster.lose()
 
 
+def test_without_an_address_a_cluster_of_its_own_is_started_beside_another(nodes: Nodes) -> None:
+    with ray.connected(None, 1) as own:
+        assert own.cluster_resources()["CPU"] == 1
+    with ray.connected(nodes.address, 1) as shared:
+        assert shared.cluster_resources()["CPU"] == 4
+
+
 # --- process
 
 

@@ -35,9 +35,8 @@ def connected(address: str | None, cores: int | None) -> Iterator[Any]:
         if address and ":" in address:  # ray.init would try for five minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        ray.init(
-            address=address, log_to_driver=False, logging_level=logging.WARNING, num_cpus=None if address else cores
-        )
+        cores = None if address else cores
+        ray.init(address=address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as error:
         message = f"The Ray cluster {address or 'on this machine'} cannot be reached ({str(error)[:200]})."
         raise UsageError(message, "Check --address.") from None
