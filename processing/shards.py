@@ -71,11 +71,10 @@ class Unit:
     def __len__(self) -> int:
         return len(self.part)
 
-    def attempt(self, start: int, stop: int) -> Iterator[None]:
-        """Process the images start to stop - 1 and write nothing; yields after each."""
+    def attempt(self, start: int, stop: int) -> None:
+        """Process the images start to stop - 1 and write nothing."""
         for place, item in enumerate(self.part.part(start, stop), start):
             deque(encoded(item, self.targets, place, self.seed), maxlen=0)
-            yield
 
     def without(self, places: Collection[int]) -> "Unit":
         """The unit in which the images at these places are failures."""

@@ -3,6 +3,7 @@
 One cluster serves all tests. A node that a test takes away comes back.
 """
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -79,7 +80,9 @@ def bounded() -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, end)
     signal.alarm(400)
+    faulthandler.dump_traceback_later(500, exit=True)  # Ray's own waiting may heed no signal
     yield
+    faulthandler.cancel_dump_traceback_later()
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
 

@@ -12,6 +12,7 @@ from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
 from flickrexif.collectors.owners import UNKNOWN
 from flickrexif.core.errors import UsageError
+from flickrexif.core.facts import counted
 from flickrexif.core.image_files import passed_over
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def label(
         table(("without image, as", "photos"), sorted(report.without_image.items()))
     for line in passed_over(str(folder), report.passed_over):
         say(line)
-    typer.echo(f"{report.rows:,} photos labelled in {out}")
+    typer.echo(f"{counted(report.rows, 'photo')} labelled in {out}")
     _tell_photographers(report)
     typer.echo(how_to_load(out, "labels"))
 

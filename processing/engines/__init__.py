@@ -4,7 +4,7 @@ An engine is a function `run(units, work, tick, *, workers)` that calls `work(un
 takes units from the iterable as there is room for them, and raises what `work` raises once the others have stopped.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, TypeVar
 
 from flickrexif.core.errors import UsageError
@@ -24,8 +24,8 @@ class Divisible(Protocol):
     def __len__(self) -> int:
         """Its images."""
 
-    def attempt(self, start: int, stop: int) -> Iterator[None]:
-        """Process the images start to stop - 1 and write nothing; yields after each."""
+    def attempt(self, start: int, stop: int) -> None:
+        """Process the images start to stop - 1 and write nothing."""
 
     def without(self, places: Collection[int]) -> "Divisible":
         """The unit in which the images at these places are failures, with the reason `crashes`."""

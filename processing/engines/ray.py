@@ -5,7 +5,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -89,33 +89,30 @@ def _feed(ray: Any, units: Iterator[Divisible], submit: Callable[[Divisible], An
 
 
 def _deadly(ray: Any, unit: Divisible) -> list[int]:
-    """The places of the images that end the process which processes them: also one that has this image alone."""
-    attempt = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(_attempt)
-    shared, places, start = ray.put(unit), list[int](), 0
-    while True:
-        start += _survived(ray, attempt.remote(shared, start, len(unit)))
-        if start == len(unit):
-            return places
-        if not _survived(ray, attempt.remote(shared, start, start + 1)):
-            places.append(start)
-        start += 1
+    """The places of the images that end the process which processes them, also alone: found by halving the unit.
 
-
-def _survived(ray: Any, attempts: Any) -> int:
-    """How many images were processed until the process ended."""
-    count = 0
-    with suppress(ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
-        for attempt in attempts:
-            ray.get(attempt)
-            count += 1
-    return count
+    By plain tasks: a stream of results can wait for ever for a process that died.
+    """
+    attempt, shared = ray.remote(num_cpus=1, max_retries=0)(_attempt), ray.put(unit)
+    places, parts = list[int](), [(0, len(unit))]
+    while parts:
+        start, stop = parts.pop()
+        try:
+            ray.get(attempt.remote(shared, start, stop))
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
+            middle = (start + stop) // 2
+            if middle == start:
+                places.append(start)
+            else:
+                parts += [(middle, stop), (start, middle)]
+    return places
 
 
 # --- in the cluster
 
 
-def _attempt(unit: Divisible, start: int, stop: int) -> Iterator[None]:
-    yield from unit.attempt(start, stop)
+def _attempt(unit: Divisible, start: int, stop: int) -> None:
+    unit.attempt(start, stop)
 
 
 def _call(work: Work[Any], unit: Divisible) -> tuple[int, dict[str, int]]:
