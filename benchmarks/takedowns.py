@@ -13,9 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-from flickrexif.collectors.crawl import CrawlSettings
+from flickrexif.collectors.crawl import CrawlSettings, NoProgress
 from flickrexif.collectors.flickr.credentials import SANDBOX
-from flickrexif.collectors.progress import CrawlProgress
 from flickrexif.collectors.sandbox.server import Sandbox
 from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.collectors.session import Service, crawl_into
@@ -47,7 +46,7 @@ def crawl(photos: int, entries: int) -> tuple[float, float]:
         service = Service(endpoint=sandbox.endpoint, credentials=SANDBOX, calls_per_hour=None)
         began, busy = time.perf_counter(), time.process_time()
         settings = CrawlSettings(target=photos, minimum=0)
-        crawl_into(data, ["2024-08"], settings, service, CrawlProgress(1), threading.Event())
+        crawl_into(data, ["2024-08"], settings, service, NoProgress(), threading.Event())
         return time.perf_counter() - began, time.process_time() - busy
 
 

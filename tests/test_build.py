@@ -248,7 +248,7 @@ def test_killed_before_the_rename_the_old_file_stays(tmp_path: Path) -> None:
     assert run_build(tmp_path, die).returncode == -9
     after = hashes(tmp_path)
     (left,) = (name for name in after if name not in before)
-    assert re.fullmatch(r"labels/\.train-2024-08\.parquet\.\d+-[0-9a-f]{8}\.tmp", left)
+    assert re.fullmatch(r"labels/\.train-2024-08\.parquet\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\.tmp", left)
     assert {name: after[name] for name in before} == before
     assert run_build(tmp_path, "").returncode == 0
     assert "later" in pq.read_table(tmp_path / "labels/train-2024-08.parquet")["title"][0].as_py()

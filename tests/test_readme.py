@@ -25,6 +25,7 @@ from tests.hub_repo import User
 from tests.suite_data import write_split
 from tests.test_fetch import IDS, Moody, rows_of
 from tests.test_reproduce import repo
+from tests.yfcc100m_files import Photo, write
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -34,6 +35,12 @@ MORE = {  # what a command is given beside what the README says
     "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "80", "--minimum", "40"),
     "flickrexif crawl --from 2000-01 --to 2024-08": ("--dry-run", "--sandbox"),  # 296 months
     "flickrexif refresh --month 2024-08": ("--sandbox",),
+    "flickrexif crawl --source yfcc100m --files path/to/yfcc100m --month 2010-05 --data-dir yfcc100m": (
+        "--target",
+        "4",
+        "--minimum",
+        "1",
+    ),
     "flickrexif eval all --encoder lite0 --encoder @ctl --set protocol=fast": ("--set", "masking.ratios=0,0.5"),
 }
 SHORT = {"flickrexif splits --protocol proportional": 3}  # one month has one year: that attribute has no split
@@ -62,6 +69,7 @@ def prepare(folder: Path) -> None:
     (folder / "path/to").mkdir(parents=True)
     write_split(folder / "path/to/splits", "Make", ["Apple", "Canon"], IDS)
     simulate_pairs(folder / "path/to/pairs", 6, 0)
+    write(folder / "path/to/yfcc100m", map(photo_of_yfcc100m, range(8)))
     shots = sorted((folder / "path/to/pairs").rglob("*.jpg"))
     (folder / "home/Pictures").mkdir(parents=True)
     (folder / "home/Pictures/a.jpg").write_bytes(shots[0].read_bytes())
@@ -72,6 +80,10 @@ def prepare(folder: Path) -> None:
         with Image.open(shot) as image:
             image.resize((160, 120)).save(target)
     shutil.copytree(folder / "path/to/imagenet", folder / "path/to/photos")
+
+
+def photo_of_yfcc100m(number: int) -> Photo:
+    return Photo(id=4_000_000_000 + number, owner=f"1000000{number}@N00")
 
 
 def noise(photo: int) -> Response:

@@ -305,6 +305,7 @@ def test_no_number_is_cut_off_on_a_narrow_screen(browser: Browser, root: Path) -
         page = opened.page
         page.locator("#section-Processing details[data-table] summary").first.click()
         page.locator("[data-plot^='plot-probe'] svg.marks").first.wait_for()
+        page.locator("#section-Processing td.number").first.wait_for()
         assert page.locator("#leaderboard td.number").count() > 8
         assert page.locator("#section-Processing td.number").count() > 8
         assert page.evaluate(outside) == []
