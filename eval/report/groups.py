@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from flickrexif.core.facts import counted
 from flickrexif.eval.report.datasets import UNITS
 from flickrexif.eval.report.identity import Entry, group_of, name_of
 from flickrexif.eval.report.published import published
@@ -127,7 +128,7 @@ def n_of(result: Result) -> str:
     if train and tests and "test" in result.n:
         tests = [f"{train:,} training and {tests[0]}"]
     photographers = result.n.get("photographers")
-    return ", ".join(tests + ([f"{photographers:,} photographers"] if photographers else []))
+    return ", ".join(tests + ([counted(photographers, "photographer")] if photographers else []))
 
 
 def about(result: Result) -> str:

@@ -8,6 +8,7 @@ import typer
 import flickrexif
 from flickrexif.cli.options import DataDir
 from flickrexif.cli.output import SHORT, say, table
+from flickrexif.core.facts import counted
 
 if TYPE_CHECKING:
     from flickrexif.eval.report.spec import Table
@@ -47,7 +48,7 @@ def report(
     print_leaderboard(pages.leaderboard)
     for sentence in pages.finding:
         typer.echo(sentence)
-    say(f"{pages.records:,} records are shown. Open this page in a browser:")
+    say(f"Shown: {counted(pages.records, 'record')}. Open this page in a browser:")
     typer.echo(pages.index)
     for path, problem in pages.unreadable:
         say(f"Left out: {short(path, 200)}: {short(problem, 400)}")
