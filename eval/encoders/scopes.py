@@ -5,6 +5,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -51,5 +52,10 @@ def _is_loose(name: str, module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if file is None or name.partition(".")[0] in ("__main__", "flickrexif"):
         return False
-    installed = {Path(sysconfig.get_path(place)) for place in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return not installed.intersection(Path(file).parents)
+    return not _installed().intersection(Path(file).parents)
+
+
+@cache
+def _installed() -> frozenset[Path]:
+    """The folders of installed packages."""
+    return frozenset(Path(sysconfig.get_path(place)) for place in ("stdlib", "platstdlib", "purelib", "platlib"))
