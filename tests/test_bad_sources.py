@@ -103,7 +103,8 @@ def test_a_cut_file_is_told_or_whole(kind: str, data: st.DataObject) -> None:
     cut = source[: data.draw(st.integers(0, len(source) - 1))]
     found = decoded_or_reason(cut)
     if isinstance(found, str):
-        assert found in {"empty", "not_an_image", "truncated", "damaged"}
+        reasons = {"empty", "not_an_image", "truncated", "damaged", "unsupported_mode"}  # the last: half a directory
+        assert found in reasons
     else:
         assert np.array_equal(np.asarray(found), np.asarray(decode(source)))
 

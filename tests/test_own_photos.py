@@ -216,7 +216,7 @@ def test_label_does_not_read_the_pixels_of_linked_photos(run: Callable[..., Any]
         file.truncate(2**40)
     code, out, err = run("label", tmp_path / "in", "--out", tmp_path / "data/mine", "--data-dir", tmp_path / "data")
     assert code == 0, err
-    assert "1 photos labelled" in out
+    assert "1 photo labelled" in out
     (image,) = rows(tmp_path / "data/mine", "images")
     assert image["width"] == 64
     (label,) = rows(tmp_path / "data/mine")
