@@ -303,8 +303,9 @@ def test_no_number_is_cut_off_on_a_narrow_screen(browser: Browser, root: Path) -
     )
     with visit(browser, page_of(root, "compared"), width=400) as opened:
         page = opened.page
+        page.locator("[data-plot^='plot-probe']").first.scroll_into_view_if_needed()
+        page.locator("[data-plot^='plot-probe'] svg.marks").first.wait_for()  # which moves what is below
         page.locator("#section-Processing details[data-table]").first.evaluate("table => (table.open = true)")
-        page.locator("[data-plot^='plot-probe'] svg.marks").first.wait_for()
         page.locator("#section-Processing td.number").first.wait_for()
         assert page.locator("#leaderboard td.number").count() > 8
         assert page.locator("#section-Processing td.number").count() > 8
