@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from PIL import Image
 
 from flickrexif.eval.data.embeddings import failures_path, read_embeddings
 from flickrexif.eval.data.formats import open_images
+from flickrexif.eval.encoders.spec import Prepare
 from flickrexif.processing.build import ProcessSettings, process
 from flickrexif.processing.engines import ray
 from flickrexif.processing.shards import Target, Unit, codecs, make_shards, stored_marker
@@ -148,12 +150,39 @@ def at(share: float, act: Callable[[], object]) -> Callable[..., None]:
     return progress
 
 
+@dataclass(frozen=True)
+class Together:
+    """Prepares as `prepare` once two processes do, and the second class once the loss of a node is told in `folder`."""
+
+    prepare: Prepare
+    folder: Path
+
+    def __call__(self, image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
+        (self.folder / f"{os.getpid()}.process").touch()
+        self._await("*.process", 2)
+        if image_id.startswith("photograph 1"):
+            self._await("told", 1)
+        return self.prepare(image, image_id, mask)
+
+    def _await(self, pattern: str, count: int) -> None:
+        while len(list(self.folder.glob(pattern))) < count:
+            time.sleep(0.01)
+
+
 def test_a_node_lost_while_it_embeds_costs_only_its_blocks(
     nodes: Nodes, folder: Path, embedded: Mapping[str, bytes], tmp_path: Path
 ) -> None:
+    out, signs = tmp_path / "out", tmp_path / "signs"
+    signs.mkdir()
     lines: list[str] = []
-    embed(folder, tmp_path, nodes.address, progress=at(0.1, nodes.lose), tell=lines.append)
-    assert contents(tmp_path) == embedded
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        (signs / "told").touch()
+
+    encoders = [Linear(prepare=Together(small, signs)), Linear("module:tests:grey", Together(grey, signs))]
+    embed(folder, out, nodes.address, encoders, progress=at(0.1, nodes.lose), tell=tell)
+    assert contents(out) == embedded
     assert {line.partition(" (")[0] for line in lines} == {"A worker was lost"}  # or both of the node
 
 
