@@ -1,8 +1,10 @@
 """`flickrexif crawl --source yfcc100m`: from files to a data set, and the commands that take it."""
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,12 @@ from typer.testing import CliRunner
 import flickrexif
 from flickrexif.cards import check_card
 from flickrexif.cli import app
+from flickrexif.collectors.sandbox.server import Sandbox
+from flickrexif.collectors.yfcc100m import month as yfcc100m_month
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.dataset.build import Collection, write_collection
-from flickrexif.takedown.refresh import source_of
+from flickrexif.takedown.refresh import SERVED_BY
+from tests.test_fetch import Small
 from tests.yfcc100m_files import Photo, write
 
 MONTH = "2010-05"
@@ -184,17 +189,63 @@ def test_a_dry_run_writes_nothing(files: Path, crawl: Crawl, tmp_path: Path) -> 
     assert not (tmp_path / "data").exists()
 
 
-def test_fetch_and_refresh_take_the_data_set(crawl: Crawl, tmp_path: Path) -> None:
+class Served(Small):
+    """The photos of a data set, at the addresses that it gives."""
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__(ids)
+        self.by_id = {n: replace(photo, server="4000", secret=f"{n:x}") for n, photo in self.by_id.items()}
+
+
+@pytest.fixture
+def server(crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A server of the photos that a crawl of May kept, whose images have their addresses there."""
+    monkeypatch.delenv("FLICKR_API_KEY", raising=False)
     crawl()
+    with Sandbox(Served([row["Flickr ID"] for row in rows(tmp_path / "data")])) as running:
+        monkeypatch.setattr(yfcc100m_month, "IMAGE_SERVER", f"{running.base}/")
+        monkeypatch.setitem(SERVED_BY, "yfcc100m", "sandbox:simulated")
+        shutil.rmtree(tmp_path / "data")
+        crawl()
+        yield running
+
+
+def test_images_are_fetched_where_they_are_left(server: Sandbox, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    report = flickrexif.fetch(data / "flickrexif", out=data / "published", data_dir=data, dry_run=True)
-    assert (report.photos, report.to_fetch) == (10, 10)
-    due = flickrexif.refresh(data_dir=data, dry_run=True).due
+    gone, *left = sorted(row["Flickr ID"] for row in rows(data))
+    server.population.by_id.pop(gone)
+    report = flickrexif.fetch(data / "flickrexif", out=data / "published", data_dir=data)
+    assert (report.photos, report.to_fetch, report.reasons) == (10, 10, {"gone": 1})
+    images = pq.read_table(data / "published" / "images").to_pylist()
+    assert {row["Flickr ID"]: row["image"]["bytes"] for row in images} == {
+        n: server.population.image(server.population.by_id[n], "m") for n in left
+    }
+    assert flickrexif.fetch(data / "flickrexif", out=data / "published", data_dir=data).to_fetch == 0
+
+
+def test_photos_are_asked_for_again_at_flickr(server: Sandbox, crawl: Crawl, tmp_path: Path) -> None:
+    """What is gone or has another licence now never comes back: the files go on saying the old one."""
+    data = tmp_path / "data"
+    gone, relicensed, *left = sorted(row["Flickr ID"] for row in rows(data))
+    server.population.by_id.pop(gone)
+    server.population.by_id[relicensed] = replace(server.population.by_id[relicensed], license=0)
+    answers = flickrexif.refresh(data_dir=data, endpoint=server.endpoint).answers
+    assert answers.going == {"gone": (gone,), "license_changed": (relicensed,)}
+    assert answers.verdicts["ok"] == len(left) == 8
+    assert sorted(row["Flickr ID"] for row in rows(data)) == left
+    crawl(target=100)
+    later = {row["Flickr ID"] for row in rows(data)}
+    assert later.isdisjoint({gone, relicensed})
+    assert len(later) == SIZE - 2
+
+
+def test_simulated_answers_say_nothing_of_real_photos(crawl: Crawl, tmp_path: Path) -> None:
+    crawl()
+    due = flickrexif.refresh(data_dir=tmp_path / "data", dry_run=True).due
     assert due
     assert len(due.asked) == 10
-    assert source_of(data) == "flickr"
     with pytest.raises(UsageError, match="simulated"):
-        flickrexif.refresh(data_dir=data, sandbox=True)
+        flickrexif.refresh(data_dir=tmp_path / "data", sandbox=True)
 
 
 def test_splits_and_audit_take_the_data_set(crawl: Crawl, tmp_path: Path) -> None:

@@ -106,18 +106,18 @@ def refresh(
     """Ask Flickr again for the photos of the data set that were not asked for in the last `older_than` days.
 
     Those that are gone or private are forgotten for good; those under another licence leave the data set, and a later
-    crawl may take them under the new one. Photos of `fetch` get the licence that their table lacked. `answered` gets
-    what Flickr said before anything is forgotten. When more than half of the photos would go nothing does, and
-    FlickrExifError is raised, unless `yes`. With `dry_run` nothing is called. Raises as `crawl`, and UsageError when
-    the server is not the one the photos came from.
+    crawl of Flickr may take them under the new one. Photos of `fetch` get the licence that their table lacked.
+    `answered` gets what Flickr said before anything is forgotten. When more than half of the photos would go nothing
+    does, and FlickrExifError is raised, unless `yes`. With `dry_run` nothing is called. Raises as `crawl`, and
+    UsageError when the server is not the one the photos came from.
     """
     months = months_of(several(month), first, last, datetime.now(UTC).date()) if month or first or last else None
     folder, hourly = data_folder(data_dir), CALLS_PER_HOUR if calls_per_hour is None else calls_per_hour
     check_rate(hourly)
     if dry_run:
         return Refreshed(due=due(folder.path, months, older_than, time.time()), calls_per_hour=hourly)
-    source = source_of(folder.path)
-    check_source(folder.path, source, source_at(endpoint, sandbox) or source)
+    server = source_of(folder.path)
+    check_source(folder.path, server, source_at(endpoint, sandbox) or server)
     collection = read_collection(folder.flickrexif)
     with ExitStack() as stack:
         service = service_of(stack, endpoint, sandbox, None, calls_per_hour)
@@ -130,7 +130,8 @@ def refresh(
         if report.doubtful and not yes:
             message = "More than half of the photos would be forgotten; nothing was."
             raise FlickrExifError(message, "Look at some of their pages; if they must go, add --yes.")
-        forgotten = _take_out(folder, wanted(report), write=True) if report.going else None
+        source = collection.source if collection else None
+        forgotten = _take_out(folder, wanted(report, source), write=True) if report.going else None
         if not report.going:  # an earlier call may have ended between the removal and the card
             describe_all(all_files(folder), _describe)
     was_merged = collection is not None and "merged" in collection.settings

@@ -197,9 +197,13 @@ def _report(photos: Due, verdicts: Mapping[int, str]) -> RefreshReport:
     )
 
 
-def wanted(report: RefreshReport) -> list[Wanted]:
-    """Who must go: gone and private photos for good; one under another licence may be taken again under that one."""
+def wanted(report: RefreshReport, source: str | None) -> list[Wanted]:
+    """Who must go: gone and private photos for good; one under another licence may be taken again under that one.
+
+    Where the `source` of the data set is files, which go on saying the old licence, that photo goes for good too.
+    """
+    lasting = source in SERVED_BY
     return [
-        Wanted(reason=f"refresh: {verdict}", photos=frozenset(ids), for_good=verdict != RELICENSED)
+        Wanted(reason=f"refresh: {verdict}", photos=frozenset(ids), for_good=lasting or verdict != RELICENSED)
         for verdict, ids in report.going.items()
     ]
