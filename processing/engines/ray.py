@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
+from flickrexif.core.extras import require
 from flickrexif.core.text import reason_of
 from flickrexif.processing.engines import Divisible, Tick, Work
 
@@ -27,10 +28,9 @@ def connected(address: str | None, cores: int | None) -> Iterator[Any]:
     Raises UsageError when Ray is not installed or the cluster cannot be reached, MachineError when it fails, and what
     the work raised.
     """
-    try:
-        import ray
-    except ImportError:
-        raise UsageError("Ray is not installed.", "Type `pip install 'flickrexif[ray]'`.") from None
+    require("ray")
+    import ray
+
     try:
         if address and ":" in address:  # ray.init would try for five minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
