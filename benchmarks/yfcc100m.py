@@ -1,6 +1,6 @@
 """How fast YFCC100M's two files are indexed, beside the programs that only decompress them, and how long a month takes.
 
-    python -m benchmarks.yfcc100m [--lines 2000000] [--files FOLDER]
+    python -m benchmarks.yfcc100m [--lines 2000000] [--draws 100] [--files FOLDER]
 
 The files are made up, with lines as long as the real ones. Wanted: at least half of the lines a second of the faster of
 `bzcat` and `lbzip2 -dc` (where it is installed), each with `wc -l`, and less than 1 GiB.
@@ -15,11 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from flickrexif.collectors.drawn import draw_month
+from scipy.stats import chi2
+
+from flickrexif.collectors.drawn import DrawnMonth, draw_month
 from flickrexif.collectors.yfcc100m.index import make_index, parts
 from flickrexif.collectors.yfcc100m.month import candidates
 from flickrexif.core.draws import rng
@@ -30,6 +33,7 @@ BLOCK = 20_000  # lines made and compressed at once
 MONTHS = 120  # of 2004 to 2013, as many photos in each
 OWNERS = 100_000
 WHOLE = 100_000_000  # lines of the real files
+MONTH, TARGET, CAP = "2010-05", 4_000, 10
 OTHER_TAGS = (
     "Orientation", "Y Resolution", "Resolution Unit", "YCbCr Positioning", "Exif Version", "Components Configuration",
     "Compressed Bits Per Pixel", "Shutter Speed Value", "Aperture Value", "Exposure Bias Value", "Max Aperture Value",
@@ -90,9 +94,31 @@ def timed(command: str) -> tuple[float, float, float]:
     return time.perf_counter() - begun, cpu, after.ru_maxrss / 1024
 
 
+def draw(folder: Path, seed: int, cap: int) -> DrawnMonth:
+    return draw_month(candidates(folder, MONTH, (4, 5), seed), TARGET, cap, Takedowns())
+
+
+def fairness(folder: Path, draws: int) -> str:
+    """Whether each usable photo of a month is drawn as often as the others, and nobody's more often than the cap."""
+    everything = draw_month(candidates(folder, MONTH, (4, 5), 0), WHOLE, WHOLE, Takedowns()).kept
+    times = Counter(photo.flickr_id for seed in range(draws) for photo in draw(folder, seed, WHOLE).kept)
+    share = TARGET / len(everything)
+    expected, spread = draws * share, draws * share * (1 - share)
+    statistic = sum((times[photo.flickr_id] - expected) ** 2 for photo in everything) / spread
+    chance = chi2.sf(statistic, len(everything) - 1)
+    capped = Counter(photo.owner for photo in draw(folder, 0, CAP).kept)
+    owners = Counter(photo.owner for photo in everything)
+    return (
+        f"{draws} draws of {TARGET:,} of {len(everything):,} photos: each {min(times.values())} to "
+        f"{max(times.values())} times, expected {expected:.1f}, chi-squared {statistic:,.0f} (p {chance:.2f}); of the "
+        f"{max(owners.values())} photos of one photographer {max(capped.values())} under a cap of {CAP}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=2_000_000)
+    parser.add_argument("--draws", type=int, default=100, help="with a seed each, to see that they are fair")
     parser.add_argument("--files", type=Path, help="folder for the files; those that are there are taken")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -116,8 +142,9 @@ def main() -> None:
         size = sum(path.stat().st_size for path in parts(folder))
         print(f"the index: {size / 1e6:.0f} MB, {size / options.lines * WHOLE / 1e9:.1f} GB for {WHOLE:,} lines")
         begun = time.perf_counter()
-        month = draw_month(candidates(folder, "2010-05", (4, 5), 0), 4_000, 10, Takedowns())
+        month = draw(folder, 0, CAP)
         print(f"a month: {len(month.kept)} photos kept in {time.perf_counter() - begun:.1f} s, {month.rejected}")
+        print(fairness(folder, options.draws))
 
 
 if __name__ == "__main__":

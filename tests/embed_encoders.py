@@ -11,34 +11,20 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from flickrexif.eval.data.embeddings import failures_path, read_embeddings
+from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.data.source import Source
 from flickrexif.eval.embed.report import EmbedReport
 from flickrexif.eval.embed.run import Progress, embed
 from flickrexif.eval.embed.settings import EmbedSettings, Work, combos_of
 from flickrexif.eval.encoders import Candidate
 from flickrexif.eval.encoders.spec import Encoder, EncoderSpec, Prepare
-
-SIDE = 12
-
-
-def small(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
-    """The image at SIDE x SIDE, its middle black where masked, [3, SIDE, SIDE] in [0, 1]."""
-    pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
-    if mask:
-        pixels = pixels.copy()
-        pixels[2:-2, 2:-2] = 0
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+from tests.deadly import DEADLY, SIDE, deadly_once, small
 
 
 def grey(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
     """Another preparation: a feature vector."""
     return np.asarray(ImageOps.grayscale(image).resize((5, 5)), np.float32).ravel()
-
-
-def deadly(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
-    """Kills the process that prepares."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
 
 
 def weights(name: str, inputs: int, outputs: int) -> np.ndarray:
@@ -108,3 +94,17 @@ def embed_all(
         assert fault.error
         raise fault.error
     return report
+
+
+def check_deadly_once(folder: Path, tmp_path: Path, **options: Any) -> None:
+    """All images but the deadly one get the embeddings that they get without it."""
+    settings: dict[str, Any] = {"block": 12}
+    embed_all(tmp_path / "out", [Linear(prepare=deadly_once)], open_images(str(folder)), **settings | options)
+    embed_all(tmp_path / "expected", [Linear()], open_images(str(folder)), **settings)
+    (path,) = (tmp_path / "out").rglob("*.safetensors")
+    assert f"{DEADLY},crashes" in failures_path(path).read_text().splitlines()
+    expected = read_embeddings(tmp_path / "expected" / path.relative_to(tmp_path / "out"))
+    others = read_embeddings(path)
+    kept = [row for row, image_id in enumerate(expected.image_ids()) if image_id != DEADLY]
+    assert others.image_ids() == [expected.image_ids()[row] for row in kept]
+    torch.testing.assert_close(others.image_embeddings, expected.image_embeddings[kept])

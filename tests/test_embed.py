@@ -27,7 +27,9 @@ from flickrexif.eval.encoders import load, resolve
 from flickrexif.eval.encoders.faults import EncoderError
 from flickrexif.processing.build import ProcessSettings, process
 from flickrexif.processing.estimate import Estimate
-from tests.embed_encoders import Linear, Ready, deadly, embed_all, grey, small, weights
+from tests.deadly import deadly, small
+from tests.embed_encoders import Linear, Ready, check_deadly_once, embed_all, grey, weights
+from tests.samples import write_image_folder
 
 IMAGES = 11
 ROOT = Path(__file__).parents[1]
@@ -331,9 +333,14 @@ def test_out_of_memory_halves_the_batch_and_says_so(
         run(folder, tmp_path / "none", [Linear(capacity=0)])
 
 
-def test_a_dead_worker_is_a_sentence(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FlickrExifError, match="A worker process died"):
-        run(folder, tmp_path, [Linear(prepare=deadly)], workers=1)
+def test_an_image_that_ends_its_process_is_a_failure(tmp_path: Path) -> None:
+    check_deadly_once(write_image_folder(tmp_path / "pictures", classes=1, train=2, val=0), tmp_path, workers=1)
+
+
+def test_processes_that_die_of_every_image_are_a_sentence(tmp_path: Path) -> None:
+    folder = write_image_folder(tmp_path / "pictures", classes=1, train=4, val=0)
+    with pytest.raises(FlickrExifError, match="Worker processes died again and again"):
+        run(folder, tmp_path / "out", [Linear(prepare=deadly)], workers=1)
 
 
 def test_an_encoder_of_the_wrong_shape_is_told(folder: Path, tmp_path: Path) -> None:

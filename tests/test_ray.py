@@ -11,29 +11,25 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from flickrexif.eval.data.embeddings import failures_path, read_embeddings
 from flickrexif.eval.data.formats import open_images
 from flickrexif.eval.encoders.spec import Prepare
 from flickrexif.processing.build import ProcessSettings, process
 from flickrexif.processing.engines import ray
-from flickrexif.processing.shards import Target, Unit, codecs, make_shards, stored_marker
-from flickrexif.processing.source import Reader
-from flickrexif.processing.sources import open_source
-from tests.embed_encoders import Linear, deadly, embed_all, grey, small
+from tests.deadly import small
+from tests.embed_encoders import Linear, check_deadly_once, embed_all, grey
 from tests.samples import write_image_folder
+from tests.test_deadly_images import check_process
 
 ROOT = Path(__file__).parents[1]
 SIZE = {"object_store_memory": 80_000_000, "num_cpus": 2}
-DEADLY = "photograph 1/07.jpg"
 VARIANTS = ("JPEG75_420", "RESIZE_HALF", "INTERPOLATION_BOX")
 LINEAR = "model=module_variant=tests-linear_split=train.safetensors"
 
@@ -210,26 +206,13 @@ def test_a_killed_run_goes_on_with_either_engine(
     assert contents(tmp_path) == embedded
 
 
-def deadly_once(image: Image.Image, image_id: str, mask: float | None) -> np.ndarray:
-    """Kills the process that prepares one of the images."""
-    return deadly(image, image_id, mask) if image_id == DEADLY else small(image, image_id, mask)
-
-
 @pytest.mark.parametrize("gpus", [0, 1])
 def test_an_image_that_kills_its_process_is_a_failure(cluster: Nodes, folder: Path, tmp_path: Path, gpus: int) -> None:
     """Beside a GPU, here one in name, other processes decode."""
     if gpus:
         cluster.lose()
         cluster.complete(num_gpus=gpus)
-    options = {"on_the_fly": (), "block": 12}
-    embed(folder, tmp_path / "ray", cluster.address, [Linear(prepare=deadly_once)], device="auto", **options)
-    (path,) = (tmp_path / "ray").rglob(LINEAR)
-    assert f"{DEADLY},crashes" in failures_path(path).read_text().splitlines()
-    embed(folder, tmp_path / "alone", None, [Linear()], **options)
-    expected, others = read_embeddings(tmp_path / "alone" / path.relative_to(tmp_path / "ray")), read_embeddings(path)
-    kept = [row for row, image_id in enumerate(expected.image_ids()) if image_id != DEADLY]
-    assert others.image_ids() == [expected.image_ids()[row] for row in kept]
-    torch.testing.assert_close(others.image_embeddings, expected.image_embeddings[kept])
+    check_deadly_once(folder, tmp_path, engine="ray", address=cluster.address, device="auto")
     if gpus:
         cluster.lose()
 
@@ -278,37 +261,13 @@ def test_what_ray_began_the_local_engine_ends(
     assert contents(tmp_path / "out") == processed
 
 
-@dataclass(frozen=True)
-class WithDeadly:
-    """Reads as `read` does, but for the image of one id, which ends the process."""
-
-    read: Reader
-    image_id: str
-
-    def __call__(self, ids: Sequence[str], first: int) -> Iterator[bytes | None]:
-        for image_id, data in zip(ids, self.read(ids, first), strict=True):
-            if image_id == self.image_id:
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield data
-
-
-def test_an_image_that_kills_its_process_has_a_reason(folder: Path, tmp_path: Path) -> None:
+def test_an_image_that_kills_its_process_has_a_reason(tmp_path: Path) -> None:
     """In a process and a cluster of its own: where nodes were lost before, a task was seen to wait for ever."""
-    code = "import sys, pathlib, tests.test_ray as t; t.check_deadly(*map(pathlib.Path, sys.argv[1:]))"
-    command = [sys.executable, "-c", code, str(folder), str(tmp_path)]
+    code = "import sys, pathlib, tests.test_ray as t; t.check_deadly(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def check_deadly(folder: Path, tmp_path: Path) -> None:
-    source = open_source(str(folder))
-    source = replace(source, reader=WithDeadly(source.reader, source.ids[13]))
-    target = Target(tmp_path, ("IDENTITY",), bytes(48), "settings")
-    reasons: list[str] = []
-    unit = Unit(source, 0, 1, (target,), 0, codecs())
-    ray.run([unit], make_shards, lambda _, failed: reasons.extend(failed), workers=1)
-    marker = stored_marker(tmp_path, unit.shard)
-    assert marker
-    assert marker.rows == 48 - 2
-    assert marker.failures == ((source.ids[5], "not_an_image"), (source.ids[13], "crashes"))
-    assert sorted(reasons) == ["crashes", "not_an_image"]
+def check_deadly(tmp_path: Path) -> None:
+    check_process(tmp_path, lambda *arguments: ray.run(*arguments, workers=1))

@@ -4,12 +4,16 @@ import pickle
 import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 
+from flickrexif.core.apart import apart
 from flickrexif.core.errors import FlickrExifError, MachineError
 from flickrexif.core.pictures import BadPicture
 from flickrexif.core.text import reason_of
@@ -17,6 +21,7 @@ from flickrexif.eval.data.source import Reader
 from flickrexif.eval.embed.settings import Combo
 from flickrexif.eval.encoders.faults import EncoderError, encoder_code
 from flickrexif.eval.encoders.spec import Prepare
+from flickrexif.processing.engines import DEATHS, deadly
 from flickrexif.processing.operations import REASONS as DECODING_REASONS
 from flickrexif.processing.operations import decode, iter_variants
 from flickrexif.processing.variants import Variant
@@ -175,11 +180,81 @@ def check_prepare(prepare: Prepare) -> None:
 def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator[Prepared, None, None]:
     """The inputs of `jobs` in their order, prepared by `workers` processes (0: by this one).
 
-    Raises MachineError where a worker dies, FlickrExifError where the data can no longer be read.
+    An image that ends the process that prepares it is a failure, with the reason `crashes`. Raises MachineError where
+    processes die again and again and no image is to blame, FlickrExifError where the data can no longer be read.
     """
     if not workers:
         yield from map(preparer, jobs)
         return
+    at = innocent = 0
+    while at < len(jobs):
+        try:
+            with closing(_loaded(preparer, jobs[at:], workers)) as pieces:
+                for piece in pieces:
+                    yield piece
+                    at, innocent = at + 1, 0
+        except _WorkerDiedError as error:
+            rows = list(islice(_deadly(preparer, jobs[at]), DEATHS + 1))
+            innocent = 0 if rows else innocent + 1
+            if DEATHS in (innocent, len(rows) - 1):
+                hint = "Give fewer --workers, or the machine more memory or /dev/shm."
+                raise MachineError(f"Worker processes died again and again ({error}).", hint) from None
+            yield _without(preparer, jobs[at], rows)
+            at += 1
+
+
+def _deadly(preparer: Preparer, job: Job) -> Iterator[int]:
+    """The rows of the images that end the process that prepares them, also alone."""
+
+    def dies(start: int, stop: int) -> bool:
+        try:
+            apart(_attempt, preparer, replace(job, start=job.start + start, stop=job.start + stop))
+        except BrokenProcessPool:
+            return True
+        return False
+
+    return (job.start + place for place in deadly(job.stop - job.start, dies))
+
+
+def _attempt(preparer: Preparer, job: Job) -> None:
+    preparer(job)
+
+
+def crashed(job: Job, row: int) -> Prepared:
+    """What is given for the image of that row of the job when its process ends."""
+    return Prepared(replace(job, start=row, stop=row + 1), (), ((row, "crashes"),), (None,) * len(job.combos))
+
+
+def _without(preparer: Preparer, job: Job, rows: Sequence[int]) -> Prepared:
+    """The inputs of the job's images, prepared by other processes, with these rows as failures."""
+    starts, stops = (job.start, *(row + 1 for row in rows)), (*rows, job.stop)
+    spans = [replace(job, start=start, stop=stop) for start, stop in zip(starts, stops, strict=True) if start < stop]
+    pieces = [*(apart(preparer, span) for span in spans), *(crashed(job, row) for row in rows)]
+    return Prepared(
+        job,
+        tuple(row for piece in pieces for row in piece.rows),
+        tuple(sorted(failure for piece in pieces for failure in piece.failures)),
+        tuple(_joined(inputs) for inputs in zip(*(piece.inputs for piece in pieces), strict=True)),
+    )
+
+
+def _joined(inputs: "Sequence[torch.Tensor | EncoderError | None]") -> "torch.Tensor | EncoderError | None":
+    import torch
+
+    if errors := [one for one in inputs if isinstance(one, EncoderError)]:
+        return errors[0]
+    tensors = [one for one in inputs if isinstance(one, torch.Tensor)]
+    if len({tensor.shape[1:] for tensor in tensors}) > 1:
+        return EncoderError("its `prepare` gave arrays of different shapes")
+    return torch.cat(tensors) if tensors else None
+
+
+class _WorkerDiedError(Exception):
+    """In the words of torch."""
+
+
+def _loaded(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator[Prepared, None, None]:
+    """As `prepared`; raises _WorkerDiedError."""
     from torch.utils.data import DataLoader
 
     with warnings.catch_warnings():
@@ -201,8 +276,7 @@ def prepared(preparer: Preparer, jobs: Sequence[Job], workers: int) -> Generator
     except RuntimeError as error:
         if "DataLoader worker (pid" not in str(error):  # torch's own words for one that died, not for what one raised
             raise
-        message = f"A worker process died ({reason_of(error, 200)})."
-        raise MachineError(message, "Give fewer --workers, or the machine more memory or /dev/shm.") from None
+        raise _WorkerDiedError(reason_of(error, 200)) from None
 
 
 @dataclass(frozen=True, slots=True)

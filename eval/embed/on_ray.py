@@ -22,7 +22,7 @@ from flickrexif.eval.embed.allocation import keep_freed_memory
 from flickrexif.eval.embed.blocks import Key
 from flickrexif.eval.embed.embedder import Bounds, Pass, Tell, Tick, loaded
 from flickrexif.eval.embed.forward import Forward
-from flickrexif.eval.embed.loader import Job, Prepared, Preparer
+from flickrexif.eval.embed.loader import Job, Prepared, Preparer, crashed
 from flickrexif.eval.embed.settings import EmbedSettings, Work
 from flickrexif.eval.embed.store import Target
 from flickrexif.eval.encoders import Candidate
@@ -287,11 +287,10 @@ def _by_tasks(preparer: Preparer, jobs: Sequence[Job], ahead: int, cores: int) -
 def _one_by_one(ray: Any, shared: Any, job: Job) -> Iterator[Prepared]:
     task = ray.remote(num_cpus=0, max_retries=1)(_call)  # its node, too, may have died
     for row in range(job.start, job.stop):
-        single = replace(job, start=row, stop=row + 1)
         try:
-            yield _value(ray, task.remote(shared, single))
+            yield _value(ray, task.remote(shared, replace(job, start=row, stop=row + 1)))
         except ray.exceptions.WorkerCrashedError:
-            yield Prepared(single, (), ((row, "crashes"),), (None,) * len(job.combos))
+            yield crashed(job, row)
 
 
 def _value(ray: Any, result: Any) -> Prepared:

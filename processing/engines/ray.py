@@ -13,11 +13,10 @@ from typing import Any
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.extras import require
 from flickrexif.core.text import reason_of
-from flickrexif.processing.engines import Divisible, Tick, Work
+from flickrexif.processing.engines import DEATHS, Divisible, Tick, Work, deadly
 
 AHEAD = 2  # units given out for each worker
 RETRIES = 1  # of a unit whose worker or node died, before its images are looked at
-DEATHS = 3  # of a unit in which no image is to blame, each time with its retry
 CONNECT_SECONDS = 10.0
 
 
@@ -89,23 +88,17 @@ def _feed(ray: Any, units: Iterator[Divisible], submit: Callable[[Divisible], An
 
 
 def _deadly(ray: Any, unit: Divisible) -> list[int]:
-    """The places of the images that end the process which processes them, also alone: found by halving the unit.
-
-    By plain tasks: a stream of results can wait for ever for a process that died.
-    """
+    """By plain tasks: a stream of results can wait for ever for a process that died."""
     attempt, shared = ray.remote(num_cpus=1, max_retries=0)(_attempt), ray.put(unit)
-    places, parts = list[int](), [(0, len(unit))]
-    while parts:
-        start, stop = parts.pop()
+
+    def dies(start: int, stop: int) -> bool:
         try:
             ray.get(attempt.remote(shared, start, stop))
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
-            middle = (start + stop) // 2
-            if middle == start:
-                places.append(start)
-            else:
-                parts += [(middle, stop), (start, middle)]
-    return places
+            return True
+        return False
+
+    return list(deadly(len(unit), dies))
 
 
 # --- in the cluster
