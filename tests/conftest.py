@@ -1,5 +1,6 @@
 """Fixtures of several test files, and the limit of a quick check."""
 
+import os
 import shutil
 import signal
 import time
@@ -16,6 +17,8 @@ from tests.samples import samples_and, write_image_folder
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# There is a worker for each core, and threads that wait for each other's cores spin: half of the time went there.
+os.environ["OMP_NUM_THREADS"] = "1"
 settings.register_profile("flickrexif", deadline=None)  # no test asks a clock: the machine may be busy
 settings.load_profile("flickrexif")
 ROOT = Path(__file__).parents[1]

@@ -3,6 +3,7 @@
 The kills are spread over a crawl's life: the start of the program, the reading of windows, the Exif, the build.
 """
 
+import io
 import math
 import shutil
 import sqlite3
@@ -11,13 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
 from typing import Any
 
+import pytest
+
+from flickrexif import cli
 from flickrexif.collectors.sandbox.server import Sandbox
 
 MONTH = "2024-08"
@@ -42,9 +46,23 @@ class Kill:
 
 def crawl_process(endpoint: str, data_dir: Path, target: int = TARGET, *options: str) -> subprocess.Popen[str]:
     """The command line's crawl, as a program of its own."""
-    command = [sys.executable, "-m", "flickrexif", "crawl", "--month", MONTH, "--endpoint", endpoint]
-    command += ["--data-dir", str(data_dir), "--target", str(target), "--calls-per-hour", "1000000", *options]
+    command = [sys.executable, "-m", "flickrexif", *_words(endpoint, data_dir, target, *options)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _words(endpoint: str, data_dir: Path, target: int, *options: str) -> list[str]:
+    places = ["--endpoint", endpoint, "--data-dir", str(data_dir)]
+    return ["crawl", "--month", MONTH, *places, "--target", str(target), "--calls-per-hour", "1000000", *options]
+
+
+def crawled(endpoint: str, data_dir: Path, target: int = TARGET, *options: str) -> tuple[int, str]:
+    """The same crawl in this process, which need not load its libraries again; its exit code and stderr."""
+    errors = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()), redirect_stderr(errors):
+        patch.setattr("sys.argv", ["flickrexif", *_words(endpoint, data_dir, target, *options)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    return int(ended.value.code or 0), errors.getvalue()
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -139,7 +157,7 @@ def crawl_killed(sandbox: Sandbox, data_dir: Path, kills: int, draw: Random) -> 
         assert code in (0, -SIGKILL), errors
         if code:  # otherwise it was faster
             survived.append(Kill(_phase(data_dir), journaled(data_dir), len(sandbox.calls)))
-    code, errors = finish(crawl_process(sandbox.endpoint, data_dir))
+    code, errors = crawled(sandbox.endpoint, data_dir)
     assert code == 0, errors
     return survived
 

@@ -74,7 +74,7 @@ def run_python(
     (folder / "work").mkdir(exist_ok=True)
     with subprocess.Popen(
         [sys.executable, *map(str, arguments)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **given, **environ},
+        env={"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **given, **environ},
         cwd=folder / "work",
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

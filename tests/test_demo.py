@@ -17,7 +17,7 @@ Records = Mapping[tuple[str, str], Result]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("demo") / "data"
-    flickrexif.simulate(data / "simulated-photos", train=14, val=6, data_dir=data)
+    flickrexif.simulate(data / "simulated-photos", train=8, val=6, data_dir=data)
     return data
 
 

@@ -25,10 +25,10 @@ from flickrexif.collectors.journal import ImageRecord, read_journal
 from flickrexif.collectors.sandbox.faults import Faults
 from flickrexif.collectors.sandbox.responses import Response, html_response
 from flickrexif.collectors.sandbox.server import Sandbox
-from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.collectors.session import journal_path
 from tests.drawn import png_header
 from tests.samples import LARGE
+from tests.test_crash import Painted
 
 MONTH, TARGET = "2024-08", 6
 # Pictures at which a reader chokes; tests/data has none, a larger set beside the repository has.
@@ -92,7 +92,7 @@ class Run:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("FLICKR_API_KEY", raising=False)
-    with Moody(SimulatedPopulation(0, 600)) as server:
+    with Moody(Painted(0, 600)) as server:
         yield Run(server, tmp_path, monkeypatch)
 
 
@@ -184,7 +184,7 @@ def test_a_file_that_is_no_image_in_any_format(tmp_path: Path, monkeypatch: pyte
         return Response(200, served.setdefault(path, files[len(served) % len(files)]), "image/jpeg")
 
     monkeypatch.delenv("FLICKR_API_KEY", raising=False)
-    with Moody(SimulatedPopulation(0, 6_000)) as server:
+    with Moody(Painted(0, 6_000)) as server:
         run = Run(server, tmp_path, monkeypatch, target=len(files))
         server.answer = answer
         assert [run.crawl("original"), run.crawl("original")] == [0, 0]

@@ -190,7 +190,8 @@ def test_a_disk_without_space_is_told(data: Path, tmp_path: Path, command: str) 
         }
         write_image_folder(data / "more", classes=2, train=40, val=2)
         program = [sys.executable, "-m", "flickrexif", *words[command].split()]
-        done = subprocess.run(program, capture_output=True, text=True, env={"PATH": "", "PYTHONPATH": str(ROOT)})
+        environ = {"PATH": "", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(program, capture_output=True, text=True, env=environ)
     finally:
         subprocess.run(["umount", disk], check=True)
     assert (done.returncode, done.stdout) == (1, "")

@@ -36,7 +36,7 @@ from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.photos import RawPhoto
 from tests.clock import FakeClock
-from tests.crashes import MONTH, WORKERS, crawl_process, finish, journaled, look, output_files, photo_calls
+from tests.crashes import MONTH, WORKERS, crawl_process, crawled, finish, journaled, look, output_files, photo_calls
 from tests.test_crash import Painted
 
 SEARCH, GET_EXIF = "flickr.photos.search", "flickr.photos.getExif"
@@ -99,7 +99,7 @@ def no_faults(sandbox: Scripted) -> Iterator[None]:
 def whole(sandbox: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a crawl without a failure."""
     folder = tmp_path_factory.mktemp("whole")
-    assert finish(crawl_process(sandbox.endpoint, folder, TARGET)) == (0, "")
+    assert crawled(sandbox.endpoint, folder, TARGET) == (0, "")
     return folder
 
 
@@ -156,7 +156,7 @@ def few_whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Any
 def test_a_fifth_of_the_answers_failing_changes_no_row(sandbox: Sandbox, whole: Path, tmp_path: Path) -> None:
     counted = Counted(parse_faults("0.2"))
     sandbox.faults, sandbox.attempts = counted, 0  # type: ignore[assignment]
-    assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET)) == (0, "")
+    assert crawled(sandbox.endpoint, tmp_path, TARGET) == (0, "")
     assert counted.kinds.total() > 0.1 * sandbox.attempts
     assert len(counted.kinds) >= 6
     assert_whole(tmp_path, whole)
@@ -175,7 +175,7 @@ def test_refusals_that_pass_blame_no_key_and_cost_no_photo(sandbox: Sandbox, who
     assert len(DECEPTIVE) == 11
     counted = Counted(parse_faults(",".join(f"{kind}=0.03" for kind in DECEPTIVE)))
     sandbox.faults, sandbox.attempts = counted, 0  # type: ignore[assignment]
-    assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET, "--workers", "1")) == (0, "")
+    assert crawled(sandbox.endpoint, tmp_path, TARGET, "--workers", "1") == (0, "")
     assert counted.kinds.total() > 0.2 * sandbox.attempts
     assert len(counted.kinds) >= 8
     assert_whole(tmp_path, whole)
@@ -234,9 +234,9 @@ def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     before = journaled(tmp_path / "cut")
     assert len(before) >= 38
     with Sandbox(population, port=server.port) as again:
-        assert finish(crawl_process(again.endpoint, tmp_path / "cut", TARGET)) == (0, "")
+        assert crawled(again.endpoint, tmp_path / "cut", TARGET) == (0, "")
         assert not before & set(photo_calls(again.calls))
-        assert finish(crawl_process(again.endpoint, tmp_path / "whole", TARGET)) == (0, "")
+        assert crawled(again.endpoint, tmp_path / "whole", TARGET) == (0, "")
     assert_whole(tmp_path / "cut", tmp_path / "whole")
 
 
@@ -270,7 +270,7 @@ def test_a_refusal_of_everything_ends_the_run_and_no_photo(
     assert sentence in str(ended.value)
     assert len(journaled(tmp_path)) >= 20
     sandbox.script = Scripted.script
-    assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET)) == (0, "")
+    assert crawled(sandbox.endpoint, tmp_path, TARGET) == (0, "")
     assert_whole(tmp_path, whole)
 
 
@@ -292,7 +292,7 @@ def test_a_photo_that_is_refused_without_a_reason_is_left_out_and_the_crawl_ends
 ) -> None:
     poison = next(photo for photo, verdict in look(whole, VERDICTS) if verdict == "kept")
     sandbox.script = lambda number, request: odd if f"photo_id={poison}" in request else None
-    assert finish(crawl_process(sandbox.endpoint, tmp_path, TARGET)) == (0, "")
+    assert crawled(sandbox.endpoint, tmp_path, TARGET) == (0, "")
     verdicts = dict(look(tmp_path, VERDICTS))
     assert [photo for photo, verdict in verdicts.items() if verdict == "skipped"] == [poison]
     assert [*verdicts.values()].count("kept") == TARGET  # another photo took its place

@@ -90,7 +90,7 @@ subsets = st.tuples(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=subsets)
 @example(chosen=(set(), {photo.owner for photo in PHOTOS}))
 @example(chosen=({photo.id for photo in PHOTOS if photo.taken.month == 7}, set()))

@@ -32,7 +32,7 @@ README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = "hf_readme"
 MORE = {  # what a command is given beside what the README says
-    "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "80", "--minimum", "40"),
+    "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "40", "--minimum", "20"),
     "flickrexif crawl --from 2000-01 --to 2024-08": ("--dry-run", "--sandbox"),  # 296 months
     "flickrexif refresh --month 2024-08": ("--sandbox",),
     "flickrexif crawl --source yfcc100m --files path/to/yfcc100m --month 2010-05 --data-dir yfcc100m": (
@@ -102,7 +102,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subproc
         server.answer = noise
         hub.repos["CTU-OU/FlickrExif"] = repo(pa.table(rows_of(server, IDS)))
         environ = {
-            **{name: os.environ[name] for name in ("PATH",)},
+            **{name: os.environ[name] for name in ("PATH", "OMP_NUM_THREADS")},
             "HOME": str(folder / "home"),
             "HF_ENDPOINT": hub.endpoint,
             "HF_TOKEN": TOKEN,

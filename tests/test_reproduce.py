@@ -229,6 +229,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
         }
         environ = {
             "PATH": os.environ["PATH"],
+            "OMP_NUM_THREADS": "1",
             "HOME": str(folder),
             "HF_ENDPOINT": hub.endpoint,
             "PYTHONPATH": str(ROOT),

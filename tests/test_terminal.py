@@ -33,7 +33,7 @@ WAIT = 300  # seconds for what is expected to come, on a machine that is busy
 
 def terminal(folder: Path, *arguments: object, **environ: str) -> Any:
     """The command on a terminal of its own, 120 columns wide, in `folder`."""
-    given = {name: os.environ[name] for name in ("PATH", "XDG_STATE_HOME") if name in os.environ}
+    given = {name: os.environ[name] for name in ("PATH", "XDG_STATE_HOME", "OMP_NUM_THREADS") if name in os.environ}
     return pexpect.spawn(
         sys.executable,
         ["-m", "flickrexif", *map(str, arguments)],

@@ -151,7 +151,8 @@ class Environment(NamedTuple):
 
     def run(self, *command: object) -> str:
         """The output of a command of this environment, begun in the user's folder."""
-        environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": "."}
+        environ = {name: os.environ[name] for name in ("PATH", "OMP_NUM_THREADS")}
+        environ |= {"HOME": str(self.folder), "PYTHONPATH": "."}
         arguments = [str(self.python.parent / str(command[0])), *map(str, command[1:])]
         ended = subprocess.run(
             arguments, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=300, check=False
