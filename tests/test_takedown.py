@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -165,9 +166,13 @@ def test_no_list_is_an_empty_one_and_none_is_written_for_nobody(path: Path) -> N
     assert not path.exists()
 
 
-def test_times_are_utc_whatever_the_zone(path: Path) -> None:
+def test_times_are_utc_whatever_the_zone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     local = NOW.astimezone(timezone(timedelta(hours=9)))
-    (line,) = add(path, photos=[1], reason="x", now=local)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        (line,) = add(path, photos=[1], reason="x", now=local)
+    time.tzset()
     assert line.time == "2026-01-31T12:00:05Z"
 
 
@@ -193,6 +198,22 @@ def test_a_reason_keeps_its_words() -> None:
     assert one_line(' asked,\n"by"\tmail\u202e \x1b[0m') == 'asked, "by" mail [0m'
 
 
+def test_a_long_reason_that_would_be_a_formula_comes_back(path: Path) -> None:
+    """Its sign of a text counts too: a line that is too long would be a damaged list."""
+    add(path, photos=[1], reason="=" * 400, now=NOW)
+    (line,) = read_takedowns(path).lines
+    assert len(line.reason) == MAX_REASON
+
+
+def test_an_image_is_looked_up_by_the_ids_in_its_name(path: Path) -> None:
+    add(path, photos=[53_512_345_678], owners=["\ud800"], reason="x", now=NOW)
+    listed = read_takedowns(path)
+    assert listed.image("cat/53512345678.jpg")
+    assert not listed.image("cat/53512345679.jpg")
+    assert not Takedowns().image("cat/53512345678.jpg")
+    assert listed.owner("\ud800")  # any text is hashed
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -214,6 +235,7 @@ def test_a_reason_keeps_its_words() -> None:
         HEADER + LINE.replace("asked by mail", "asked by mail,twice"),
         HEADER + LINE.replace("asked by mail", ""),
         HEADER + LINE.replace("asked by mail", '"by mail'),
+        HEADER + LINE.replace("asked by mail", '"by" mail'),
         HEADER + FIRST_LINE,
         FIRST_HEADER + LINE,
         FIRST_HEADER + FIRST_LINE[:-1],
@@ -232,23 +254,26 @@ def test_a_damaged_list_is_an_error(path: Path, text: str) -> None:
         with pytest.raises(FlickrExifError, match=r"is damaged .*Restore it from a copy") as error:
             use(path)
         assert "\n" not in str(error.value)
+        assert str(path) in error.value.message
     assert path.read_bytes() == text.encode()
 
 
 def test_bytes_that_are_no_text_are_damage(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes((HEADER + LINE).encode() + b"\xff\xfe\n")
-    with pytest.raises(FlickrExifError, match="is damaged"):
+    with pytest.raises(FlickrExifError, match=f"{re.escape(str(path))} is damaged .*codec"):
         read_takedowns(path)
 
 
 def test_a_good_list_is_read(path: Path) -> None:
     """What the damaged ones differ from."""
     path.parent.mkdir(parents=True)
-    path.write_text(HEADER + LINE)
+    path.write_bytes((HEADER + LINE).encode())
     (line,) = read_takedowns(path).lines
     assert (line.kind, line.method, line.salt, line.coarse) == ("photo", "scrypt", SALT, COARSE)
     assert (line.hash, line.reason) == (HASH, "asked by mail")
+    write_takedowns(path, Takedowns((line,)))
+    assert path.read_bytes() == (HEADER + LINE).encode()
 
 
 def test_a_list_that_cannot_be_read_is_an_error(path: Path) -> None:
