@@ -18,6 +18,7 @@ from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put_text
 from flickrexif.core.photos import RawPhoto, Source
 from flickrexif.core.takedowns import Takedowns
+from flickrexif.core.versions import fields_of, versioned
 from flickrexif.exif.tags import unusable
 
 Say = Callable[[str], object]
@@ -103,7 +104,7 @@ def read_record(root: Path) -> Record | None:
     """The record of a data set; None where its photos are not of such a source. FlickrExifError for a bad file."""
     path = record_path(root)
     try:
-        record = json.loads(path.read_bytes())
+        record = fields_of(json.loads(path.read_bytes()), path)
         months = {month: MonthRecord(**facts) for month, facts in record.pop("months").items()}
         return Record(**record, months=months)
     except (FileNotFoundError, NotADirectoryError):
@@ -114,4 +115,4 @@ def read_record(root: Path) -> Record | None:
 
 def write_record(root: Path, record: Record) -> None:
     """Write the record of a data set."""
-    put_text(record_path(root), json.dumps(asdict(record), indent=2, sort_keys=True) + "\n")
+    put_text(record_path(root), json.dumps(versioned(asdict(record)), indent=2, sort_keys=True) + "\n")

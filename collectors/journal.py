@@ -21,6 +21,7 @@ from flickrexif.collectors.search import Answer
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import PRIVATE
 from flickrexif.core.verdicts import KEPT
+from flickrexif.core.versions import other_version
 
 NAME = "journal.sqlite"
 VERSION = 3
@@ -462,11 +463,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             elif version in UPGRADES:
                 _upgrade(db)
             elif version != VERSION:
-                hint = "Use that version, or give another --data-dir."
-                raise FlickrExifError(
-                    f"{path} was written by another version of flickrexif (journal {version}, not {VERSION}).",
-                    hint,
-                )
+                raise other_version(path, f"journal {version}, not {VERSION}")
             # Commits survive a kill of the process; only a power cut could undo the last ones.
             db.execute("PRAGMA synchronous=NORMAL")
         except BaseException:

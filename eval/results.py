@@ -21,6 +21,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
+from flickrexif.core.versions import other_version
 from flickrexif.dataset.split_files import STEM
 
 if TYPE_CHECKING:
@@ -176,6 +177,8 @@ def from_json(text: str, where: str = "The text") -> Result:
     schema_version = record.get("schema_version") if isinstance(record, dict) else None
     if schema_version not in (*OLDER, SCHEMA_VERSION):
         problem = f"its schema_version is {str(schema_version)[:20]}, not {SCHEMA_VERSION}"
+        if isinstance(schema_version, int) and schema_version > SCHEMA_VERSION:
+            raise other_version(where, problem)
         raise FlickrExifError(f"{where} is no result record: {problem}.", MEASURE_AGAIN)
     for older in range(schema_version, SCHEMA_VERSION):
         record = OLDER[older](record)

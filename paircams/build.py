@@ -22,6 +22,7 @@ from flickrexif.core.files import AGAIN, Outcome, put, put_text, remove
 from flickrexif.core.folder import STATE
 from flickrexif.core.kinds import SIMULATED_CAMERA
 from flickrexif.core.parquet import Row, image_writer, runs, schema_of
+from flickrexif.core.versions import versioned
 from flickrexif.exif import label
 from flickrexif.exif.models import clean_model
 from flickrexif.paircams.check import check
@@ -115,7 +116,7 @@ def write_record(
         "findings": dict(sorted(Counter(finding.rule for finding in findings).items())),
         "rows_sha256": digest,
     }
-    return put_text(out / "pairs.json", json.dumps(facts, indent=2) + "\n")
+    return put_text(out / "pairs.json", json.dumps(versioned(facts), indent=2) + "\n")
 
 
 def check_out(source: Path, out: Path) -> None:

@@ -11,6 +11,7 @@ from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import Cell, Chart, Config, Facts, Table, split_of
 from flickrexif.core.parquet import Row, features_of, read_table
 from flickrexif.core.text import plain, reason_of
+from flickrexif.core.versions import fields_of
 from flickrexif.paircams.columns import COLUMNS
 from flickrexif.paircams.fingerprint import rows_sha256
 from flickrexif.paircams.protocol import CAMERAS_UNTIL, FINDINGS, PHONES_FROM, SETTINGS
@@ -55,13 +56,14 @@ def paircams_facts(root: Path) -> Facts:
 
 
 def _read_record(root: Path) -> dict[str, Any]:
+    path = root / "pairs.json"
     try:
-        stored = json.loads((root / "pairs.json").read_bytes())
+        stored = fields_of(json.loads(path.read_bytes()), path)
         findings = {str(rule): int(n) for rule, n in stored["findings"].items()}
         return {"pairs": int(stored["pairs"]), "findings": findings, "rows_sha256": str(stored["rows_sha256"])}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = reason_of(error)
-        raise UsageError(f"{root / 'pairs.json'} cannot be read ({reason}).", AGAIN) from None
+        raise UsageError(f"{path} cannot be read ({reason}).", AGAIN) from None
 
 
 def _summary(pairs: int, images: int, simulated: int) -> str:

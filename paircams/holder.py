@@ -9,6 +9,7 @@ from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.kinds import Holder
 from flickrexif.core.parquet import column_names, read_table, remove_rows
 from flickrexif.core.photo_ids import is_ambiguous
+from flickrexif.core.versions import fields_of
 from flickrexif.paircams.build import write_record
 from flickrexif.paircams.check import check
 from flickrexif.paircams.fingerprint import rows_sha256
@@ -39,11 +40,11 @@ def _write_record(root: Path) -> None:
     path, files = root / "pairs.json", sorted((root / "data").glob("train-*.parquet"))
     digest = rows_sha256(files)
     try:
-        if json.loads(path.read_bytes())["rows_sha256"] == digest:
+        if fields_of(json.loads(path.read_bytes()), path)["rows_sha256"] == digest:
             return
     except FileNotFoundError:  # the data set was never whole
         return
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FlickrExifError(f"{path} cannot be read ({str(error)[:80]}).", AGAIN) from None
     simulated = read_table(files, ["simulated"])["simulated"].to_pylist() if files else []
     findings = check(read_pairs(root)[0]) if files else []

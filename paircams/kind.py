@@ -9,6 +9,7 @@ from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.kinds import Configs, DataSetKind, named_files
 from flickrexif.core.parquet import column_names
 from flickrexif.core.text import reason_of
+from flickrexif.core.versions import fields_of
 from flickrexif.paircams.facts import AGAIN, paircams_facts
 from flickrexif.paircams.fingerprint import rows_sha256
 
@@ -31,11 +32,11 @@ def origin(folder: Path) -> str:
     """`simulated` when a program made some of the images, else `real`; "" without `pairs.json`."""
     path = folder / "pairs.json"
     try:
-        record = json.loads(path.read_bytes())
+        record = fields_of(json.loads(path.read_bytes()), path)
         return "simulated" if record["simulated_images"] else "real"
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = reason_of(error)
         raise FlickrExifError(f"{path} cannot be read ({reason}).", AGAIN) from None
 

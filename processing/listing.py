@@ -20,6 +20,7 @@ import numpy.typing as npt
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put
 from flickrexif.core.takedowns import Takedowns
+from flickrexif.core.versions import fields_of, versioned
 from flickrexif.processing.parts import AGAIN
 from flickrexif.processing.shards import MARKERS
 from flickrexif.processing.source import Source
@@ -121,7 +122,8 @@ def read_listing(folder: Path, split: str) -> Listing | None:
     path = listing_path(folder, split)
     try:
         with np.load(path) as columns:
-            return Listing(*(columns[field.name] for field in fields(Listing)))
+            arrays = fields_of(dict(columns), path)
+        return Listing(*(arrays[field.name] for field in fields(Listing)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
@@ -135,4 +137,4 @@ def write_listing(folder: Path, split: str, listing: Listing) -> None:
 
 def _save(path: Path, listing: Listing) -> None:
     with path.open("wb") as file:
-        np.savez_compressed(file, **{field.name: getattr(listing, field.name) for field in fields(Listing)})
+        np.savez_compressed(file, **versioned({field.name: getattr(listing, field.name) for field in fields(Listing)}))

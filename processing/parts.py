@@ -12,6 +12,7 @@ from typing import Any
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text
+from flickrexif.core.versions import fields_of, versioned
 from flickrexif.processing.shards import MARKERS, Marker
 
 AGAIN = "Name another folder with --out, or delete that one."
@@ -53,7 +54,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
         raise UsageError(f"{path} cannot be read ({str(error)[:80]}).", AGAIN) from None
     if not isinstance(record, dict) or "settings" not in record:
         raise UsageError(f"{path} does not hold settings.", AGAIN)
-    return record
+    return fields_of(record, path)
 
 
 def totals(markers: Iterable[Marker]) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def failures_path(config: Path, split: str) -> Path:
 
 def write_record(config: Path, split: str, record: Mapping[str, Any]) -> None:
     """Write what `read_record` reads."""
-    put_text(config / MARKERS / f"{split}.json", json.dumps(record, indent=2) + "\n")
+    put_text(config / MARKERS / f"{split}.json", json.dumps(versioned(record), indent=2) + "\n")
 
 
 def fingerprints(parts: Sequence[Part]) -> str:

@@ -23,6 +23,7 @@ from flickrexif.core.files import keep, put_text, sync_all, temporary, unwritabl
 from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.parquet import image_writer
 from flickrexif.core.pictures import BadPicture
+from flickrexif.core.versions import fields_of, versioned
 from flickrexif.processing import operations
 from flickrexif.processing.engines import Tick
 from flickrexif.processing.operations import Encoded, iter_variants
@@ -123,10 +124,11 @@ def codecs() -> dict[str, str]:
 
 def stored_marker(folder: Path, shard: str) -> Marker | None:
     """The marker of a shard, whether or not the shard still exists; None without a readable one."""
+    path = folder / MARKERS / f"{shard}.json"
     try:
-        record = json.loads((folder / MARKERS / f"{shard}.json").read_bytes())
+        record = fields_of(json.loads(path.read_bytes()), path)
         return Marker(**{**record, "failures": tuple((image_id, reason) for image_id, reason in record["failures"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
@@ -138,7 +140,7 @@ def read_marker(folder: Path, shard: str) -> Marker | None:
 
 def write_marker(folder: Path, shard: str, marker: Marker) -> None:
     """Write the marker of a shard. It need not be durable: a shard whose marker a power cut takes is made again."""
-    put_text(folder / MARKERS / f"{shard}.json", json.dumps(asdict(marker)) + "\n", durable=False)
+    put_text(folder / MARKERS / f"{shard}.json", json.dumps(versioned(asdict(marker))) + "\n", durable=False)
 
 
 def content_of(rows: Iterable[tuple[str, int, int, str]]) -> str:

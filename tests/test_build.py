@@ -269,6 +269,7 @@ def test_a_full_disk_is_one_sentence_and_the_old_file_stays(tmp_path: Path) -> N
 def test_the_collection_is_told_beside_the_data(tmp_path: Path) -> None:
     build(months("2024-08"), tmp_path, SIMULATED)
     assert json.loads((tmp_path / "collection.json").read_text()) == {
+        "schema_version": 1,
         "source": "sandbox:simulated",
         "settings": {"seed": 0},
         "dates": ["2026-01-01", "2026-01-02"],

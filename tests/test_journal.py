@@ -334,7 +334,9 @@ def test_a_journal_of_another_version_is_refused_and_left_as_it_is(path: Path) -
     before = path.read_bytes()
     for opener in (open_journal, read_journal):
         with (
-            pytest.raises(FlickrExifError, match=r"another version of flickrexif \(journal 99, not 3\)\. Use that"),
+            pytest.raises(
+                FlickrExifError, match=r"another version of flickrexif \(journal 99, not 3\)\. Type: pip install"
+            ),
             opener(path),
         ):
             pass

@@ -22,6 +22,7 @@ from platformdirs import user_state_path
 from flickrexif.collectors.flickr.limiter import FAILED, OF_KEY, OF_SERVER, Booking, Pause, Window, booking, earliest
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import PRIVATE
+from flickrexif.core.versions import other_version
 
 VARIABLE = "WIN_PD_OVERRIDE_LOCAL_APPDATA" if os.name == "nt" else "XDG_STATE_HOME"  # moves the state folder
 MEMORY = 3_600.0  # seconds that a call is remembered: the longest window
@@ -55,7 +56,8 @@ def key_file(key: str, endpoint: str) -> Path:
 class CallsOfKey:
     """The calls that the file `path` counts; see `limiter.Calls`. Windows are at most `MEMORY` long.
 
-    Both methods raise UsageError when the file's folder cannot be written, FlickrExifError when the file is damaged.
+    Both methods raise UsageError when the file's folder cannot be written, FlickrExifError when the file is
+    damaged or of a later version.
     """
 
     path: Path
@@ -92,6 +94,8 @@ class CallsOfKey:
             new = not self.path.exists()
             with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
                 db.execute("BEGIN IMMEDIATE")
+                if (version := db.execute("PRAGMA user_version").fetchone()[0]) > 1:  # 0 is 1
+                    raise other_version(self.path, f"calls {version}, not 1")
                 if new:
                     self.path.chmod(PRIVATE)
                 for table in SCHEMA:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put
+from flickrexif.core.versions import other_version
 
 if TYPE_CHECKING:
     import torch
 
 EMBEDDINGS = "image_embeddings"
 IMAGE_ID = "image_id"
+FORMAT = "flickrexif embeddings 1"
 METADATA = "flickrexif"  # the entry of the header that holds our metadata, as JSON
 FLICKR_ID = "Flickr ID"
 SUFFIX = ".safetensors"
@@ -131,11 +133,14 @@ def read_embeddings(path: Path) -> Embeddings:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
-            metadata = _own_metadata(file.metadata() or {})
+            stored = file.metadata() or {}
+            metadata = _own_metadata(stored)
     except FileNotFoundError:
         raise UsageError(f"There is no embeddings file {path}.", "Make it with `flickrexif embed`.") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", MAKE_AGAIN) from None
+    if METADATA in stored and metadata.get("format", FORMAT) != FORMAT:
+        raise other_version(path, f"{str(metadata['format'])[:40]}, not {FORMAT}")
     if EMBEDDINGS not in tensors:
         raise FlickrExifError(f"{path} holds no tensor `{EMBEDDINGS}`.", "Name an embeddings file.")
     embeddings = Embeddings(tensors.pop(EMBEDDINGS), tensors, metadata)

@@ -19,6 +19,7 @@ from flickrexif.core.failures import read_failure_table, write_failure_table
 from flickrexif.core.files import remove
 from flickrexif.core.shards import shard_of
 from flickrexif.eval.data.embeddings import (
+    FORMAT,
     IMAGE_ID,
     SUFFIX,
     EmbeddingKey,
@@ -37,7 +38,6 @@ from flickrexif.eval.results import installed_versions
 if TYPE_CHECKING:
     import torch
 
-FORMAT = "flickrexif embeddings 1"
 ROW = "row"
 PACKAGES = ("flickrexif", "torch", "torchvision", "timm", "open_clip_torch", "pillow", "numpy")
 REMAKE = "Name another --out, or delete that file to make it again."

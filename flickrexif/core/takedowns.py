@@ -167,7 +167,7 @@ def read_takedowns(path: Path) -> Takedowns:
         raise _damaged(path, str(error)) from None
     forms = next((forms for forms in (FORMS, FIRST_FORMS) if rows and rows[0] == list(forms)), None)
     if forms is None or not text.endswith("\n"):
-        raise _damaged(path, "its first or its last line is not whole")
+        raise _damaged(path, "its first line is not of this version, or its last line is not whole")
     lines = [_line(forms, row) for row in rows[1:]]
     if None in lines:
         raise _damaged(path, f"line {lines.index(None) + 2}")
@@ -239,5 +239,8 @@ def one_line(reason: str, names: Collection[str] = ()) -> str:
 
 
 def _damaged(path: Path, what: str) -> FlickrExifError:
-    hint = "Restore it from a copy: without it a photo that was taken down could come back."
+    hint = (
+        "Restore it from a copy, as without it a photo that was taken down could come back; or, if a later flickrexif "
+        "wrote it, type: pip install --upgrade flickrexif"
+    )
     return FlickrExifError(f"The list of takedowns {path} is damaged ({what}).", hint)

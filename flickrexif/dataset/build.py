@@ -27,6 +27,7 @@ from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put, put_text, remove, remove_unfinished
 from flickrexif.core.parquet import write_rows
 from flickrexif.core.photos import RawPhoto, Source
+from flickrexif.core.versions import fields_of, versioned
 from flickrexif.dataset.attribution import attribution
 from flickrexif.dataset.images import StoredImage, write_images
 from flickrexif.dataset.parquet import FILE_NAME, FOLDERS
@@ -253,7 +254,7 @@ def read_collection(root: Path) -> Collection | None:
     """What `collection.json` says; None without one. Raises FlickrExifError for a bad file."""
     path = root / "collection.json"
     try:
-        record = json.loads(path.read_bytes())
+        record = fields_of(json.loads(path.read_bytes()), path)
         source, settings, dates = record["source"], record.get("settings", {}), record.get("dates")
         right = isinstance(source, str) and isinstance(settings, dict)
         if dates is not None:
@@ -269,5 +270,5 @@ def read_collection(root: Path) -> Collection | None:
 
 def write_collection(root: Path, collection: Collection) -> tuple[Outcome, Path]:
     """Write `collection.json`."""
-    text = json.dumps(asdict(collection), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(versioned(asdict(collection)), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     return put_text(root / "collection.json", text)

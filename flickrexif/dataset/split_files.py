@@ -18,6 +18,7 @@ import orjson
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put_bytes
 from flickrexif.core.parquet import opened
+from flickrexif.core.versions import fields_of
 
 SPLITS = ("train", "val", "test")
 REMAKE = "Make it again with: flickrexif splits"
@@ -140,6 +141,7 @@ def _load(path: Path) -> Any:
 def _from_published(path: Path, record: Any) -> Split:
     if not isinstance(record, dict):
         raise _malformed(path, "the file", "is not a JSON object")
+    record = fields_of(record, path)  # the published form has no version; one that is not this form would
     attribute = record.get("target_attribute")
     if not isinstance(attribute, str) or not attribute:
         raise _malformed(path, "target_attribute", "is missing or not a text")

@@ -8,6 +8,7 @@ import orjson
 
 from flickrexif.core.files import put_bytes
 from flickrexif.core.kinds import Holder
+from flickrexif.core.versions import fields_of, versioned
 from flickrexif.dataset.split_files import FORMATS, SPLITS, STEM, read_split, without_photos
 from flickrexif.dataset.splits import RECORD, counts_of
 
@@ -37,12 +38,13 @@ HOLDER = Holder(forget=_forget)
 
 def _count_again(folder: Path) -> None:
     """Bring the counts in the record of `folder` to what the split files there hold."""
+    path = folder / RECORD
     try:
-        record = orjson.loads((folder / RECORD).read_bytes())
+        record = fields_of(orjson.loads(path.read_bytes()), path)
     except (FileNotFoundError, orjson.JSONDecodeError):
         return
     for entry in record.get("splits", ()):
-        paths = (folder / f"{STEM}{entry['attribute']}{suffix}" for suffix in FORMATS)
-        if path := next((path for path in paths if path.exists()), None):
-            entry["counts"] = counts_of(read_split(path))
-    put_bytes(folder / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        files = (folder / f"{STEM}{entry['attribute']}{suffix}" for suffix in FORMATS)
+        if file := next((file for file in files if file.exists()), None):
+            entry["counts"] = counts_of(read_split(file))
+    put_bytes(path, orjson.dumps(versioned(record), option=orjson.OPT_INDENT_2))

@@ -15,6 +15,7 @@ import orjson
 from flickrexif.core.draws import rank, rng
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.files import put_bytes
+from flickrexif.core.versions import versioned
 from flickrexif.dataset.assign import Holdings, assign
 from flickrexif.dataset.labels_table import arrow_table, codes, read_labels_table, typed
 from flickrexif.dataset.split_files import SPLITS, Ints, Shortfall, Split, split_files, write_split
@@ -142,7 +143,7 @@ def make_splits(
         progress(line)
     record = {"protocol": asdict(protocol), "seed": seed, "splits": [_summary(s) for s in splits]}
     record["impossible"] = impossible
-    put_bytes(out / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+    put_bytes(out / RECORD, orjson.dumps(versioned(record), option=orjson.OPT_INDENT_2))
     return SplitsReport(splits=tuple(splits), files=tuple(files), impossible=impossible)
 
 
