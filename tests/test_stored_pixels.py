@@ -158,6 +158,15 @@ def test_a_tiff_of_either_order_is_read_by_value(
     assert np.array_equal(pixels, 255 - expected if photometric == 0 else expected)
 
 
+@pytest.mark.parametrize("width", [31, 21_900])  # of the latter three times as many are more than 16 bits hold
+def test_three_samples_of_12_bits_are_one_pixel_of_the_limits(width: int) -> None:
+    samples = np.resize(DRAWN, (2, width, 3))
+    picture = open_picture(tiff("<", samples, 12, 2))
+    assert isinstance(picture, Picture)
+    image = picture.decode(most_pixels=2 * width, longest_side=width)
+    assert np.array_equal(np.asarray(image), (samples >> 8).astype(int))
+
+
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("order", "<>")
 def test_an_entry_of_a_tiff_that_leads_nowhere_harms_no_pixel(order: str, big: bool) -> None:

@@ -144,13 +144,14 @@ def bare_tiff(content: bytes) -> BareTiff | Planes:
         return _planes(content, order, numbers)
     samples = 3 if packed and photometric == 2 and numbers.get(SAMPLES) == (3,) else 1
     inverted = deep and photometric == 0
-    changes: dict[int, tuple[int, ...]] = {PHOTOMETRIC: (1,)} if inverted or samples > 1 else {}
+    changes = {PHOTOMETRIC: 1} if inverted or samples > 1 else {}
     if samples > 1:
-        changes |= {BITS: (12,), SAMPLES: (1,)}
-        changes |= {tag: (3 * numbers[tag][0],) for tag in (WIDTH, TILE_WIDTH) if tag in numbers}
+        changes |= {BITS: 12, SAMPLES: 1}
+        changes |= {tag: 3 * numbers[tag][0] for tag in (WIDTH, TILE_WIDTH) if tag in numbers}
     out = bytearray(content)
     to = "<" if packed else order  # samples that fill no whole bytes are the same in both orders
-    _write(out, place, {tag: e._replace(values=changes.get(tag, e.values)) for tag, e in entries.items()}, to)
+    changed = {t: e._replace(kind=LONG, values=(changes[t],)) if t in changes else e for t, e in entries.items()}
+    _write(out, place, changed, to)
     return BareTiff(bytes(out), max(bits), samples, inverted)
 
 

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from flickrexif.core.bare import (
     BareTiff,
@@ -45,16 +45,17 @@ def pixels(name: str, stream: IO[bytes], check: Check, least: Least = None) -> "
     """
     if name == "HEIF":
         return _heif(stream, check)
-    image, finish = _opened(name, stream)
+    image, finish, samples = _opened(name, stream)
     if least:
         image.draft("RGB", (max(least[0], 1), max(least[1], 1)))
-    check(*image.size)
+    check(image.width // samples, image.height)
     return finish(image)
 
 
 def size(name: str, stream: IO[bytes]) -> tuple[int, int]:
     """Width and height of a file that Pillow reads, by its header. Raises whatever decoders raise."""
-    return _opened(name, stream)[0].size
+    image: Image.Image = _opened(name, stream).image
+    return image.size
 
 
 def to_rgb(image: "Image.Image") -> "Image.Image":
@@ -94,20 +95,26 @@ def _image(values: "npt.NDArray[np.integer[Any]]") -> "Image.Image":
 
 # --- by format
 
-Finish = Callable[[Any], "Image.Image"]  # of the opened image
+
+class Opened(NamedTuple):
+    """A file whose pixels are not decoded yet."""
+
+    image: Any  # Pillow's
+    finish: "Callable[[Any], Image.Image]"  # gives its pixels
+    samples: int = 1  # columns of the image for each pixel
 
 
-def _opened(name: str, stream: IO[bytes]) -> "tuple[Image.Image, Finish]":
+def _opened(name: str, stream: IO[bytes]) -> Opened:
     return _OPENERS.get(name, _plain)(name, stream)
 
 
-def _plain(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _plain(name: str, stream: IO[bytes]) -> Opened:
     """Open without Image.open, which limits the pixels even if only the header is read."""
     from PIL import Image
 
     if name not in Image.OPEN:
         Image.init()
-    return Image.OPEN[name][0](stream, ""), _loaded
+    return Opened(Image.OPEN[name][0](stream, ""), _loaded)
 
 
 def _loaded(image: "Image.Image") -> "Image.Image":
@@ -115,39 +122,39 @@ def _loaded(image: "Image.Image") -> "Image.Image":
     return image
 
 
-def _jpeg(_: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _jpeg(_: str, stream: IO[bytes]) -> Opened:
     """The first picture alone: a broken index of further ones does no harm."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    return JpegImageFile(io.BytesIO(bare_jpeg(stream.read())), ""), _loaded
+    return Opened(JpegImageFile(io.BytesIO(bare_jpeg(stream.read())), ""), _loaded)
 
 
-def _gif(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _gif(name: str, stream: IO[bytes]) -> Opened:
     return _plain(name, io.BytesIO(bare_gif(stream.read())))
 
 
-def _jpeg2000(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _jpeg2000(name: str, stream: IO[bytes]) -> Opened:
     return _plain(name, io.BytesIO(bare_jpeg2000(stream.read())))
 
 
-def _webp(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _webp(name: str, stream: IO[bytes]) -> Opened:
     return _plain(name, io.BytesIO(bare_webp(stream.read())))
 
 
-def _png(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
+def _png(name: str, stream: IO[bytes]) -> Opened:
     content, profile = bare_png(stream.read())
-    image, finish = _plain(name, io.BytesIO(content))
+    opened = _plain(name, io.BytesIO(content))
     if profile:
-        image.info["icc_profile"] = profile
-    return image, finish
+        opened.image.info["icc_profile"] = profile
+    return opened
 
 
-def _tiff(name: str, stream: IO[bytes]) -> "tuple[Image.Image, Finish]":
+def _tiff(name: str, stream: IO[bytes]) -> Opened:
     bare = bare_tiff(stream.read())
     if isinstance(bare, Planes):
-        return _of_planes(bare), _loaded
-    image, _ = _plain(name, io.BytesIO(bare.content))
-    return image, partial(_by_value, bare)
+        return Opened(_of_planes(bare), _loaded)
+    image = _plain(name, io.BytesIO(bare.content)).image
+    return Opened(image, partial(_by_value, bare), bare.samples)
 
 
 def _of_planes(planes: Planes) -> "Image.Image":
@@ -175,11 +182,11 @@ def _by_value(bare: BareTiff, image: "ImageFile") -> "Image.Image":
     return _image((values >> 8).astype(np.uint8).reshape(image.height, -1, bare.samples))
 
 
-def _ppm(name: str, stream: IO[bytes]) -> "tuple[ImageFile, Finish]":
-    image, finish = _plain(name, stream)
+def _ppm(name: str, stream: IO[bytes]) -> Opened:
+    image, finish, _ = _plain(name, stream)
     args = image.tile[0].args
     maximum = 2**16 - 1 if args == "I;16B" else args[-1] if isinstance(args, tuple) and image.mode != "F" else 0
-    return image, partial(_high_bytes, stream, maximum) if maximum > 255 else finish
+    return Opened(image, partial(_high_bytes, stream, maximum) if maximum > 255 else finish)
 
 
 def _high_bytes(stream: IO[bytes], maximum: int, image: "ImageFile") -> "Image.Image":
