@@ -47,8 +47,10 @@ def test_embeddings_as_they_are_give_the_records_that_their_images_give(run: Any
     record = json.loads(single.read_text())
     assert record["metrics"] == ours["control-colour/knn_ImageNet_jpeg.json"]["metrics"]
     assert f"{record['metrics']['all_same']:.4f}" in shown
-    accuracy = ours["control-colour/probe_ImageNet_jpeg_protocol=fast.json"]["metrics"]["accuracy"]
-    assert f"{accuracy:.3f}" in out
+    probe = ours["control-colour/probe_ImageNet_jpeg_protocol=fast.json"]
+    assert f"{probe['metrics']['accuracy']:.3f}" in out
+    assert "Of fewer than 100 images, too few to compare encoders by:" in err
+    assert f"probe of ImageNet ({probe['n']['test']})" in err
     assert "0.167" in out  # the chance of six classes
 
 

@@ -43,7 +43,7 @@ FUNCTIONS = {
     "eval": "evaluate",
 }  # others have the command's name
 NO_COMMAND = {"load_dataset", "mitigate"}  # of one who programs; `eval mitigation --heads` keeps what mitigates
-ONLY_COMMAND = {"as_json", "verbose", "quiet", "data_set"}  # how it is printed; the labels of `splits`, as an argument
+ONLY_COMMAND = {"as_json", "verbose", "quiet"}  # how it is printed
 ONLY_FUNCTION = {
     "progress",
     "say",

@@ -87,7 +87,7 @@ def test_the_main_job_is_done_without_extras(shell: Shell) -> None:
     crawled, _, _ = shell.run("flickrexif crawl --month 2024-08 --sandbox --target 30")
     photograph(shell.place / "photos")
     labelled, _, _ = shell.run("flickrexif label photos --out mine")
-    split, _, _ = shell.run("flickrexif splits --labels mine/labels --attribute Make --protocol proportional")
+    split, _, _ = shell.run("flickrexif splits mine/labels --attribute Make --protocol proportional")
     checked, _, _ = shell.run("flickrexif card mine --check")
     shown, page, _ = shell.run("flickrexif browse mine")
     processed, _, _ = shell.run("flickrexif process photos --variant jpeg75_420 --out traces")

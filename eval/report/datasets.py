@@ -47,6 +47,7 @@ def is_whole(result: Result) -> bool:
     return bool(official) and all(there[name] in (0, count) for name, count in official.items()) and there["test"] > 0
 
 
+FEWEST = 100  # test images, photos or pairs of a measurement that counts
 UNITS = {"test": "test images", "photos": "photos", "pairs": "pairs", "queries": "queries"}
 """Name in `Result.n` -> of what a number is, the first that a record has."""
 

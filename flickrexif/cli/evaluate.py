@@ -205,8 +205,18 @@ def _print_summary(outcomes: "Sequence[Done]") -> None:
         columns = [(label, metric) for label in labels for metric in of_task[0].item.measurement.headlines]
         for start in range(0, len(columns), WIDE):
             _print_part(f"{task}, {dataset}", of_task, columns[start : start + WIDE])
-    for line in _lacking([outcome.item for outcome in outcomes if not outcome.failed]):
+    for line in (*_of_few(outcomes), *_lacking([outcome.item for outcome in outcomes if not outcome.failed])):
         say(line)
+
+
+def _of_few(outcomes: "Sequence[Done]") -> Iterator[str]:
+    """What the page of a report does not count either."""
+    from flickrexif.eval.report.datasets import FEWEST, tested
+
+    few = (outcome.result for outcome in outcomes if outcome.result and 0 < tested(outcome.result) < FEWEST)
+    names = dict.fromkeys(f"{result.task} of {result.dataset} ({tested(result):,})" for result in few)
+    if names:
+        yield f"Of fewer than {FEWEST} images, too few to compare encoders by: {'; '.join(names)}."
 
 
 def _rows(result: "Result") -> Sequence[tuple[str, str, str]]:

@@ -11,7 +11,6 @@ from flickrexif.cli import completion
 from flickrexif.cli.options import AsJson, DataDir, Seed
 from flickrexif.cli.output import SHORT, how_to_load, progress_bar, say, table
 from flickrexif.collectors.owners import UNKNOWN
-from flickrexif.core.errors import UsageError
 from flickrexif.core.facts import counted
 from flickrexif.core.image_files import passed_over
 
@@ -76,9 +75,11 @@ def _tell_photographers(report: "FolderReport") -> None:
     from flickrexif.dataset.split_files import SPLITS
 
     unknown = report.photographers.get(UNKNOWN, 0)
-    shared = f"; {unknown:,} photos of which it is not known count as one photographer's" if unknown else ""
-    count = len(report.photographers)
-    typer.echo(f"{count:,} photographer{'s' if count != 1 else ''}, told by {report.owners}{shared}")
+    known = len(report.photographers) - bool(unknown)
+    if known:
+        typer.echo(f"{counted(known, 'photographer')} by {report.owners}")
+    if unknown:
+        typer.echo(f"Who took {counted(unknown, 'photo')} is not known: they count as one photographer's")
     if len(report.photographers) < len(SPLITS):
         say("Splits need a photographer each for train, val and test: name them with --owner-from or --owners.")
 
@@ -87,7 +88,7 @@ LABELS_HELP = "A data set's folder, its folder of labels, or a Parquet file of t
 
 
 def splits(
-    data_set: Annotated[
+    labels: Annotated[
         Path | None,
         typer.Argument(help=f"{LABELS_HELP} [default: the data folder's FlickrExif]", show_default=False),
     ] = None,
@@ -108,17 +109,14 @@ def splits(
     seed: Seed = 0,
     min_photos: Annotated[int, typer.Option(help="proportional: photos that make a value a class.")] = 10,
     data_dir: DataDir = None,
-    labels: Annotated[Path | None, typer.Option(help="The same as the argument.", show_default=False)] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the split files. [default: splits in the data set]", show_default=False),
     ] = None,
 ) -> None:
     """Split the photos of each attribute into train, val and test, no photographer in two of them."""
-    if data_set and labels:
-        raise UsageError(f"{data_set} and {labels} are two places of labels.", "Leave one of them out.")
     report = flickrexif.splits(
-        data_set or labels,
+        labels,
         protocol=protocol,
         attribute=attribute,
         seed=seed,

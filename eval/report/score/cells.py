@@ -20,7 +20,6 @@ from flickrexif.eval.report.wording import measurement_of
 from flickrexif.eval.results import BLOCKS, Result
 
 CellKey = tuple[str, ...]
-FEWEST = 100  # test images, photos or pairs of a measurement that counts
 AGAIN = "measured by an earlier version: measure again with --no-resume"
 NOTHING_TO_LOSE = "not above chance, so that there is nothing to lose"
 Draws = np.ndarray

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from flickrexif.eval.report.charts.base import ENCODER, FAMILY
-from flickrexif.eval.report.score.cells import FEWEST
+from flickrexif.eval.report.datasets import FEWEST
 from flickrexif.eval.report.score.compare import differences
 from flickrexif.eval.report.score.sensitivity import Board, Score
 from flickrexif.eval.report.spec import Column, Point, Table

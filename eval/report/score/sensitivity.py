@@ -15,8 +15,9 @@ from statistics import fmean
 
 from flickrexif.eval.report.charts import parts
 from flickrexif.eval.report.charts.base import Part
+from flickrexif.eval.report.datasets import FEWEST
 from flickrexif.eval.report.identity import REFERENCE, Entry
-from flickrexif.eval.report.score.cells import AGAIN, FEWEST, Cell, CellKey, Draws, cell_of, interval_of, mean_draws
+from flickrexif.eval.report.score.cells import AGAIN, Cell, CellKey, Draws, cell_of, interval_of, mean_draws
 from flickrexif.eval.report.spec import Point
 from flickrexif.eval.report.style import FAMILIES, family_order
 
