@@ -183,7 +183,7 @@ def test_bad_input_is_told_in_a_sentence() -> None:
         ((test, test_labels[:2], train, train_labels, draws, k), "do not fit 3 test and 20 training"),
         ((test, test_labels, train, train_labels, draws[:, :-1], k), "do not fit 3 test and 20 training"),
         ((test, test_labels, train, train_labels - 5, draws, k), "A label is negative"),
-        ((test, test_labels, train, train_labels, draws + 2, k), "a draw names no variant"),
+        ((test, test_labels, train, train_labels, draws + 1, k), "a draw names no variant"),
         (([x[:0] for x in test], test_labels[:0], train, train_labels, draws, k), "no query embeddings"),
     ):
         with pytest.raises(FlickrExifError, match=sentence):

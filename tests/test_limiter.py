@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flickrexif.collectors.flickr.budget import CallsOfKey
 from flickrexif.collectors.flickr.clock import SystemClock
-from flickrexif.collectors.flickr.limiter import Limiter, Window
+from flickrexif.collectors.flickr.limiter import OF_KEY, OF_SERVER, Limiter, Window
 from flickrexif.core.errors import Interrupted
 from tests.clock import START, FakeClock
 
@@ -181,6 +181,18 @@ def test_a_clock_set_back_neither_blocks_for_long_nor_lets_a_burst_through(
     for _ in range(3):
         limiter.acquire(times.append)
     assert [time - (START - back) for time in times] == pytest.approx([130, 130, 230], rel=0, abs=1e-4)
+
+
+def test_each_wait_says_how_long_it_is_and_what_for() -> None:
+    waits: list[tuple[int, str]] = []
+    limiter = Limiter([Window(1, 50)], FakeClock(), waits=lambda seconds, why: waits.append((round(seconds), why)))
+    limiter.acquire(ignore)
+    limiter.acquire(ignore)
+    limiter.pause_key(80)
+    limiter.acquire(ignore)
+    limiter.pause(90, "no answer")
+    limiter.acquire(ignore)
+    assert waits == [(50, OF_KEY), (80, OF_SERVER), (90, "no answer")]
 
 
 def test_calls_are_granted_in_the_order_they_are_asked_for() -> None:

@@ -274,6 +274,15 @@ def test_divergence_is_a_result_with_a_reason() -> None:
     assert (outcome.accuracy, outcome.heads) == (None, None)
     assert outcome.reason == "every trial of the search diverged"
     assert {trial["reason"] for trial in outcome.trials} == {"diverged"}
+    assert outcome.best == {}
+
+
+def test_embeddings_of_16_bits_are_measured_in_32() -> None:
+    train = [torch.from_numpy(np.random.default_rng(seed).normal(size=(6, 4))).half() for seed in (0, 1)]
+    draws = torch.tensor([[0, 1, 1, 0, 1, 0]])
+    features = processing_data(train, train, ["a", "b"], draws, ProbeSettings()).train(0).features
+    rows = np.stack([train[label][row].numpy().astype(float) for row, label in enumerate(draws[0].tolist())])
+    assert np.allclose(features.numpy(), rows / np.linalg.norm(rows, axis=1, keepdims=True), rtol=0, atol=1e-6)
 
 
 def test_shapes_that_do_not_fit_and_empty_parts_are_errors() -> None:
@@ -286,7 +295,7 @@ def test_shapes_that_do_not_fit_and_empty_parts_are_errors() -> None:
         (ones, ones, draws[:, :5]),
         (ones, ones, draws[:0]),
     ]:
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match=r"have the shapes \[6, 4\]|cannot be made of \[6, 4\] training and \[6, "):
             processing_data(train, test, ["a", "b"], drawn, settings)
     part = Part(*samples(10, 2, 4, 0))
     with pytest.raises(UsageError, match="no validation images"):

@@ -46,6 +46,7 @@ def test_a_class_that_is_never_there_is_never_predicted() -> None:
     settings = ProbeSettings(protocol="fast")
     outcome = probe(labelled_data(part, part, part, ["a", "b", "c", "nowhere"], settings), settings)
     assert outcome.recall["nowhere"] is None
+    assert all(trial.keys() == {"penalty", "accuracy"} for trial in outcome.trials)
     assert [row[3] for row in outcome.confusion[:3]] == [0, 0, 0]
     assert outcome.accuracy is not None
     assert outcome.accuracy > 0.6

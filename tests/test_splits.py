@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from random import Random
@@ -288,6 +289,8 @@ def test_make_splits_writes_every_attribute_from_monthly_files(tmp_path: Path) -
     report = make_splits(labels, out, proportional(), ATTRIBUTES, 0, lines.append)
     assert not report.short
     assert len(lines) == len(ATTRIBUTES) == len(report.splits)
+    for line, attribute in zip(lines, ATTRIBUTES, strict=True):
+        assert re.fullmatch(rf"{attribute}: \d+ classes of [\d,]+/[\d,]+/[\d,]+ \(train/val/test\)", line)
     names = {"Flash": {True: "with flash", False: "without flash"}, "Is Smartphone": {True: "True", False: "False"}}
     for attribute in ATTRIBUTES:
         split = read_split(out / f"split_data_target_attribute={attribute}.json")
@@ -299,6 +302,7 @@ def test_make_splits_writes_every_attribute_from_monthly_files(tmp_path: Path) -
             )
     record = orjson.loads((out / "splits.json").read_bytes())
     assert record["seed"] == 0
+    assert record["protocol"]["name"] == "proportional"
     assert {s["attribute"] for s in record["splits"]} == set(ATTRIBUTES)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert len(before) == 2 * len(ATTRIBUTES) + 1
