@@ -10,39 +10,19 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from flickrexif.collectors.flickr.models import Image, SearchPhoto
+from flickrexif.collectors.journal_file import connect, explained
 from flickrexif.collectors.search import Answer
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import PRIVATE
 from flickrexif.core.verdicts import KEPT
-from flickrexif.core.versions import other_version
 
 NAME = "journal.sqlite"
-VERSION = 3
-KEPT_VIEW = "CREATE VIEW kept AS SELECT * FROM candidates WHERE verdict = 'kept' AND passed_over IS NULL"
-UPGRADES = {
-    1: ("CREATE TABLE checks (photo_id INTEGER PRIMARY KEY, at REAL NOT NULL, verdict TEXT NOT NULL)",),
-    # Version 2 drew by the target, and dropped what it had read and not drawn: its searches are made again when a month
-    # goes on. Photos that it drew and judged stay.
-    2: (
-        "ALTER TABLE months ADD COLUMN exhausted INTEGER NOT NULL DEFAULT 0",
-        "UPDATE months SET rounds = 0",
-        "DELETE FROM searches",
-        "ALTER TABLE searches ADD COLUMN shown INTEGER",
-        "ALTER TABLE candidates ADD COLUMN passed_over TEXT",
-        "CREATE TABLE doubts (month TEXT NOT NULL, query TEXT NOT NULL, doubt TEXT NOT NULL,"
-        " PRIMARY KEY (month, query, doubt)) WITHOUT ROWID",
-        KEPT_VIEW,
-        "ALTER TABLE images ADD COLUMN original_reason TEXT",
-        "DELETE FROM images WHERE path IS NULL AND size = 'o'",  # the smaller size was not tried
-    ),
-}
 COLLECTING = ("flickr.photos.search", "flickr.photos.getExif")  # the calls that bring photos
 FETCHED = "fetched"  # key of `meta` in the journal of photos of a table
 CLEAN = "clean"  # key of `meta`, set while the file's free space is empty: from a `forget` to the next crawl
@@ -101,7 +81,7 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             try:  # around BEGIN too: Ctrl-C between the two would leave it open for the next caller
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
@@ -112,7 +92,7 @@ class Journal:
                 raise
 
     def _rows(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             return self._db.execute(sql, values).fetchall()
 
     def close(self) -> None:
@@ -380,10 +360,10 @@ class Journal:
                 for where in OF_PHOTOS:
                     db.execute(f"DELETE {where}", (ids,))
             # Deleted rows stay in the file's free space until VACUUM writes the file anew.
-            with self._lock, _explained(self.path):
+            with self._lock, explained(self.path):
                 self._db.execute("VACUUM")
             self.settle(CLEAN, "yes")
-        with self._lock, _explained(self.path):
+        with self._lock, explained(self.path):
             (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             hint = "Wait until it ends, then run the same command again."
@@ -426,7 +406,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
     except OSError as error:
         hint = "Give a folder you may write with --data-dir."
         raise FlickrExifError(f"The folder {path.parent} cannot be written ({error.strerror}).", hint) from error
-    journal = Journal(path, _connect(path))
+    journal = Journal(path, connect(path))
     try:
         yield journal
     finally:
@@ -444,61 +424,8 @@ def check_journal(path: Path) -> None:
 def read_journal(path: Path) -> Iterator[Journal]:
     """Open an existing journal for reading, also while a crawl runs."""
     check_journal(path)
-    journal = Journal(path, _connect(path))
+    journal = Journal(path, connect(path))
     try:
         yield journal
     finally:
         journal.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    with _explained(path):
-        db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            empty = not db.execute("SELECT 1 FROM sqlite_master").fetchone()
-            if empty:
-                schema = files("flickrexif.collectors").joinpath("journal.sql").read_text()
-                db.executescript(f"PRAGMA journal_mode=WAL; BEGIN; {schema} PRAGMA user_version={VERSION}; COMMIT;")
-            elif version in UPGRADES:
-                _upgrade(db)
-            elif version != VERSION:
-                raise other_version(path, f"journal {version}, not {VERSION}")
-            # Commits survive a kill of the process; only a power cut could undo the last ones.
-            db.execute("PRAGMA synchronous=NORMAL")
-        except BaseException:
-            db.close()
-            raise
-    return db
-
-
-def _upgrade(db: sqlite3.Connection) -> None:
-    """Bring a journal of an earlier version to this one; another process may be doing the same."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        while statements := UPGRADES.get(version := db.execute("PRAGMA user_version").fetchone()[0]):
-            for statement in statements:
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version={version + 1}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into sentences."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        again = "Then run the same command again: nothing that was journaled is lost."
-        match error.sqlite_errorname if hasattr(error, "sqlite_errorname") else "":
-            case "SQLITE_FULL":
-                raise FlickrExifError(f"The disk that holds {path} is full.", f"Free some space. {again}") from error
-            case "SQLITE_NOTADB" | "SQLITE_CORRUPT":
-                hint = "Restore it from a copy, or give another --data-dir."
-                raise FlickrExifError(f"{path} is damaged or no journal.", hint) from error
-            case _:
-                hint = f"Check the folder's disk and permissions. {again}"
-                raise FlickrExifError(f"{path} cannot be read or written ({error}).", hint) from error

@@ -15,7 +15,8 @@ import pytest
 
 from flickrexif.collectors import drawn
 from flickrexif.collectors.flickr.budget import CallsOfKey
-from flickrexif.collectors.journal import VERSION, read_journal
+from flickrexif.collectors.journal import read_journal
+from flickrexif.collectors.journal_file import VERSION
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.core.versions import UPGRADE
