@@ -275,7 +275,7 @@ def test_a_journal_of_another_version(run: Callable[..., Done], sandbox: Sandbox
     db.close()
     before, attempts = hashes(crawled), sandbox.attempts
     for command in ((*CRAWL, "--endpoint", sandbox.endpoint), ("status",), ("build",), (*CRAWL, "--dry-run")):
-        one_sentence(run(*command), 1, r"another version of flickrexif \(journal 99, not 3\)\. Use that version")
+        one_sentence(run(*command), 1, r"another version of flickrexif \(journal 99, not 3\)\. Type: pip install")
     assert sandbox.attempts == attempts
     assert hashes(crawled) == before
 

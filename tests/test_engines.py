@@ -34,12 +34,6 @@ def complain(unit: int, tick: Tick) -> None:
     tick(1, {})
 
 
-def die(unit: int, tick: Tick) -> None:
-    if unit == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    tick(1, {})
-
-
 def forever(unit: int, tick: Tick) -> None:
     while unit:
         tick(1, {})
@@ -94,12 +88,6 @@ def test_what_the_work_raises_arrives_whole(workers: int) -> None:
 def test_a_failure_stops_the_units_under_way() -> None:
     with pytest.raises(FlickrExifError, match="Unit 0 failed"):
         local.run([1, 0], forever, Count(), workers=2)
-
-
-def test_the_death_of_a_worker_is_a_sentence() -> None:
-    with pytest.raises(FlickrExifError, match="A worker process died") as caught:
-        local.run(range(4), die, Count(), workers=2)
-    assert "fewer --workers" in caught.value.hint
 
 
 ENDLESS = """
