@@ -93,7 +93,7 @@ def test_a_list_of_the_first_version_is_read_and_goes_on(path: Path) -> None:
 
 @pytest.mark.parametrize("reason", ["photo 53512345678 by mail", "mail of 7478087@N06"])
 def test_a_reason_names_nobody(path: Path, reason: str) -> None:
-    with pytest.raises(UsageError, match="say why, not who"):
+    with pytest.raises(UsageError, match=r"^The reason names who is to be forgotten\. It is kept: say why, not who\.$"):
         add(path, photos=[53_512_345_678], owners=["7478087@N06"], reason=reason, now=NOW)
     assert not path.exists()
 
@@ -182,7 +182,7 @@ def test_any_reason_is_one_bounded_line_that_comes_back(tmp_path_factory: pytest
     path = tmp_path_factory.mktemp("list") / "takedowns.csv"
     if not any(letter.isprintable() and not letter.isspace() for letter in reason[:MAX_REASON]):
         reason = " \t"
-        with pytest.raises(UsageError, match="The reason is empty"):
+        with pytest.raises(UsageError, match=r"^The reason is empty\. Say why, for example --reason "):
             add(path, photos=[1], reason=reason, now=NOW)
         assert not path.exists()
         return
@@ -274,9 +274,12 @@ def test_a_good_list_is_read(path: Path) -> None:
     assert (line.hash, line.reason) == (HASH, "asked by mail")
     write_takedowns(path, Takedowns((line,)))
     assert path.read_bytes() == (HEADER + LINE).encode()
+    path.write_bytes((HEADER + 2 * LINE + "\n").encode())
+    with pytest.raises(FlickrExifError, match=r"is damaged \(line 4\)\. Restore"):
+        read_takedowns(path)
 
 
 def test_a_list_that_cannot_be_read_is_an_error(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(FlickrExifError, match=rf"{re.escape(str(path))} cannot be read \("):
+    with pytest.raises(FlickrExifError, match=rf"{re.escape(str(path))} cannot be read \(.*\)\. Mend that"):
         read_takedowns(path)
