@@ -171,9 +171,12 @@ def _in_sqlite(path: Path, needles: Needles) -> bool:
 
 def forms_of(number: int) -> Iterator[bytes]:
     """A number as SQLite writes it: as the key of a row, and as a value; none that could be there by chance."""
-    digits = [number & 127]
-    while number >> 7 * len(digits):
-        digits.append((number >> 7 * len(digits) & 127) | 128)
+    if number < 2**56:
+        digits = [number & 127]
+        while number >> 7 * len(digits):
+            digits.append((number >> 7 * len(digits) & 127) | 128)
+    else:  # of nine bytes the last has 8 bits of it
+        digits = [number & 255, *((number >> 8 + 7 * place & 127) | 128 for place in range(8))]
     for form in (bytes(reversed(digits)), number.to_bytes(6 if number < 2**47 else 8, "big")):
         if number >= 2**31 and len(form) > 4:
             yield form
