@@ -30,7 +30,7 @@ from tests.samples import DATA
 from tests.test_fetch import IDS, Moody, write_table
 from tests.test_fetch import rows_of as rows_of_table
 
-PHOTOS = 30
+PHOTOS = 16
 PAIRS = 3
 
 

@@ -23,6 +23,7 @@ from tests.test_loading import make
 
 Run = Callable[..., tuple[int, str, str]]
 ODD = ["[2024] a::b ~x* 東京", "[ab]", "x*", "q?", "a::b", "zip:://b", "~nobody", "{a,b}", "#1 %41"]
+PHOTOS = 20
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline: None) -> Path
 
 def pipeline(run: Run, data: str, *data_dir: str) -> None:
     """Crawl, split, process, embed, measure, describe, show; `data`: the data folder, `data_dir`: the option for it."""
-    assert run("crawl", "--month", "2024-08", "--sandbox", "--target", 60, "--images", "large", *data_dir)[0] == 0
+    assert run("crawl", "--month", "2024-08", "--sandbox", "--target", PHOTOS, "--images", "large", *data_dir)[0] == 0
     commands: list[tuple[object, ...]] = [
         ("status", *data_dir),
         ("splits", "--attribute", "Is Smartphone", "--protocol", "proportional", "--min-photos", 3, *data_dir),
-        ("process", f"{data}/flickrexif", "--parameter", "jpeg", "--limit", 4, *data_dir),
+        ("process", f"{data}/flickrexif", "--parameter", "jpeg", "--limit", 4, "--workers", 1, *data_dir),
         ("embed", "--dataset", "flickrexif", "--encoder", "control:random", *data_dir),
         ("embed", "--dataset", f"{data}/imagenet-traces", "--encoder", "control:random", *data_dir),
         ("eval", "neighbors", "--encoder", "control:random", *data_dir),
@@ -61,7 +62,7 @@ def test_all_commands_work_in_a_folder_of_any_name(tmp_path: Path, home: Path, r
     rows = load_dataset("flickrexif", "labels", data_dir=data, split="train")
     images = load_dataset("flickrexif", "images", data_dir=data, split="train")
     processed = load_dataset("imagenet-traces", "jpeg75_420", data_dir=data, split="train")
-    assert (rows.num_rows, images.num_rows, processed.num_rows) == (60, 60, 4)
+    assert (rows.num_rows, images.num_rows, processed.num_rows) == (PHOTOS, PHOTOS, 4)
     assert images[0]["image"].size == (images[0]["width"], images[0]["height"])
     assert list(data.glob("embeddings/**/model=*"))
     assert contents(Path.cwd()) == {}
@@ -70,7 +71,7 @@ def test_all_commands_work_in_a_folder_of_any_name(tmp_path: Path, home: Path, r
 def test_a_tilde_in_the_variable_is_the_home(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLICKREXIF_DATA", "~/fx")
     pipeline(run, "~/fx")
-    assert load_dataset("flickrexif", "labels", split="train").num_rows == 60
+    assert load_dataset("flickrexif", "labels", split="train").num_rows == PHOTOS
     assert (home / "fx/embeddings").is_dir()
     assert list(Path.cwd().rglob("*")) == []
 

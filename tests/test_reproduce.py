@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +34,7 @@ from flickrexif.eval.measure.masking import Masking
 from flickrexif.eval.report.published import paper_numbers
 from flickrexif.eval.suite import ALL
 from flickrexif.processing.variants import PARAMETERS
+from tests.forked import forks
 from tests.hub import Hub, serving
 from tests.hub_repo import File, Repo
 from tests.populations import make_photo
@@ -235,18 +235,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
             "PYTHONPATH": str(ROOT),
         }
 
-        def run(step: str) -> subprocess.CompletedProcess[str]:
-            arguments = shlex.split(step.replace("--workers 16", "--workers 1"))[1:]
-            return subprocess.run(
-                [sys.executable, "-m", "flickrexif", *arguments],
-                cwd=folder,
-                env=environ,
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
+        with forks(folder, environ) as run:
+            yield Done(folder, {step: run(arguments(step)) for step in RUN})
 
-        yield Done(folder, {step: run(step) for step in RUN})
+
+def arguments(step: str) -> list[str]:
+    """What Python is given to run a step."""
+    return ["-m", "flickrexif", *shlex.split(step.replace("--workers 16", "--workers 1"))[1:]]
 
 
 @pytest.mark.parametrize("step", RUN, ids=lambda step: step.splitlines()[0][:80])

@@ -17,13 +17,13 @@ import pytest
 
 import flickrexif
 from flickrexif.collectors.sandbox.server import Sandbox
-from flickrexif.collectors.sandbox.simulated import SimulatedPopulation
 from tests.crashes import output_files
 from tests.folders import hashes
 from tests.hub import Hub, serving
 from tests.pushing import REPO, TOKEN, USERS, local, make, remote
 from tests.samples import DATA, write_image_folder
 from tests.suite_data import records
+from tests.test_crash import Painted
 
 ROOT = Path(__file__).parents[1]
 SENTENCE = r"flickrexif: Interrupted; what was (done is saved|uploaded is kept)\. Run the same command again to go on\."
@@ -136,7 +136,7 @@ def test_stopped_by_ctrl_c_it_goes_on(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
-    with Sandbox(SimulatedPopulation(0, 2_000), latency=0.02) as running:
+    with Sandbox(Painted(0, 2_000), latency=0.02) as running:
         yield running
 
 
@@ -145,10 +145,13 @@ def crawl(server: Sandbox, *more: str) -> list[str]:
     return ["crawl", *options.split(), *more]
 
 
-def test_a_crawl_and_a_refresh_go_on(server: Sandbox, tmp_path: Path) -> None:
+def test_a_crawl_and_a_refresh_go_on(
+    server: Sandbox, tmp_path: Path, run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "stopped").mkdir()
-    assert ended(terminal(tmp_path / "whole", *crawl(server)))[0] == 0
+    monkeypatch.chdir(tmp_path / "whole")
+    assert run(*crawl(server))[0] == 0
     interrupted(terminal(tmp_path / "stopped", *crawl(server)), r"[1-9]\d?/40 ")
     again = terminal(tmp_path / "stopped", *crawl(server))
     again.expect("40/40 ")
@@ -157,7 +160,8 @@ def test_a_crawl_and_a_refresh_go_on(server: Sandbox, tmp_path: Path) -> None:
     refresh = ["refresh", "--month", MONTH, "--endpoint", server.endpoint, "--older-than", "0"]
     interrupted(terminal(tmp_path / "stopped", *refresh), r"[1-9]\d?/40 ")
     for folder in ("stopped", "whole"):
-        assert ended(terminal(tmp_path / folder, *refresh))[0] == 0
+        monkeypatch.chdir(tmp_path / folder)
+        assert run(*refresh)[0] == 0
     assert output_files(tmp_path / "stopped/data") == output_files(tmp_path / "whole/data")
 
 

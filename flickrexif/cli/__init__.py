@@ -3,7 +3,9 @@
 Exit codes: 0 done, 1 error, 2 usage, 3 done but short of what was asked, 130 interrupted (state saved).
 """
 
+import atexit
 import errno
+import gc
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -115,6 +117,7 @@ def main() -> None:
         stops.append(number)
         raise KeyboardInterrupt
 
+    atexit.register(gc.freeze)  # else Python looks once more through all that is loaded, which takes up to a second
     signal.signal(signal.SIGTERM, stop)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a script
         signal.signal(signal.SIGINT, stop)
