@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pydantic_core
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from flickrexif.core.addresses import place_of
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import Outcome, put_text
 from flickrexif.core.versions import other_version
@@ -139,7 +140,7 @@ def fingerprint(path: Path) -> str:
 
 @lru_cache(maxsize=4096)
 def _hash(path: str, size: int, time: int) -> str:  # noqa: ARG001  # size and time tell a changed file
-    with Path(path).open("rb") as file:
+    with place_of(path).open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
 from flickrexif.core.files import put_bytes, put_text, remove
 from flickrexif.eval.data.catalog import IDENTITY, DataSet
-from flickrexif.eval.data.embeddings import UNSAFE, EmbeddingKey, read_embeddings
+from flickrexif.eval.data.embeddings import UNSAFE, EmbeddingKey, read_metadata
 from flickrexif.eval.embed.run import embed
 from flickrexif.eval.embed.settings import Combo, EmbedSettings, Work
 from flickrexif.eval.embed.store import file_names
@@ -290,7 +290,7 @@ def _is_up_to_date(key: EmbeddingKey, candidate: Candidate, data: DataSet, setti
     if settings.as_they_are:
         return True
     try:
-        stored = json.loads(read_embeddings(path).metadata.get("settings", "null"))
+        stored = json.loads(read_metadata(path)[0].get("settings", "null"))
     except FlickrExifError:
         return source is None  # measuring it will say so
     if stored is None:  # of another program

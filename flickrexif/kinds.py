@@ -5,6 +5,7 @@ from pathlib import Path
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import STATE, DataFolder
 from flickrexif.core.kinds import SIMULATED_NOTE, DataSetKind
+from flickrexif.core.remote import is_remote
 from flickrexif.dataset.kind import FETCHED, FLICKREXIF, FOLDER
 from flickrexif.paircams.kind import PAIRCAMS
 from flickrexif.processing.kind import TRACES
@@ -35,9 +36,9 @@ def check_data_set(folder: Path) -> None:
 
 
 def data_sets(data_folder: Path) -> list[tuple[Path, DataSetKind]]:
-    """The data sets in a data folder, and those elsewhere that are registered in it, sorted by folder."""
+    """The data sets in a data folder, and those of this machine that are registered in it, sorted by folder."""
     inside = [path for path in data_folder.glob("*/") if not path.name.startswith(".")]
-    elsewhere = [path for path in DataFolder(data_folder).registered() if path.is_dir()]
+    elsewhere = [path for path in DataFolder(data_folder).registered() if not is_remote(path) and path.is_dir()]
     return [(folder, kind) for folder in sorted({*inside, *elsewhere}) if (kind := recognised(folder))]
 
 

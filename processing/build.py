@@ -25,6 +25,7 @@ from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.failures import write_failure_table
 from flickrexif.core.files import remove_unfinished, unwritable
 from flickrexif.core.folder import DataFolder
+from flickrexif.core.remote import is_remote
 from flickrexif.core.shards import shard_of
 from flickrexif.core.takedowns import read_takedowns
 from flickrexif.processing.draw import balanced_classes, draw_class
@@ -235,6 +236,8 @@ def summary(report: ProcessReport) -> str:
         return "\n".join([*lines, f"This is shard {report.shard}. After all: the same command without --shard."])
     last = report.parts[-1]
     load = f'load_dataset("{report.out}", "{last.config}", split="{last.split}")'
+    if is_remote(report.out):  # of which `datasets` takes files alone
+        load = f'load_dataset("parquet", data_files="{report.out}/{last.config}/{last.split}-*.parquet", split="train")'
     return "\n".join([*lines, f"Load them: from datasets import load_dataset; {load}"])
 
 

@@ -121,7 +121,7 @@ def read_listing(folder: Path, split: str) -> Listing | None:
     """The listing of a split; None without one. Raises UsageError when it cannot be read."""
     path = listing_path(folder, split)
     try:
-        with np.load(path) as columns:
+        with path.open("rb") as file, np.load(file) as columns:
             arrays = fields_of(dict(columns), path)
         return Listing(*(arrays[field.name] for field in fields(Listing)))
     except (FileNotFoundError, NotADirectoryError):

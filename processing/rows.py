@@ -18,10 +18,12 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flickrexif.core.addresses import address_of, check_data_set, data_set_address, image_of_row, split_query
+from flickrexif.core.addresses import address_of, check_data_set, data_set_address, image_of_row, place_of, split_query
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.parquet import stored_bytes
+from flickrexif.core.remote import remote
 from flickrexif.core.text import reason_of
+from flickrexif.processing.kind import configs
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
 ID_COLUMNS = ("image_id", "Flickr ID", "id")  # the first whose values all differ; else the row's number
@@ -82,6 +84,8 @@ def data_set(spec: str) -> dict[str, Lister]:
     if wrong := set(options) - set(OPTIONS):
         raise UsageError(f"{', '.join(sorted(wrong))} is no option of a data set.", f"Known: {', '.join(OPTIONS)}.")
     config, revision = options.get("config"), options.get("revision")
+    if folder := remote(name):
+        return _at_store(folder, config)
     check_data_set(name, LAYOUTS, revision)
     try:
         names = datasets.get_dataset_split_names(data_set_address(name), config, revision=revision)
@@ -91,6 +95,27 @@ def data_set(spec: str) -> dict[str, Lister]:
     column_names = options.get("image"), options.get("label")
     return {
         split: partial(_listed, split, tuple(places.values()), place, column_names) for split, place in places.items()
+    }
+
+
+def _at_store(folder: Path, config: str | None) -> dict[str, Lister]:
+    """The splits of a data set that `process` wrote to an address, of which `datasets` takes files alone."""
+    known = configs(folder)
+    if not known:
+        hint = "Of a store these can be read: folders of images, and what `flickrexif process` wrote."
+        raise UsageError(f"{folder} is no folder of images and no data set.", hint)
+    if config is None and len(known) == 1:
+        (config,) = known
+    if config is None or config not in known:
+        raise UsageError(
+            f"{folder} has several configs.", f"Write {folder}?config=NAME with one of: {', '.join(known)}."
+        )
+    places = {
+        SPLITS.get(split, split): Place("parquet", split, data_files=tuple(map(str, files)))
+        for split, files in known[config].items()
+    }
+    return {
+        split: partial(_listed, split, tuple(places.values()), place, (None, None)) for split, place in places.items()
     }
 
 
@@ -128,7 +153,7 @@ def _readable(place: Place) -> Iterator[None]:
 @lru_cache(maxsize=2)
 def _stream(place: Place, columns: tuple[str, ...] = ()) -> Any:
     """The split as a stream of these columns, or of all."""
-    paths = [f"{address_of(Path(path).parent)}/{Path(path).name}" for path in place.data_files]
+    paths = [f"{address_of(file.parent)}/{file.name}" for file in map(place_of, place.data_files)]
     files = {"data_files": {place.split: paths}} if paths else {}
     address = place.path if paths else data_set_address(place.path)
     builder = datasets.load_dataset_builder(address, place.config, revision=place.revision, **files)

@@ -18,12 +18,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flickrexif.core.addresses import expanded
+from flickrexif.core.addresses import place_of
 from flickrexif.core.draws import rank
 from flickrexif.core.errors import UsageError
 from flickrexif.core.extras import require
 from flickrexif.core.files import read_below
-from flickrexif.core.image_files import files, images
+from flickrexif.core.image_files import files, images, sizes_of
+from flickrexif.core.remote import is_remote
 from flickrexif.core.text import as_utf8
 from flickrexif.processing.source import LAYOUTS, SPLITS, UNLABELLED, Lister, Source
 
@@ -49,13 +50,13 @@ def open_source(spec: str, split: str | None = None, limit: int | None = None) -
         raise UsageError(f"There is no image in the split {name!r} of {spec}.", LAYOUTS)
     if len(set(source.ids)) < len(source):
         raise UsageError(f"Two images of {spec} have the same id.", "Rename one of the files.")
-    folder = expanded(spec)
+    folder = place_of(spec)
     return replace(source, name=folder.resolve().name if folder.is_dir() else spec)
 
 
 def splits(spec: str) -> Mapping[str, Lister]:
     """The splits of a source, each with the function that lists it. Raises UsageError for anything else."""
-    folder = expanded(spec)
+    folder = place_of(spec)
     if folder.is_dir():
         for layout in (_inaturalist, _flickrexif, _image_folders):
             if listers := layout(folder):
@@ -78,7 +79,7 @@ class Files:
     odd: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, ids: Sequence[str], first: int) -> Iterator[bytes | None]:  # noqa: ARG002
-        return (read_below(Path(self.root), self.odd.get(image_id, image_id)) for image_id in ids)
+        return (read_below(place_of(self.root), self.odd.get(image_id, image_id)) for image_id in ids)
 
 
 def _listed(
@@ -105,16 +106,14 @@ def _has_images(folder: Path) -> bool:
     return any(images(folder, Counter()))
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # a broken link: it will be a row with a reason
-        return 0
-
-
 def _class_names(folder: Path) -> list[str]:
+    names = {path.name for path in folder.glob("*/")} if is_remote(folder) else _folders(folder)
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as scan:
-        return sorted(entry.name for entry in scan if entry.is_dir() and not entry.name.startswith("."))
+        return [entry.name for entry in scan if entry.is_dir()]
 
 
 # --- ImageFolder and ImageNet
@@ -167,12 +166,13 @@ def _with_what_is_beside(lister: Lister, root: Path, folders: Sequence[Path], li
 
 def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
     label, passed_over = {name: number for number, name in enumerate(names)}, Counter[str]()
+    size = sizes_of(folder)
 
     def entries() -> Iterator[tuple[str, int, int]]:
         for path in images(folder, passed_over):
             class_name, below, _ = path.partition("/")
             if below:
-                yield path, label[class_name], _size(folder / path)
+                yield path, label[class_name], size(path)
             else:
                 passed_over["image outside of the classes"] += 1
 
@@ -180,8 +180,8 @@ def _class_folders(folder: Path, split: str, names: tuple[str, ...], limit: int 
 
 
 def _unlabelled(folder: Path, split: str, names: tuple[str, ...], limit: int | None) -> Source:
-    passed_over = Counter[str]()
-    entries = ((path, UNLABELLED, _size(folder / path)) for path in images(folder, passed_over))
+    passed_over, size = Counter[str](), sizes_of(folder)
+    entries = ((path, UNLABELLED, size(path)) for path in images(folder, passed_over))
     return _listed(tuple(map(as_utf8, names)), folder, entries, split, limit, passed_over)
 
 
@@ -191,13 +191,14 @@ def _flat_validation(
     """ILSVRC2012_val_00000001.JPEG ...: the number in the name is the line of the ground truth, 1 for the first."""
     truth = [int(line) for line in _devkit_file(root, "ILSVRC2012_validation_ground_truth.txt").split()]
     label, passed_over = {name: number for number, name in enumerate(names)}, Counter[str]()
+    size = sizes_of(folder)
 
     def entries() -> Iterator[tuple[str, int, int]]:
         for path in images(folder, passed_over):
             number = re.search(r"_val_0*(\d+)\.", path)
             if not number or not 1 <= int(number[1]) <= len(truth):
                 raise UsageError(f"{folder / path} is not in the devkit's ground truth.", "Take it out of val/.")
-            yield path, label[wnids[truth[int(number[1]) - 1]]], _size(folder / path)
+            yield path, label[wnids[truth[int(number[1]) - 1]]], size(path)
 
     return _listed(names, folder, entries(), "validation", limit, passed_over)
 
@@ -257,7 +258,8 @@ def _inaturalist_split(root: Path, path: Path, split: str, limit: int | None) ->
     names = tuple(category[number] for number in sorted(category))
     if len(set(names)) < len(names):  # a name for two categories
         names = tuple(f"{category[number]} ({number})" for number in sorted(category))
-    rows = ((file, label, _size(root / file)) for file, label in listed)
+    size = sizes_of(root)
+    rows = ((file, label, size(file)) for file, label in listed)
     source = _listed(names, root, rows, split, limit, {})
     if source and not any(source.sizes):
         raise UsageError(f"None of the images that {path.name} names is in {root}.", "Unpack train_val2018/ there.")

@@ -22,6 +22,8 @@ GENERATOR = ROOT / "flickrexif" / "exif" / "generate_devices.py"  # run by hand,
 USED_WHERE_INSTALLED = {"hf-xet"}  # comes with huggingface_hub where it runs
 RUN_ALONE = {
     "build",
+    "flask",
+    "flask-cors",
     "ipykernel",
     "mkdocs-material",
     "mypy",

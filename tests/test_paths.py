@@ -164,9 +164,11 @@ def test_a_user_that_is_none_is_a_folder_and_a_home_that_is_nowhere_is_said(monk
 @pytest.mark.parametrize("option", ["--out", "--data-dir"])
 def test_an_address_is_no_folder(home: Path, run: Run, option: str) -> None:
     write_image_folder(Path("photos"), classes=1, train=1, val=0)
-    code, _, said = run("process", "photos", "--variant", "identity", option, "s3://bucket/traces")
+    code, _, said = run("process", "photos", "--variant", "identity", option, "s3://")
     assert (code, list(Path().iterdir())) == (2, [Path("photos")])
-    assert "is no folder of this machine. Mount it" in said
+    assert "names no bucket" in said
+    with pytest.raises(UsageError, match="sftp://host/x is no folder of this machine"):
+        path_of("sftp://host/x")
     Path("s3:").mkdir()
     assert path_of("s3://bucket") == Path("s3:/bucket")
 

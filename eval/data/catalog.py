@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flickrexif.core.addresses import expanded
+from flickrexif.core.addresses import place_of
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.core.kinds import DataSetKind
 from flickrexif.dataset.kind import FETCHED, FOLDER
@@ -127,7 +127,7 @@ def _may_have_images(folder: Path, kind: DataSetKind) -> bool:
 
 def _opened(spec: str, data_dir: Path, *, processed: bool) -> DataSet:
     data = data_set_of(open_images(spec, data_dir=data_dir), processed=processed)
-    folder = expanded(spec)
+    folder = place_of(spec)
     own = folder.absolute() if recognised(folder) in OF_LABELS else None
     return replace(data, labels=own or (data_dir / "flickrexif" if data.name == FLICKREXIF else None))
 

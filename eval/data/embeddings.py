@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.files import put
+from flickrexif.core.files import local, put
+from flickrexif.core.remote import is_remote
 from flickrexif.core.versions import other_version
 
 if TYPE_CHECKING:
@@ -127,11 +128,14 @@ def failures_path(path: Path) -> Path:
 
 
 def read_embeddings(path: Path) -> Embeddings:
-    """Open a file, memory-mapped. Raises UsageError where it is missing, FlickrExifError where it is broken."""
+    """Open a file, memory-mapped; one of a store is copied first, for as long as it is in use.
+
+    Raises UsageError where it is missing, FlickrExifError where it is broken.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with local(path) as here, safe_open(here, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
             stored = file.metadata() or {}
             metadata = _own_metadata(stored)
@@ -139,8 +143,7 @@ def read_embeddings(path: Path) -> Embeddings:
         raise UsageError(f"There is no embeddings file {path}.", "Make it with `flickrexif embed`.") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", MAKE_AGAIN) from None
-    if METADATA in stored and metadata.get("format", FORMAT) != FORMAT:
-        raise other_version(path, f"{str(metadata['format'])[:40]}, not {FORMAT}")
+    _check_version(path, stored, metadata)
     if EMBEDDINGS not in tensors:
         raise FlickrExifError(f"{path} holds no tensor `{EMBEDDINGS}`.", "Name an embeddings file.")
     embeddings = Embeddings(tensors.pop(EMBEDDINGS), tensors, metadata)
@@ -149,12 +152,35 @@ def read_embeddings(path: Path) -> Embeddings:
     return embeddings
 
 
+def read_metadata(path: Path) -> tuple[Mapping[str, str], int]:
+    """The metadata of a file and its number of rows; of one of a store only the head is read. Raises as above."""
+    if not is_remote(path):
+        embeddings = read_embeddings(path)
+        return embeddings.metadata, len(embeddings)
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        stored, rows = header.get("__metadata__", {}), int(header[EMBEDDINGS]["shape"][0])
+        metadata = _own_metadata(stored)
+    except FileNotFoundError:
+        raise UsageError(f"There is no embeddings file {path}.", "Make it with `flickrexif embed`.") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", MAKE_AGAIN) from None
+    _check_version(path, stored, metadata)
+    return metadata, rows
+
+
+def _check_version(path: Path, stored: Mapping[str, str], metadata: Mapping[str, str]) -> None:
+    if METADATA in stored and metadata.get("format", FORMAT) != FORMAT:
+        raise other_version(path, f"{str(metadata['format'])[:40]}, not {FORMAT}")
+
+
 def holds_embeddings(path: Path) -> bool:
     """Whether a safetensors file is one of embeddings, not of weights. Raises FlickrExifError when it is not whole."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with local(path) as here, safe_open(here, framework="pt") as file:
             return EMBEDDINGS in file.keys()  # noqa: SIM118  # it is no dict
     except (SafetensorError, OSError) as error:
         raise FlickrExifError(f"{path} is no whole safetensors file ({error}).", MAKE_AGAIN) from None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from flickrexif.core.errors import UsageError
-from flickrexif.core.image_files import files, is_image
+from flickrexif.core.image_files import files, is_image, sizes_of
 from flickrexif.core.text import as_utf8
 from flickrexif.eval.data.names import SPLITS
 from flickrexif.eval.data.source import Files, Source, fingerprint
@@ -19,17 +19,13 @@ def walk(
     Links to folders are followed, as torchvision does, but for those that lead back; hidden folders and those of
     `without` are left out.
     """
-    sizes, passed_over = dict[str, int](), Counter[str]()
+    sizes, passed_over, size = dict[str, int](), Counter[str](), sizes_of(folder)
     for path, kind in files(folder, is_wanted=is_wanted, without=without):
         if kind is None:
-            sizes[path] = _size(folder / path)
+            sizes[path] = size(path)
         else:
             passed_over[kind] += 1
     return sizes, passed_over
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0  # a broken link is listed too
 
 
 def split_folders(root: Path) -> dict[str | None, Path]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flickrexif.core.addresses import expanded
+from flickrexif.core.addresses import place_of
 from flickrexif.core.errors import UsageError
 from flickrexif.core.failures import read_failure_table
 from flickrexif.core.folder import default_data_dir
@@ -39,7 +39,7 @@ def open_images(
     data set `name[?config=..&image=..&label=..]`. Raises UsageError where it has no such images.
     """
     data_dir = data_dir or default_data_dir()
-    folder = data_dir / spec if spec in NAMES else expanded(spec)
+    folder = data_dir / spec if spec in NAMES else place_of(spec)
     if folder.is_dir():
         check_data_set(folder)
     origin = origin_of(folder)

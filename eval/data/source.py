@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flickrexif.core import image_files
-from flickrexif.core.addresses import image_of_row
+from flickrexif.core.addresses import image_of_row, place_of
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import AGAIN, read_below
 from flickrexif.core.parquet import opened, stored_bytes
@@ -109,7 +109,7 @@ class Files:
     paths: Sequence[str]  # below root
 
     def __call__(self, start: int, stop: int) -> Iterator[bytes | None]:
-        return (read_below(Path(self.root), path) for path in self.paths[start:stop])
+        return (read_below(place_of(self.root), path) for path in self.paths[start:stop])
 
 
 # --- Parquet
@@ -154,7 +154,7 @@ def parquet_files(paths: Sequence[Path], image: str) -> ParquetFiles:
 
 @lru_cache(maxsize=2)  # a worker gets a few images of a group at a time
 def _row_group(path: str, time: int, group: int, image: str) -> "pa.Table":  # noqa: ARG001 - tells a new file
-    with opened(Path(path)) as parquet:
+    with opened(place_of(path)) as parquet:
         names = [name for name in (image, "sha256") if name in parquet.schema_arrow.names]
         return parquet.read_row_group(group, columns=names)
 
@@ -162,7 +162,7 @@ def _row_group(path: str, time: int, group: int, image: str) -> "pa.Table":  # n
 def _time(path: str) -> int:
     """When the file changed, in nanoseconds; 0 where there is none, which reading it tells."""
     try:
-        return Path(path).stat().st_mtime_ns
+        return place_of(path).stat().st_mtime_ns
     except OSError:
         return 0
 

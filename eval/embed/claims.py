@@ -4,12 +4,12 @@
 <blocks of a file>/.run           the name of that lock
 <blocks of a file>/.lock          locked for the instant in which the claim is made
 
-A lock ends with its process, and the claims of a run that was killed end with it.
+A lock ends with its process, and the claims of a run that was killed end with it. Nothing is claimed at an address of a
+store, which has no locks.
 """
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +17,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flickrexif.core.errors import UsageError
-from flickrexif.core.files import unwritable
+from flickrexif.core.files import remove_tree, unwritable
+from flickrexif.core.remote import is_remote
 from flickrexif.eval.embed.store import Target
 
 CLAIM = ".run"
@@ -41,6 +42,8 @@ class Claims:
 
         Raises UsageError where another run is making it, MachineError where its folder cannot be written.
         """
+        if is_remote(target.path):
+            return
         try:
             self._run = self._run or self._stack.enter_context(_lasting(self._out))
             target.blocks.mkdir(parents=True, exist_ok=True)
@@ -57,11 +60,14 @@ class Claims:
         """Remove the blocks of a file that is whole, which a run that was killed left."""
         if not target.blocks.is_dir():
             return
+        if is_remote(target.blocks):
+            remove_tree(target.blocks)
+            return
         with suppress(OSError), FileLock(target.blocks / ".lock"):  # others' files may only be read
             claim = target.blocks / CLAIM
             other = claim.read_text("utf-8") if claim.exists() else ""
             if not other or not _lasts(self._out / other):
-                shutil.rmtree(target.blocks, ignore_errors=True)
+                remove_tree(target.blocks)
 
 
 @contextmanager

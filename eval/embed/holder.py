@@ -5,7 +5,6 @@ again. A file whose images lie elsewhere only loses the rows.
 """
 
 import json
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flickrexif.core.errors import UsageError
-from flickrexif.core.files import remove
+from flickrexif.core.files import remove, remove_tree
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.kinds import Holder
@@ -84,7 +83,7 @@ def _forget(files: Sequence[Path], ids: Collection[str], write: bool) -> Mapping
         if _concern(blocks, ids, sources):
             removed[blocks.parent]["unfinished embeddings"] += 1
             if write:
-                shutil.rmtree(blocks)
+                remove_tree(blocks)
     shards = defaultdict(list)
     for path in paths:
         if not path.parent.name.endswith(BLOCKS) and holds_embeddings(path):

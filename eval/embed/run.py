@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flickrexif.core.errors import FlickrExifError, MachineError, UsageError
-from flickrexif.eval.data.embeddings import EmbeddingKey, read_embeddings
+from flickrexif.eval.data.embeddings import EmbeddingKey, read_metadata
 from flickrexif.eval.embed.allocation import keep_freed_memory
 from flickrexif.eval.embed.blocks import Key
 from flickrexif.eval.embed.claims import Claims
@@ -213,7 +213,7 @@ class _Run:
     def _finish(self, targets: Iterable[Target], *, existed: bool) -> None:
         for target in targets:
             failures = reasons(read_failures(target.path))
-            self.files[target.key] = EmbeddedFile(target.path, len(read_embeddings(target.path)), failures, existed)
+            self.files[target.key] = EmbeddedFile(target.path, read_metadata(target.path)[1], failures, existed)
             self.left[target.key] = 0
             if existed:
                 self.claims.sweep(target)

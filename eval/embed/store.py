@@ -7,7 +7,6 @@
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flickrexif.core.errors import UsageError
 from flickrexif.core.failures import read_failure_table, write_failure_table
-from flickrexif.core.files import remove
+from flickrexif.core.files import remove, remove_tree
 from flickrexif.core.shards import shard_of
 from flickrexif.eval.data.embeddings import (
     FORMAT,
@@ -27,6 +26,7 @@ from flickrexif.eval.data.embeddings import (
     failures_path,
     pack_text,
     read_embeddings,
+    read_metadata,
     write_embeddings,
 )
 from flickrexif.eval.data.source import Source
@@ -76,7 +76,8 @@ class Target:
 
     def missing(self) -> list[tuple[int, int]]:
         """The blocks that are not finished."""
-        return [bounds for bounds in self.bounds if not self.block(*bounds).exists()]
+        finished = {path.name for path in self.blocks.glob("*")}
+        return [bounds for bounds in self.bounds if self.block(*bounds).name not in finished]
 
 
 def hash_of(settings: Mapping[str, Any]) -> str:
@@ -146,7 +147,7 @@ def is_finished(target: Target) -> bool:
     """
     if not target.path.exists():
         return False
-    stored = json.loads(read_embeddings(target.path).metadata.get("settings", "null"))
+    stored = json.loads(read_metadata(target.path)[0].get("settings", "null"))
     if stored is None:
         raise UsageError(f"{target.path} is there already, of another program.", REMAKE)
     encoder = same_encoder(stored.get("encoder", {}), target.spec)
@@ -191,7 +192,7 @@ def finish(target: Target) -> None:
     write_failures(target.path, failures)
     write_embeddings(target.path, torch.cat(full), _columns(target.source, rows), _metadata(target, failures))
     for folder in target.path.parent.glob(f".{target.path.name.removesuffix(SUFFIX)}.*.blocks"):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def _columns(source: Source, rows: "torch.Tensor") -> "dict[str, torch.Tensor]":
@@ -262,7 +263,7 @@ def merge_shards(root: Path) -> list[Path]:
 
 def _merge(path: Path, count: int) -> Path:
     names = [shard_path(path, number, count) for number in range(1, count + 1)]
-    existing_hash = read_embeddings(path).metadata.get("settings_hash") if path.exists() else None
+    existing_hash = read_metadata(path)[0].get("settings_hash") if path.exists() else None
     parts = [read_embeddings(name) for name in names if name.exists()]
     hashes = {part.metadata.get("settings_hash") for part in parts}
     if path.exists() and hashes != {existing_hash}:

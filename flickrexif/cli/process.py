@@ -9,6 +9,7 @@ import flickrexif
 from flickrexif.cli import completion
 from flickrexif.cli.options import Address, DataDir, Engine, Seed
 from flickrexif.cli.output import SHORT, progress_bar, say
+from flickrexif.commands.places import output_at, unlocked
 from flickrexif.core.image_files import passed_over
 
 
@@ -74,6 +75,8 @@ def process(
     """
     from flickrexif.processing.build import summary
 
+    for line in [] if dry_run else unlocked(output_at(out) if out else None):
+        say(line)
     with progress_bar("image") as progress:
         report = flickrexif.process(
             source,

@@ -9,8 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flickrexif.commands.evaluation import Evaluation
-from flickrexif.commands.places import Place, data_folder, home_of, optional_path, path_of, several, several_places
+from flickrexif.commands.places import (
+    Place,
+    data_folder,
+    home_of,
+    optional_path,
+    output_at,
+    path_of,
+    several,
+    several_places,
+    unlocked,
+)
 from flickrexif.commands.progress import bar
+from flickrexif.core.addresses import place_of
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_bytes
 from flickrexif.core.folder import DataFolder
@@ -90,7 +101,7 @@ def embed(
     candidates = candidates_of(encoder, device=place, revision=revision, say=say)
     if engine != "local" and any(own.encoder for own in candidates):
         raise UsageError("An encoder object stays in its process.", "Give it a name (module:PACKAGE:NAME).")
-    root = path_of(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
+    root = output_at(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
     settings = EmbedSettings(
         out=root,
         batch_size=batch_size,
@@ -109,7 +120,7 @@ def embed(
     with nullcontext() if dry_run else home.writing("embed", root, beside=True):
         spec, folder = str(dataset), data_folder(data_dir).path
         sources = open_images(spec, data_dir=folder, variants=several(variant), split=split)
-        for line in passed_over(sources):
+        for line in passed_over(sources) + ([] if dry_run else unlocked(root)):
             say(line)
         work = [Work(source, combos) for source in sources]
         if dry_run:
@@ -130,7 +141,7 @@ def merge_shards(*, embeddings: Place | None = None, data_dir: Place | None = No
 
     Returns the whole files. Raises UsageError where a shard is missing or another command writes.
     """
-    root = path_of(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
+    root = output_at(embeddings) if embeddings else data_folder(data_dir).path / "embeddings"
     with home_of(root, data_dir).writing("merge-shards", root):
         return tuple(join_shards(root))
 
@@ -185,7 +196,7 @@ def evaluate(
     """
     folder = data_folder(data_dir)
     named = several_places(dataset)
-    root = path_of(embeddings) if embeddings else folder.path / "embeddings"
+    root = output_at(embeddings) if embeddings else folder.path / "embeddings"
     chosen = SuiteSettings(
         embeddings=root,
         results=path_of(out) if out else folder.path / "results",
@@ -380,7 +391,7 @@ def named_in_files(encoder: Any) -> list[EncoderSpec]:
 
 def _elsewhere(datasets: Iterable[str]) -> Iterator[DataFolder]:
     """Other data folders that hold photos of these data sets: they register the files in which their photos are."""
-    for place in map(path_of, datasets):
+    for place in map(place_of, datasets):
         other = DataFolder.holding(place) if place.exists() else None
         if other and os.access(other.path, os.W_OK):
             yield other

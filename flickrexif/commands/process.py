@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from flickrexif.cards import write_card
-from flickrexif.commands.places import Place, data_folder, home_of, path_of, several
+from flickrexif.commands.places import Place, data_folder, home_of, output_at, several
 from flickrexif.processing.build import ProcessReport, ProcessSettings, Progress, check_settings
 from flickrexif.processing.build import dry_run as estimated
 from flickrexif.processing.build import process as make
@@ -37,7 +37,7 @@ def process(
     estimate. Images that fail are counted in the report. Raises UsageError for impossible settings and when another
     command writes, FlickrExifError when a worker dies; the same call then goes on.
     """
-    data_set = path_of(out) if out else data_folder(data_dir).path / "imagenet-traces"
+    data_set = output_at(out) if out else data_folder(data_dir).path / "imagenet-traces"
     settings = ProcessSettings(
         source=str(source),
         out=data_set,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
+from flickrexif.core.remote import is_remote, remote
 from flickrexif.core.text import reason_of
 
 ODD = re.compile(r"[\[\]*?]|::")
@@ -29,10 +30,15 @@ def expanded(place: str | os.PathLike[str]) -> Path:
     return path
 
 
+def place_of(place: str | os.PathLike[str]) -> Path:
+    """As `expanded`; of an address of a store such as s3://bucket/traces, its path there. Raises also as `remote`."""
+    return remote(place) or expanded(place)
+
+
 def address_of(folder: Path) -> str:
     """A path of the folder that `datasets` takes as it is. Raises FlickrExifError when its cache cannot be written."""
     folder = folder.absolute()
-    if not ODD.search(str(folder)):
+    if is_remote(folder) or not ODD.search(str(folder)):
         return str(folder)
     home = cache_folder() / "flickrexif" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     second = home / (ODD.sub("_", folder.name) or "_")
@@ -49,7 +55,7 @@ def address_of(folder: Path) -> str:
 
 def split_query(spec: str) -> tuple[str, str]:
     """The folder (`~` expanded) or Hub name and the options of `name?label=...`; a folder's name may have a `?`."""
-    name, _, query = (spec, "", "") if expanded(spec).exists() or "?" not in spec else spec.rpartition("?")
+    name, _, query = (spec, "", "") if place_of(spec).exists() or "?" not in spec else spec.rpartition("?")
     return (str(expanded(name)) if name.startswith("~") else name), query
 
 

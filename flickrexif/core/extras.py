@@ -11,6 +11,7 @@ EXTRA_OF = {  # package as it is imported -> extra of flickrexif
     "indexed_bzip2": "yfcc100m",
     "pillow_heif": "heic",
     "ray": "ray",
+    "s3fs": "remote",
     "scipy": "imagenet",
     "skimage": "sandbox",
     "transformers": "transformers",

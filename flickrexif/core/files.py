@@ -1,14 +1,17 @@
 """Files that exist only when they are complete: written under a temporary name in the same folder, then renamed.
 
 A temporary name, `.NAME.HOST-PID-RANDOM.tmp`, says which process of which machine (a hash of its name) writes the file,
-so that no other removes it. What a machine that is gone left behind is removed when it is a day old.
+so that no other removes it. What a machine that is gone left behind is removed when it is a day old. A file of a store
+is written in the folder for temporary files, and put there when it is complete.
 """
 
 import errno
 import hashlib
 import os
 import secrets
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +22,8 @@ from pathlib import Path
 from typing import Literal
 
 from flickrexif.core.errors import MachineError
+from flickrexif.core.remote import as_remote, is_remote, store_reason
+from flickrexif.core.text import reason_of
 
 Outcome = Literal["written", "unchanged", "removed"]
 AGAIN = "Mend that, then run the same command again."
@@ -27,6 +32,7 @@ PRIVATE = 0o600  # mode of files that other users may not read
 MAX_NAME = 200  # bytes of a file's name in its temporary one: file systems allow 255 for the whole
 HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 DAY = 86_400.0  # seconds
+STAGED = "flickrexif"  # begins the names of folders for files on their way to a store
 
 _ours: set[Path] = set()  # what this process is writing
 
@@ -35,13 +41,18 @@ def unwritable(path: Path, error: OSError, hint: str = AGAIN) -> MachineError:
     """The error for a file or folder that cannot be written."""
     if error.errno in FULL:
         hint = "Free some space, then run the same command again: what is finished is kept."
-    reason = os.strerror(error.errno) if error.errno else str(error)  # the texts of libraries are long
+    short = os.strerror(error.errno) if error.errno else str(error)  # the texts of libraries are long
+    reason = store_reason(error) or short
     return MachineError(f"{path} cannot be written ({reason}).", hint)
 
 
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
     """A temporary name for `path`, whose folder is made; the file is removed at the end unless `keep` renamed it."""
+    if is_remote(path):
+        with _staged() as folder:
+            yield folder / path.name[:MAX_NAME]
+        return
     unfinished = path.absolute().with_name(f".{_short(path.name)}.{HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     _ours.add(unfinished)
     try:
@@ -55,6 +66,9 @@ def temporary(path: Path) -> Iterator[Path]:
 
 def keep(unfinished: Path, path: Path, *, durable: bool = True) -> None:
     """Rename a complete file to `path`; if `durable`, a power cut leaves the old or the new one. Raises OSError."""
+    if at_store := as_remote(path):
+        at_store.upload(unfinished)
+        return
     if durable:
         _sync(unfinished)
     unfinished.replace(path)
@@ -68,16 +82,22 @@ def put(path: Path, write: Callable[[Path], object], *, durable: bool = True) ->
     Makes the folder. `durable` costs some milliseconds a file, too much for hundreds of files that the next run can
     make again. Raises FlickrExifError when the file cannot be written; the old file at `path` is then still there.
     """
-    remove(_unfinished(path.parent, _short(path.name)))
+    remove([] if is_remote(path) else _unfinished(path.parent, _short(path.name)))
     try:
         with temporary(path) as unfinished:
             write(unfinished)
-            if path.exists() and cmp(unfinished, path, shallow=False):
+            if path.exists() and _same(unfinished, path):
                 return "unchanged", path
             keep(unfinished, path, durable=durable)
     except OSError as error:
         raise unwritable(path, error) from None
     return "written", path
+
+
+def _same(unfinished: Path, path: Path) -> bool:
+    if is_remote(path):
+        return unfinished.stat().st_size == path.stat().st_size and unfinished.read_bytes() == path.read_bytes()
+    return cmp(unfinished, path, shallow=False)
 
 
 def put_bytes(path: Path, content: bytes, *, durable: bool = True) -> tuple[Outcome, Path]:
@@ -109,10 +129,14 @@ def read_below(root: Path, name: str) -> bytes | None:
         return (root / name).read_bytes()
     except OSError:
         try:
-            os.scandir(root).close()
-        except OSError as error:
-            raise MachineError(f"{root} can no longer be read ({error.strerror}).", AGAIN) from None
+            next(root.iterdir()) if is_remote(root) else os.scandir(root).close()
+        except (OSError, StopIteration) as error:
+            raise MachineError(f"{root} can no longer be read ({_why(error)}).", AGAIN) from None
         return None
+
+
+def _why(error: OSError | StopIteration) -> str:
+    return getattr(error, "strerror", None) or reason_of(error, 200)
 
 
 def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
@@ -124,16 +148,52 @@ def remove(paths: Iterable[Path]) -> list[tuple[Outcome, Path]]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise MachineError(f"{path} cannot be removed ({error.strerror}).", AGAIN) from None
+            raise MachineError(f"{path} cannot be removed ({_why(error)}).", AGAIN) from None
         removed.append(("removed", path))
-    for folder in {path.parent for _, path in removed}:
+    for folder in {path.parent for _, path in removed if not is_remote(path)}:
         _sync_folder(folder)
     return removed
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
     """Remove temporary files of killed runs; files that a process is still writing stay."""
-    remove(path for folder in folders for path in _unfinished(folder))
+    for folder in folders:
+        if not is_remote(folder):
+            remove(_unfinished(folder))
+    for staged in _unfinished(Path(tempfile.gettempdir()), STAGED):
+        shutil.rmtree(staged, ignore_errors=True)  # those of other users stay
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that is no longer needed, with all that is in it, as far as that goes."""
+    if at_store := as_remote(folder):
+        with suppress(OSError):
+            at_store.remove_tree()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def local(path: Path) -> Iterator[Path]:
+    """The file itself, or a copy of a store's: for libraries that want a file of this machine. Raises OSError."""
+    if at_store := as_remote(path):
+        with _staged() as folder:
+            at_store.download(folder / path.name[:MAX_NAME])
+            yield folder / path.name[:MAX_NAME]
+    else:
+        yield path
+
+
+@contextmanager
+def _staged() -> Iterator[Path]:
+    """A folder of this user alone, on this machine, named as temporary files are."""
+    folder = Path(tempfile.mkdtemp(".tmp", f".{STAGED}.{HOST}-{os.getpid()}-"))
+    _ours.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _ours.discard(folder)
 
 
 def _short(name: str) -> str:

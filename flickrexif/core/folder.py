@@ -22,18 +22,23 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flickrexif.core.addresses import expanded
+from flickrexif.core.addresses import expanded, place_of
 from flickrexif.core.errors import UsageError
 from flickrexif.core.files import put_text, unwritable
+from flickrexif.core.remote import is_remote, remote
 
 STATE = ".flickrexif"  # folder of this module's files
 ENVIRONMENT = "FLICKREXIF_DATA"
+NO_DATA_FOLDER = "A data folder has locks and a journal, which no store can hold: name a folder of this machine."
 PATIENCE = 0.5  # seconds: a command that writes beside others holds the main lock for an instant when it begins
 
 
 def default_data_dir() -> Path:
     """`$FLICKREXIF_DATA`, else `data`."""
-    return expanded(os.environ.get(ENVIRONMENT) or "data")
+    place = os.environ.get(ENVIRONMENT) or "data"
+    if remote(place):
+        raise UsageError(f"{ENVIRONMENT}={place} is no folder of this machine.", NO_DATA_FOLDER)
+    return expanded(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,18 @@ class DataFolder:
     def writing(self, command: str, *data_sets: Path, beside: bool = False) -> Iterator["DataFolder"]:
         """Lock the folder, and `data_sets` elsewhere with the data folders around them, while `command` writes.
 
+        Nothing can be locked at an address of a store.
+
         With `beside`, other commands that also pass it may write at the same time; they must write different files. The
         lock ends with its process. `data_sets` elsewhere are registered. A command that fails before it has written a
         file leaves no folder of its own. Raises UsageError, which says which command holds the lock and since when, and
         FlickrExifError for a folder that cannot be written.
         """
-        elsewhere = sorted({path.absolute() for path in data_sets if not self.holds(path)})
+        elsewhere = list(dict.fromkeys(path.absolute() for path in data_sets if not self.holds(path)))
         around = {path: [folder for folder in path.parents if _is_data_folder(folder)] for path in elsewhere}
         with ExitStack() as stack:
-            for folder in (self.path, *sorted({*elsewhere, *chain.from_iterable(around.values())})):
+            locked = sorted(path for path in {*elsewhere, *chain.from_iterable(around.values())} if not is_remote(path))
+            for folder in (self.path, *locked):
                 stack.enter_context(_writing(folder, command, beside=beside))
             self.register(*elsewhere)
             for folder in elsewhere:
@@ -119,7 +127,7 @@ class DataFolder:
         new = {path.absolute() for path in paths if not self.holds(path)} - set(self.registered())
         if not new:
             return
-        lines = b"".join(os.fsencode(path) + b"\n" for path in sorted(new))
+        lines = b"".join(os.fsencode(path) + b"\n" for path in sorted(new, key=str))
         with _writable(self.path), (_state(self.path) / "register").open("ab") as file:
             file.write(lines)  # one write: lines of two commands never mix
             file.flush()
@@ -131,11 +139,11 @@ class DataFolder:
             lines = (self.path / STATE / "register").read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        return sorted({Path(os.fsdecode(line)) for line in lines if line})
+        return sorted({place_of(os.fsdecode(line)) for line in lines if line}, key=str)
 
     def data_sets_elsewhere(self) -> list[Path]:
         """The registered folders that commands write to, which may be under a lock of their own."""
-        return [path for path in self.registered() if (path / STATE).is_dir()]
+        return [path for path in self.registered() if not is_remote(path) and (path / STATE).is_dir()]
 
 
 def _is_data_folder(folder: Path) -> bool:
@@ -195,7 +203,12 @@ def _writing(folder: Path, command: str, *, beside: bool) -> Iterator[None]:
 
 
 def _has_files(place: Path) -> bool:
-    """Whether `place` is a file, or a folder with one outside of its STATE."""
+    """Whether `place` is a file, or a folder with one outside of its STATE; of a store that does not tell, True."""
+    if is_remote(place):
+        try:
+            return any(STATE not in path.parts for path in place.rglob("*"))
+        except OSError:
+            return True
     inside = (path for path in place.rglob("*") if STATE not in path.relative_to(place).parts)
     return place.is_file() or any(path.is_symlink() or not path.is_dir() for path in inside)
 

@@ -13,6 +13,7 @@ from typing import IO
 
 from flickrexif.core.containers import container
 from flickrexif.core.pictures import SUFFIXES, suffixes
+from flickrexif.core.remote import RemotePath, as_remote, is_remote, remote
 
 ENDINGS = suffixes(*SUFFIXES)
 # Raw files of cameras are TIFFs, or nearly, whose first picture is a small preview.
@@ -31,9 +32,10 @@ def is_image(path: str) -> bool:
 
 def _begins_as_an_image(path: str) -> bool:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # a pipe would be waited for
+        place = remote(path) or Path(path)
+        if not is_remote(place) and not stat.S_ISREG(place.stat().st_mode):  # a pipe would be waited for
             return False
-        with Path(path).open("rb") as stream:
+        with place.open("rb") as stream:
             return container(stream) is not None or _is_gif_or_jpeg2000(stream)
     except OSError:
         return False
@@ -62,6 +64,9 @@ def files(
     Links to folders are followed unless `links` is false, but for those that lead back; hidden folders and those of
     `without` are left out.
     """
+    if at_store := as_remote(folder):
+        yield from _files_of_store(at_store, is_wanted, without)
+        return
     with os.scandir(folder) as scan:
         entries = sorted(scan, key=lambda entry: entry.name)
     for entry in entries:
@@ -72,6 +77,33 @@ def files(
         elif not hidden and (links or not entry.is_symlink()) and _is_below(Path(entry.path), without):
             below = files(entry.path, is_wanted=is_wanted, links=links, without=without)
             yield from ((f"{entry.name}/{path}", kind) for path, kind in below)
+
+
+def _files_of_store(
+    folder: RemotePath, is_wanted: Callable[[str], bool], without: Collection[Path]
+) -> Iterator[tuple[str, Kind]]:
+    places = {as_remote(place) for place in without}
+    for path in sorted(folder.sizes(), key=lambda path: path.parts):  # as folders are walked
+        *above, name = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in above) or not places.isdisjoint(path.parents):
+            continue
+        kind = "hidden file" if name.startswith(".") else None if is_wanted(str(path)) else ending(name)
+        yield "/".join([*above, name]), kind
+
+
+def sizes_of(folder: Path) -> Callable[[str], int]:
+    """A function that tells the bytes of a file below `folder`; 0 for a broken link, which is listed too."""
+    if at_store := as_remote(folder):
+        sizes = {path.relative_to(folder).as_posix(): size for path, size in at_store.sizes().items()}
+        return lambda path: sizes.get(path, 0)
+    return lambda path: _size(folder / path)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _is_below(folder: Path, without: Collection[Path]) -> bool:

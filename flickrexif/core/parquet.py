@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from flickrexif.core.columns import Column, arrow_schema
 from flickrexif.core.errors import FlickrExifError
 from flickrexif.core.files import put, remove
+from flickrexif.core.remote import is_remote, store_reason
 from flickrexif.core.text import reason_of
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def opened(path: Path, hint: str = AGAIN) -> "Iterator[pq.ParquetFile]":
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            yield file
+        with ExitStack() as stack:
+            place = stack.enter_context(path.open("rb")) if is_remote(path) else path
+            yield stack.enter_context(pq.ParquetFile(place))
     except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:  # the last two: of damaged values
         raise FlickrExifError(f"{path} cannot be read ({_reason(error)}).", hint) from None
 
@@ -187,7 +189,7 @@ def _groups(file: "pq.ParquetFile", key: str, keys: Collection[Any]) -> Iterator
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)  # Arrow's own text is long
+        return store_reason(error) or os.strerror(error.errno)  # Arrow's own text is long
     return reason_of(error)
 
 

@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError
+from flickrexif.core.files import local
 from flickrexif.core.image_files import ENDINGS
 from flickrexif.core.parquet import opened
 from flickrexif.core.photo_ids import NUMBER_BYTES, is_ambiguous
+from flickrexif.core.remote import is_remote
 
 TEXTS = frozenset(
     ".bib .cfg .css .csv .htm .html .ini .js .json .jsonl .log .md .rst .svg .tex .toml .tsv .txt .xml .yaml "
@@ -84,6 +86,9 @@ def _holds(path: Path, needles: Needles) -> bool:
 
 
 def _of_bytes(path: Path) -> "Iterator[bytes | mmap.mmap]":
+    if is_remote(path):
+        yield path.read_bytes()
+        return
     with path.open("rb") as file:
         if path.stat().st_size:  # an empty file cannot be mapped
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -139,7 +144,7 @@ def _of_safetensors(path: Path, ids: Collection[str]) -> Iterator[bytes]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as file:
+        with local(path) as here, safe_open(here, framework="numpy") as file:
             yield "\n".join((file.metadata() or {}).values()).encode()
             for name in file.keys():  # noqa: SIM118  # it is no dict
                 kind, shape = file.get_slice(name).get_dtype(), file.get_slice(name).get_shape()
@@ -166,7 +171,10 @@ def _in_sqlite(path: Path, needles: Needles) -> bool:
     for content in _of_bytes(path):
         if any(content.find(form) >= 0 for form in forms):
             return True
-    return not path.name.endswith("-wal") and any(_rows(path, needles))
+    if path.name.endswith("-wal"):
+        return False
+    with local(path) as here:
+        return any(_rows(here, needles))
 
 
 def forms_of(number: int) -> Iterator[bytes]:
