@@ -17,11 +17,15 @@ from flickrexif.core.errors import FlickrExifError
 from flickrexif.takedown.search import MAX_BYTES, Needles, forms_of, what_is_left
 
 PHOTO, OTHER, OWNER = 53_512_345_678, 53_512_345_679, "7478087@N06"
-NEEDLES = Needles.of([str(PHOTO)], [OWNER])
+SMALL = 123_456_789  # of Flickr's third year
+
+
+def left(files: list[Path], folder: Path) -> list[Path]:
+    return what_is_left(files, folder, Needles.of([str(PHOTO), str(SMALL)], [OWNER]))
 
 
 def sees(path: Path, folder: Path) -> bool:
-    return what_is_left([path], folder, NEEDLES) == [path]
+    return left([path], folder) == [path]
 
 
 @pytest.mark.parametrize(
@@ -84,9 +88,11 @@ def test_tables_and_tensors(tmp_path: Path, photo: int) -> None:
     save_file({"a": np.ones(1)}, tmp_path / "metadata.safetensors", {"of": name})
     files = sorted(tmp_path.iterdir())
     assert len(files) == 13
-    assert what_is_left(files, tmp_path, NEEDLES) == (files if photo == PHOTO else [])
+    assert left(files, tmp_path) == (files if photo == PHOTO else [])
     pq.write_table(pa.table({"image": [name.encode()]}), tmp_path / "bytes.parquet")
     save_file({"embeddings": np.array([[photo]], np.float64)}, tmp_path / "floats.safetensors")
+    save_file({"ids": np.array([SMALL], np.uint32)}, tmp_path / "small.safetensors")
+    assert sees(tmp_path / "small.safetensors", tmp_path)
     assert not sees(tmp_path / "bytes.parquet", tmp_path)
     assert not sees(tmp_path / "floats.safetensors", tmp_path)
 
@@ -100,24 +106,27 @@ def test_a_cut_file_is_an_error_that_names_it(tmp_path: Path, suffix: str) -> No
     assert "run the same command again" in caught.value.hint
 
 
-@pytest.mark.parametrize("way", ["key", "value", "text", "owner", "deleted", "wal", "none"])
+@pytest.mark.parametrize("way", ["key", "value", "small", "text", "owner", "deleted", "wal", "none", "other wal"])
 def test_databases(tmp_path: Path, way: str) -> None:
     """Rows, also those that were deleted and whose bytes are left in the file, and the log beside it."""
     path = tmp_path / "a.db"
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA secure_delete = OFF")
         db.execute("CREATE TABLE photos (id INTEGER PRIMARY KEY, other INTEGER, of TEXT)")
-        if way == "wal":
+        if way.endswith("wal"):
             db.execute("PRAGMA journal_mode = WAL")
-        key, value = (PHOTO if way in ("key", "deleted", "wal") else 1), (PHOTO if way == "value" else OTHER)
+        key, value = (
+            (PHOTO if way in ("key", "deleted", "wal") else 1),
+            {"value": PHOTO, "small": SMALL}.get(way, OTHER),
+        )
         text = {"text": json.dumps([str(PHOTO)]), "owner": OWNER}.get(way, "x")
         db.execute("INSERT INTO photos VALUES (?, ?, ?)", (key, value, text))
         db.commit()
         if way == "deleted":
             db.execute("DELETE FROM photos")
             db.commit()
-        places = [path.with_name("a.db-wal")] if way == "wal" else [path]
-        assert what_is_left(places, tmp_path, NEEDLES) == ([] if way == "none" else places)
+        places = [path.with_name("a.db-wal")] if way.endswith("wal") else [path]
+        assert left(places, tmp_path) == ([] if way in ("none", "other wal") else places)
 
 
 @given(st.integers(2**31, 2**62))
