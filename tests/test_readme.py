@@ -9,7 +9,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from PIL import Image
 
 from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.collectors.sandbox.responses import Response
+from tests.forked import forks
 from tests.hub import Hub, serving
 from tests.hub_repo import User
 from tests.suite_data import write_split
@@ -32,7 +32,7 @@ README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = "hf_readme"
 MORE = {  # what a command is given beside what the README says
-    "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "40", "--minimum", "20"),
+    "flickrexif crawl --month 2024-08 --images large": ("--sandbox", "--target", "80", "--minimum", "40"),
     "flickrexif crawl --from 2000-01 --to 2024-08": ("--dry-run", "--sandbox"),  # 296 months
     "flickrexif refresh --month 2024-08": ("--sandbox",),
     "flickrexif crawl --source yfcc100m --files path/to/yfcc100m --month 2010-05 --data-dir yfcc100m": (
@@ -57,11 +57,11 @@ def steps() -> list[str]:
 
 
 def arguments(step: str) -> list[str]:
-    """How a step is run: by the same interpreter."""
+    """What Python is given to run a step."""
     if not step.startswith("flickrexif "):
-        return [sys.executable, "-c", step]
+        return ["-c", step]
     words = [word.replace("~", "home", 1) if word.startswith("~/") else word for word in shlex.split(step)]
-    return [sys.executable, "-m", "flickrexif", *words[1:], *MORE.get(step, ())]
+    return ["-m", "flickrexif", *words[1:], *MORE.get(step, ())]
 
 
 def prepare(folder: Path) -> None:
@@ -109,13 +109,11 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subproc
             "PYTHONPATH": str(ROOT),
         }
 
-        def run(step: list[str]) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(step, cwd=folder, env=environ, capture_output=True, text=True, timeout=300)
-
-        for seed, name in enumerate(("first", "second"), start=1):
-            crawl = f"flickrexif crawl --month 2024-07 --sandbox --target 5 --minimum 1 --seed {seed} --data-dir {name}"
-            assert run(arguments(crawl)).returncode == 0
-        yield {step: run(arguments(step)) for step in steps()}
+        with forks(folder, environ) as run:
+            for seed, name in enumerate(("first", "second"), start=1):
+                crawl = f"flickrexif crawl --month 2024-07 --sandbox --target 5 --minimum 1 --seed {seed}"
+                assert run(arguments(f"{crawl} --data-dir {name}")).returncode == 0
+            yield {step: run(arguments(step)) for step in steps()}
 
 
 def test_the_readme_has_commands_and_code() -> None:
