@@ -171,16 +171,20 @@ def test_what_is_at_an_address_is_loaded_and_processed_again(
     assert len(loaded) == 8
     assert loaded.features["variant"].names
     for where in (tmp_path, place):
-        code, _, notes = run(
-            "process", f"{where}/traces?config=jpeg75_420", "--out", f"{where}/again", *VARIANTS, "--data-dir", tmp_path
-        )
+        command = ("process", f"{where}/traces?config=jpeg75_420", "--out", f"{where}/again", *VARIANTS)
+        code, _, notes = run(*command, "--data-dir", tmp_path)
         assert code == 0, notes
+        command = ("embed", "--dataset", f"{where}/traces", "--encoder", ENCODER, "--variant", "resize_half")
+        code, _, notes = run(*command, "--embeddings", f"{where}/embeddings", "--device", "cpu", "--data-dir", tmp_path)
+        assert code == 3, notes  # an image is none
     images = [
         {name: content for name, content in contents(f"{where}/again").items() if name.endswith(".parquet")}
         for where in (tmp_path, place)
     ]
     assert images[0] == images[1]
     assert len(images[0]) == 4
+    assert contents(f"{place}/embeddings") == contents(tmp_path / "embeddings")
+    assert any(name.endswith("split=train.safetensors") for name in contents(f"{place}/embeddings"))
 
 
 # --- embed
@@ -302,6 +306,7 @@ def test_what_a_store_refuses_is_one_sentence(
     assert code == 1
     assert "s3://nobody/traces" in notes
     assert "The specified bucket does not exist" in notes
+    assert not (tmp_path / "data").exists()
     assert run("process", "s3://nobody/pictures", *options)[0] == 2
     code, _, notes = run("process", pictures, "--out", "s3://", *options)
     assert (code, "names no bucket" in notes) == (2, True)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 Embeddings = Annotated[
     Path | None,
-    typer.Option(help="Folder of the embedding files. [default: embeddings in --data-dir]", show_default=False),
+    typer.Option(
+        help="Folder of the embedding files, or its address (s3://…). [default: embeddings in --data-dir]",
+        show_default=False,
+    ),
 ]
 
 

@@ -33,7 +33,8 @@ def process(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the data set to write. [default: imagenet-traces in --data-dir]", show_default=False
+            help="Folder of the data set to write, or its address (s3://…). [default: imagenet-traces in --data-dir]",
+            show_default=False,
         ),
     ] = None,
     parameter: Annotated[

@@ -148,14 +148,16 @@ class DataFolder:
 
 def _is_data_folder(folder: Path) -> bool:
     """Whether a command has written to it; a crawl or a merge of version 0.1 left no STATE folder."""
-    return (folder / STATE).is_dir() or (folder / "flickrexif" / ".crawl").is_dir()
+    return not is_remote(folder) and ((folder / STATE).is_dir() or (folder / "flickrexif" / ".crawl").is_dir())
 
 
 def _home(folder: Path) -> Path | None:
     """The data folder that a data set elsewhere is registered in; None for another folder, or when it is gone."""
     try:
         home = Path((folder / STATE / "home").read_text("utf-8").strip())
-    except OSError:
+    except OSError as error:
+        if is_remote(folder) and not isinstance(error, FileNotFoundError):
+            raise  # the list of takedowns is there
         return None
     return home if home.is_dir() else None
 
@@ -207,8 +209,8 @@ def _has_files(place: Path) -> bool:
     if is_remote(place):
         try:
             return any(STATE not in path.parts for path in place.rglob("*"))
-        except OSError:
-            return True
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError)
     inside = (path for path in place.rglob("*") if STATE not in path.relative_to(place).parts)
     return place.is_file() or any(path.is_symlink() or not path.is_dir() for path in inside)
 

@@ -44,7 +44,7 @@ def connected(address: str | None, cores: int | None) -> Iterator[Any]:
             yield ray
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None)  # what the work raised
-        if isinstance(cause, FlickrExifError):
+        if isinstance(cause, FlickrExifError | OSError):
             raise cause from None
         if cause is not None and not isinstance(cause, ray.exceptions.RayError):
             raise
