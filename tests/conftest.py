@@ -1,5 +1,6 @@
 """Fixtures of several test files, and the limit of a quick check."""
 
+import gc
 import os
 import shutil
 import signal
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 # There is a worker for each core, and threads that wait for each other's cores spin: half of the time went there.
 os.environ["OMP_NUM_THREADS"] = "1"
+gc.disable()  # until all is loaded, which is then never looked through for garbage
 settings.register_profile("flickrexif", deadline=None)  # no test asks a clock: the machine may be busy
 settings.load_profile("flickrexif")
 ROOT = Path(__file__).parents[1]
 STARTED = pytest.StashKey[float]()
+LONGEST = ("readme", "demo", "encoder_backends", "report_page", "suite", "takedown_cases", "commands", "publish", "ray")
+LONGEST += ("terminal", "paths", "downloads", "crash", "fetch", "purge", "merge", "report_plots", "faults", "faulty")
 LATE = "the time of this check is over"
 
 
@@ -37,7 +41,20 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for servers, browsers and processes."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that none is alone at the end."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
     session.config.stash[STARTED] = time.monotonic()
 
 
