@@ -177,7 +177,7 @@ def test_a_node_lost_while_it_embeds_costs_only_its_blocks(
         (signs / "told").touch()
 
     encoders = [Linear(prepare=Together(small, signs)), Linear("module:tests:grey", Together(grey, signs))]
-    embed(folder, out, nodes.address, encoders, progress=at(0.1, nodes.lose), tell=tell)
+    embed(folder, out, nodes.address, encoders, workers=2, progress=at(0.1, nodes.lose), tell=tell)
     assert contents(out) == embedded
     assert {line.partition(" (")[0] for line in lines} == {"A worker was lost"}  # or both of the node
 
