@@ -114,7 +114,7 @@ def test_what_a_run_left_that_was_killed_when_its_file_was_whole_is_removed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("flickrexif.eval.embed.store.shutil.rmtree", killed)
+        patch.setattr("flickrexif.eval.embed.store.remove_tree", killed)
         with pytest.raises(KeyboardInterrupt):
             embed("paircams", NAMES[:1], data_dir=data, device="cpu")
     (blocks,) = (data / "embeddings").rglob("*.blocks")
