@@ -25,6 +25,7 @@ SECRET = "secretsecretsecret"
 PHOTO = 53512345678
 ENCODER = "control:colour"
 Run = Callable[..., tuple[int, str, str]]
+EMBED = f"embed --encoder {ENCODER} --on-the-fly resizing --device cpu --dataset".split()
 VARIANTS = "--variant jpeg75_420 --variant resize_half --workers 1 --seed 1".split()
 
 
@@ -138,20 +139,19 @@ def test_a_killed_run_is_finished_by_the_same_command(
     assert contents(place) == processed
 
 
+def on_ray(*arguments: object) -> None:
+    """A command that ends with failures, on a cluster of its own."""
+    command = [sys.executable, "-m", "flickrexif", *map(str, arguments), "--engine", "ray"]
+    quiet = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0"}
+    done = subprocess.run(command, env=quiet, capture_output=True, timeout=200, check=False)
+    assert done.returncode == 3, done.stderr
+
+
 def test_what_was_begun_here_is_finished_on_ray(
     pictures: Path, processed: dict[str, bytes], place: str, tmp_path: Path
 ) -> None:
     killed(pictures, place, tmp_path / "data", 1)
-    command = [sys.executable, "-m", "flickrexif", "process", str(pictures), "--out", place, *VARIANTS]
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0"}
-    done = subprocess.run(
-        [*command, "--engine", "ray", "--data-dir", tmp_path / "data"],
-        env=os.environ | quiet,
-        capture_output=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 3, done.stderr
+    on_ray("process", pictures, "--out", place, *VARIANTS, "--data-dir", tmp_path / "data")
     assert contents(place) == processed
 
 
@@ -201,8 +201,7 @@ def embedded(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_embeddings_are_the_bytes_that_a_folder_gets(
     run: Run, pictures: Path, embedded: Path, place: str, tmp_path: Path
 ) -> None:
-    command = ("embed", "--dataset", pictures, "--encoder", ENCODER, "--on-the-fly", "resizing", "--device", "cpu")
-    command += ("--embeddings", place, "--data-dir", tmp_path / "data")
+    command = (*EMBED, pictures, "--embeddings", place, "--data-dir", tmp_path / "data")
     for shard in ("1/2", "2/2"):
         code, _, notes = run(*command, "--shard", shard)
         assert code in (0, 3), notes
@@ -213,6 +212,11 @@ def test_embeddings_are_the_bytes_that_a_folder_gets(
     assert len(contents(place)) > 4
     code, said, _ = run(*command)  # all there
     assert code in (0, 3), said
+    assert contents(place) == contents(embedded / "embeddings")
+
+
+def test_embeddings_on_ray_are_the_same_bytes(pictures: Path, embedded: Path, place: str, tmp_path: Path) -> None:
+    on_ray(*EMBED, pictures, "--embeddings", place, "--data-dir", tmp_path / "data")
     assert contents(place) == contents(embedded / "embeddings")
 
 
