@@ -111,6 +111,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of commands that write alone: the default data folder is that of all tests that run beside them."""
+    monkeypatch.setenv("FLICKREXIF_DATA", str(tmp_path / "own data folder"))
+
+
+@pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty cache for `datasets`, no data folder of the user, and no network."""
     import datasets

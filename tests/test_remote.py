@@ -81,7 +81,7 @@ def contents(folder: Path | str) -> dict[str, bytes]:
 def processed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What `process` writes to a folder."""
     out = tmp_path_factory.mktemp("local") / "data" / "traces"
-    flickrexif.process(pictures, out=out, variant=["jpeg75_420", "resize_half"], workers=1, seed=1)
+    flickrexif.process(pictures, out=out, variant=["jpeg75_420", "resize_half"], workers=1, seed=1, data_dir=out.parent)
     return contents(out)
 
 
