@@ -163,6 +163,7 @@ def _live(
     now = time.time
     time.time = lambda: now() + shift
     sys.argv = ["flickrexif", *words]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as while a program starts
     begun.send(None)  # type: ignore[attr-defined]
     try:
         cli.main()

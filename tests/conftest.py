@@ -82,18 +82,20 @@ def _in_its_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _state_of_all_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Fixtures of whole modules count their calls beside those of the user."""
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fixtures of whole modules count their calls beside those of the user, and have a `data/` of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.chdir(tmp_path_factory.mktemp("directory"))
         yield
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of this test alone: no test shares the budget of a key with another."""
+    """The state folder of this test alone, and its working directory: it shares no key's budget and no `data/`."""
     folder = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    monkeypatch.chdir(tmp_path_factory.mktemp("directory"))
     return folder
 
 
@@ -108,12 +110,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
-
-
-@pytest.fixture
-def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of commands that write alone: the default data folder is that of all tests that run beside them."""
-    monkeypatch.setenv("FLICKREXIF_DATA", str(tmp_path / "own data folder"))
 
 
 @pytest.fixture

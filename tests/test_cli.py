@@ -35,7 +35,7 @@ from tests.test_session import PERMITTED, Cameras
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "cli.md"
-ENTRY = "import sys; sys.argv[0] = 'flickrexif'; from flickrexif.cli import main; main()"
+ENTRY = "import sys; sys.argv[0] = 'flickrexif'; from flickrexif.__main__ import main; main()"
 MONTH = "2024-08"
 CRAWL = ("crawl", "--month", MONTH, "--target", "20", "--minimum", "5")
 
@@ -599,10 +599,6 @@ def test_version(run: Callable[..., Done]) -> None:
     assert run("--version") == (0, f"{flickrexif.__version__}\n", "")
 
 
-if __name__ == "__main__":
-    PAGE.write_text(page())
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_that_a_module_makes_another_error_of_is_a_stop(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, number: int
@@ -619,3 +615,20 @@ def test_a_stop_that_a_module_makes_another_error_of_is_a_stop(
     code, out, err = run("status")
     assert (code, out) == (130, "")
     assert err == "flickrexif: Interrupted; what was done is saved. Run the same command again to go on.\n"
+
+
+def test_ctrl_c_while_the_commands_are_loaded_is_no_traceback() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "flickrexif", "status"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        said = []
+        for line in process.stderr:
+            if "typer._click._compat" in line:  # which comes early
+                process.send_signal(signal.SIGINT)
+            said.append(line)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert "Traceback" not in "".join(said)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

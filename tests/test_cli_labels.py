@@ -12,8 +12,6 @@ from flickrexif.exif import label
 from flickrexif.exif.labels import Labels
 from tests.samples import LEAKS, SPLIT_FILES
 
-pytestmark = pytest.mark.usefixtures("own_data_folder")
-
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:

@@ -9,8 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.usefixtures("own_data_folder")
-
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from tests.suite_data import MADE, records, snapshot, write_data
 
 ROOT = Path(__file__).parents[1]
-ENTRY = "import sys; sys.argv[0] = 'flickrexif'; from flickrexif.cli import main; main()"
+ENTRY = "import sys; sys.argv[0] = 'flickrexif'; from flickrexif.__main__ import main; main()"
 FAST = ("--set", "protocol=fast", "--set", "seeds=2", "--device", "cpu")
 
 

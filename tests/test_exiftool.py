@@ -16,8 +16,6 @@ from flickrexif.exif.files import PhotoFile, read_photo
 from flickrexif.exif.tags import TAGS
 from tests.samples import DATA
 
-pytestmark = pytest.mark.usefixtures("own_data_folder")
-
 PLAIN = DATA / "cases/L00-control/plain.jpg"
 FILES = sorted(path for folder in ("cases", "photos") for path in (DATA / folder).rglob("*") if path.is_file())
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import piexif
 import pyarrow.parquet as pq
-import pytest
 
 import flickrexif
 from flickrexif.core.image_files import RAW, files, is_image
@@ -15,8 +14,6 @@ from flickrexif.eval.data.folders import image_folders
 from flickrexif.processing.sources import open_source
 from tests.drawn import file, photograph
 from tests.samples import DATA
-
-pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 NAMES = DATA / "pixels/names"
 EXIF = piexif.dump({"0th": {piexif.ImageIFD.Make: b"Canon", piexif.ImageIFD.Model: b"EOS 6D"}, "Exif": {33437: (4, 1)}})

@@ -11,8 +11,6 @@ from flickrexif.collectors.sandbox.pairs import simulate_pairs
 from flickrexif.eval.data.embeddings import read_embeddings
 from flickrexif.paircams.build import build_pairs
 
-pytestmark = pytest.mark.usefixtures("own_data_folder")
-
 PAIRS = 60
 
 

@@ -21,8 +21,6 @@ from tests.scripted_server import ScriptedServer
 from tests.test_images import image_answer
 from tests.test_sources import jpeg
 
-pytestmark = pytest.mark.usefixtures("own_data_folder")
-
 KINDS = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
 
 

@@ -118,11 +118,11 @@ def main() -> None:
         raise KeyboardInterrupt
 
     atexit.register(gc.freeze)  # else Python looks once more through all that is loaded, which takes up to a second
-    signal.signal(signal.SIGTERM, stop)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a script
-        signal.signal(signal.SIGINT, stop)
     try:
         with _interruptible(stops):  # while the commands are put together, too
+            signal.signal(signal.SIGTERM, stop)
+            if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a script
+                signal.signal(signal.SIGINT, stop)
             app()  # ends in SystemExit
     except FlickrExifError as error:
         complain(error, str(error))
