@@ -326,6 +326,7 @@ def test_what_a_store_refuses_is_one_sentence(
     forget_connections()
     assert code == 1
     assert "Could not connect" in notes
+    assert "AWS_ENDPOINT_URL" in notes
     assert "Traceback" not in notes
 
 

@@ -18,6 +18,7 @@ from flickrexif.eval.report.select import read_records
 from flickrexif.eval.results import Result, write_result
 from tests.measured import SHARPENING
 from tests.report_records import records
+from tests.samples import DATA
 from tests.suite_data import write_classes
 
 BY_PATH = {path.partition("/")[2]: result for path, result in records(1, points=20)}
@@ -99,7 +100,7 @@ def test_a_page_of_a_few_classes_never_says_imagenet(tmp_path: Path) -> None:
 
 def test_records_of_before_tell_imagenet_by_their_images(tmp_path: Path) -> None:
     """Version 3 did not count the classes."""
-    old: dict[str, Any] = json.loads((Path("tests/data/records/3") / "probe.json").read_text())
+    old: dict[str, Any] = json.loads((DATA / "records/3/probe.json").read_text())
     old["detail"]["images"] = {"train": 1_024_934, "validation": 256_233, "test": 50_000}
     (tmp_path / "probe.json").write_text(json.dumps(old))
     assert is_whole(read_result(tmp_path / "probe.json"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.etree import ElementTree
@@ -42,6 +43,7 @@ from flickrexif.core.errors import UsageError
 from tests.populations import EXIF, START, ListPopulation, make_photo
 
 ALWAYS = {"id", "owner", "secret", "server", "farm", "title", "ispublic", "isfriend", "isfamily"}
+ROOT = Path(__file__).parents[1]
 WINDOW = {"min_taken_date": "2024-08-01 00:00:00", "max_taken_date": "2024-08-31 23:59:59"}
 
 
@@ -562,7 +564,7 @@ def test_serve_says_where_and_ends_quietly_on_ctrl_c() -> None:
         "serve(ListPopulation(PHOTOS), 0, None, 0.0, lambda text: print(text, flush=True))"
     )
     command = [sys.executable, "-W", "error", "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         address = re.search(r"http://127\.0\.0\.1:\d+/services/rest/", process.stdout.readline())
         assert address

@@ -155,7 +155,10 @@ def assert_whole(data: Path) -> None:
 
 
 @pytest.mark.parametrize("first", COMMANDS)
-def test_the_second_is_right_or_refused(place: Place, run: Callable[..., Any], tmp_path: Path, first: str) -> None:
+def test_the_second_is_right_or_refused(
+    place: Place, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.chdir(place.root)
     with holding(first, place, tmp_path / "log") as process:
         before = snapshot(place.root)
         for second in COMMANDS:

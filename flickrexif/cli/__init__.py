@@ -33,6 +33,7 @@ from flickrexif.cli import (
 )
 from flickrexif.cli.output import complain, with_detail
 from flickrexif.core.errors import FlickrExifError, Interrupted
+from flickrexif.core.remote import store_reason
 
 
 @contextmanager
@@ -136,4 +137,7 @@ def _explain(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
         return f"The disk is full{place}. Free some space, then run the same command again."
+    if store_reason(error):
+        hint = "Check the address, and what the store's library reads (s3: AWS_ENDPOINT_URL and keys, docs/scale.md)"
+        return f"{error.strerror}{place}. {hint}, then run the same command again."
     return f"{error.strerror or error}{place}. Check the path, then run the same command again."
