@@ -119,6 +119,7 @@ def test_what_a_run_left_that_was_killed_when_its_file_was_whole_is_removed(
             embed("paircams", NAMES[:1], data_dir=data, device="cpu")
     (blocks,) = (data / "embeddings").rglob("*.blocks")
     (data / "embeddings" / (blocks / ".run").read_text()).touch()  # as SIGKILL leaves it
+    (data / "embeddings/.1-0123456789abcdef.run").touch()  # and a run without a claim
     for _ in range(again):
         embed("paircams", NAMES[:1], data_dir=data, device="cpu")
     assert [path for path in (data / "embeddings").rglob(".*") if path.name != ".lock"] == []

@@ -32,6 +32,10 @@ class Claims:
         self._out, self._stack, self._run = out, ExitStack(), ""
 
     def __enter__(self) -> "Claims":
+        if not is_remote(self._out):
+            for run in self._out.glob(f".*{CLAIM}"):  # of a run that was killed before its first claim
+                with suppress(OSError):  # others' files may only be read
+                    _lasts(run, 0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,12 +88,12 @@ def _lasting(out: Path) -> Iterator[str]:
                 path.unlink()
 
 
-def _lasts(run: Path) -> bool:
+def _lasts(run: Path, patience: float = PATIENCE) -> bool:
     """Whether a run holds its lock; the lock of one that was killed is removed."""
     if not run.exists():
         return False
     try:
-        with FileLock(run, timeout=PATIENCE):
+        with FileLock(run, timeout=patience):
             run.unlink(missing_ok=True)
     except Timeout:
         return True
