@@ -49,6 +49,7 @@ def network_encoder(
         raise UsageError(f"There is no precision {dtype!r}.", f"Known: {', '.join(get_args(Precision))}.")
     target = torch.device(pick_device(device))
     network = network.eval().requires_grad_(False).float().to(target)
-    if target.type == "cuda":  # convolutions run faster so
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for weight in network.parameters():
+        if weight.ndim == 4:  # convolutions run faster so; those of videos have 5 dimensions
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return NetworkEncoder(spec, prepare or preprocessing(spec), network, target, dtype)
