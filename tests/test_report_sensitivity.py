@@ -150,6 +150,17 @@ def test_a_share_that_is_the_same_for_all_images_has_an_interval() -> None:
     assert high == 1
 
 
+def test_a_resample_in_which_nothing_can_be_lost_is_left_out() -> None:
+    (score,) = board_of([record("a", "knn", {"all_same": 0.135, "neg_same": 0.12}, parameter="jpeg")]).scores
+    rows = np.random.default_rng(1).integers(len(IDS), size=(20_000, len(IDS)))
+    before, after = spread(0.135)[rows].mean(1), spread(0.12)[rows].mean(1)
+    lost = (before - after)[before > 0.1005] / (before[before > 0.1005] - 0.1)
+    low, high = np.quantile(lost, (0.025, 0.975))
+    assert len(lost) < len(rows)
+    assert score.parts["pull"].low == pytest.approx(low, rel=0.1)
+    assert score.parts["pull"].high == pytest.approx(high, rel=0.1)
+
+
 def test_what_is_not_above_chance_has_nothing_to_lose() -> None:
     board = board_of([record("a", "knn", {"all_same": 0.12, "neg_same": 0.1}, parameter="jpeg"), probe("a", 0.6)])
     assert board.scores[0].parts["pull"].value is None

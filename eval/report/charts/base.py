@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from flickrexif.eval.measure import MEASUREMENTS
 from flickrexif.eval.report.groups import Group, point_of
 from flickrexif.eval.report.identity import name_of
@@ -34,9 +36,11 @@ class Part(NamedTuple):
     semantics: str = ""  # the metric that says how well the class of an image is told
 
     def share(self, values: Sequence[Any], chance: Any) -> Any:
-        """The share of these values of `metrics`: numbers, or arrays of resamples."""
+        """The share of these values of `metrics`: numbers, or arrays of resamples; NaN where nothing can be lost."""
         before, *after = values
-        return (before - after[0]) / (before - chance) if after else (before - chance) / (1 - chance)
+        if not after:
+            return (before - chance) / (1 - chance)
+        return (before - after[0]) / np.where(before > chance, before - chance, np.nan)
 
 
 def section_of(result: Result) -> str:
