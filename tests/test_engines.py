@@ -16,6 +16,7 @@ import pytest
 
 from flickrexif.core.errors import FlickrExifError, UsageError
 from flickrexif.processing.engines import Tick, local, ray
+from tests.ray_environ import RAY
 
 ROOT = Path(__file__).parents[1]
 
@@ -150,7 +151,7 @@ def test_without_ray_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatc
     assert "pip install 'flickrexif[ray]'" in caught.value.hint
 
 
-RAY = """
+PROGRAM = """
     import json
     from functools import partial
     from pathlib import Path
@@ -169,15 +170,9 @@ RAY = """
 
 def on_ray(home: Path, units: int, work: str, address: str | None = None) -> list[object]:
     """What a program that runs the units on Ray prints; Ray keeps the token it makes below `home`."""
-    code = textwrap.dedent(RAY).format(units=units, work=work, address=address)
+    code = textwrap.dedent(PROGRAM).format(units=units, work=work, address=address)
     command = [sys.executable, "-c", code]
-    environment = {
-        **os.environ,
-        "HOME": str(home),
-        "PYTHONPATH": str(ROOT),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_memory_monitor_refresh_ms": "0",
-    }
+    environment = {**os.environ, **RAY, "HOME": str(home), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=True)
     said: list[object] = json.loads(done.stdout.splitlines()[-1])
     return said

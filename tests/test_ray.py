@@ -25,6 +25,7 @@ from flickrexif.processing.build import ProcessSettings, process
 from flickrexif.processing.engines import ray
 from tests.deadly import small
 from tests.embed_encoders import Linear, check_deadly_once, embed_all, grey
+from tests.ray_environ import RAY
 from tests.samples import write_image_folder
 from tests.test_deadly_images import check_process
 
@@ -61,9 +62,8 @@ class Nodes:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # Ray keeps a token there
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_memory_monitor_refresh_ms", "0")  # other programs may fill the memory
-        patch.setenv("PYTHONPATH", str(ROOT))
+        for name, value in {**RAY, "PYTHONPATH": str(ROOT)}.items():
+            patch.setenv(name, value)
         nodes = Nodes()
         yield nodes
         nodes.close()

@@ -17,6 +17,7 @@ from flickrexif.core import remote as stores
 from flickrexif.core.files import put_bytes
 from flickrexif.core.folder import DataFolder
 from flickrexif.core.remote import remote
+from tests.ray_environ import RAY
 from tests.samples import write_image_folder
 
 ROOT = Path(__file__).parents[1]
@@ -142,8 +143,7 @@ def test_a_killed_run_is_finished_by_the_same_command(
 def on_ray(*arguments: object) -> None:
     """A command that ends with failures, on a cluster of its own."""
     command = [sys.executable, "-m", "flickrexif", *map(str, arguments), "--engine", "ray"]
-    quiet = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0"}
-    done = subprocess.run(command, env=quiet, capture_output=True, timeout=200, check=False)
+    done = subprocess.run(command, env=os.environ | RAY, capture_output=True, timeout=200, check=False)
     assert done.returncode == 3, done.stderr
 
 

@@ -6,6 +6,7 @@ which the renderer brings along; characters that it lacks come from the fonts of
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -42,6 +43,7 @@ FORMATS: Mapping[str, Callable[[str], bytes]] = {"png": png, "svg": str.encode, 
 """Ending of a file -> an SVG in that format."""
 
 
+@cache
 def script() -> str:
     """The script that draws specifications on a page as `vegaEmbed`: Vega, Vega-Lite and Vega-Embed, about 0.9 MB."""
     import vl_convert
