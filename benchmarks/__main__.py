@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 BENCHES = (
-    "build", "card", "crawl", "fetch", "knn", "labels", "operations", "pairs", "pictures", "probe", "process",
+    "build", "card", "crawl", "day", "fetch", "knn", "labels", "operations", "pairs", "pictures", "probe", "process",
     "ray", "report", "sandbox", "sensitivity", "sequences", "splits", "takedowns", "torture", "yfcc100m",
 )  # fmt: skip
 PACKAGES = ("flickrexif", "numpy", "pandas", "pillow", "pyarrow", "torch")
