@@ -169,6 +169,9 @@ def test_an_address_is_no_folder(home: Path, run: Run, option: str) -> None:
     assert "names no bucket" in said
     with pytest.raises(UsageError, match="sftp://host/x is no folder of this machine"):
         path_of("sftp://host/x")
+    for command in ("process --variant identity", "embed --encoder control:dct --dataset"):
+        code, _, said = run(*command.split(), "sftp://host/x")
+        assert (code, "Stores: s3://, gs://, az://." in said) == (2, True)
     Path("s3:").mkdir()
     assert path_of("s3://bucket") == Path("s3:/bucket")
 
