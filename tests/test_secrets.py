@@ -81,7 +81,7 @@ def test_secrets_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyP
             (["publish", data_set, "--repo", "jo/photos"], 0, {}),
             (["publish", data_set, "--repo", "jo/photos"], 1, {"HF_TOKEN": "hf_markedtokenthatisnone"}),
             (["forget", "--photo", "1", "--reason", "asked"], 0, {}),
-            (["--show-completion", "bash"], 0, {}),
+            (["--show-completion", "bash"], 0, {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}),  # as of bash
         ):
             done = run_python(hub, tmp_path, "-m", "flickrexif", *arguments, **(environ | more))
             assert done.returncode == code, (arguments, done.stdout, done.stderr)
