@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 BENCHES = (
-    "build", "card", "crawl", "day", "fetch", "knn", "labels", "operations", "pairs", "pictures", "probe", "process",
-    "ray", "report", "sandbox", "sensitivity", "sequences", "splits", "takedowns", "torture", "yfcc100m",
+    "build", "card", "crawl", "day", "fetch", "knn", "labels", "layout", "operations", "pairs", "pictures", "probe",
+    "process", "ray", "report", "sandbox", "sensitivity", "sequences", "splits", "takedowns", "torture", "yfcc100m",
 )  # fmt: skip
 PACKAGES = ("flickrexif", "numpy", "pandas", "pillow", "pyarrow", "torch")
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.day [--hours 24]
 
-The embedded server runs in another process. Wanted: as much memory in the last hour as in the third.
+The embedded server runs in another process. Wanted: as much memory in the last hour as in the second.
 """
 
 import argparse
@@ -23,7 +23,7 @@ HOUR = 3_600.0
 MIB = 2**20
 
 
-class Passing:
+class PassingClock:
     """A clock whose waits take no time; `tick` is called with the hours that passed at each."""
 
     def __init__(self, tick: Callable[[float], None]) -> None:
@@ -59,7 +59,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, server(TYPICAL, 0.0) as endpoint:
         os.environ["XDG_STATE_HOME"] = folder
-        clock = Passing(tick)
+        clock = PassingClock(tick)
         crawl = {"calls_per_hour": 3_500, "endpoint": endpoint, "data_dir": Path(folder, "data")}
         with patch("flickrexif.collectors.session.SystemClock", lambda _: clock), suppress(Interrupted):
             flickrexif.crawl(first="2020-01", last="2024-12", **crawl)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from flickrexif.core.addresses import expanded, place_of
 from flickrexif.core.errors import UsageError
 from flickrexif.core.folder import NO_DATA_FOLDER, DataFolder, default_data_dir
-from flickrexif.core.remote import REACHED, is_remote, remote
+from flickrexif.core.remote import STORES_HINT, is_remote, remote
 
 Place: TypeAlias = str | os.PathLike[str]  # `~` at its start is the user's home
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # a Path has one of its slashes left; C:/ is none
@@ -31,7 +31,7 @@ def path_of(place: Place, hint: str = ELSEWHERE) -> Path:
 
 def output_at(place: Place) -> Path:
     """As `path_of`, or the path at an address of a store (s3://bucket/folder)."""
-    return remote(place) or path_of(place, REACHED)
+    return remote(place) or path_of(place, STORES_HINT)
 
 
 def unlocked(*places: Path | None) -> list[str]:

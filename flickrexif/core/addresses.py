@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flickrexif.core.errors import FlickrExifError, UsageError
-from flickrexif.core.remote import REACHED, is_remote, remote
+from flickrexif.core.remote import STORES_HINT, is_remote, remote
 from flickrexif.core.text import reason_of
 
 ODD = re.compile(r"[\[\]*?]|::")
@@ -71,7 +71,7 @@ def check_data_set(name: str, hint: str, revision: str | None = None) -> None:
     """
     if not Path(name).is_dir():
         if not is_hub_name(name):
-            raise UsageError(f"There is no folder {name}.", REACHED if "://" in name else hint)
+            raise UsageError(f"There is no folder {name}.", STORES_HINT if "://" in name else hint)
         check_hub(name, revision)
 
 

@@ -25,7 +25,7 @@ STORES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}  # scheme -> package that 
 ADDRESS = re.compile(rf"({'|'.join(STORES)}):(?:/+(.*))?", re.DOTALL)  # a Path has one of its slashes left, or none
 LIBRARIES = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")  # whose errors are the store's
 BUFFER = 65_536  # bytes that are read at least
-REACHED = f"Stores: {', '.join(f'{scheme}://' for scheme in STORES)}. Mount another as a folder."
+STORES_HINT = f"Stores: {', '.join(f'{scheme}://' for scheme in STORES)}. Mount another as a folder."
 
 
 class Status(NamedTuple):
